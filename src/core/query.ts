@@ -1,0 +1,44 @@
+import type { Measurement, Reading, Source } from './reading.ts'
+import type { Result } from './result.ts'
+
+/** Readings of one meter, point or line in [from, to), oldest first. */
+export interface RangeQuery {
+  readonly measurement: Measurement
+  /** Equality on tags of the measurement; at least one of `meter`, `point` or `id`. */
+  readonly tags: Readonly<Record<string, string>>
+  readonly source?: Source
+  readonly from: number
+  readonly to: number
+  readonly limit: number
+  /** `next` of the page before. */
+  readonly cursor?: string
+}
+
+export interface RangePage {
+  readonly readings: readonly Reading[]
+  /** Opaque; null on the last page. */
+  readonly next: string | null
+}
+
+/** One field summed up per period. */
+export interface AggregateQuery extends Omit<RangeQuery, 'limit' | 'cursor'> {
+  readonly field: string
+  /** `increase` = last minus first register of the bucket. */
+  readonly fn: 'mean' | 'min' | 'max' | 'last' | 'sum' | 'count' | 'increase'
+  readonly everyMs: number
+}
+
+export interface Bucket {
+  readonly from: number
+  /** null where nothing was read: a gap is a gap. */
+  readonly value: number | null
+  readonly count: number
+}
+
+/** The named questions that every store answers alike. */
+export interface ReadingStore {
+  range(query: RangeQuery): Promise<Result<RangePage>>
+  aggregate(query: AggregateQuery): Promise<Result<readonly Bucket[]>>
+  /** Removes whole partitions older than `before`; returns how many readings went, null when the store does not count. */
+  retain(before: number): Promise<Result<number | null>>
+}

@@ -1,0 +1,37 @@
+/**
+ * SQLite through one interface: the one built into Node from 24 on, the same API from a prebuilt package before.
+ * Synchronous; whatever may take longer than a few milliseconds belongs in a worker thread.
+ */
+import { createRequire } from 'node:module'
+import type { DatabaseSyncInstance, DatabaseSync as Engine } from '@photostructure/sqlite'
+
+export type Database = DatabaseSyncInstance
+export type Statement = ReturnType<Database['prepare']>
+
+const require = createRequire(import.meta.url)
+const major = Number(process.versions.node.split('.')[0])
+const { DatabaseSync }: { DatabaseSync: typeof Engine } = major >= 24 ? require('node:sqlite') : require('@photostructure/sqlite')
+
+/**
+ * Opens (and creates) a database in WAL mode.
+ *
+ * @param synchronous  FULL where a commit is a promise to somebody (outbox, ledger); NORMAL where the outbox still holds a copy
+ */
+export const openDatabase = (path: string, synchronous: 'FULL' | 'NORMAL' = 'FULL'): Database => {
+  const database = new DatabaseSync(path)
+  database.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA busy_timeout=5000; PRAGMA foreign_keys=ON`)
+  return database
+}
+
+/** Runs `work` in one transaction; an exception rolls it back and goes on. */
+export const inTransaction = <T>(database: Database, work: () => T): T => {
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    const result = work()
+    database.exec('COMMIT')
+    return result
+  } catch (error) {
+    database.exec('ROLLBACK')
+    throw error
+  }
+}
