@@ -11,7 +11,7 @@ export interface Discarded {
 
 /** One request on a line, and how to know its answer. Made by a protocol, carried out by the line. */
 export interface Request<Frame> {
-  /** Whole frame, ready for the wire. */
+  /** Whole frame, ready for the wire, made for this exchange alone: a line with numbered requests writes the number into it. */
   readonly bytes: Uint8Array
   /**
    * Whether a frame that came in is the answer: `answer` ends the exchange, `stranger` (a late reply, another unit) is recorded and
@@ -138,3 +138,20 @@ export interface Profile {
   readonly models?: readonly string[]
   readonly [member: string]: unknown
 }
+
+/** The part of a plan that is the same for every protocol. */
+export type RegisterPlan = Pick<ReadPlan<never>, 'source' | 'values'>
+
+/** An adapter whose kind of frame is its own business. */
+export interface AnyAdapter {
+  readonly id: string
+  readonly correlates: boolean
+  bind<R>(use: <Frame extends object>(adapter: ProtocolAdapter<Frame>) => R): R
+}
+
+/** Hides an adapter's kind of frame, so that adapters of all protocols fit in one table. */
+export const anyAdapter = <Frame extends object>(adapter: ProtocolAdapter<Frame>): AnyAdapter => ({
+  id: adapter.id,
+  correlates: adapter.correlation !== undefined,
+  bind: (use) => use(adapter),
+})

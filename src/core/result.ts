@@ -25,18 +25,25 @@ export const err = <E = GatewayError>(error: E): { readonly ok: false; readonly 
 /** What a room's error table holds for each code. */
 export type ErrorTable = Readonly<Record<string, { readonly recovery: Recovery; readonly hint: string }>>
 
+/** Hints of every table made so far: a stored reading keeps only the code of why a value is absent. */
+const hints = new Map<string, string>()
+
 /**
  * Makes a room's `fail` out of its table, so that a code without recovery and hint cannot exist.
  *
  * @returns  a function from code, message and context to a failed {@link Result}
  */
-export const failWith =
-  <Table extends ErrorTable>(table: Table) =>
-  <Code extends keyof Table & string>(code: Code, message: string, context: GatewayError['context'] = {}) => {
+export const failWith = <Table extends ErrorTable>(table: Table) => {
+  for (const [code, { hint }] of Object.entries(table)) hints.set(code, hint)
+  return <Code extends keyof Table & string>(code: Code, message: string, context: GatewayError['context'] = {}) => {
     const entry = table[code]
     if (entry === undefined) throw new Error(`error code ${code} is not in its table`)
     return err<GatewayError<Code>>({ code, message, context, recovery: entry.recovery, hint: entry.hint })
   }
+}
+
+/** What a person can do about an error code; null when no room knows it. */
+export const hintOf = (code: string): string | null => hints.get(code) ?? null
 
 /** One line for a person: code, what happened, what to do. */
 export const explain = (error: GatewayError): string => `${error.code} ${error.message}; ${error.hint}`

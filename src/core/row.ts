@@ -22,11 +22,18 @@ export class MemoryDictionary implements Dictionary {
   readonly #texts: (string | undefined)[] = []
   #fresh: (readonly [id: number, text: string])[] = []
 
-  constructor(known: Iterable<readonly [id: number, text: string]> = []) {
+  /** @param firstFree  numbers below it are never given out: some of them may be words that were lost */
+  constructor(known: Iterable<readonly [id: number, text: string]> = [], firstFree = 0) {
     for (const [id, text] of known) {
       this.#ids.set(text, id)
       this.#texts[id] = text
     }
+    this.#texts.length = Math.max(this.#texts.length, firstFree)
+  }
+
+  /** The number the next new word will get. */
+  get nextId(): number {
+    return this.#texts.length
   }
 
   idOf(text: string): number {
@@ -58,7 +65,7 @@ export class RowCodec {
   readonly #shapes: Shape[] = []
   readonly #seriesIds = new WeakMap<Series, number>()
   readonly #shapeIds = new WeakMap<Shape, number>()
-  #buffer = new Uint8Array(4096)
+  #buffer: Uint8Array = new Uint8Array(4096)
   #at = 0
 
   constructor(dictionary: Dictionary) {
@@ -90,6 +97,25 @@ export class RowCodec {
     this.#varint(zigzag(reading.measuredAt))
     this.#body(reading)
     return this.#buffer.slice(0, this.#at)
+  }
+
+  /**
+   * As {@link encode}, straight into a buffer of the caller's.
+   *
+   * @returns  where the reading ends, -1 when it did not fit before the end of `target` (whose bytes from `at` on are then undefined)
+   */
+  encodeInto(reading: Reading, target: Uint8Array, at: number): number {
+    const own = this.#buffer
+    this.#buffer = target
+    this.#at = at
+    try {
+      this.#varint(this.seriesId(reading.series))
+      this.#varint(zigzag(reading.measuredAt))
+      this.#body(reading)
+      return this.#buffer === target ? this.#at : -1
+    } finally {
+      this.#buffer = own
+    }
   }
 
   decode(bytes: Uint8Array): Reading {
@@ -132,16 +158,31 @@ export class RowCodec {
     this.#varint(quality)
     this.#varint(zigzag(receivedAt - measuredAt))
     const { columns } = shape
+    // Nearly every value is an integer of up to four bytes in a column with its own scaler: those are written here, the rest below.
+    let buffer = this.#buffer
+    let at = this.#at
     for (let column = 0; column < columns.length; column++) {
       const raw = raws[column]
-      if (raw === null || raw === undefined) {
-        this.#byte(0)
-        continue
+      if (typeof raw === 'number' && raw < 2 ** 29 && raw > -(2 ** 29) && at + 5 <= buffer.length) {
+        let code = raw < 0 ? -2 * raw + 1 : 2 * raw + 2
+        while (code >= 0x80) {
+          buffer[at++] = code | 0x80
+          code >>>= 7
+        }
+        buffer[at++] = code
+        if (columns[column]!.scaler !== null) continue
+        this.#at = at
+      } else {
+        this.#at = at
+        if (raw === null || raw === undefined) this.#byte(0)
+        else if (typeof raw === 'number' && raw < HALF && raw > -HALF) this.#varint(zigzag(raw) + 2)
+        else this.#big(raw)
       }
-      if (typeof raw === 'number' && raw < HALF && raw > -HALF) this.#varint(zigzag(raw) + 2)
-      else this.#big(raw)
-      if (columns[column]!.scaler === null) this.#varint(zigzag(scalers?.[column] ?? 0))
+      if (raw !== null && raw !== undefined && columns[column]!.scaler === null) this.#varint(zigzag(scalers?.[column] ?? 0))
+      buffer = this.#buffer
+      at = this.#at
     }
+    this.#at = at
     this.#varint(absent?.size ?? 0)
     if (absent)
       for (const [column, reason] of absent) {

@@ -16,10 +16,11 @@ const { DatabaseSync }: { DatabaseSync: typeof Engine } = major >= 24 ? require(
  * Opens (and creates) a database in WAL mode.
  *
  * @param synchronous  FULL where a commit is a promise to somebody (outbox, ledger); NORMAL where the outbox still holds a copy
+ * @param first        pragmas that must come before the file is touched (page size, locking mode)
  */
-export const openDatabase = (path: string, synchronous: 'FULL' | 'NORMAL' = 'FULL'): Database => {
+export const openDatabase = (path: string, synchronous: 'FULL' | 'NORMAL' = 'FULL', first = ''): Database => {
   const database = new DatabaseSync(path)
-  database.exec(`PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA busy_timeout=5000; PRAGMA foreign_keys=ON`)
+  database.exec(`${first}; PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA busy_timeout=5000; PRAGMA foreign_keys=ON`)
   return database
 }
 

@@ -1,0 +1,103 @@
+import { type AnyAdapter, anyAdapter, failWith, type Profile, type Result } from '../src/core/index.ts'
+import { dlt6451997, dlt6452007 } from './dlt645/adapter.ts'
+import { explainBytes } from './dlt645/explain.ts'
+import { loadProfile as loadDlt645Profile } from './dlt645/profile.ts'
+import * as dlt645Vectors from './dlt645/vectors.ts'
+import { verifyProfile as verifyDlt645Profile } from './dlt645/verify.ts'
+import { modbusAscii, modbusRtu, modbusTcp } from './modbus/adapter.ts'
+import { explainFrame as explainModbus } from './modbus/explain.ts'
+import { loadProfile as loadModbusProfile } from './modbus/profile.ts'
+import * as modbusVectors from './modbus/vectors.ts'
+import { verifyProfile as verifyModbusProfile } from './modbus/verify.ts'
+
+/** The registry: one line a protocol. Nothing outside this file knows which protocols there are. */
+const ADAPTERS: Readonly<Record<string, AnyAdapter>> = {
+  'modbus-tcp': anyAdapter(modbusTcp),
+  'modbus-rtu': anyAdapter(modbusRtu),
+  'modbus-ascii': anyAdapter(modbusAscii),
+  'dlt645-2007': anyAdapter(dlt6452007),
+  'dlt645-1997': anyAdapter(dlt6451997),
+}
+
+export const PROTOCOLS: readonly string[] = Object.keys(ADAPTERS)
+
+/** The adapter of a profile's protocol; Modbus is framed as the line says. */
+export const adapterOf = (protocol: string, framing: 'tcp' | 'rtu' | 'ascii'): AnyAdapter | null =>
+  ADAPTERS[protocol === 'modbus' ? `modbus-${framing}` : protocol] ?? null
+
+const fail = failWith({
+  PROFILE_PROTOCOL: { recovery: 'skip', hint: 'member "protocol": modbus, dlt645-2007 or dlt645-1997' },
+  VECTORS_PROTOCOL: { recovery: 'stop', hint: 'member "protocol" of the file: modbus, or DL/T 645' },
+})
+
+/** One thing that differs from what was expected. */
+export interface Difference {
+  readonly path: string
+  readonly expected: unknown
+  readonly got: unknown
+}
+
+export interface VectorResult {
+  readonly name: string
+  readonly differences: readonly Difference[]
+}
+
+/** Checks a profile file of any protocol. */
+export const loadAnyProfile = (json: unknown): Result<Profile> => {
+  const protocol = memberOf(json, 'protocol')
+  if (protocol === 'modbus') return loadModbusProfile(json)
+  if (typeof protocol === 'string' && protocol.startsWith('dlt645')) return loadDlt645Profile(json)
+  return fail('PROFILE_PROTOCOL', `protocol is ${JSON.stringify(protocol)}`, {})
+}
+
+/** Decodes every register line's own sample; what differs is wrong in the profile or in the codec. */
+export const verifyAnyProfile = (json: unknown): Result<readonly Difference[]> => {
+  const modbus = memberOf(json, 'protocol') === 'modbus' ? loadModbusProfile(json) : null
+  if (modbus) return modbus.ok ? { ok: true, value: verifyModbusProfile(modbus.value).map(differenceOf) } : modbus
+  const dlt645 = loadDlt645Profile(json)
+  return dlt645.ok ? { ok: true, value: verifyDlt645Profile(dlt645.value).map(differenceOf) } : dlt645
+}
+
+const differenceOf = ({ register, expected, got }: { readonly register: string; readonly expected: unknown; readonly got: unknown }): Difference => ({
+  path: register,
+  expected,
+  got,
+})
+
+/** Protocols `gridtally decode` knows. */
+export const DECODERS: readonly string[] = ['dlt645', 'modbus-rtu', 'modbus-tcp', 'modbus-ascii']
+
+export interface ExplainedField {
+  readonly offset: number
+  readonly length: number
+  readonly hex: string
+  readonly name: string
+  readonly meaning: string
+}
+
+/** A frame explained field by field. */
+export const explainFrame = (protocol: string, bytes: Uint8Array, direction?: 'request' | 'response'): { ok: boolean; json: object; text: string } => {
+  const json =
+    protocol === 'dlt645'
+      ? explainBytes(bytes, { passwords: true })
+      : explainModbus(bytes, protocol === 'modbus-tcp' ? 'tcp' : protocol === 'modbus-ascii' ? 'ascii' : 'rtu', direction)
+  const { fields, error, ...facts } = json
+  const rows = fields.map(({ offset, hex, name, meaning }) => `${String(offset).padStart(4)}  ${hex.padEnd(24)}  ${name}: ${meaning}`)
+  const named = Object.entries(facts).map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
+  const wrong = error ? [`error ${error.code} at byte ${error.offset}: ${error.message}; ${error.hint}`] : []
+  return { ok: !error, json, text: [...rows, '', ...named, ...wrong].join('\n') }
+}
+
+/** Runs a vector file: every leaf under `expect` is compared, every entry of `invalid` must be refused. */
+export const judgeVectors = (content: unknown): Result<readonly VectorResult[]> => {
+  const protocol = String(memberOf(content, 'protocol') ?? '')
+  const judge = /dl\/?t\s*-?645/i.test(protocol) ? dlt645Vectors : /modbus/i.test(protocol) ? modbusVectors : null
+  if (!judge) return fail('VECTORS_PROTOCOL', `protocol is "${protocol}", which has no codec here`, { protocol })
+  const valid = listOf(memberOf(content, 'vectors')).map((vector) => judge.evaluateVector(vector))
+  const invalid = listOf(memberOf(content, 'invalid')).map((entry) => judge.evaluateInvalid(entry))
+  return { ok: true, value: [...valid, ...invalid] }
+}
+
+const memberOf = (json: unknown, member: string): unknown =>
+  typeof json === 'object' && json !== null && Object.hasOwn(json, member) ? Object.entries(json).find(([name]) => name === member)?.[1] : undefined
+const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])

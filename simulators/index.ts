@@ -1,0 +1,12 @@
+/** Simulated meters on real sockets and serial devices. */
+export { type Field, plainField } from './answering.ts'
+export { FAULTS, type Fault, FaultDesk, type FaultKind, parseFault } from './faults.ts'
+export { Instrument } from './instrument.ts'
+export * from './meters.ts'
+export { openPtyPair, type PtyPair } from './pty.ts'
+export * from './run.ts'
+export { noTruth, openTruth, type Truth, type TruthValue } from './truth.ts'
+export { type LineMix, type VillageArea, type VillageLine, type VillageMeter, type VillagePlan, villageOf } from './village/describe.ts'
+export { type VillageFileOptions, writeVillageFiles } from './village/files.ts'
+export { type Face, instrumentsOf, type OpenLine, ratioOf, startVillage, type Village, type VillageOptions } from './village/start.ts'
+export { characterBits, type Pace } from './wire.ts'

@@ -1,0 +1,76 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import { ZONE } from '../calendar.ts'
+import type { OpenLine, Village } from './start.ts'
+
+export interface VillageFileOptions {
+  readonly http?: { readonly host?: string; readonly port?: number }
+  /** Address of a real InfluxDB 1.x server; absent = the embedded store. */
+  readonly influx?: string
+  readonly database?: string
+  /** Data folder of the gateway, relative to the file. */
+  readonly data?: string
+  /** Village clock for the gateway; absent = the real one. */
+  readonly clock?: { readonly start: number; readonly realStart: number; readonly speed: number }
+  /** Current values every so often; `15m` when absent. */
+  readonly every?: string
+}
+
+/** Files of a village, ready for `gridtally run -c DIR/gateway.yaml`. */
+export interface VillageFiles {
+  readonly gateway: string
+  readonly ledger: string
+}
+
+/** Writes `gateway.yaml` and `ledger.yaml` of a running village into a folder. */
+export const writeVillageFiles = (village: Village, folder: string, options: VillageFileOptions = {}): VillageFiles => {
+  mkdirSync(folder, { recursive: true })
+  const files = { gateway: join(folder, 'gateway.yaml'), ledger: join(folder, 'ledger.yaml') }
+  writeFileSync(files.gateway, stringify(gatewayOf(village, options), { lineWidth: 0 }))
+  writeFileSync(files.ledger, stringify(ledgerOf(village), { lineWidth: 0 }))
+  return files
+}
+
+const gatewayOf = (village: Village, { http, influx, database, data, clock, every }: VillageFileOptions) => {
+  const frozen = village.lines.filter(({ kind }) => kind === 'dlt645').map(({ id }) => id)
+  const remembering = { meters: { lines: frozen } }
+  return {
+    version: 1,
+    gateway: { id: 'village', timezone: ZONE, data: data ?? './data' },
+    ...(clock && {
+      clock: { start: new Date(clock.start).toISOString(), realStart: new Date(clock.realStart).toISOString(), speed: clock.speed },
+    }),
+    http: { host: http?.host ?? '127.0.0.1', port: http?.port ?? 0 },
+    store:
+      influx === undefined
+        ? { kind: 'embedded' }
+        : { kind: 'influxdb', influxdb: { url: influx, version: 'v1', database: database ?? 'gridtally', createDatabase: true } },
+    ledger: './ledger.yaml',
+    lines: village.lines.map(lineOf),
+    tasks: [
+      { id: 'current', read: 'current', every: every ?? '15m', offset: '0s', spread: '0s' },
+      ...(frozen.length > 0
+        ? [
+            { id: 'curve', read: 'curve', every: '15m', offset: '60s', ...remembering },
+            { id: 'day', read: 'day-freeze', every: '1d', offset: '5m', ...remembering },
+            { id: 'month', read: 'month-freeze', every: '1mo', offset: '10m', ...remembering },
+          ]
+        : []),
+    ],
+  }
+}
+
+const lineOf = ({ id, kind, host, port }: OpenLine) => ({
+  id,
+  transport: { kind: 'tcp', host, port },
+  ...(kind === 'dlt645' ? {} : { modbus: kind === 'modbus-tcp' ? 'tcp' : 'rtu' }),
+})
+
+const ledgerOf = ({ plan }: Village) => ({
+  version: 1,
+  zones: plan.zones,
+  areas: plan.areas.map(({ id, name, zone }) => ({ id, name, zone })),
+  points: plan.meters.map(({ point, name, area, role, phase }) => ({ id: point, name, area, role, phase })),
+  meters: plan.meters.map(({ id, point, line, address, profile, ct, pt }) => ({ id, point, line, address, profile, ct, pt })),
+})

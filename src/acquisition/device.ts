@@ -1,0 +1,77 @@
+import {
+  type AnyAdapter,
+  type Conversation,
+  type DeviceMemory,
+  type GatewayError,
+  type Profile,
+  type ProtocolAdapter,
+  type ReadPlan,
+  type RegisterPlan,
+  type Result,
+  type Sample,
+  type Selection,
+} from '../core/index.ts'
+import { type ConverseOptions, converse } from './converse.ts'
+import type { Channel, Line } from './line.ts'
+
+export interface DeviceSpec {
+  /** Ledger id of the meter. */
+  readonly id: string
+  readonly address: string
+  readonly profile: Profile
+  readonly reactionMs: number
+}
+
+/** What is known of a device's answers. */
+export interface DeviceHealth {
+  /** Reads in a row without any answer. */
+  failures: number
+  lastAnswerAt: number | null
+  lastError: GatewayError | null
+  due: number
+  read: number
+  firstTry: number
+  missed: number
+  readonly reasons: Map<string, number>
+}
+
+/** One meter on a line, its protocol bound: nobody outside needs to know which. */
+export interface Device {
+  readonly spec: DeviceSpec
+  readonly health: DeviceHealth
+  plan(selection: Selection): Result<RegisterPlan>
+  read(plan: RegisterPlan, options: Omit<ConverseOptions, 'asking'>): Promise<Result<readonly Sample[]>>
+  probe(options: Omit<ConverseOptions, 'asking'>): Promise<Result<unknown>>
+}
+
+/**
+ * Binds a protocol to a line, once; the answer makes a device of each meter that speaks it there. All of them share one deframer:
+ * there is only one wire.
+ */
+export const bindProtocol = (any: AnyAdapter, line: Line): ((spec: DeviceSpec) => Device) =>
+  any.bind((adapter) => {
+    const channel = line.attach(adapter)
+    return (spec) => bound(adapter, channel, spec)
+  })
+
+const bound = <Frame extends object>(adapter: ProtocolAdapter<Frame>, channel: Channel<Frame>, spec: DeviceSpec): Device => {
+  const memory: DeviceMemory = new Map()
+  const plans = new WeakMap<RegisterPlan, ReadPlan<Frame>>()
+  const asking = { device: spec.id, reactionMs: spec.reactionMs }
+  const run = <T>(talk: Conversation<T, Frame>, options: Omit<ConverseOptions, 'asking'>) => converse(talk, channel, { ...options, asking })
+  return {
+    spec,
+    health: { failures: 0, lastAnswerAt: null, lastError: null, due: 0, read: 0, firstTry: 0, missed: 0, reasons: new Map() },
+    plan: (selection) => {
+      const plan = adapter.plan(spec.profile, selection)
+      if (plan.ok) plans.set(plan.value, plan.value)
+      return plan
+    },
+    read: (plan, options) => {
+      const mine = plans.get(plan)
+      if (!mine) throw new Error(`a plan of another device was given to ${spec.id}`)
+      return run(mine.talk(spec.address, memory), options)
+    },
+    probe: (options) => run(adapter.probe(spec.profile, spec.address, memory), options),
+  }
+}

@@ -1,0 +1,374 @@
+import { type Deframer, type Discarded, explain, hexOf, isDiscarded, type ProtocolAdapter, type Request, type Result } from '../core/index.ts'
+import type { Transport } from '../transport/index.ts'
+import { fail } from './errors.ts'
+import type { Asking, Channel, Line, LineOptions } from './line.ts'
+import { countIn, countLatency, type LineStats, newLineStats } from './stats.ts'
+import { downError, Supervisor } from './supervisor.ts'
+import type { TraceEvent, TraceListener } from './trace.ts'
+
+/** Bytes that go on coming keep an exchange open this long after the last one. @source DL/T 645-2007, byte time-out 500 ms */
+const BYTE_GAP_MS = 500
+/** A line that never falls silent is given up on after this. */
+const LONGEST_BABBLE_MS = 5000
+/**
+ * Extra silence before a request whose answer could be taken for a repetition of the one just heard (same unit, function and length,
+ * other registers): a reply sent twice must have passed by then.
+ */
+const TWIN_QUIET_MS = 30
+/** Nobody answers a broadcast; meters need this long to digest one. @source Modbus over serial line 1.02, 2.4.1 turnaround delay */
+const BROADCAST_PAUSE_MS = 100
+
+type Heard = 'answer' | 'stranger' | 'discarded' | 'nothing'
+
+/** What takes the bytes while an exchange is under way, or while its late answer may still come. */
+interface Ear {
+  readonly device: string
+  readonly request: Uint8Array
+  readonly sentAt: number
+  /** Echo bytes still expected; -1 when the answer has begun. */
+  echoed: number
+  hear(bytes: Uint8Array, isLate: boolean): Heard
+  /** Half a frame that will never become whole. */
+  flush(): void
+  lost(result: { readonly ok: false; readonly error: ReturnType<typeof fail>['error'] }): void
+}
+
+/** The answer before, to tell whether the next one could be confused with it. */
+interface Last<Frame> {
+  frame: Frame | null
+  request: Uint8Array | null
+  at: number
+}
+
+/**
+ * A half-duplex bus: one request under way. After a time-out the line stays quiet until the late answer has come or can no longer
+ * come, so that it is never taken for the next one; echo of our own bytes is recognised and dropped; everything else heard is
+ * counted as stray.
+ */
+export class HalfDuplexLine implements Line {
+  readonly id: string
+  readonly name: string
+  readonly width = 1
+  readonly stats: LineStats = newLineStats()
+  since = Date.now()
+  readonly #supervisor: Supervisor
+  readonly #quietMs: number
+  readonly #characterMs: number
+  readonly #allowWrites: boolean
+  readonly #twinQuietMs: number
+  readonly #listeners = new Set<TraceListener>()
+  readonly #lateness = new Map<string, number>()
+  #ear: Ear | null = null
+  #lateEar: Ear | null = null
+  /** Monotonic time before which nothing is sent. */
+  #quietUntil = 0
+  #quarantineEnd = 0
+  #wake: (() => void) | null = null
+  #onProgress: ((at: number) => void) | null = null
+  /** Whether this adapter returns our own bytes: unknown until it was seen. */
+  #hasEcho: boolean | null = null
+  #isBusy = false
+
+  constructor(transport: Transport, options: LineOptions) {
+    this.id = options.id
+    this.name = transport.name
+    this.#characterMs = options.characterMs ?? transport.characterMs
+    this.#quietMs = options.quietMs ?? (this.#characterMs > 0 ? Math.max(1.75, 3.5 * this.#characterMs) : 5)
+    this.#allowWrites = options.allowWrites ?? false
+    this.#twinQuietMs = options.twinQuietMs ?? TWIN_QUIET_MS
+    this.#supervisor = new Supervisor(transport, {
+      bytes: (bytes, at) => this.#heard(bytes, at),
+      up: () => {
+        this.stats.opened++
+        this.since = Date.now()
+        this.#note('line open')
+      },
+      down: (why) => {
+        if (this.state !== 'down' || this.stats.lost === 0) this.since = Date.now()
+        this.#note(explain(why))
+        this.#lateEar = null
+        const ear = this.#ear
+        if (!ear) return
+        this.stats.lost++
+        ear.lost(fail('LINE_LOST', `${this.name} ended while ${ear.device} was asked: ${why.message}`, { line: this.id, cause: why.code }))
+      },
+    })
+  }
+
+  get state() {
+    return this.#supervisor.state
+  }
+
+  get why() {
+    return this.#supervisor.why
+  }
+
+  latenessOf(device: string): number {
+    return this.#lateness.get(device) ?? 0
+  }
+
+  async ready(): Promise<boolean> {
+    return (await this.#supervisor.ready()) !== null
+  }
+
+  trace(listener: TraceListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  close(): void {
+    this.#supervisor.close()
+    this.#ear?.lost(fail('LINE_CLOSED', `line ${this.id} is closed`, { line: this.id }))
+    this.#wake?.()
+  }
+
+  attach<Frame extends object>(adapter: ProtocolAdapter<Frame>): Channel<Frame> {
+    const deframer = adapter.deframer()
+    const last: Last<Frame> = { frame: null, request: null, at: 0 }
+    return { exchange: (request, asking) => this.#exchange(adapter, deframer, last, request, asking) }
+  }
+
+  async #exchange<Frame extends object>(
+    adapter: ProtocolAdapter<Frame>,
+    deframer: Deframer<Frame>,
+    last: Last<Frame>,
+    request: Request<Frame>,
+    { device, reactionMs }: Asking,
+  ): Promise<Result<Frame>> {
+    if (request.writes && !this.#allowWrites)
+      return fail('LINE_READ_ONLY', `${adapter.describe(request.bytes, 'tx')} would change ${device}`, { line: this.id, device })
+    if (this.#isBusy) throw new Error(`line ${this.id}: two exchanges at once`)
+    this.#isBusy = true
+    const began = performance.now()
+    try {
+      if (this.state === 'closed') return fail('LINE_CLOSED', `line ${this.id} is closed`, { line: this.id })
+      const connection = (await this.#supervisor.ready()) ?? null
+      if (!connection) return this.#count(downError(this.id, this.why))
+      if (last.frame && last.request !== request.bytes && request.judge(last.frame) === 'answer')
+        this.#quietUntil = Math.max(this.#quietUntil, last.at + this.#twinQuietMs)
+      await this.#untilQuiet()
+      const open = this.#supervisor.connection
+      if (!open) return this.#count(downError(this.id, this.why))
+      deframer.flush()
+      const result = await this.#ask(adapter, deframer, request, device, reactionMs, open.write)
+      last.frame = result.ok ? result.value : null
+      last.request = request.bytes
+      last.at = performance.now()
+      return request.replyBytes === 0 ? result : this.#count(result)
+    } finally {
+      this.stats.busyMs += performance.now() - began
+      this.#isBusy = false
+    }
+  }
+
+  #count<Frame>(result: Result<Frame>): Result<Frame> {
+    this.stats.exchanges++
+    if (result.ok) this.stats.answered++
+    else countIn(this.stats.failures, result.error.code)
+    return result
+  }
+
+  #ask<Frame extends object>(
+    adapter: ProtocolAdapter<Frame>,
+    deframer: Deframer<Frame>,
+    request: Request<Frame>,
+    device: string,
+    reactionMs: number,
+    write: (bytes: Uint8Array) => void,
+  ): Promise<Result<Frame>> {
+    return new Promise((resolve) => {
+      const sentAt = performance.now()
+      const wireMs = (request.bytes.length + request.replyBytes) * this.#characterMs
+      const allowedMs = Math.max(reactionMs, this.latenessOf(device)) + wireMs
+      let deadline = sentAt + allowedMs
+      const lastDeadline = deadline + LONGEST_BABBLE_MS
+      let damaged: Discarded | null = null
+      let stranger = false
+      let timer: NodeJS.Timeout | null = null
+      const finish = (result: Result<Frame>) => {
+        if (timer) clearTimeout(timer)
+        this.#ear = null
+        this.#onProgress = null
+        resolve(result)
+      }
+      const discard = (item: Discarded) => {
+        damaged = item
+        this.stats.discardedBytes += item.discarded.length
+        this.#emit('discarded', item.discarded, explain(item.error), device)
+      }
+      const ear: Ear = {
+        device,
+        request: request.bytes,
+        sentAt,
+        // Of a request that its answer mirrors, an echo is only dropped where echo is known.
+        echoed: this.#hasEcho === false || (request.mirrors && this.#hasEcho !== true) ? -1 : 0,
+        hear: (bytes, isLate) => {
+          let heard: Heard = 'nothing'
+          for (const item of deframer.push(bytes)) {
+            if (isDiscarded(item)) {
+              discard(item)
+              continue
+            }
+            if (request.judge(item) === 'stranger') {
+              stranger = true
+              this.stats.strays++
+              heard = heard === 'answer' ? heard : 'stranger'
+              this.#emit('stray', bytes, 'answers nothing that was asked', device)
+              continue
+            }
+            heard = 'answer'
+            if (isLate) {
+              if (this.#ear !== ear) this.stats.strays++
+              continue
+            }
+            countLatency(this.stats, performance.now() - sentAt)
+            finish({ ok: true, value: item })
+            // What follows the answer in the same bytes belongs to nobody.
+            isLate = true
+          }
+          return heard
+        },
+        flush: () => {
+          const rest = deframer.flush()
+          if (rest) discard(rest)
+        },
+        lost: (result) => finish(result),
+      }
+      this.#ear = ear
+      this.#emit('tx', request.bytes, adapter.describe(request.bytes, 'tx'), device)
+      write(request.bytes)
+      if (request.replyBytes === 0) {
+        timer = setTimeout(() => finish(fail('LINE_NO_REPLY', `${device} does not answer a broadcast`, { line: this.id, device })), BROADCAST_PAUSE_MS + wireMs)
+        return
+      }
+      const overdue = () => {
+        const now = performance.now()
+        if (now < deadline - 0.5) {
+          timer = setTimeout(overdue, deadline - now)
+          return
+        }
+        this.#releaseEcho(ear)
+        ear.flush()
+        // Half an echo may have been the whole of a short answer.
+        if (this.#ear !== ear) return
+        this.#quarantine(ear, allowedMs)
+        const context = { line: this.id, device, request: hexOf(request.bytes), waitedMs: Math.round(now - sentAt) }
+        const asked = `${adapter.describe(request.bytes, 'tx')} on ${this.id}`
+        if (stranger) finish(fail('LINE_STRANGER', `${device} ${asked}: only foreign answers in ${context.waitedMs} ms`, context))
+        else if (damaged)
+          finish(
+            fail('LINE_DAMAGED', `${device} ${asked}: ${damaged.error.message} (${hexOf(damaged.discarded.subarray(0, 24))})`, {
+              ...context,
+              cause: damaged.error.code,
+              cure: damaged.error.hint,
+            }),
+          )
+        else finish(fail('LINE_NO_REPLY', `${device} ${asked}: nothing heard in ${context.waitedMs} ms`, context))
+      }
+      this.#onProgress = (at) => {
+        deadline = Math.min(lastDeadline, Math.max(deadline, at + Math.min(BYTE_GAP_MS, allowedMs)))
+      }
+      timer = setTimeout(overdue, allowedMs)
+    })
+  }
+
+  #heard(bytes: Uint8Array, at: number): void {
+    this.#quietUntil = at + this.#quietMs
+    const ear = this.#ear
+    if (ear) {
+      this.#onProgress?.(at)
+      const rest = this.#stripEcho(ear, bytes)
+      if (rest.length === 0) return
+      this.#emit('rx', rest, '', ear.device)
+      ear.hear(rest, false)
+      return
+    }
+    const late = this.#lateEar
+    if (late) {
+      this.#quarantineEnd = Math.max(this.#quarantineEnd, Math.min(at + this.#quietMs * 4 + 20, late.sentAt + LONGEST_BABBLE_MS * 2))
+      this.#emit('late', bytes, '', late.device)
+      if (late.hear(bytes, true) === 'answer') {
+        this.stats.late++
+        this.#lateness.set(late.device, Math.min(LONGEST_BABBLE_MS, Math.max(this.latenessOf(late.device), (at - late.sentAt) * 1.25)))
+        this.#lateEar = null
+        this.#quarantineEnd = 0
+        this.#wake?.()
+      }
+      return
+    }
+    this.stats.strays++
+    this.#emit('stray', bytes, 'nobody was asked', null)
+  }
+
+  /** Drops our own bytes from the front of what came; keeps as much as may still turn out to be echo. */
+  #stripEcho(ear: Ear, bytes: Uint8Array): Uint8Array {
+    if (ear.echoed < 0) return bytes
+    const { request } = ear
+    let at = 0
+    while (at < bytes.length && ear.echoed + at < request.length && bytes[at] === request[ear.echoed + at]) at++
+    if (ear.echoed + at === request.length) {
+      this.stats.echoes++
+      this.#hasEcho = true
+      this.#emit('echo', request, 'own bytes returned by the adapter', ear.device)
+      ear.echoed = -1
+      return bytes.subarray(at)
+    }
+    if (at === bytes.length) {
+      ear.echoed += at
+      return bytes.subarray(at)
+    }
+    // No echo after all: what was held back is part of the answer.
+    const held = request.subarray(0, ear.echoed)
+    ear.echoed = -1
+    if (held.length === 0) return bytes
+    const joined = new Uint8Array(held.length + bytes.length)
+    joined.set(held)
+    joined.set(bytes, held.length)
+    return joined
+  }
+
+  #releaseEcho(ear: Ear): void {
+    if (ear.echoed <= 0) return
+    const held = ear.request.subarray(0, ear.echoed)
+    ear.echoed = -1
+    ear.hear(held, false)
+  }
+
+  /**
+   * Holds the line until the late answer came or cannot come: as long again as the answer was given, after which it is later than
+   * any seen before.
+   */
+  #quarantine(ear: Ear, allowedMs: number): void {
+    this.#lateEar = ear
+    this.#quarantineEnd = performance.now() + allowedMs
+  }
+
+  async #untilQuiet(): Promise<void> {
+    for (;;) {
+      const now = performance.now()
+      const until = Math.max(this.#quietUntil, this.#quarantineEnd)
+      if (now >= until || this.state === 'closed') break
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, until - now)
+        this.#wake = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+      this.#wake = null
+    }
+    this.#lateEar?.flush()
+    this.#lateEar = null
+    this.#quarantineEnd = 0
+  }
+
+  #note(text: string): void {
+    this.#emit('note', new Uint8Array(0), text, null)
+  }
+
+  #emit(what: TraceEvent['what'], bytes: Uint8Array, text: string, device: string | null): void {
+    if (this.#listeners.size === 0) return
+    const event: TraceEvent = { line: this.id, at: Date.now(), what, bytes: bytes.slice(), text, device }
+    for (const listener of this.#listeners) listener(event)
+  }
+}

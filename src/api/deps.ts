@@ -1,0 +1,255 @@
+import type { GatewayError, RangePage, RangeQuery, Reading, Result } from '../core/index.ts'
+import type { StoredToken } from './tokens.ts'
+
+/** A value now or soon: what lies in memory need not pretend to wait. */
+export type Soon<T> = T | Promise<T>
+
+/** One meter at a point, valid in [from, to). Times are milliseconds since 1970 UTC; `to` null = still there. */
+export interface MeterView {
+  readonly id: string
+  readonly line: string
+  readonly address: string
+  readonly profile: string
+  /** Ratios as decimal text; `ratio` (综合倍率) is their product. */
+  readonly ct: string
+  readonly pt: string
+  readonly ratio: string
+  readonly from: number
+  readonly to: number | null
+}
+
+/** A metering point (计量点): the place that is billed; meters come and go. */
+export interface PointView {
+  readonly id: string
+  readonly name: string
+  readonly area: string
+  readonly areaName: string
+  /** What the point is in its area: the meter that feeds it, a customer, generation. */
+  readonly role: string
+  readonly phase: string
+  /** Newest last. */
+  readonly meters: readonly MeterView[]
+}
+
+export interface PointFilter {
+  readonly area?: string
+  readonly line?: string
+  /** Part of id, name or meter address; upper and lower case alike. */
+  readonly text?: string
+}
+
+/** How reads went since the process started. read + missed = due, once nothing is under way. */
+export interface ReadCounts {
+  readonly due: number
+  readonly read: number
+  /** Read without a second try. */
+  readonly firstTry: number
+  readonly missed: number
+  /** Error code → how many exchanges ended so. */
+  readonly reasons: Readonly<Record<string, number>>
+}
+
+export type LineState = 'up' | 'opening' | 'quarantined' | 'down'
+
+export interface LineView extends ReadCounts {
+  readonly id: string
+  /** Where it leads: `tcp://host:port`, `/dev/serial/by-id/…`. */
+  readonly address: string
+  readonly state: LineState
+  /** Milliseconds since 1970 UTC when it came into this state. */
+  readonly since: number
+  /** Share of the last minute in which the wire was in use, 0 to 1. */
+  readonly busyShare: number
+  /** Jobs that wait. */
+  readonly queue: number
+  readonly devices: number
+  /** Why it is not up. */
+  readonly error: GatewayError | null
+}
+
+export interface DeviceView {
+  readonly address: string
+  readonly meter: string
+  readonly point: string
+  readonly lastAnswerAt: number | null
+  readonly consecutiveFailures: number
+  /** Not asked, but for a cheap probe, until then. */
+  readonly backOffUntil: number | null
+  readonly reasons: Readonly<Record<string, number>>
+}
+
+export interface LineDetail extends LineView {
+  readonly health: readonly DeviceView[]
+}
+
+/** One frame, or bytes that were none, as a trace shows it. */
+export interface TracedFrame {
+  readonly at: number
+  readonly direction: 'tx' | 'rx' | 'discarded'
+  readonly bytes: Uint8Array
+  /** One line for a person; secrets in the frame are already masked. */
+  readonly description: string
+  readonly device?: string
+}
+
+/** Why a question cannot be answered, in words HTTP has a status for. */
+export type Because =
+  | 'unknown' //       no such thing: 404
+  | 'line-down' //     the line is not open: 409
+  | 'not-possible' //  understood, but this meter cannot: 422
+  | 'busy' //          too much already waits: 503, try again
+  | 'unavailable' //   a part of the gateway is out: 503
+  | 'no-answer' //     the meter did not answer: 504
+export interface Refusal {
+  readonly because: Because
+  readonly error: GatewayError
+}
+
+export interface ReadNowRequest {
+  /** Full OBIS codes; absent = everything the profile gives. */
+  readonly registers?: readonly string[]
+  readonly timeoutMs: number
+  readonly trace: boolean
+}
+
+export interface ReadNowAnswer {
+  readonly readings: readonly Reading[]
+  /** Only when asked for. */
+  readonly frames: readonly TracedFrame[]
+  readonly tookMs: number
+}
+
+export interface SinkView {
+  readonly id: string
+  readonly state: 'storing' | 'waiting' | 'stopped'
+  /** Entries it has not taken yet. */
+  readonly behind: number
+  readonly stored: number
+  readonly deadLetters: number
+  readonly lastStoredAt: number | null
+  readonly error: GatewayError | null
+}
+
+export interface OutboxView {
+  /** Entries at least one sink has not taken yet. */
+  readonly depth: number
+  readonly bytes: number
+  readonly limitBytes: number
+  readonly oldestAt: number | null
+  /** False while the outbox refuses new entries (full, disk). */
+  readonly taking: boolean
+  readonly damaged: number
+  readonly sinks: readonly SinkView[]
+}
+
+export interface DeadLetterView {
+  /** Grows; never used twice. */
+  readonly id: number
+  readonly sink: string
+  readonly at: number
+  readonly error: GatewayError
+  /** Null when the entry itself could not be read. */
+  readonly reading: Reading | null
+}
+
+export interface TaskView extends ReadCounts {
+  readonly id: string
+  readonly group: string
+  readonly kind: string
+  readonly everyS: number
+  readonly lastRunAt: number | null
+  readonly nextRunAt: number | null
+}
+
+export type PartState = 'ok' | 'degraded' | 'failed'
+
+export interface HealthView {
+  /** False when readings would be lost or cannot be taken: the outbox cannot write, no line is open, the store is closed. */
+  readonly ready: boolean
+  readonly parts: readonly { readonly part: string; readonly state: PartState; readonly sentence: string; readonly cure: string | null }[]
+}
+
+/** Counts and a histogram that grow while the process lives; read when somebody scrapes. */
+export interface MetricsSnapshot {
+  readonly lines: readonly LineMetrics[]
+  readonly outbox: OutboxView
+  readonly rowsStored: number
+}
+
+export interface LineMetrics extends ReadCounts {
+  readonly id: string
+  readonly state: LineState
+  readonly busyShare: number
+  readonly queue: number
+  /** Exchanges by duration: `counts[i]` took at most `boundsS[i]` seconds and more than the bound before; the last count is the rest. */
+  readonly exchanges: { readonly boundsS: readonly number[]; readonly counts: readonly number[]; readonly sumS: number }
+}
+
+/** Everything the API needs of the other rooms, as plain functions. The composition root provides them. */
+export interface ApiDeps {
+  readonly version: string
+  /** Milliseconds since 1970 UTC when the process started. */
+  readonly startedAt: number
+  /** The gateway's clock, milliseconds since 1970 UTC. */
+  now(): number
+  /** Read at every request, so that a revocation holds at once. */
+  tokens(): readonly StoredToken[]
+  /** What a person can do about an error code; null when nobody knows it. */
+  hintOf(code: string): string | null
+
+  /** Points with an id greater than `after`, by id ascending (in code units), at most `limit`. */
+  points(filter: PointFilter, after: string | null, limit: number): Soon<readonly PointView[]>
+  point(id: string): Soon<PointView | null>
+  /** The newest reading of each series of a point. */
+  latest(pointId: string): Soon<readonly Reading[]>
+  /** Stored readings; a code that ends in `_CURSOR` means the cursor is not one of ours, every other error that the store is out. */
+  range(query: RangeQuery): Promise<Result<RangePage>>
+
+  lines(): readonly LineView[]
+  line(id: string): LineDetail | null
+  /** Calls `listener` for each frame until the function it returns is called. */
+  trace(lineId: string, listener: (frame: TracedFrame) => void): Result<() => void, Refusal>
+  /** Reads a meter at once, before everything scheduled. Ends when `signal` aborts: nobody waits any more. */
+  readNow(pointId: string, request: ReadNowRequest, signal: AbortSignal): Promise<Result<ReadNowAnswer, Refusal>>
+
+  outbox(): Soon<OutboxView>
+  /** Dead letters with an id greater than `after`, ascending, at most `limit`. */
+  deadLetters(after: number, limit: number): Soon<readonly DeadLetterView[]>
+  /** Puts dead letters back into the outbox; returns how many. */
+  replay(ids: readonly number[] | 'all'): Promise<Result<number, Refusal>>
+
+  tasks(): readonly TaskView[]
+  health(): Soon<HealthView>
+  metrics(): Soon<MetricsSnapshot>
+}
+
+/** How and within which limits the API listens. */
+export interface ApiOptions {
+  readonly host: string
+  readonly port: number
+  /** Addresses of reverse proxies whose X-Forwarded-For is believed. Absent: nobody's. */
+  readonly trustProxy?: readonly string[]
+  readonly maxConnections?: number
+  /** Requests of one address in a window; false switches it off. */
+  readonly rateLimit?: { readonly max: number; readonly windowMs: number } | false
+  /** `/metrics` without a token. */
+  readonly publicMetrics?: boolean
+  /** A request whole by then, or 408. */
+  readonly requestTimeoutMs?: number
+  /** An answer of another room by then, or 503. */
+  readonly answerTimeoutMs?: number
+  readonly trace?: Partial<TraceLimits>
+  readonly log?: ApiLog
+}
+
+export interface TraceLimits {
+  readonly perToken: number
+  readonly total: number
+  readonly longestMs: number
+  readonly heartbeatMs: number
+}
+
+/** The little of a logger that the API needs. */
+export interface ApiLog {
+  error(context: object, message: string): void
+}

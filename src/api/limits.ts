@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto'
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import rateLimit from '@fastify/rate-limit'
+import underPressure from '@fastify/under-pressure'
+import { Ajv } from 'ajv'
+import formats from 'ajv-formats'
+import Fastify, { type FastifyInstance, LogController } from 'fastify'
+import type { ApiOptions } from './deps.ts'
+import { problemFromError } from './invalid.ts'
+import { bodyOf, PROBLEM_TYPE, type ProblemCode, problem, refuse } from './problems.ts'
+
+/** A request for a meter's day takes milliseconds; what takes this long is stuck. */
+export const ANSWER_MS = 20_000
+/** Nothing moved on the socket for so long. Above every wait of a handler but `read-now`, which lengthens it for itself. */
+export const IDLE_MS = 25_000
+
+/**
+ * A Fastify instance with every limit set: nobody can make it wait, grow or answer without end.
+ */
+export const limitedFastify = ({ trustProxy, maxConnections = 500, requestTimeoutMs = 15_000 }: ApiOptions): FastifyInstance => {
+  const app = Fastify({
+    http: { maxHeaderSize: 16_384, headersTimeout: Math.min(requestTimeoutMs, 10_000), connectionsCheckingInterval: 1_000 },
+    requestTimeout: requestTimeoutMs,
+    connectionTimeout: IDLE_MS,
+    keepAliveTimeout: 5_000,
+    maxRequestsPerSocket: 10_000,
+    bodyLimit: 1_048_576,
+    routerOptions: { maxParamLength: 200 },
+    forceCloseConnections: true,
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    trustProxy: trustProxy ? [...trustProxy] : false,
+    onProtoPoisoning: 'error',
+    onConstructorPoisoning: 'error',
+    requestIdHeader: false,
+    genReqId: () => randomUUID(),
+    logController: new LogController({ disableRequestLogging: true }),
+    frameworkErrors: (error, _request, reply) => {
+      refuse(reply, problemFromError(error))
+    },
+    clientErrorHandler: answerBrokenRequest,
+  })
+  app.server.maxConnections = maxConnections
+  app.server.maxHeadersCount = 100
+  onlyJson(app)
+  const strict = validator(false)
+  const coercing = validator(true)
+  app.setValidatorCompiler<object>(({ schema, httpPart }) => (httpPart === 'body' ? strict : coercing).compile(schema))
+  return app
+}
+
+/** Rate limit and load shedding. Both leave `/health` alone; see the routes' `config`. */
+export const shedLoad = async (app: FastifyInstance, limit: ApiOptions['rateLimit'] = { max: 6000, windowMs: 60_000 }): Promise<void> => {
+  await app.register(underPressure, { maxEventLoopDelay: 1_000, retryAfter: 5, sampleInterval: 500 })
+  if (limit !== false) await app.register(rateLimit, { max: limit.max, timeWindow: limit.windowMs })
+}
+
+/** Values of addresses are text and may become numbers; values of bodies are what they are. */
+const validator = (coerceTypes: boolean): Ajv => {
+  const ajv = new Ajv({ coerceTypes, useDefaults: true, removeAdditional: false, allErrors: false, verbose: true, strict: false })
+  formats.default(ajv)
+  return ajv
+}
+
+/** Takes bodies as `application/json`, in UTF-8, and as nothing else. */
+const onlyJson = (app: FastifyInstance): void => {
+  app.removeAllContentTypeParsers()
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, parse)
+  app.addHook('onRequest', async (request, reply) => {
+    const type = request.headers['content-type']
+    if (type === undefined || request.method === 'GET' || request.method === 'HEAD') return
+    if (!/^application\/json(?:\s*;\s*charset="?utf-8"?)?\s*$/i.test(type))
+      return refuse(reply, problem('API_CONTENT_TYPE', `a body of type ${type.slice(0, 100)}`))
+  })
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, ProblemCode>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'API_SLOW',
+  HPE_HEADER_OVERFLOW: 'API_HEADER_SIZE',
+}
+
+/** Answers what never became a request, and closes. */
+const answerBrokenRequest = (error: Error & { readonly code?: string }, socket: Socket): void => {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return
+  const found = problem(CLIENT_ERRORS[error.code ?? ''] ?? 'API_REQUEST', 'the request could not be read')
+  const body = JSON.stringify(bodyOf(found, '', randomUUID()))
+  if (socket.writable)
+    socket.write(
+      `HTTP/1.1 ${found.status} ${STATUS_CODES[found.status]}\r\ncontent-type: ${PROBLEM_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    )
+  socket.destroySoon()
+}

@@ -1,0 +1,103 @@
+import { STATUS_CODES } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { FastifyReply } from 'fastify'
+import type { GatewayError } from '../core/index.ts'
+import type { Because } from './deps.ts'
+
+/** Every way the API itself refuses a request; failures of other rooms bring their own code and hint. */
+const table = {
+  API_VALUE: { status: 400, hint: 'correct the named value; /openapi.json lists what each route takes' },
+  API_CURSOR: { status: 400, hint: 'pass `next` of the page before unchanged, or start again without a cursor' },
+  API_JSON: { status: 400, hint: 'send one well-formed JSON document without __proto__ or constructor members' },
+  API_REQUEST: { status: 400, hint: 'this is no well-formed HTTP request: check the client, or what stands between it and the gateway' },
+  API_TOKEN_MISSING: { status: 401, hint: 'send the header "Authorization: Bearer gt_…"' },
+  API_TOKEN_REFUSED: { status: 401, hint: 'the token is unknown, revoked or expired: ask the operator of the gateway for another one' },
+  API_PERMISSION: { status: 403, hint: 'use a token with the permission "operate"' },
+  API_ROUTE: { status: 404, hint: 'see /docs for every route' },
+  API_POINT: { status: 404, hint: 'GET /api/v1/points lists the metering points of the ledger' },
+  API_LINE: { status: 404, hint: 'GET /api/v1/lines lists the lines' },
+  API_METHOD: { status: 405, hint: 'the header "allow" of this answer lists the methods' },
+  API_SLOW: { status: 408, hint: 'send the request faster, or a smaller one' },
+  API_BODY_SIZE: { status: 413, hint: 'bodies are limited to 1 MiB' },
+  API_URL_SIZE: { status: 414, hint: 'shorten the id or the path' },
+  API_CONTENT_TYPE: { status: 415, hint: 'send "content-type: application/json"' },
+  API_RATE: { status: 429, hint: 'wait as long as the header "retry-after" says' },
+  API_TRACES: { status: 429, hint: 'close a trace that is open; each token has a few' },
+  API_HEADER_SIZE: { status: 431, hint: 'send fewer or shorter headers' },
+  API_INTERNAL: { status: 500, hint: 'an error in the gateway: report it with the requestId, the log has the rest under it' },
+  API_BUSY: { status: 503, hint: 'the gateway is busy reading meters: try again after the header "retry-after"' },
+  API_CLOSING: { status: 503, hint: 'the gateway is stopping: try again when it is back' },
+  API_LATE: { status: 503, hint: 'a part of the gateway did not answer in time: GET /health/ready names it' },
+} as const satisfies Record<string, { status: number; hint: string }>
+export type ProblemCode = keyof typeof table
+
+/** A value that was refused, where it stood and what would have been accepted. */
+export interface WrongValue {
+  readonly place: string
+  readonly value: string | null
+  readonly allowed: string
+}
+
+/** An answer that says why not. @source RFC 9457 */
+export interface ProblemBody {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly code: string
+  readonly detail: string
+  readonly hint: string
+  /** What the machine does now, where it does something. */
+  readonly recovery?: string
+  readonly instance: string
+  readonly requestId: string
+  readonly errors?: readonly WrongValue[]
+}
+
+/** A refusal before it knows which request it answers. */
+export type Problem = Omit<ProblemBody, 'instance' | 'requestId'>
+
+export const problem = (code: ProblemCode, detail: string, errors?: readonly WrongValue[]): Problem => {
+  const { status, hint } = table[code]
+  return { ...headOf(status), code, detail, hint, ...(errors ? { errors } : {}) }
+}
+
+const STATUS_OF: Readonly<Record<Because, number>> = {
+  unknown: 404,
+  'line-down': 409,
+  'not-possible': 422,
+  busy: 503,
+  unavailable: 503,
+  'no-answer': 504,
+}
+
+/** The refusal another room gave, with its own code, hint and recovery. */
+export const problemOf = (because: Because, { code, message, hint, recovery }: GatewayError): Problem => ({
+  ...headOf(STATUS_OF[because]),
+  code,
+  detail: message,
+  hint,
+  recovery,
+})
+
+/** Answers with a problem. */
+export const refuse = (reply: FastifyReply, found: Problem): FastifyReply => {
+  if (found.status === 503) reply.header('retry-after', RETRY_AFTER_S)
+  return reply
+    .code(found.status)
+    .type(PROBLEM_TYPE)
+    .serializer(JSON.stringify)
+    .send(bodyOf(found, pathOf(reply.request.url), reply.request.id))
+}
+
+/** Answers with a stream; its type has to be set before. */
+export const sendStream = (reply: FastifyReply, stream: Readable): FastifyReply => reply.send(stream)
+
+export const bodyOf = (found: Problem, instance: string, requestId: string): ProblemBody => ({ ...found, instance, requestId })
+
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
+const RETRY_AFTER_S = 5
+
+/** The path without the query, and not longer than anybody wants to read. */
+const pathOf = (url: string): string => url.split('?', 1)[0]!.slice(0, 200)
+
+const headOf = (status: number) => ({ type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status })

@@ -1,0 +1,67 @@
+import { fullObis } from '../../core/index.ts'
+import type { ApiDeps } from '../deps.ts'
+import { badValue } from '../invalid.ts'
+import type { Problem } from '../problems.ts'
+import type { ReadingView } from '../reading-json.ts'
+import { ProblemSchema, ref } from '../schemas.ts'
+
+const WHY = {
+  400: 'A value is not acceptable; `errors` names it.',
+  401: 'No token, or one that is not accepted.',
+  403: 'The token may not do this.',
+  404: 'There is no such thing.',
+  408: 'The request came too slowly.',
+  409: 'The line is down.',
+  413: 'The body is larger than 1 MiB.',
+  414: 'The path is too long.',
+  415: 'The body is not application/json.',
+  422: 'Understood, but this cannot be done.',
+  429: 'Too many requests; see the header retry-after.',
+  500: 'An error in the gateway.',
+  503: 'Busy, stopping, or a part of the gateway is out; see the header retry-after.',
+  504: 'The meter did not answer.',
+} as const
+type Failure = keyof typeof WHY
+
+/** Response schemas of what may go wrong: the given statuses and those every guarded route can answer. */
+export const failures = (...own: readonly Failure[]) =>
+  Object.fromEntries([400, 401, 403, 429, 500, 503, ...own].map((status) => [status, ref(ProblemSchema, WHY[status as Failure])]))
+
+/** For routes without token: what can still go wrong. */
+export const publicFailures = () => Object.fromEntries(([429, 500] as const).map((status) => [status, ref(ProblemSchema, WHY[status])]))
+
+/** OBIS codes in full form; a problem naming the first that is none. @param place  of the list, such as `querystring/registers` */
+export const fullCodes = (codes: readonly string[], place: string): { readonly codes: Set<string> } | { readonly problem: Problem } => {
+  const full = new Set<string>()
+  for (const code of codes) {
+    const obis = fullObis(code.trim())
+    if (obis === null) return { problem: badValue(place, code, 'an OBIS code such as 1.8.0 or 1-0:1.8.0') }
+    full.add(obis)
+  }
+  return { codes: full }
+}
+
+/** All values of a reading. */
+export const everything = ({ hintOf }: Pick<ApiDeps, 'hintOf'>): ReadingView => ({ wanted: null, hintOf })
+
+export const iso = (time: number): string => new Date(time).toISOString()
+export const isoOrNull = (time: number | null): string | null => (time === null ? null : iso(time))
+
+/** Reasons with the most frequent first. */
+export const reasonsJson = (reasons: Readonly<Record<string, number>>, { hintOf }: Pick<ApiDeps, 'hintOf'>) =>
+  Object.entries(reasons)
+    .sort(([, a], [, b]) => b - a)
+    .map(([code, count]) => ({ code, count, hint: hintOf(code) ?? '' }))
+
+/** The answer, or null when it takes too long. The framework's own deadline ends with the body of a POST. */
+export const inTime = async <T>(answer: Promise<T>, ms: number): Promise<T | null> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), ms)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,0 +1,83 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import type { GatewayError } from '../../core/index.ts'
+import type { ApiDeps, DeviceView, LineView, TaskView } from '../deps.ts'
+import { problem, refuse } from '../problems.ts'
+import { LineDetailSchema, LineParams, LineSchema, ref, TaskSchema } from '../schemas.ts'
+import { failures, iso, isoOrNull, reasonsJson } from './common.ts'
+
+/** Lines, their devices, and the tasks that keep them busy. */
+export const lineRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (app, { deps }) => {
+  app.get(
+    '/lines',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'listLines',
+        tags: ['lines'],
+        summary: 'Lines',
+        description: 'Every bus and connection with its state and how reading goes there.',
+        response: { 200: Type.Object({ items: Type.Array(ref(LineSchema)) }, { description: 'All lines.' }), ...failures() },
+      },
+    },
+    async () => ({ items: deps.lines().map((line) => lineJson(line, deps)) }),
+  )
+  app.get(
+    '/lines/:id',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'getLine',
+        tags: ['lines'],
+        summary: 'One line and the health of its devices',
+        description: 'For each device: last answer, failures since, back-off, and the reasons with what to do.',
+        params: LineParams,
+        response: { 200: ref(LineDetailSchema, 'The line.'), ...failures(404, 414) },
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      const line = deps.line(id)
+      if (line === null) return refuse(reply, unknownLine(id))
+      return { ...lineJson(line, deps), health: line.health.map((device) => deviceJson(device, deps)) }
+    },
+  )
+  app.get(
+    '/tasks',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'listTasks',
+        tags: ['operation'],
+        summary: 'Collection tasks',
+        description: 'What is read how often, how it went since the start, and when it runs next.',
+        response: { 200: Type.Object({ items: Type.Array(ref(TaskSchema)) }, { description: 'All tasks.' }), ...failures() },
+      },
+    },
+    async () => ({ items: deps.tasks().map((task) => taskJson(task, deps)) }),
+  )
+}
+
+export const unknownLine = (id: string) => problem('API_LINE', `there is no line "${id}"`)
+
+export const failureJson = (error: GatewayError | null) => error && { code: error.code, message: error.message, hint: error.hint }
+
+const lineJson = ({ since, reasons, error, ...line }: LineView, deps: ApiDeps) => ({
+  ...line,
+  since: iso(since),
+  reasons: reasonsJson(reasons, deps),
+  error: failureJson(error),
+})
+
+const deviceJson = ({ lastAnswerAt, backOffUntil, reasons, ...device }: DeviceView, deps: ApiDeps) => ({
+  ...device,
+  lastAnswerAt: isoOrNull(lastAnswerAt),
+  backOffUntil: isoOrNull(backOffUntil),
+  reasons: reasonsJson(reasons, deps),
+})
+
+const taskJson = ({ lastRunAt, nextRunAt, reasons, ...task }: TaskView, deps: ApiDeps) => ({
+  ...task,
+  lastRunAt: isoOrNull(lastRunAt),
+  nextRunAt: isoOrNull(nextRunAt),
+  reasons: reasonsJson(reasons, deps),
+})

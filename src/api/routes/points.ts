@@ -1,0 +1,111 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { cursorOf, readCursor } from '../cursor.ts'
+import type { ApiDeps, PointFilter, PointView } from '../deps.ts'
+import { problem, refuse } from '../problems.ts'
+import { readingJson } from '../reading-json.ts'
+import { LatestPage, LatestQuery, LatestSchema, PointPage, PointParams, PointSchema, PointsQuery, ref } from '../schemas.ts'
+import { everything, failures, iso, isoOrNull } from './common.ts'
+
+/** Metering points and the newest they said. */
+export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (app, { deps }) => {
+  /** One page of points; null when the cursor is not ours. */
+  const page = async (filter: PointFilter, limit: number, cursor: string | undefined) => {
+    const after = cursor === undefined ? [null] : readCursor(cursor, ['string'])
+    if (after === null) return null
+    const found = await deps.points(filter, typeof after[0] === 'string' ? after[0] : null, limit + 1)
+    const items = found.slice(0, limit)
+    const last = items.at(-1)
+    return { items, next: found.length > limit && last ? cursorOf([last.id]) : null }
+  }
+  const latestOf = async ({ id, name, area }: PointView) => ({
+    point: id,
+    name,
+    area,
+    readings: (await deps.latest(id)).map((reading) => readingJson(reading, everything(deps))),
+  })
+
+  app.get(
+    '/points',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'listPoints',
+        tags: ['readings'],
+        summary: 'Metering points',
+        description: 'The points of the ledger by id, with the meters that were and are there.',
+        querystring: PointsQuery,
+        response: { 200: ref(PointPage, 'One page.'), ...failures() },
+      },
+    },
+    async ({ query: { area, line, text, limit = 200, cursor } }, reply) => {
+      const found = await page(filterOf({ area, line, text }), limit, cursor)
+      if (found === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
+      return { items: found.items.map(pointJson), next: found.next }
+    },
+  )
+  app.get(
+    '/points/:id',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'getPoint',
+        tags: ['readings'],
+        summary: 'One metering point',
+        description: 'Its area, role and meters, with the ratios and the time each was valid.',
+        params: PointParams,
+        response: { 200: ref(PointSchema, 'The point.'), ...failures(404, 414) },
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      const point = await deps.point(id)
+      return point === null ? refuse(reply, unknownPoint(id)) : pointJson(point)
+    },
+  )
+  app.get(
+    '/points/:id/latest',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'getLatest',
+        tags: ['readings'],
+        summary: 'The newest readings of a point',
+        description: 'One reading a series. Compare `measuredAt` with `asOf`: what is old is still given.',
+        params: PointParams,
+        response: { 200: ref(LatestSchema, 'Newest readings.'), ...failures(404, 414) },
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      const point = await deps.point(id)
+      return point === null ? refuse(reply, unknownPoint(id)) : { asOf: iso(deps.now()), ...(await latestOf(point)) }
+    },
+  )
+  app.get(
+    '/latest',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'listLatest',
+        tags: ['readings'],
+        summary: 'The newest readings of many points',
+        description: 'From memory: quick also for all points of a site.',
+        querystring: LatestQuery,
+        response: { 200: ref(LatestPage, 'One page.'), ...failures() },
+      },
+    },
+    async ({ query: { area, line, limit = 200, cursor } }, reply) => {
+      const found = await page(filterOf({ area, line }), limit, cursor)
+      if (found === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
+      return { asOf: iso(deps.now()), items: await Promise.all(found.items.map(latestOf)), next: found.next }
+    },
+  )
+}
+
+export const unknownPoint = (id: string) => problem('API_POINT', `there is no metering point "${id}"`)
+
+const pointJson = ({ meters, ...point }: PointView) => ({
+  ...point,
+  meters: meters.map(({ from, to, ...meter }) => ({ ...meter, from: iso(from), to: isoOrNull(to) })),
+})
+
+const filterOf = (given: { readonly [name in keyof PointFilter]: string | undefined }): PointFilter =>
+  Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))

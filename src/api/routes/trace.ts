@@ -1,0 +1,47 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import type { ApiDeps } from '../deps.ts'
+import { problem, problemOf, refuse, sendStream } from '../problems.ts'
+import { LineParams, TraceQuery } from '../schemas.ts'
+import type { TraceStreams } from '../trace-streams.ts'
+import { failures } from './common.ts'
+import { unknownLine } from './lines.ts'
+import { frameJson } from './read-now.ts'
+
+/** The frames of a line as they pass. */
+export const traceRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps; streams: TraceStreams }> = async (app, { deps, streams }) => {
+  app.get(
+    '/lines/:id/trace',
+    {
+      config: { permission: 'read', stream: true },
+      schema: {
+        operationId: 'traceLine',
+        tags: ['lines'],
+        summary: 'Frames of a line, live',
+        description:
+          'Every frame sent and received, and bytes that were no frame, to the millisecond, with a line of explanation. Events: `frame`; ' +
+          '`dropped` with how many frames a slow client missed; `end` with the reason. Ends by itself after 30 minutes, when the token is revoked ' +
+          'and when the gateway stops. `format=text` gives one JSON object a line instead of events. Costs nothing while nobody looks.',
+        params: LineParams,
+        querystring: TraceQuery,
+        produces: ['text/event-stream'],
+        response: { 200: Type.String({ description: 'A stream without end of its own.' }), ...failures(404, 409, 414) },
+        'x-also': ['application/x-ndjson'],
+      },
+    },
+    async ({ params: { id }, query, token }, reply) => {
+      if (deps.line(id) === null) return refuse(reply, unknownLine(id))
+      const format = query.format ?? 'sse'
+      const stream = streams.open(token?.id ?? '', format)
+      if (stream === null) return refuse(reply, problem('API_TRACES', 'too many traces are open'))
+      const started = deps.trace(id, (frame) => stream.send('frame', frameJson(frame)))
+      if (!started.ok) {
+        stream.readable.destroy()
+        return refuse(reply, problemOf(started.error.because, started.error.error))
+      }
+      stream.onEnd(started.value)
+      const type = format === 'sse' ? 'text/event-stream; charset=utf-8' : 'application/x-ndjson; charset=utf-8'
+      return sendStream(reply.type(type).header('x-accel-buffering', 'no'), stream.readable)
+    },
+  )
+}

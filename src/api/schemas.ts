@@ -1,0 +1,386 @@
+import { type Static, type TSchema, type TSchemaOptions, Type } from 'typebox'
+import { SOURCES } from '../core/index.ts'
+
+/** A reference to a schema that has a name, with the type of what it names; `description` is for this place. */
+export const ref = <Schema extends TSchema & { readonly $id: string }>(schema: Schema, description?: string) =>
+  Type.Unsafe<Static<Schema>>({ $ref: `${schema.$id}#`, ...(description ? { description } : {}) })
+
+const named = <const Id extends string, Schema extends TSchema>($id: Id, schema: Schema): Schema & { readonly $id: Id } => ({
+  ...schema,
+  $id,
+})
+
+const closed = { additionalProperties: false } as const
+const Text = (description: string, ...examples: string[]) => Type.String({ description, ...(examples.length > 0 ? { examples } : {}) })
+const Count = (description: string) => Type.Integer({ minimum: 0, description })
+const Instant = (description: string) => Type.String({ format: 'date-time', description, examples: ['2026-08-15T00:00:00.000Z'] })
+const nullable = <Schema extends TSchema>(schema: Schema, options: TSchemaOptions = {}) => Type.Union([schema, Type.Null()], options)
+const oneOf = <const Words extends readonly string[]>(words: Words, description: string) =>
+  Type.Unsafe<Words[number]>({ type: 'string', enum: [...words], description })
+
+export const WrongValueSchema = named(
+  'WrongValue',
+  Type.Object({
+    place: Text('Where the value stood.', 'querystring/from'),
+    value: nullable(Type.String(), { description: 'The value as it came, null when it was missing.' }),
+    allowed: Text('What would have been accepted.', 'an instant with offset'),
+  }),
+)
+
+export const ProblemSchema = named(
+  'Problem',
+  Type.Object(
+    {
+      type: Text('Always about:blank: `code` tells problems apart.'),
+      title: Text('The status in words.', 'Bad Request'),
+      status: Type.Integer({ description: 'The HTTP status.', examples: [400] }),
+      code: Text('A stable code to search for and to branch on.', 'API_VALUE'),
+      detail: Text('What happened.'),
+      hint: Text('What a person can do.'),
+      recovery: Type.Optional(Text('What the gateway does now, where it does something: retry, resync, skip, split, wait, stop.', 'retry')),
+      instance: Text('The path that was asked.', '/api/v1/points/P-7/readings'),
+      requestId: Text('Under this the log of the gateway has the rest.'),
+      errors: Type.Optional(Type.Array(ref(WrongValueSchema), { description: 'The values that were refused.' })),
+    },
+    { description: 'Why a request was not answered (RFC 9457).' },
+  ),
+)
+
+export const MeterSchema = named(
+  'Meter',
+  Type.Object({
+    id: Text('Meter (电能表) as the ledger names it.', 'M-000000000012'),
+    line: Text('Line it is read over.', 'rs485-3'),
+    address: Text('Address on the line, leading zeros kept.', '000000000012'),
+    profile: Text('Meter model.', 'dlt645-2007/three-phase'),
+    ct: Text('Current transformer ratio, decimal text.', '40'),
+    pt: Text('Voltage transformer ratio, decimal text.', '100'),
+    ratio: Text('CT × PT (综合倍率), decimal text.', '4000'),
+    from: Instant('At the point from this instant on.'),
+    to: nullable(Instant('Until before this instant.'), { description: 'Until before this instant; null = still there.' }),
+  }),
+)
+
+export const PointSchema = named(
+  'Point',
+  Type.Object(
+    {
+      id: Text('Metering point.', 'P-7'),
+      name: Text('Its name.', '3 Mill Lane'),
+      area: Text('Transformer area (台区).', 'A-1'),
+      areaName: Text('Its name.', 'Mill Lane transformer'),
+      role: Text('What the point is in its area.', 'customer'),
+      phase: Text('Phases it is connected to.', 'L1'),
+      meters: Type.Array(ref(MeterSchema), { description: 'Meters that were and are at the point, newest last.' }),
+    },
+    { description: 'A metering point (计量点): the place that is billed; meters come and go, the point stays.' },
+  ),
+)
+
+export const ValueSchema = named(
+  'Value',
+  Type.Object({
+    obis: Text('OBIS code in full.', '1-0:1.8.0'),
+    name: Text('What it is.', 'active import energy'),
+    unit: Text('Unit of `value` and `primary`.', 'kWh'),
+    value: Text('Exact decimal text. Registers are as displayed, instantaneous values primary.', '123456.78'),
+    primary: nullable(Text('`value` with the ratio applied.', '493827120'), {
+      description: 'Exact decimal text in primary units: registers of energy and power times `ratio`. Null where the ratio is not known.',
+      examples: ['493827120'],
+    }),
+  }),
+)
+
+export const AbsentSchema = named(
+  'Absent',
+  Type.Object({
+    obis: Text('OBIS code in full.', '1-0:2.8.0'),
+    name: Text('What it is.', 'active export energy'),
+    code: Text('Why it is absent.', 'DLT645_BCD'),
+    hint: Text('What a person can do.'),
+  }),
+)
+
+export const ReadingSchema = named(
+  'Reading',
+  Type.Object(
+    {
+      point: Text('Metering point.', 'P-7'),
+      meter: Text('Meter that said it.', 'M-000000000012'),
+      measurement: Text('`register` or `instant`.', 'register'),
+      source: Text('How it came: live, day-freeze, month-freeze, curve, push, manual, estimated.', 'day-freeze'),
+      measuredAt: Instant("The meter's time, or the instant of its freeze."),
+      receivedAt: Instant("The gateway's time when it had come."),
+      ratio: Text('CT × PT in force, decimal text.', '4000'),
+      quality: Type.Array(Type.String(), { description: '`good`, or everything that is doubtful.', examples: [['good']] }),
+      values: Type.Array(ref(ValueSchema)),
+      absent: Type.Array(ref(AbsentSchema), { description: 'What should be there and is not: never zero.' }),
+    },
+    { description: 'What one meter said about one instant.' },
+  ),
+)
+
+const Reasons = Type.Array(Type.Object({ code: Type.String(), count: Type.Integer({ minimum: 0 }), hint: Type.String() }), {
+  description: 'How exchanges failed, most frequent first, each with what to do.',
+})
+
+const counts = {
+  due: Count('Reads that were due since the start.'),
+  read: Count('Read.'),
+  firstTry: Count('Read without a second try.'),
+  missed: Count('Given up.'),
+  reasons: Reasons,
+}
+
+const FailureSchema = Type.Object({ code: Type.String(), message: Type.String(), hint: Type.String() })
+
+const line = {
+  id: Text('Line.', 'rs485-3'),
+  address: Text('Where it leads.', 'tcp://10.0.0.7:502'),
+  state: oneOf(['up', 'opening', 'quarantined', 'down'], 'Quarantined: silent after a time-out, until no late reply can come.'),
+  since: Instant('In this state since.'),
+  busyShare: Type.Number({ minimum: 0, maximum: 1, description: 'Share of the last minute in which the wire was in use.' }),
+  queue: Count('Jobs that wait.'),
+  devices: Count('Devices on the line.'),
+  error: nullable(FailureSchema, { description: 'Why it is not up.' }),
+  ...counts,
+}
+
+export const LineSchema = named('Line', Type.Object(line, { description: 'A bus, or one host and port: one exchange at a time.' }))
+
+export const DeviceSchema = named(
+  'Device',
+  Type.Object({
+    address: Text('Address on the line.', '12'),
+    meter: Text('Meter.', 'M-000000000012'),
+    point: Text('Metering point.', 'P-7'),
+    lastAnswerAt: nullable(Instant(''), { description: 'When it last answered; null = never since the start.' }),
+    consecutiveFailures: Count('Failures since it last answered.'),
+    backOffUntil: nullable(Instant(''), { description: 'Until then only a cheap probe is sent.' }),
+    reasons: Reasons,
+  }),
+)
+
+export const LineDetailSchema = named('LineDetail', Type.Object({ ...line, health: Type.Array(ref(DeviceSchema)) }))
+
+export const FrameSchema = named(
+  'TracedFrame',
+  Type.Object({
+    at: Instant('To the millisecond.'),
+    direction: oneOf(['tx', 'rx', 'discarded'], 'Sent, received, or received and no frame.'),
+    hex: Text('The bytes.', '68 42 00 15 08 26 20 68 11 04 33 33 34 33 D5 16'),
+    description: Text('One line about it.'),
+    device: Type.Optional(Text('Whose it is, where known.')),
+  }),
+)
+
+export const TaskSchema = named(
+  'Task',
+  Type.Object({
+    id: Text('Task.', 'houses-current'),
+    group: Text('Group of meters.', 'houses'),
+    kind: Text('What it reads.', 'current'),
+    everyS: Type.Number({ description: 'Seconds between two runs.' }),
+    lastRunAt: nullable(Instant('')),
+    nextRunAt: nullable(Instant('')),
+    ...counts,
+  }),
+)
+
+export const SinkSchema = named(
+  'Sink',
+  Type.Object({
+    id: Text('Sink.', 'influx'),
+    state: oneOf(['storing', 'waiting', 'stopped'], 'Waiting: it tries again by itself. Stopped: a person has to act.'),
+    behind: Count('Entries it has not taken yet.'),
+    stored: Count('Readings stored since the start.'),
+    deadLetters: Count('Readings it refused for good.'),
+    lastStoredAt: nullable(Instant('')),
+    error: nullable(FailureSchema),
+  }),
+)
+
+export const OutboxSchema = named(
+  'Outbox',
+  Type.Object({
+    depth: Count('Entries at least one sink has not taken yet.'),
+    bytes: Count('Size on disk.'),
+    limitBytes: Count('At this size it stops taking.'),
+    oldestAt: nullable(Instant(''), { description: 'Age of the oldest entry.' }),
+    taking: Type.Boolean({ description: 'False: nothing is read until there is room again.' }),
+    damaged: Count('Entries that could not be read back and were set aside.'),
+    sinks: Type.Array(ref(SinkSchema)),
+  }),
+)
+
+export const DeadLetterSchema = named(
+  'DeadLetter',
+  Type.Object({
+    id: Type.Integer({ minimum: 1 }),
+    sink: Text('Who refused it.', 'influx'),
+    at: Instant('When.'),
+    code: Text('Why, as a code.', 'INFLUX_REFUSED'),
+    message: Text("The server's words."),
+    hint: Text('What a person can do.'),
+    reading: nullable(ref(ReadingSchema), { description: 'Null when the entry itself cannot be read.' }),
+  }),
+)
+
+export const HealthSchema = named(
+  'Health',
+  Type.Object({
+    status: oneOf(['ready', 'not-ready'], 'Not ready: readings cannot be taken, or would be lost.'),
+    parts: Type.Array(
+      Type.Object({
+        part: Text('Part of the gateway.', 'outbox'),
+        state: oneOf(['ok', 'degraded', 'failed'], 'Degraded: the work goes on, somebody should look.'),
+        sentence: Text('How it is, in a sentence.', '12 entries wait, the oldest for 3 s.'),
+        cure: nullable(Type.String(), { description: 'What to do; null when nothing is wrong.' }),
+      }),
+    ),
+  }),
+)
+
+/** One page of a list and the way to the next. */
+export const pageOf = <const Id extends string, Item extends TSchema & { readonly $id: string }>(id: Id, item: Item) =>
+  named(
+    id,
+    Type.Object({
+      items: Type.Array(ref(item)),
+      next: nullable(Type.String(), { description: 'Cursor of the next page; null on the last.' }),
+    }),
+  )
+
+export const PointPage = pageOf('PointPage', PointSchema)
+export const ReadingPage = pageOf('ReadingPage', ReadingSchema)
+export const DeadLetterPage = pageOf('DeadLetterPage', DeadLetterSchema)
+
+const LatestItem = {
+  point: Text('Metering point.', 'P-7'),
+  name: Text('Its name.', '3 Mill Lane'),
+  area: Text('Transformer area.', 'A-1'),
+  readings: Type.Array(ref(ReadingSchema), { description: 'The newest reading of each series; empty when nothing was ever read.' }),
+}
+export const LatestSchema = named('Latest', Type.Object({ asOf: Instant('Time of the gateway at this answer.'), ...LatestItem }))
+export const LatestPage = named(
+  'LatestPage',
+  Type.Object({
+    asOf: Instant('Time of the gateway at this answer.'),
+    items: Type.Array(Type.Object(LatestItem)),
+    next: nullable(Type.String(), { description: 'Cursor of the next page; null on the last.' }),
+  }),
+)
+
+export const ReadNowBody = Type.Object(
+  {
+    registers: Type.Optional(
+      Type.Array(Type.String({ maxLength: 20 }), {
+        minItems: 1,
+        maxItems: 200,
+        description: 'OBIS codes, full or short; absent = everything the meter model has.',
+        examples: [['1.8.0', '1-0:32.7.0']],
+      }),
+    ),
+    timeoutMs: Type.Optional(
+      Type.Integer({ minimum: 100, maximum: 60_000, default: 10_000, description: 'How long to try, waiting for the line included.' }),
+    ),
+    trace: Type.Optional(Type.Boolean({ default: false, description: 'Give the frames too.' })),
+  },
+  closed,
+)
+
+export const ReadNowSchema = named(
+  'ReadNow',
+  Type.Object({
+    point: Text('Metering point.', 'P-7'),
+    tookMs: Type.Number({ description: 'From the question to the last byte.' }),
+    readings: Type.Array(ref(ReadingSchema)),
+    frames: Type.Optional(Type.Array(ref(FrameSchema), { description: 'With `trace: true`.' })),
+  }),
+)
+
+export const PointParams = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 200, description: 'Metering point.', examples: ['P-7'] }),
+})
+export const LineParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 200, description: 'Line.', examples: ['rs485-3'] }) })
+
+const limitOf = (standard: number, maximum: number) =>
+  Type.Optional(Type.Integer({ minimum: 1, maximum, default: standard, description: `Most items on a page, ${standard} if not given.` }))
+const Cursor = Type.Optional(Type.String({ maxLength: 2000, description: '`next` of the page before, unchanged.' }))
+const Word = (description: string, example: string) => Type.Optional(Type.String({ maxLength: 200, description, examples: [example] }))
+
+const filter = { area: Word('Only this transformer area.', 'A-1'), line: Word('Only what is read over this line.', 'rs485-3') }
+
+export const PointsQuery = Type.Object(
+  { ...filter, text: Word('Part of id, name or meter address.', 'mill'), limit: limitOf(200, 5000), cursor: Cursor },
+  closed,
+)
+export const LatestQuery = Type.Object({ ...filter, limit: limitOf(200, 2000), cursor: Cursor }, closed)
+export const DeadLettersQuery = Type.Object({ limit: limitOf(100, 1000), cursor: Cursor }, closed)
+
+const When = (description: string) =>
+  Type.Optional(Type.String({ format: 'date-time', description, examples: ['2026-08-15T00:00:00+08:00'] }))
+
+export const ReadingsQuery = Type.Object(
+  {
+    from: When('From this instant on; 24 hours before `to` if not given. In an address write + as %2B.'),
+    to: When('Until before this instant; now if not given.'),
+    registers: Type.Optional(
+      Type.String({ maxLength: 4000, description: 'OBIS codes, full or short, with commas between.', examples: ['1.8.0,2.8.0'] }),
+    ),
+    source: Type.Optional(oneOf(SOURCES, 'Only readings that came this way.')),
+    measurement: Type.Optional(
+      Type.Unsafe<'register' | 'instant'>({
+        type: 'string',
+        enum: ['register', 'instant'],
+        default: 'register',
+        description: 'Cumulative registers and demand, or instantaneous values.',
+      }),
+    ),
+    limit: limitOf(1000, 5000),
+    cursor: Cursor,
+    format: Type.Optional(
+      oneOf(['json', 'csv'], 'The same as the header accept. CSV is the whole range at once: `limit` and `cursor` do not apply.'),
+    ),
+  },
+  closed,
+)
+
+export const TraceQuery = Type.Object(
+  { format: Type.Optional(oneOf(['sse', 'text'], 'Server-sent events, or one JSON object a line.')) },
+  closed,
+)
+
+export const ReplayBody = Type.Object(
+  {
+    ids: Type.Optional(Type.Array(Type.Integer({ minimum: 1 }), { minItems: 1, maxItems: 10_000, description: 'Which.' })),
+    all: Type.Optional(Type.Literal(true, { description: 'All of them.' })),
+  },
+  { ...closed, minProperties: 1, maxProperties: 1, examples: [{ ids: [17] }] },
+)
+
+/** Schemas with a name, in the order in which they refer to each other. */
+export const NAMED = [
+  WrongValueSchema,
+  ProblemSchema,
+  MeterSchema,
+  PointSchema,
+  ValueSchema,
+  AbsentSchema,
+  ReadingSchema,
+  LineSchema,
+  DeviceSchema,
+  LineDetailSchema,
+  FrameSchema,
+  TaskSchema,
+  SinkSchema,
+  OutboxSchema,
+  DeadLetterSchema,
+  HealthSchema,
+  PointPage,
+  ReadingPage,
+  DeadLetterPage,
+  LatestSchema,
+  LatestPage,
+  ReadNowSchema,
+]

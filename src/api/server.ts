@@ -1,0 +1,107 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { FastifyError, FastifyInstance } from 'fastify'
+import type { ApiDeps, ApiOptions } from './deps.ts'
+import { browserRules, docsRoutes } from './docs.ts'
+import { guard } from './guard.ts'
+import { problemFromError } from './invalid.ts'
+import { ANSWER_MS, limitedFastify, shedLoad } from './limits.ts'
+import { apiMetrics } from './metrics.ts'
+import { describeApi } from './openapi.ts'
+import { problem, refuse } from './problems.ts'
+import { healthRoutes } from './routes/health.ts'
+import { lineRoutes } from './routes/lines.ts'
+import { outboxRoutes } from './routes/outbox.ts'
+import { pointRoutes } from './routes/points.ts'
+import { readNowRoute } from './routes/read-now.ts'
+import { readingRoutes } from './routes/readings.ts'
+import { traceRoute } from './routes/trace.ts'
+import { NAMED } from './schemas.ts'
+import { traceStreams } from './trace-streams.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answers for longer than a moment: the route keeps its own time. */
+    stream?: boolean
+  }
+}
+
+/**
+ * Builds the HTTP API: every route, limit and error. It listens nowhere yet.
+ *
+ * @param deps     what the other rooms can answer
+ * @param options  where it will listen, and its limits
+ * @throws         when a route declares no permission
+ */
+export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app: FastifyInstance) => void): Promise<FastifyInstance> => {
+  const app = limitedFastify(options)
+  const streams = traceStreams(deps, options.trace)
+  const metrics = apiMetrics(app, deps)
+  const answerMs = options.answerTimeoutMs ?? ANSWER_MS
+  let closing = false
+
+  app.addHook('onRequest', async (_request, reply) => {
+    if (closing) return refuse(reply.header('connection', 'close'), problem('API_CLOSING', 'the gateway is stopping'))
+  })
+  app.addHook('preClose', async () => {
+    closing = true
+    await streams.endAll('the gateway is stopping')
+  })
+  app.addHook('onRoute', (route) => {
+    if (route.config?.stream !== true) route.handlerTimeout ??= answerMs
+  })
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const found = problemFromError(error)
+    if (found.status === 500) options.log?.error({ err: error, requestId: request.id, route: request.routeOptions.url }, 'request failed')
+    return refuse(reply, found)
+  })
+
+  await browserRules(app)
+  await shedLoad(app, options.rateLimit)
+  guard(app, deps)
+  answerUnknownRoutes(app)
+  await describeApi(app, deps.version)
+  for (const schema of NAMED) app.addSchema(schema)
+
+  const typed = app.withTypeProvider<TypeBoxTypeProvider>()
+  await typed.register(docsRoutes)
+  await typed.register(healthRoutes, { deps, metrics, publicMetrics: options.publicMetrics ?? false })
+  await typed.register(
+    async (v1) => {
+      for (const routes of [pointRoutes, readingRoutes, readNowRoute, lineRoutes, outboxRoutes])
+        await v1.register(routes, { deps, answerMs })
+      await v1.register(traceRoute, { deps, streams })
+    },
+    { prefix: '/api/v1' },
+  )
+  extra?.(app)
+  await app.ready()
+  return app
+}
+
+/** Starts to listen. @returns the address, such as `http://127.0.0.1:8080` */
+export const listenApi = (app: FastifyInstance, { host, port }: Pick<ApiOptions, 'host' | 'port'>): Promise<string> =>
+  app.listen({ host, port })
+
+/** 404 for what is not there, 405 with the header `allow` for what is there with another method. */
+const answerUnknownRoutes = (app: FastifyInstance): void => {
+  const routes: { readonly methods: readonly string[]; readonly form: RegExp }[] = []
+  app.addHook('onRoute', ({ method, url }) => {
+    const form = new RegExp(
+      `^${url
+        .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+        .replace(/:\w+/g, '[^/]+')
+        .replace('*', '.*')}$`,
+    )
+    routes.push({ methods: [method].flat(), form })
+  })
+  const limited = app.hasDecorator('rateLimit') ? { preHandler: app.rateLimit() } : {}
+  app.setNotFoundHandler(limited, (request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const allowed = new Set(routes.filter(({ form }) => form.test(path)).flatMap(({ methods }) => methods))
+    if (allowed.size === 0 || allowed.has(request.method)) return refuse(reply, problem('API_ROUTE', 'there is no such route'))
+    return refuse(
+      reply.header('allow', [...allowed].join(', ')),
+      problem('API_METHOD', `the method ${request.method} is not for this route`),
+    )
+  })
+}

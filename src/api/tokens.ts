@@ -1,0 +1,53 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+
+/** What a route needs, and what a token may: `operate` includes `read`. */
+export type Permission = 'public' | 'read' | 'operate'
+
+/** A token as it is kept: the secret itself is nowhere. Times are milliseconds since 1970 UTC. */
+export interface StoredToken {
+  readonly id: string
+  readonly name: string
+  /** {@link hashToken} of the text. */
+  readonly hash: string
+  readonly permission: 'read' | 'operate'
+  readonly expiresAt: number | null
+  readonly revokedAt: number | null
+}
+
+const FORM = /^gt_[A-Za-z0-9_-]{43}$/
+
+/**
+ * A new bearer token: 32 random bytes as `gt_…` and the hash to keep. The text is shown once and never again.
+ */
+export const makeToken = (): { readonly text: string; readonly hash: string } => {
+  const text = `gt_${randomBytes(32).toString('base64url')}`
+  return { text, hash: hashToken(text) }
+}
+
+/** SHA-256 of a token's text, 64 hexadecimal digits. Random secrets of this length need no slow hash. */
+export const hashToken = (text: string): string => digest(text).toString('hex')
+
+/**
+ * Finds the token a client showed. Every stored hash is compared, each in constant time, so that neither position nor prefix shows.
+ *
+ * @returns  null when the text is no token of ours, or one that is revoked or expired
+ */
+export const checkToken = (text: string, tokens: readonly StoredToken[], now: number): StoredToken | null => {
+  if (!FORM.test(text)) return null
+  const shown = digest(text)
+  let found: StoredToken | null = null
+  for (const token of tokens) {
+    const kept = Buffer.from(token.hash, 'hex')
+    if (kept.length === shown.length && timingSafeEqual(kept, shown)) found = token
+  }
+  return found && isValid(found, now) ? found : null
+}
+
+/** Neither revoked nor expired. */
+export const isValid = ({ revokedAt, expiresAt }: StoredToken, now: number): boolean =>
+  (revokedAt === null || revokedAt > now) && (expiresAt === null || expiresAt > now)
+
+/** Whether a token may do what a route needs. */
+export const permits = (token: StoredToken, needed: Permission): boolean => needed !== 'operate' || token.permission === 'operate'
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

@@ -1,0 +1,7 @@
+export * from './ledger-file.ts'
+export * from './gateway-config.ts'
+export * from './paths.ts'
+export * from './problems.ts'
+export * from './schema.ts'
+export * from './secret.ts'
+export * from './yaml-file.ts'

@@ -1,0 +1,57 @@
+import { didYouMean, type Problem } from './problems.ts'
+import { type LedgerFile, LedgerSchema } from './schema.ts'
+import { loadYaml } from './yaml-file.ts'
+
+/** What the ledger file is checked against beyond its own schema. */
+export interface LedgerContext {
+  readonly lines: readonly string[]
+  readonly profiles: readonly string[]
+  /** Null when the address is one of this profile's protocol on that line, else what is allowed. */
+  readonly addressProblem: (address: string, profile: string, line: string) => string | null
+}
+
+export type LedgerResult = { readonly ok: true; readonly value: LedgerFile } | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/** Reads and checks a ledger file: every reference must lead somewhere, nothing may be there twice. All problems are named at once. */
+export const loadLedgerFile = (file: string, { lines, profiles, addressProblem }: LedgerContext): LedgerResult => {
+  const loaded = loadYaml(file, LedgerSchema, file)
+  if (!loaded.ok) return loaded
+  const problems: Problem[] = []
+  const wrong = (path: readonly (string | number)[], message: string) => void problems.push(loaded.problemAt(path, message))
+  const { zones = [], areas = [], points, meters } = loaded.value
+  for (const [list, items] of Object.entries({ zones, areas, points, meters })) {
+    const first = new Map<string, number>()
+    for (const [at, { id }] of items.entries()) {
+      const before = first.get(id)
+      if (before !== undefined) wrong([list, at, 'id'], `is "${id}", as ${list}/${before} is`)
+      else first.set(id, at)
+    }
+  }
+  const refer = (path: readonly (string | number)[], id: string, what: string, known: ReadonlySet<string>) => {
+    if (known.has(id)) return
+    const near = known.size <= 5000 ? didYouMean(id, [...known]) : null
+    wrong(path, `is "${id}", which is no ${what}${near ? `; did you mean "${near}"?` : known.size <= 12 ? `; allowed: ${[...known].join(', ')}` : ''}`)
+  }
+  const ids = (items: readonly { readonly id: string }[]) => new Set(items.map(({ id }) => id))
+  const [zoneIds, areaIds, pointIds, lineIds, profileIds] = [ids(zones), ids(areas), ids(points), new Set(lines), new Set(profiles)]
+  for (const [at, { zone }] of areas.entries()) if (zone !== undefined) refer(['areas', at, 'zone'], zone, 'zone', zoneIds)
+  for (const [at, { area }] of points.entries()) if (area !== undefined) refer(['points', at, 'area'], area, 'area', areaIds)
+  const taken = new Map<string, number>()
+  const metered = new Map<string, number>()
+  for (const [at, { point, line, address, profile }] of meters.entries()) {
+    refer(['meters', at, 'point'], point, 'point', pointIds)
+    refer(['meters', at, 'line'], line, 'line', lineIds)
+    refer(['meters', at, 'profile'], profile, 'profile', profileIds)
+    if (lineIds.has(line) && profileIds.has(profile)) {
+      const problem = addressProblem(address, profile, line)
+      if (problem) wrong(['meters', at, 'address'], `is "${address}"; ${problem}`)
+    }
+    const other = taken.get(`${line} ${address}`)
+    if (other !== undefined) wrong(['meters', at, 'address'], `is "${address}" on line ${line}, as meters/${other} is: two meters cannot share an address on one line`)
+    else taken.set(`${line} ${address}`, at)
+    const before = metered.get(point)
+    if (before !== undefined) wrong(['meters', at, 'point'], `is "${point}", where meters/${before} hangs already: one point, one meter at a time`)
+    else metered.set(point, at)
+  }
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, value: loaded.value }
+}

@@ -1,0 +1,179 @@
+import { type Static, type TSchema, Type } from 'typebox'
+
+/** A text of one of these forms; the pattern is shown as what is allowed. */
+const text = (pattern: string, description: string, extra: Record<string, unknown> = {}) => Type.String({ pattern, description, ...extra })
+const optional = <T extends TSchema>(schema: T) => Type.Optional(schema)
+const object = <T extends Record<string, TSchema>>(properties: T, description = '') =>
+  Type.Object(properties, { additionalProperties: false, ...(description ? { description } : {}) })
+const oneOf = <const T extends readonly string[]>(values: T, description: string, extra: Record<string, unknown> = {}) =>
+  Type.Unsafe<T[number]>({ type: 'string', enum: [...values], description, ...extra })
+
+const Id = text('^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', 'letters, digits, dot, dash, underscore; at most 64')
+const Host = Type.String({ minLength: 1, maxLength: 253, description: 'name or address' })
+const Port = Type.Integer({ minimum: 0, maximum: 65_535 })
+const Duration = text('^[0-9]+(ms|s|m|h)$', 'a number and ms, s, m or h: 500ms, 30s, 15m')
+const Every = text('^([0-9]+(s|m|h)|1d|1mo)$', 'a number and s, m or h, or 1d, or 1mo: 15m')
+const Secret = Type.String({
+  description: 'secret: write `$' + '{NAME}` to take it from the environment, or `$' + '{file:/path}` from a file; masked wherever it is shown',
+  secret: true,
+})
+
+const TcpTransport = object({
+  kind: Type.Literal('tcp'),
+  host: Host,
+  port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+  baud: optional(Type.Integer({ minimum: 50, maximum: 4_000_000, description: 'speed of the bus behind a transparent serial server; time-outs allow for it' })),
+})
+const SerialTransport = object({
+  kind: Type.Literal('serial'),
+  path: Type.String({ minLength: 1, description: 'prefer /dev/serial/by-id/…: it survives a reboot' }),
+  baud: Type.Integer({ minimum: 50, maximum: 4_000_000, default: 9600 }),
+  dataBits: optional(Type.Unsafe<7 | 8>({ type: 'integer', enum: [7, 8], default: 8 })),
+  parity: optional(oneOf(['none', 'even', 'odd'], 'DL/T 645: even', { default: 'even' })),
+  stopBits: optional(Type.Unsafe<1 | 2>({ type: 'integer', enum: [1, 2], default: 1 })),
+})
+
+const Line = object(
+  {
+    id: Id,
+    transport: Type.Unsafe<Static<typeof TcpTransport> | Static<typeof SerialTransport>>({
+      type: 'object',
+      required: ['kind'],
+      discriminator: { propertyName: 'kind' },
+      oneOf: [TcpTransport, SerialTransport],
+      description: 'how to reach the bus or the device',
+    }),
+    modbus: optional(oneOf(['tcp', 'rtu', 'ascii'], 'framing of Modbus meters here; default tcp over TCP, rtu on a serial port')),
+    timeoutMs: optional(Type.Integer({ minimum: 20, maximum: 120_000, description: 'longest reaction of a meter, the wire time comes on top', default: 1000 })),
+    quietMs: optional(Type.Number({ minimum: 0, maximum: 5000, description: 'silence between frames; default 3.5 characters; 20 to 50 helps cheap meters' })),
+    pipeline: optional(Type.Integer({ minimum: 1, maximum: 64, description: 'Modbus TCP only: requests under way at once', default: 1 })),
+    allowWrites: optional(Type.Boolean({ description: 'lets this line carry requests that change a meter', default: false })),
+  },
+  'one physical bus, serial server or Modbus TCP device',
+)
+
+const MeterFilter = object(
+  { lines: optional(Type.Array(Id)), areas: optional(Type.Array(Id)), ids: optional(Type.Array(Id)) },
+  'which meters; several conditions must all hold; absent: all',
+)
+
+const Task = object(
+  {
+    id: Id,
+    read: oneOf(['current', 'curve', 'day-freeze', 'month-freeze'], 'what to read'),
+    every: Every,
+    offset: optional(Duration),
+    spread: optional(Duration),
+    meters: optional(MeterFilter),
+    registers: optional(Type.Array(text('^([0-9]{1,3}-[0-9]{1,3}:)?[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}$', 'OBIS code: 1.8.0'))),
+  },
+  'something read again and again, aligned to the wall clock',
+)
+
+const Influx = object({
+  url: text('^https?://', 'http://host:8086'),
+  version: optional(oneOf(['v1', 'v2', 'v3'], 'generation of the server', { default: 'v1' })),
+  database: optional(Type.String({ description: 'v1, v3', default: 'gridtally' })),
+  retentionPolicy: optional(Type.String({ description: 'v1' })),
+  org: optional(Type.String({ description: 'v2' })),
+  bucket: optional(Type.String({ description: 'v2' })),
+  token: optional(Secret),
+  username: optional(Type.String()),
+  password: optional(Secret),
+  batch: optional(Type.Integer({ minimum: 1, maximum: 50_000, default: 5000 })),
+  gzip: optional(Type.Boolean({ default: false })),
+  timeoutMs: optional(Type.Integer({ minimum: 100, maximum: 120_000, default: 10_000 })),
+  createDatabase: optional(Type.Boolean({ description: 'v1: create the database when it is missing', default: false })),
+})
+
+/** `config/gateway.yaml`: everything but the ledger. The schema is the reference, the check and the form. */
+export const GatewaySchema = object({
+  version: Type.Literal(1),
+  gateway: object({
+    id: Id,
+    timezone: Type.String({ description: 'IANA name: freezes, days and months are counted in it', default: 'Asia/Shanghai' }),
+    data: Type.String({ description: 'directory for outbox, store and ledger; relative to this file', default: './data' }),
+  }),
+  clock: optional(
+    object(
+      {
+        start: Type.String({ format: 'date-time' }),
+        realStart: Type.String({ format: 'date-time' }),
+        speed: Type.Number({ exclusiveMinimum: 0, maximum: 100_000 }),
+      },
+      'simulations only: the gateway lives in a time that started at `start` when it was `realStart`, and runs `speed` times as fast',
+    ),
+  ),
+  http: optional(
+    object({
+      host: optional(Type.String({ description: 'address to listen on', default: '127.0.0.1' })),
+      port: optional(Port),
+      publicMetrics: optional(Type.Boolean({ description: '/metrics without a token', default: false })),
+      trustProxy: optional(Type.Array(Type.String())),
+      tokens: optional(
+        Type.Array(
+          object({
+            name: Id,
+            sha256: text('^[0-9a-f]{64}$', 'what `gridtally token` prints'),
+            permission: oneOf(['read', 'operate'], 'read: see; operate: also read meters now and replay dead letters'),
+          }),
+        ),
+      ),
+    }),
+  ),
+  store: optional(
+    object({
+      kind: oneOf(['embedded', 'influxdb'], 'where readings end up', { default: 'embedded' }),
+      influxdb: optional(Influx),
+      retentionMonths: optional(Type.Integer({ minimum: 1, maximum: 600, description: 'embedded: older months are deleted; absent: never' })),
+      hotDays: optional(Type.Integer({ minimum: 1, maximum: 400, description: 'embedded: days kept as rows before they are packed', default: 7 })),
+    }),
+  ),
+  outbox: optional(
+    object({
+      maxMb: optional(Type.Integer({ minimum: 1, maximum: 1_000_000, default: 1024 })),
+      whenFull: optional(oneOf(['stop-taking', 'drop-oldest'], 'stop-taking loses nothing that was taken', { default: 'stop-taking' })),
+    }),
+  ),
+  log: optional(object({ level: optional(oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'least level shown', { default: 'info' })) })),
+  ledger: optional(Type.String({ description: 'ledger file, imported at every start; relative to this file' })),
+  profiles: optional(Type.String({ description: 'directory with meter profiles of your own, beside the built-in ones; relative to this file' })),
+  lines: Type.Array(Line),
+  tasks: Type.Array(Task),
+})
+export type GatewayFile = Static<typeof GatewaySchema>
+export type LineFile = Static<typeof Line>
+export type TaskFile = Static<typeof Task>
+
+const Name = Type.String({ maxLength: 200 })
+const Ratio = text('^[0-9]+(\\.[0-9]+)?(/[0-9]+(\\.[0-9]+)?)?$', '`400/5` or `80`')
+
+/** The ledger file (档案): what hangs where. Times are instants with offset; absent = since always. */
+export const LedgerSchema = object({
+  version: Type.Literal(1),
+  zones: optional(Type.Array(object({ id: Id, name: optional(Name) }))),
+  areas: optional(Type.Array(object({ id: Id, name: optional(Name), zone: optional(Id) }))),
+  points: Type.Array(
+    object({
+      id: Id,
+      name: optional(Name),
+      area: optional(Id),
+      role: optional(oneOf(['customer', 'area-supply', 'generation', 'other'], 'area-supply: the meter that feeds the area', { default: 'customer' })),
+      phase: optional(oneOf(['L1', 'L2', 'L3', 'L123', 'unknown'], 'supply phase', { default: 'unknown' })),
+    }),
+  ),
+  meters: Type.Array(
+    object({
+      id: Id,
+      point: Id,
+      line: Id,
+      address: Type.String({ minLength: 1, maxLength: 64, description: 'in quotes: leading zeros count' }),
+      profile: Type.String({ minLength: 1 }),
+      ct: optional(Ratio),
+      pt: optional(Ratio),
+      timeoutMs: optional(Type.Integer({ minimum: 20, maximum: 120_000 })),
+      from: optional(Type.String({ format: 'date-time' })),
+    }),
+  ),
+})
+export type LedgerFile = Static<typeof LedgerSchema>

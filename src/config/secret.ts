@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs'
+import { inspect } from 'node:util'
+
+/** A secret that shows as `***` wherever it is printed, logged or turned into JSON. */
+export class Secret {
+  readonly #value: string
+
+  constructor(value: string) {
+    this.#value = value
+  }
+
+  reveal(): string {
+    return this.#value
+  }
+
+  toString(): string {
+    return '***'
+  }
+
+  toJSON(): string {
+    return '***'
+  }
+
+  [inspect.custom](): string {
+    return '***'
+  }
+}
+
+const FROM_ENV = /^\$\{([A-Z_][A-Z0-9_]*)\}$/
+const FROM_FILE = /^\$\{file:(.+)\}$/
+
+/**
+ * The secret a setting means: `${NAME}` of the environment, `${file:/path}` of a file, or the text itself.
+ *
+ * @returns  a text that says what is missing
+ */
+export const resolveSecret = (text: string, environment: NodeJS.ProcessEnv): Secret | string => {
+  const name = FROM_ENV.exec(text)?.[1]
+  if (name !== undefined) {
+    const value = environment[name]
+    return value === undefined || value === '' ? `takes its value from the environment, but ${name} is not set` : new Secret(value)
+  }
+  const file = FROM_FILE.exec(text)?.[1]
+  if (file === undefined) return new Secret(text)
+  try {
+    return new Secret(readFileSync(file, 'utf8').trim())
+  } catch (error) {
+    return `takes its value from ${file}, which cannot be read: ${error instanceof Error ? error.message : String(error)}`
+  }
+}

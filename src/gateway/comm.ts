@@ -1,0 +1,82 @@
+import { type Column, type Raw, type Reading, type Series, seriesOf, shapeOf } from '../core/index.ts'
+import type { Field } from './field.ts'
+
+const count = (field: string): Column => ({ field, obis: null, unit: '', scaler: 0, integer: true })
+
+/** Columns of the measurement `comm`. A public interface: see docs/decisions. */
+const LINE = shapeOf([
+  ...['due', 'read', 'first_try', 'missed', 'exchanges', 'answered', 'retries', 'no_reply', 'damaged', 'stray', 'late', 'lost'].map(count),
+  { field: 'busy_share', obis: null, unit: '', scaler: -4 },
+  { field: 'latency', obis: null, unit: 's', scaler: -6 },
+])
+const METER = shapeOf(['due', 'read', 'first_try', 'missed'].map(count))
+
+/**
+ * Communication statistics (通信统计) of lines and meters, one row each for every period: what was due, what came, and why not.
+ * Counters grow for ever; a row holds what one period added.
+ */
+export class CommStatistics {
+  readonly #field: Field
+  readonly #before = new Map<string, readonly number[]>()
+  readonly #series = new Map<string, Series>()
+  #since: number
+
+  constructor(field: Field, now: number) {
+    this.#field = field
+    this.#since = now
+  }
+
+  /** The rows of the period that ends now. `at` = its start. */
+  take(at: number, monotonicMs: number): readonly Reading[] {
+    const rows: Reading[] = []
+    const passedMs = Math.max(1, monotonicMs - this.#since)
+    this.#since = monotonicMs
+    for (const { config, line, meters } of this.#field.lines) {
+      const sums = [0, 0, 0, 0]
+      for (const { fact, point, device } of meters) {
+        const { due, read, firstTry, missed } = device.health
+        const added = this.#added(`meter ${fact.meter}`, [due, read, firstTry, missed])
+        for (const [index, value] of added.entries()) sums[index]! += value
+        if (added.some((value) => value > 0)) rows.push(this.#row('meter', fact.meter, point.area, METER, added, at))
+      }
+      const { stats } = line
+      const failures = (code: string) => stats.failures.get(code) ?? 0
+      const added = this.#added(`line ${config.id}`, [
+        stats.exchanges,
+        stats.answered,
+        stats.retries,
+        failures('LINE_NO_REPLY'),
+        failures('LINE_DAMAGED'),
+        stats.strays,
+        stats.late,
+        stats.lost,
+        stats.busyMs,
+        stats.latencySumMs,
+      ])
+      const busyMs = added[8] ?? 0
+      const latencyMs = added[9] ?? 0
+      const answered = added[1] ?? 0
+      const share = Math.round(Math.min(1, busyMs / passedMs) * 10_000)
+      const latency = answered > 0 ? Math.round((latencyMs / answered) * 1000) : null
+      rows.push(this.#row('line', config.id, '', LINE, [...sums, ...added.slice(0, 8), share, latency], at))
+    }
+    return rows
+  }
+
+  #added(key: string, now: readonly number[]): number[] {
+    const before = this.#before.get(key)
+    this.#before.set(key, now)
+    return now.map((value, index) => value - (before?.[index] ?? 0))
+  }
+
+  #row(kind: string, id: string, area: string, shape: typeof LINE, raws: readonly (Raw | null)[], at: number): Reading {
+    const key = `${kind} ${id}`
+    let series = this.#series.get(key)
+    if (!series) {
+      series = seriesOf('comm', { kind, id, area })
+      this.#series.set(key, series)
+    }
+    const absent = raws.includes(null) ? new Map([[raws.indexOf(null), 'LINE_NO_REPLY']]) : null
+    return { series, shape, raws, scalers: null, absent, ratio: '1', measuredAt: at, receivedAt: at, quality: 0 }
+  }
+}

@@ -1,0 +1,348 @@
+import { LATENCY_BOUNDS, type TraceEvent } from '../acquisition/index.ts'
+import type {
+  ApiDeps,
+  DeadLetterView,
+  HealthView,
+  LineDetail,
+  LineMetrics,
+  LineState,
+  LineView,
+  OutboxView,
+  PointView,
+  ReadCounts,
+  Refusal,
+  StoredToken,
+  TracedFrame,
+} from '../api/index.ts'
+import { type Clock, err, type GatewayError, hintOf, ok, type ReadingStore } from '../core/index.ts'
+import type { Area, Ledger, Point } from '../ledger/index.ts'
+import type { Outbox } from '../outbox/index.ts'
+import type { Latest } from '../store/latest.ts'
+import { fail } from './errors.ts'
+import type { Field, FieldLine, FieldMeter } from './field.ts'
+
+export interface ViewDeps {
+  readonly version: string
+  readonly startedAt: number
+  readonly clock: Clock
+  readonly field: Field
+  readonly ledger: Ledger
+  readonly outbox: Outbox
+  readonly latest: Latest
+  readonly store: ReadingStore
+  readonly tokens: () => readonly StoredToken[]
+  readonly maxOutboxBytes: number
+}
+
+/** How long a line's busy share looks back, milliseconds. */
+const BUSY_WINDOW_MS = 60_000
+
+/** What the API may see of the gateway, as plain functions. */
+export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; close(): void } => {
+  const { field, ledger, outbox, latest, store, clock } = deps
+  const areas = new Map(ledger.areas().map((area) => [area.id, area]))
+  const points = new Map(ledger.points().map((point) => [point.id, point]))
+  const metersOf = new Map<string, FieldMeter>()
+  for (const meter of field.meters()) metersOf.set(meter.fact.point, meter)
+  const history = new Map<string, ReturnType<Ledger['history']>>()
+  for (const fact of ledger.history()) history.set(fact.point, [...(history.get(fact.point) ?? []), fact])
+  const sorted = [...points.keys()].sort()
+  const busy = new BusyShares(field)
+  const viewOf = (point: Point): PointView => pointView(point, areas, history.get(point.id) ?? [], field)
+
+  return {
+    version: deps.version,
+    startedAt: deps.startedAt,
+    now: () => clock.now(),
+    tokens: deps.tokens,
+    hintOf,
+    points: (filter, after, limit) => {
+      const found: PointView[] = []
+      const text = filter.text?.toLowerCase()
+      for (const id of sorted) {
+        if (after !== null && id <= after) continue
+        const point = points.get(id)
+        if (!point || (filter.area !== undefined && point.area !== filter.area)) continue
+        const meters = history.get(id) ?? []
+        if (filter.line !== undefined && !meters.some(({ line, to }) => to === null && line === filter.line)) continue
+        if (text !== undefined && ![id, point.name, ...meters.flatMap(({ meter, address }) => [meter, address])].some((part) => part.toLowerCase().includes(text)))
+          continue
+        found.push(viewOf(point))
+        if (found.length >= limit) break
+      }
+      return found
+    },
+    point: (id) => {
+      const point = points.get(id)
+      return point ? viewOf(point) : null
+    },
+    latest: (id) => latest.latestOf({ point: id }),
+    range: (query) => store.range(query),
+    lines: () => field.lines.map((line) => lineView(line, busy)),
+    line: (id) => {
+      const line = field.lines.find(({ config }) => config.id === id)
+      return line ? lineDetail(line, busy) : null
+    },
+    trace: (id, listener) => {
+      const stop = field.trace(id, (event) => {
+        const frame = tracedFrame(event)
+        if (frame) listener(frame)
+      })
+      return stop ? ok(stop) : refuse('unknown', fail('METER_UNKNOWN', `there is no line ${id}`).error)
+    },
+    readNow: async (id, request, signal) => {
+      const meter = metersOf.get(id)
+      if (!meter) return refuse('unknown', fail('METER_UNKNOWN', `no meter is read at point ${id}`, { point: id }).error)
+      const began = clock.monotonic()
+      const frames: TracedFrame[] = []
+      const stop = request.trace
+        ? field.trace(meter.fact.line, (event) => {
+            const frame = event.device === meter.fact.meter ? tracedFrame(event) : null
+            if (frame) frames.push(frame)
+          })
+        : null
+      try {
+        const limit = AbortSignal.any([signal, AbortSignal.timeout(request.timeoutMs)])
+        const readings = await field.readNow(meter.fact.meter, request.registers ?? null, limit)
+        if (!readings.ok) return refuse(becauseOf(readings.error), readings.error)
+        return ok({ readings: readings.value, frames, tookMs: Math.round(clock.monotonic() - began) })
+      } finally {
+        stop?.()
+      }
+    },
+    outbox: () => outboxView(outbox, deps.maxOutboxBytes),
+    deadLetters: async (after, limit) => {
+      const page = await outbox.deadLetters({ after, limit })
+      return page.ok ? page.value.map(({ id, sink, firstTry, reason, reading }): DeadLetterView => ({ id, sink, at: firstTry, error: reason, reading })) : []
+    },
+    replay: async (ids) => {
+      const chosen: number[] = []
+      if (ids === 'all')
+        for (let after = 0; ; ) {
+          const page = await outbox.deadLetters({ after, limit: 1000 })
+          if (!page.ok) return refuse('unavailable', page.error)
+          if (page.value.length === 0) break
+          chosen.push(...page.value.map(({ id }) => id))
+          after = chosen.at(-1) ?? after
+        }
+      else chosen.push(...ids)
+      const done = await outbox.replayDeadLetters(chosen)
+      return done.ok ? done : refuse('unavailable', done.error)
+    },
+    tasks: () =>
+      field.schedule.status().map(({ id, kind, devices, nextAt, due, read, firstTry, missed, reasons, everyMs, lastAt }) => ({
+        id,
+        group: `${devices} meters`,
+        kind,
+        everyS: everyMs / 1000,
+        lastRunAt: lastAt,
+        nextRunAt: nextAt,
+        due,
+        read,
+        firstTry,
+        missed,
+        reasons: Object.fromEntries(reasons),
+      })),
+    health: () => healthView(field, outbox),
+    metrics: () => ({
+      lines: field.lines.map((line) => lineMetrics(line, busy)),
+      outbox: outboxView(outbox, deps.maxOutboxBytes),
+      rowsStored: rowsStored(outbox),
+    }),
+    busy,
+    close: () => busy.close(),
+  }
+}
+
+/** Readings the store has taken since the start; the latest values are counted apart. */
+export const rowsStored = (outbox: Outbox): number =>
+  outbox
+    .state()
+    .sinks.filter(({ id }) => id !== 'latest')
+    .reduce((sum, { stored }) => sum + stored, 0)
+
+const refuse = (because: Refusal['because'], error: GatewayError) => err<Refusal>({ because, error })
+
+const becauseOf = ({ code }: GatewayError): Refusal['because'] =>
+  code === 'METER_UNKNOWN'
+    ? 'unknown'
+    : code === 'LINE_DOWN' || code === 'LINE_CLOSED'
+      ? 'line-down'
+      : code.startsWith('OUTBOX_')
+        ? 'unavailable'
+        : code.startsWith('LINE_') || code === 'READ_CANCELLED' || code === 'DEVICE_BACKED_OFF'
+          ? 'no-answer'
+          : 'not-possible'
+
+const tracedFrame = ({ what, at, bytes, text, device }: TraceEvent): TracedFrame | null => {
+  if (what === 'note') return null
+  const direction = what === 'tx' ? 'tx' : what === 'rx' ? 'rx' : 'discarded'
+  const note = what === 'tx' || what === 'rx' ? text : `${what}${text ? `: ${text}` : ''}`
+  return { at, direction, bytes, description: note, ...(device === null ? {} : { device }) }
+}
+
+const pointView = (point: Point, areas: ReadonlyMap<string, Area>, facts: ReturnType<Ledger['history']>, field: Field): PointView => ({
+  id: point.id,
+  name: point.name,
+  area: point.area,
+  areaName: areas.get(point.area)?.name ?? '',
+  role: point.role,
+  phase: point.phase,
+  meters: facts.map(({ meter, line, address, profile, ct, pt, from, to }) => ({
+    id: meter,
+    line,
+    address,
+    profile,
+    ct,
+    pt,
+    ratio: field.meter(meter)?.ratio ?? '1',
+    from,
+    to,
+  })),
+})
+
+const STATES: Readonly<Record<string, LineState>> = { up: 'up', opening: 'opening', idle: 'opening', down: 'down', closed: 'down' }
+
+/** Reads of a line's meters, and how its exchanges ended. */
+const countsOf = ({ line, meters }: FieldLine): ReadCounts => {
+  const sum = { due: 0, read: 0, firstTry: 0, missed: 0 }
+  for (const { device } of meters) {
+    sum.due += device.health.due
+    sum.read += device.health.read
+    sum.firstTry += device.health.firstTry
+    sum.missed += device.health.missed
+  }
+  return { ...sum, reasons: Object.fromEntries(line.stats.failures) }
+}
+
+export const lineView = (field: FieldLine, busy: BusyShares): LineView => {
+  const { config, line, poller, meters } = field
+  return {
+    ...countsOf(field),
+    id: config.id,
+    address: line.name,
+    state: STATES[line.state] ?? 'down',
+    since: line.since,
+    busyShare: busy.of(config.id),
+    queue: poller.queue.depth,
+    devices: meters.length,
+    error: line.why,
+  }
+}
+
+const lineDetail = (field: FieldLine, busy: BusyShares): LineDetail => ({
+  ...lineView(field, busy),
+  health: field.meters.map(({ fact, device: { health } }) => ({
+    address: fact.address,
+    meter: fact.meter,
+    point: fact.point,
+    lastAnswerAt: health.lastAnswerAt,
+    consecutiveFailures: health.failures,
+    backOffUntil: null,
+    reasons: Object.fromEntries(health.reasons),
+  })),
+})
+
+const lineMetrics = (field: FieldLine, busy: BusyShares): LineMetrics => {
+  const { config, line, poller } = field
+  return {
+    ...countsOf(field),
+    id: config.id,
+    state: STATES[line.state] ?? 'down',
+    busyShare: busy.of(config.id),
+    queue: poller.queue.depth,
+    exchanges: { boundsS: LATENCY_BOUNDS.map((ms) => ms / 1000), counts: [...line.stats.latency], sumS: line.stats.latencySumMs / 1000 },
+  }
+}
+
+const SINK_STATES = { running: 'storing', lagging: 'storing', waiting: 'waiting', stopped: 'stopped' } as const
+
+const outboxView = (outbox: Outbox, limitBytes: number): OutboxView => {
+  const { ready, depth, bytes, oldestAt, damaged, deadLetters, sinks } = outbox.state()
+  return {
+    depth,
+    bytes,
+    limitBytes,
+    oldestAt,
+    taking: ready,
+    damaged,
+    sinks: sinks.map(({ id, state, depth: behind, stored, lastStoredAt, lastError }) => ({
+      id,
+      state: SINK_STATES[state],
+      behind,
+      stored,
+      deadLetters: id === 'latest' ? 0 : deadLetters,
+      lastStoredAt,
+      error: lastError,
+    })),
+  }
+}
+
+/** One sentence for each part. Ready means: what is read now can be made safe. */
+const healthView = (field: Field, outbox: Outbox): HealthView => {
+  const parts: { part: string; state: 'ok' | 'degraded' | 'failed'; sentence: string; cure: string | null }[] = []
+  const { ready, reason, depth, deadLetters, damaged, sinks } = outbox.state()
+  parts.push({
+    part: 'outbox',
+    state: ready ? (damaged > 0 ? 'degraded' : 'ok') : 'failed',
+    sentence: ready
+      ? `takes readings; ${depth} wait for a sink${damaged > 0 ? `, ${damaged} entries were found damaged and set aside` : ''}`
+      : `takes nothing: ${reason?.message ?? 'closed'}`,
+    cure: ready ? null : (reason?.hint ?? null),
+  })
+  for (const { id, state, lastError, depth: behind } of sinks)
+    parts.push({
+      part: `sink ${id}`,
+      state: state === 'running' || state === 'lagging' ? 'ok' : state === 'stopped' ? 'failed' : 'degraded',
+      sentence: lastError && state !== 'running' ? `${state}: ${lastError.message}; ${behind} readings wait safely` : `${state}, ${behind} readings wait`,
+      cure: state === 'running' || state === 'lagging' ? null : (lastError?.hint ?? null),
+    })
+  if (deadLetters > 0)
+    parts.push({ part: 'dead letters', state: 'degraded', sentence: `${deadLetters} readings were refused by a sink`, cure: 'see GET /api/v1/dead-letters' })
+  for (const { config, line, meters } of field.lines) {
+    const silent = meters.filter(({ device }) => device.health.failures >= 2).length
+    parts.push({
+      part: `line ${config.id}`,
+      state: line.state === 'down' ? 'failed' : silent > 0 ? 'degraded' : 'ok',
+      sentence:
+        line.state === 'down'
+          ? `is down: ${line.why?.message ?? 'unknown'}`
+          : silent > 0
+            ? `${silent} of ${meters.length} meters do not answer`
+            : `${meters.length} meters`,
+      cure: line.state === 'down' ? (line.why?.hint ?? null) : silent > 0 ? `see GET /api/v1/lines/${config.id}` : null,
+    })
+  }
+  return { ready, parts }
+}
+
+/** Busy time of the lines over the last minute, sampled coarsely. */
+export class BusyShares {
+  readonly #field: Field
+  readonly #samples: { readonly at: number; readonly busy: ReadonlyMap<string, number> }[] = []
+  readonly #timer: NodeJS.Timeout
+
+  constructor(field: Field) {
+    this.#field = field
+    this.#sample()
+    this.#timer = setInterval(() => this.#sample(), BUSY_WINDOW_MS / 12)
+    this.#timer.unref()
+  }
+
+  of(line: string): number {
+    const oldest = this.#samples[0]
+    const found = this.#field.lines.find(({ config }) => config.id === line)
+    if (!oldest || !found) return 0
+    const passed = performance.now() - oldest.at
+    return passed <= 0 ? 0 : Math.min(1, Math.max(0, (found.line.stats.busyMs - (oldest.busy.get(line) ?? 0)) / passed))
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+
+  #sample(): void {
+    this.#samples.push({ at: performance.now(), busy: new Map(this.#field.lines.map(({ config, line }) => [config.id, line.stats.busyMs])) })
+    if (this.#samples.length > 12) this.#samples.shift()
+  }
+}

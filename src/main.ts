@@ -1,0 +1,274 @@
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { adapterOf } from '../protocols/index.ts'
+import { buildApi, listenApi } from './api/index.ts'
+import { type GatewayConfig, type Problem, packageRoot } from './config/index.ts'
+import { type Clock, explain, ok, type ReadingStore, type Result, type Sink, scaledClock, seriesOf, systemClock } from './core/index.ts'
+import { CommStatistics } from './gateway/comm.ts'
+import { Field } from './gateway/field.ts'
+import { brokenText, loadProfiles } from './gateway/profiles.ts'
+import { checkedLedger } from './gateway/start-ledger.ts'
+import { TokenFile } from './gateway/tokens.ts'
+import { apiDeps, lineView, rowsStored, type BusyShares } from './gateway/views.ts'
+import { Ledger } from './ledger/index.ts'
+import { type Outbox, openOutbox } from './outbox/index.ts'
+import { openEmbeddedStore } from './store/embedded.ts'
+import { openInfluxStore } from './store/influx/index.ts'
+import { type Latest, openLatest } from './store/latest.ts'
+
+/** A running gateway. */
+export interface Gateway {
+  /** Where the API listens. */
+  readonly address: string
+  readonly field: Field
+  readonly outbox: Outbox
+  readonly store: ReadingStore
+  readonly latest: Latest
+  readonly tokens: TokenFile
+  readonly clock: Clock
+  summary(): Summary
+  /** Stops intake, ends exchanges under way, commits, closes. What waits for a sink is safe and goes on at the next start. */
+  close(): Promise<void>
+}
+
+/** What a gateway has done since its start. */
+export interface Summary {
+  readonly due: number
+  readonly read: number
+  readonly firstTry: number
+  readonly missed: number
+  readonly rowsStored: number
+  readonly outboxDepth: number
+  readonly deadLetters: number
+  readonly lines: readonly {
+    readonly id: string
+    readonly state: string
+    readonly meters: number
+    readonly due: number
+    readonly read: number
+    readonly firstTry: number
+    readonly busyShare: number
+    readonly failures: Readonly<Record<string, number>>
+  }[]
+}
+
+export type StartFailure = { readonly ok: false; readonly problems: readonly Problem[]; readonly message: string }
+
+/** How often communication statistics become rows, milliseconds. */
+const COMM_PERIOD_MS = 15 * 60_000
+const HOUSEKEEPING_MS = 10 * 60_000
+const STOP_WITHIN_MS = 5000
+
+export const version = (): string => {
+  const file: unknown = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8'))
+  return typeof file === 'object' && file !== null && 'version' in file ? String(file.version) : 'unknown'
+}
+
+/**
+ * The composition root: the one place that knows every room. Checks everything before anything is opened; a gateway that fails to
+ * start has left nothing behind.
+ */
+export const startGateway = async (
+  config: GatewayConfig,
+  log: Logger,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<{ readonly ok: true; readonly value: Gateway } | StartFailure> => {
+  const refused = (message: string, problems: readonly Problem[] = []): StartFailure => ({ ok: false, problems, message })
+  const profiles = loadProfiles(config.profileDirectory)
+  for (const each of profiles.broken) log.warn(brokenText(each))
+  const input = checkedLedger(config, profiles.byId, adapterOf)
+  if (!input.ok) return refused('the ledger file is wrong', input.problems)
+
+  const clock = config.clock ? scaledClock(config.clock.start, config.clock.realStart, config.clock.speed) : systemClock
+  const closers: (() => Promise<unknown> | unknown)[] = []
+  const unwind = async () => {
+    for (const close of closers.reverse()) await close()
+  }
+  const give = async (message: string) => {
+    await unwind()
+    return refused(message)
+  }
+  mkdirSync(config.dataDirectory, { recursive: true })
+
+  const latest = await openLatest({ directory: join(config.dataDirectory, 'latest') })
+  if (!latest.ok) return give(explain(latest.error))
+  closers.push(() => latest.value.close())
+  const store = await openStore(config, log)
+  if (!store.ok) return give(explain(store.error))
+  closers.push(() => store.value.close())
+  const opened = await openOutbox({
+    directory: join(config.dataDirectory, 'outbox'),
+    maxBytes: config.outbox.maxBytes,
+    whenFull: config.outbox.whenFull,
+    sinks: [latest.value, store.value],
+    log: { info: (fields, text) => log.info(fields, text), warn: (fields, text) => log.warn(fields, text), error: (fields, text) => log.error(fields, text) },
+  })
+  if (!opened.ok) return give(explain(opened.error))
+  const outbox = opened.value
+  closers.push(() => outbox.close({ drainMs: 2000 }))
+
+  const ledger = new Ledger(config.dataDirectory)
+  closers.push(() => ledger.close())
+  if (input.value) {
+    const { added, changed, closed } = ledger.apply(input.value, 'ledger file', clock.now())
+    if (added + changed + closed > 0) log.info({ added, changed, closed }, 'ledger brought up to date')
+  }
+
+  const field = new Field({
+    config,
+    clock,
+    meters: ledger.meters(null),
+    points: new Map(ledger.points().map((point) => [point.id, point])),
+    profiles: profiles.byId,
+    adapterOf,
+    put: (readings) => outbox.put(readings),
+    newest: ({ meter, point }, area, source) => latest.value.newest(seriesOf('register', { meter, point, area, source }).key)?.measuredAt ?? null,
+    log: (level, message) => log[level](message),
+  })
+  const tokens = new TokenFile(config.dataDirectory, config.http, environment)
+  const deps = apiDeps({
+    version: version(),
+    startedAt: clock.now(),
+    clock,
+    field,
+    ledger,
+    outbox,
+    latest: latest.value,
+    store: store.value,
+    tokens: () => tokens.all(),
+    maxOutboxBytes: config.outbox.maxBytes,
+  })
+  closers.push(() => deps.close())
+  let address: string
+  try {
+    const { host, port, publicMetrics, trustProxy } = config.http
+    const api = await buildApi(deps, {
+      host,
+      port,
+      publicMetrics,
+      ...(trustProxy ? { trustProxy } : {}),
+      log: { error: (context, message) => log.error(context, message) },
+    })
+    address = await listenApi(api, config.http)
+    closers.push(() => api.close())
+  } catch (error) {
+    return give(`the API cannot listen on ${config.http.host}:${config.http.port}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+
+  field.start()
+  const stopChores = startChores({ config, clock, field, outbox, store: store.value, tokens, log })
+  let closing: Promise<void> | null = null
+  const close = async () => {
+    stopChores()
+    await field.stop(STOP_WITHIN_MS)
+    await unwind()
+  }
+  return ok({
+    address,
+    field,
+    outbox,
+    store: store.value,
+    latest: latest.value,
+    tokens,
+    clock,
+    summary: () => summaryOf(field, outbox, deps.busy),
+    close: () => {
+      closing ??= close()
+      return closing
+    },
+  })
+}
+
+type Store = Sink & ReadingStore & { pack?: (now: number) => Promise<unknown> }
+
+const openStore = async (config: GatewayConfig, log: Logger): Promise<Result<Store>> => {
+  const { kind, influxdb, hotDays } = config.store
+  if (kind === 'embedded' || !influxdb)
+    return openEmbeddedStore({ directory: join(config.dataDirectory, 'store'), hotDays, log: (message) => log.warn(message) })
+  const { url, version: generation, database, retentionPolicy, org, bucket, token, username, password, batch, gzip, timeoutMs, createDatabase } = influxdb
+  return openInfluxStore({
+    url,
+    version: generation,
+    database,
+    batch,
+    gzip,
+    timeoutMs,
+    createDatabase,
+    ...(retentionPolicy === null ? {} : { retentionPolicy }),
+    ...(org === null ? {} : { org }),
+    ...(bucket === null ? {} : { bucket }),
+    ...(token === null ? {} : { token: token.reveal() }),
+    ...(username === null ? {} : { username }),
+    ...(password === null ? {} : { password: password.reveal() }),
+  })
+}
+
+interface Chores {
+  readonly config: GatewayConfig
+  readonly clock: Clock
+  readonly field: Field
+  readonly outbox: Outbox
+  readonly store: Store
+  readonly tokens: TokenFile
+  readonly log: Logger
+}
+
+/** What is done beside reading: statistics rows, packing, retention, revoked tokens. Returns how to stop it. */
+const startChores = ({ config, clock, field, outbox, store, tokens, log }: Chores): (() => void) => {
+  const comm = new CommStatistics(field, clock.monotonic())
+  let commPeriod = Math.floor(clock.now() / COMM_PERIOD_MS)
+  const minute = setInterval(
+    () => {
+      tokens.reload()
+      const period = Math.floor(clock.now() / COMM_PERIOD_MS)
+      if (period === commPeriod) return
+      const rows = comm.take(commPeriod * COMM_PERIOD_MS, clock.monotonic())
+      commPeriod = period
+      void outbox.put(rows).then((done) => {
+        if (!done.ok) log.warn(explain(done.error))
+      })
+    },
+    Math.max(250, 1000 / clock.speed),
+  )
+  const housekeeping = setInterval(() => {
+    void store.pack?.(clock.now())
+    const { retentionMonths } = config.store
+    if (retentionMonths === null) return
+    const now = new Date(clock.now())
+    void store.retain(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - retentionMonths, 1)).then((done) => {
+      if (!done.ok) log.warn(explain(done.error))
+    })
+  }, HOUSEKEEPING_MS)
+  return () => {
+    clearInterval(minute)
+    clearInterval(housekeeping)
+  }
+}
+
+const summaryOf = (field: Field, outbox: Outbox, busy: BusyShares): Summary => {
+  const { due, read, firstTry, missed } = field.schedule.totals()
+  const { depth, deadLetters } = outbox.state()
+  return {
+    due,
+    read,
+    firstTry,
+    missed,
+    rowsStored: rowsStored(outbox),
+    outboxDepth: depth,
+    deadLetters,
+    lines: field.lines.map((line) => {
+      const view = lineView(line, busy)
+      return {
+        id: view.id,
+        state: view.state,
+        meters: view.devices,
+        due: view.due,
+        read: view.read,
+        firstTry: view.firstTry,
+        busyShare: Math.round(view.busyShare * 1000) / 1000,
+        failures: view.reasons,
+      }
+    }),
+  }
+}

@@ -1,0 +1,228 @@
+import { type Clock, type MemoryDictionary, ok, type Reading, type Result, type RowCodec } from '../core/index.ts'
+import { ENTRY_HEAD, frameEntry, HEAD, MAX_BYTES, MAX_ENTRIES } from './entry.ts'
+import { fail, type OutboxError } from './errors.ts'
+import type { VaultPort } from './port.ts'
+import type { After } from './types.ts'
+import type { Committed, DamagedEntry, DeadEntry, Word } from './vault-types.ts'
+
+export interface IntakeDeps {
+  readonly port: VaultPort
+  readonly codec: RowCodec
+  readonly dictionary: MemoryDictionary
+  readonly clock: Clock
+  readonly after: After
+  readonly groupMs: number
+  /** After a commit, before the callers are told. */
+  readonly committed: (answer: Committed, readings: readonly Reading[]) => void
+  readonly refused: (error: OutboxError) => void
+}
+
+/** One call of `put`; it may lie in several packs. */
+interface Caller {
+  packs: number
+  error: OutboxError | null
+  readonly settle: (result: Result<void, OutboxError>) => void
+}
+
+interface Pack {
+  readonly chunk: Uint8Array
+  readonly readings: readonly Reading[]
+  readonly callers: readonly Caller[]
+}
+
+/** Longest a cursor waits for a commit to travel with. */
+const SAVE_MS = 200
+/** A second commit is sent ahead so that the disk need not wait for this thread. */
+const MOST_UNDER_WAY = 2
+
+/**
+ * Gathers readings into commits. After a pause the first goes at once; under load a commit holds what came while the one before
+ * it was being synced, and no two start within `groupMs`. Moved cursors and dead letters travel along.
+ */
+export class Intake {
+  readonly #deps: IntakeDeps
+  readonly #scratch = new Uint8Array(MAX_BYTES + (64 << 10))
+  #end = HEAD
+  #readings: Reading[] = []
+  #callers: Caller[] = []
+  #queue: Pack[] = []
+  #underWay = 0
+  #startedAt = Number.NEGATIVE_INFINITY
+  #planned: (() => void) | null = null
+  #plannedSave: (() => void) | null = null
+  #idle: (() => void)[] = []
+  #waitingBytes = 0
+  #words: Word[] = []
+  #cursors = new Map<string, number>()
+  #dead: DeadEntry[] = []
+  #damaged: DamagedEntry[] = []
+
+  constructor(deps: IntakeDeps) {
+    this.#deps = deps
+  }
+
+  /** Bytes taken from callers and not yet on disk. */
+  get waitingBytes(): number {
+    return this.#waitingBytes + this.#end - HEAD
+  }
+
+  get unsavedDead(): number {
+    return this.#dead.length
+  }
+
+  put(readings: readonly Reading[]): Promise<Result<void, OutboxError>> {
+    if (readings.length === 0) return Promise.resolve(ok(undefined))
+    return new Promise((settle) => {
+      const caller: Caller = { packs: 0, error: null, settle }
+      for (const reading of readings) {
+        if (!this.#add(reading)) {
+          caller.error = fail('OUTBOX_TOO_LARGE', `one reading of ${reading.series.key} exceeds ${MAX_BYTES} bytes`).error
+          continue
+        }
+        if (this.#callers.at(-1) !== caller) {
+          this.#callers.push(caller)
+          caller.packs++
+        }
+      }
+      if (caller.packs === 0 && caller.error) settle({ ok: false, error: caller.error })
+      this.#schedule()
+    })
+  }
+
+  /** Notes how far a sink has got, and what it refused. */
+  save(sink: string, position: number, dead: readonly DeadEntry[]): void {
+    this.#cursors.set(sink, position)
+    for (const letter of dead) this.#dead.push(letter)
+    this.#planSave()
+  }
+
+  setAside(entry: DamagedEntry): void {
+    this.#damaged.push(entry)
+    this.#planSave()
+  }
+
+  /** Words the file may have lost are sent again with the next commit. */
+  resendWords(): void {
+    const { dictionary } = this.#deps
+    this.#words = []
+    dictionary.takeFresh()
+    for (let id = 0; id < dictionary.nextId; id++) {
+      const text = dictionary.textOf(id)
+      if (text !== undefined) this.#words.push([id, text])
+    }
+    this.#planSave()
+  }
+
+  /** Resolves when everything taken so far has been committed or refused. */
+  flush(): Promise<void> {
+    this.#closePack()
+    this.#go()
+    if (this.#underWay === 0 && this.#queue.length === 0) return Promise.resolve()
+    return new Promise((done) => this.#idle.push(done))
+  }
+
+  get hasUnsaved(): boolean {
+    return this.#cursors.size > 0 || this.#dead.length > 0 || this.#damaged.length > 0 || this.#words.length > 0
+  }
+
+  get isIdle(): boolean {
+    return this.#underWay === 0 && this.#queue.length === 0 && this.#readings.length === 0
+  }
+
+  #add(reading: Reading): boolean {
+    const { codec } = this.#deps
+    if (this.#readings.length === MAX_ENTRIES || this.#end >= MAX_BYTES) this.#closePack()
+    let end = codec.encodeInto(reading, this.#scratch, this.#end + ENTRY_HEAD)
+    if (end < 0 && this.#readings.length > 0) {
+      this.#closePack()
+      end = codec.encodeInto(reading, this.#scratch, this.#end + ENTRY_HEAD)
+    }
+    if (end < 0) return false
+    frameEntry(this.#scratch, this.#end, this.#readings.length, end - this.#end - ENTRY_HEAD)
+    this.#readings.push(reading)
+    this.#end = end
+    return true
+  }
+
+  #closePack(): void {
+    if (this.#readings.length === 0) return
+    const chunk = this.#scratch.slice(0, this.#end)
+    this.#queue.push({ chunk, readings: this.#readings, callers: this.#callers })
+    this.#waitingBytes += chunk.length
+    this.#end = HEAD
+    this.#readings = []
+    this.#callers = []
+  }
+
+  #schedule(): void {
+    if (this.#queue.length > 0) return this.#go()
+    if (this.#underWay > 0 || this.#planned || this.#readings.length === 0) return
+    const wait = this.#startedAt + this.#deps.groupMs - this.#deps.clock.monotonic()
+    const go = () => {
+      this.#planned = null
+      this.#closePack()
+      this.#go()
+    }
+    if (wait > 0) this.#planned = this.#deps.after(wait, go)
+    else {
+      const immediate = setImmediate(go)
+      this.#planned = () => clearImmediate(immediate)
+    }
+  }
+
+  #planSave(): void {
+    this.#plannedSave ??= this.#deps.after(SAVE_MS, () => {
+      this.#plannedSave = null
+      this.#go()
+    })
+  }
+
+  #go(): void {
+    while (this.#underWay < MOST_UNDER_WAY) {
+      const pack = this.#queue.shift() ?? null
+      if (!pack && !(this.hasUnsaved && this.#underWay === 0)) return
+      this.#planned?.()
+      this.#planned = null
+      void this.#commit(pack)
+    }
+  }
+
+  async #commit(pack: Pack | null): Promise<void> {
+    const { port, dictionary, clock } = this.#deps
+    const words = [...this.#words, ...dictionary.takeFresh()]
+    const cursors = [...this.#cursors]
+    const [dead, damaged] = [this.#dead, this.#damaged]
+    this.#words = []
+    this.#cursors = new Map()
+    this.#dead = []
+    this.#damaged = []
+    this.#plannedSave?.()
+    this.#plannedSave = null
+    this.#underWay++
+    this.#startedAt = clock.monotonic()
+    const at = clock.now()
+    const bytes = pack?.chunk.length ?? 0
+    const count = pack?.readings.length ?? 0
+    const group = { at, chunk: pack?.chunk ?? null, count, words, wordCount: dictionary.nextId, cursors, dead, damaged }
+    const result = await port.call('commit', group, at)
+    this.#underWay--
+    this.#waitingBytes -= bytes
+    if (result.ok) this.#deps.committed(result.value, pack?.readings ?? [])
+    else {
+      // What must be written down stays; what was to be taken is given back to whoever brought it.
+      this.#words = [...words, ...this.#words]
+      for (const [sink, position] of cursors) this.#cursors.set(sink, Math.max(position, this.#cursors.get(sink) ?? 0))
+      this.#dead = [...dead, ...this.#dead]
+      this.#damaged = [...damaged, ...this.#damaged]
+      this.#deps.refused(result.error)
+    }
+    for (const caller of pack?.callers ?? []) {
+      caller.packs--
+      if (!result.ok) caller.error ??= result.error
+      if (caller.packs === 0) caller.settle(caller.error ? { ok: false, error: caller.error } : ok(undefined))
+    }
+    if (result.ok && this.hasUnsaved) this.#planSave()
+    this.#schedule()
+    if (this.#underWay === 0 && this.#queue.length === 0) for (const done of this.#idle.splice(0)) done()
+  }
+}

@@ -1,0 +1,100 @@
+import { existsSync } from 'node:fs'
+import { crc32 } from 'node:zlib'
+import { type Database, openDatabase, type Statement } from '../sqlite/index.ts'
+import { Damaged } from './errors.ts'
+
+/**
+ * The file. Words are kept twice, on different pages, because one lost word costs every entry that uses it. Everything that
+ * steers delivery has a checksum: a cursor that cannot be trusted starts again at the oldest entry, which is harmless.
+ * The number of columns tells the tables apart when pages are read without SQLite (pages.ts).
+ */
+export const PAGE_SIZE = 4096
+export const CHUNK_COLUMNS = 4
+export const WORD_COLUMNS = 3
+const VERSION = 1
+
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS chunk(first INTEGER PRIMARY KEY, count INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL);
+  CREATE TABLE IF NOT EXISTS word(id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, text TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS word_copy(id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, text TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS cursor(sink TEXT PRIMARY KEY, position INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS dead(id INTEGER PRIMARY KEY AUTOINCREMENT, sink TEXT NOT NULL, series TEXT NOT NULL,
+    measured_at INTEGER NOT NULL, reason TEXT NOT NULL, first_try INTEGER NOT NULL, last_try INTEGER NOT NULL, raw BLOB NOT NULL,
+    crc INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS damaged(first INTEGER PRIMARY KEY, count INTEGER NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL, raw BLOB);
+  CREATE TABLE IF NOT EXISTS tally(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+`
+
+export class NewerVersion extends Error {
+  override readonly name = 'NewerVersion'
+}
+
+/** Opens the file, and makes its tables when it is new. With `check`, reads all of it first. */
+export const openFile = (path: string, check: boolean): Database => {
+  const old = check && existsSync(path)
+  const database = openDatabase(path, 'FULL', `PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=${PAGE_SIZE}`)
+  try {
+    if (old) {
+      const report = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string } | undefined
+      if (report?.quick_check !== 'ok') throw new Damaged(report?.quick_check ?? 'no answer to quick_check')
+    }
+    const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number }
+    database.exec(`PRAGMA cache_size=-8192; PRAGMA journal_size_limit=${8 << 20}`)
+    if (version > VERSION) {
+      // The number stands in two places, so that a flipped bit is not taken for a newer program.
+      const { value } = (database.prepare("SELECT value FROM tally WHERE name = 'version'").get() as { value: number } | undefined) ?? {
+        value: 0,
+      }
+      if (value === version) throw new NewerVersion(`outbox version ${version}, this program knows ${VERSION}`)
+      throw new Damaged(`version ${version} in one place, ${value} in the other`)
+    }
+    if (version < VERSION)
+      database.exec(`BEGIN; ${TABLES} INSERT OR REPLACE INTO tally VALUES ('version', ${VERSION}); PRAGMA user_version=${VERSION}; COMMIT`)
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+export type Statements = Readonly<Record<keyof typeof SQL, Statement>>
+
+const SQL = {
+  addChunk: 'INSERT INTO chunk(first, count, at, body) VALUES (?, ?, ?, ?)',
+  chunkWith: 'SELECT first, count, at, body FROM chunk WHERE first <= ? ORDER BY first DESC LIMIT 1',
+  chunkFrom: 'SELECT first, count, at, body FROM chunk WHERE first >= ? ORDER BY first LIMIT 1',
+  oldest: 'SELECT first, at FROM chunk ORDER BY first LIMIT 1',
+  newest: 'SELECT first, count FROM chunk ORDER BY first DESC LIMIT 1',
+  extents: 'SELECT first, count FROM chunk ORDER BY first',
+  behind: 'SELECT max(first) AS first FROM chunk WHERE first <= ?',
+  sizeBelow: 'SELECT total(length(body)) AS bytes FROM chunk WHERE first < ?',
+  dropBelow: 'DELETE FROM chunk WHERE first < ?',
+  addWord: 'INSERT OR REPLACE INTO word(id, crc, text) VALUES (?, ?, ?)',
+  addWordCopy: 'INSERT OR REPLACE INTO word_copy(id, crc, text) VALUES (?, ?, ?)',
+  words: 'SELECT id, crc, text FROM word',
+  wordCopies: 'SELECT id, crc, text FROM word_copy',
+  setCursor: 'INSERT OR REPLACE INTO cursor(sink, position, crc) VALUES (?, ?, ?)',
+  dropCursor: 'DELETE FROM cursor WHERE sink = ?',
+  cursors: 'SELECT sink, position, crc FROM cursor',
+  addDead: 'INSERT INTO dead(sink, series, measured_at, reason, first_try, last_try, raw, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  dead: 'SELECT id, sink, series, measured_at, reason, first_try, last_try, raw, crc FROM dead WHERE id > ? ORDER BY id LIMIT ?',
+  deadOne: 'SELECT raw, crc FROM dead WHERE id = ?',
+  sameDead: 'SELECT 1 FROM dead WHERE sink = ? AND series = ? AND measured_at = ? AND crc = ?',
+  dropDead: 'DELETE FROM dead WHERE id = ?',
+  deadSize: 'SELECT count(*) AS count, total(length(raw)) AS bytes FROM dead',
+  chunkSize: 'SELECT total(length(body)) AS bytes FROM chunk',
+  addDamaged: 'INSERT OR IGNORE INTO damaged(first, count, reason, at, raw) VALUES (?, ?, ?, ?, ?)',
+  damagedCount: 'SELECT count(*) AS findings, total(count) AS entries FROM damaged',
+  damagedAll: 'SELECT first, count, reason, at, raw FROM damaged',
+  tally: 'SELECT value FROM tally WHERE name = ?',
+  addTally: 'INSERT INTO tally(name, value) VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = value + excluded.value',
+  freePages: 'PRAGMA freelist_count',
+} as const
+
+export const prepareAll = (database: Database): Statements => {
+  const statements = Object.fromEntries(Object.entries(SQL).map(([name, sql]) => [name, database.prepare(sql)]))
+  return statements as Statements
+}
+
+export const checksumOf = (...parts: readonly (string | number | Uint8Array)[]): number =>
+  parts.reduce<number>((crc, part) => crc32(typeof part === 'number' ? String(part) : part, crc), 0)

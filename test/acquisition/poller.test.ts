@@ -1,0 +1,93 @@
+import { expect, it } from 'vitest'
+import { modbusRtu } from '../../protocols/modbus/adapter.ts'
+import { bindProtocol, type Device, HalfDuplexLine, Poller } from '../../src/acquisition/index.ts'
+import { anyAdapter, type RegisterPlan, systemClock } from '../../src/core/index.ts'
+import { memoryTransport } from '../../src/transport/index.ts'
+import { blockProfile, busOf } from '../support/bus.ts'
+
+const REACTION = 6
+const TIMEOUT = 24
+
+const open = (meters: number, silent: ReadonlySet<number> = new Set()) => {
+  const { transport, far } = memoryTransport()
+  const bus = busOf(far, REACTION, silent)
+  const line = new HalfDuplexLine(transport, { id: 'bus', quietMs: 0, twinQuietMs: 0 })
+  const poller = new Poller(line, systemClock)
+  const bind = bindProtocol(anyAdapter(modbusRtu), line)
+  const devices = Array.from({ length: meters }, (_, at) => bind({ id: `M${at + 1}`, address: String(at + 1), profile: blockProfile(4), reactionMs: TIMEOUT }))
+  const plans = new Map<Device, RegisterPlan>()
+  for (const device of devices) {
+    const plan = device.plan({ kind: 'current' })
+    if (!plan.ok) throw new Error(plan.error.message)
+    plans.set(device, plan.value)
+  }
+  const read = (device: Device, priority: 'current' | 'demand' = 'current') => {
+    const plan = plans.get(device)
+    if (!plan) throw new Error('no plan')
+    return poller.read(device, plan, { priority, ...(priority === 'demand' ? { insist: true } : {}) })
+  }
+  /** One round over all meters; resolves with its duration when every living one was read. */
+  const round = async (): Promise<number> => {
+    const began = performance.now()
+    const reads = devices.map(async (device) => ({ device, result: await read(device) }))
+    for (const { device, result } of await Promise.all(reads)) if (!silent.has(Number(device.spec.address))) expect(result.ok).toBe(true)
+    return performance.now() - began
+  }
+  return { bus, line, poller, devices, read, round }
+}
+
+const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+
+it('lets one dead meter of 32 cost the others at most 10 %', async () => {
+  const healthy = open(32)
+  const ill = open(32, new Set([7]))
+  const rounds: { healthy: number[]; ill: number[] } = { healthy: [], ill: [] }
+  // Side by side and without a pause: an idle line may probe as much as it likes.
+  const run = async (site: typeof ill, times: number[]) => {
+    for (let nth = 0; nth < 12; nth++) times.push(await site.round())
+  }
+  await Promise.all([run(healthy, rounds.healthy), run(ill, rounds.ill)])
+  const sum = (values: readonly number[]) => values.slice(2).reduce((total, value) => total + value, 0)
+  expect(sum(rounds.ill) / sum(rounds.healthy)).toBeLessThanOrEqual(1.1)
+  // It is not forgotten: it goes on being probed.
+  expect(ill.bus.asked.slice(-32 * 6).filter((unit) => unit === 7).length).toBeGreaterThan(0)
+})
+
+it('reads a revived meter again within two rounds', async () => {
+  const silent = new Set([3])
+  const { round, read, devices } = open(16, silent)
+  for (let nth = 0; nth < 4; nth++) await round()
+  silent.delete(3)
+  const third = devices[2]
+  if (!third) throw new Error('no device')
+  const results: boolean[] = []
+  for (let nth = 0; nth < 8 && !results.includes(true); nth++) {
+    await Promise.all(devices.filter((device) => device !== third).map((device) => read(device)))
+    results.push((await read(third)).ok)
+  }
+  expect(results.indexOf(true)).toBeGreaterThanOrEqual(0)
+  expect(results.indexOf(true)).toBeLessThanOrEqual(4)
+})
+
+it('reads on demand before everything that waits, and between two exchanges of a running read', async () => {
+  const { bus, read, devices } = open(8)
+  const all = devices.map((device) => read(device))
+  const last = devices[7]
+  if (!last) throw new Error('no device')
+  const urgent = read(last, 'demand')
+  await urgent
+  expect(bus.asked.indexOf(8)).toBeLessThanOrEqual(1)
+  await Promise.all(all)
+})
+
+it('gives every meter its turn: the one that has used the line least is next', async () => {
+  const { bus, read, devices } = open(3)
+  const [greedy, other, third] = devices
+  if (!greedy || !other || !third) throw new Error('no devices')
+  const many = Array.from({ length: 10 }, () => read(greedy))
+  const one = [read(other), read(third)]
+  await Promise.all(one)
+  expect(bus.asked.length).toBeLessThanOrEqual(6)
+  await Promise.all(many)
+  expect(median(bus.asked)).toBe(1)
+})

@@ -1,0 +1,214 @@
+import { onTestFinished } from 'vitest'
+import {
+  type ApiDeps,
+  type ApiOptions,
+  buildApi,
+  hashToken,
+  makeToken,
+  type PointView,
+  type StoredToken,
+  type TracedFrame,
+} from '../../src/api/index.ts'
+import {
+  err,
+  failWith,
+  type GatewayError,
+  ok,
+  QUALITY,
+  type RangePage,
+  type Raw,
+  type Reading,
+  seriesOf,
+  shapeOf,
+} from '../../src/core/index.ts'
+
+export const NOW = Date.parse('2026-08-15T12:00:00Z')
+const QUARTER = 900_000
+
+/** Twelve columns of an ordinary three-phase meter: the size an anchor is measured with. */
+export const shape = shapeOf(
+  ['1.8.0', '1.8.1', '1.8.2', '1.8.3', '1.8.4', '2.8.0', '3.8.0', '4.8.0', '5.8.0', '6.8.0', '7.8.0', '8.8.0'].map((code, at) => ({
+    field: code,
+    obis: `1-0:${code}`,
+    unit: at < 6 ? ('kWh' as const) : ('kvarh' as const),
+    scaler: -2,
+  })),
+)
+
+export const readingOf = (point: string, measuredAt: number, change: Partial<Reading> = {}): Reading => ({
+  series: seriesOf('register', { meter: `M-${point}`, point, area: 'A-1', source: 'live' }),
+  shape,
+  raws: shape.columns.map((_, column): Raw => 12_345_678 + measuredAt / QUARTER + column),
+  scalers: null,
+  absent: null,
+  ratio: '40',
+  measuredAt,
+  receivedAt: measuredAt + 1_500,
+  quality: 0,
+  ...change,
+})
+
+/** A day of quarter-hours before {@link NOW}, the third of them with a hole. */
+export const dayOf = (point: string): Reading[] =>
+  Array.from({ length: 96 }, (_, at) => {
+    const whole = readingOf(point, NOW - (96 - at) * QUARTER)
+    if (at !== 2) return whole
+    return { ...whole, raws: [null, ...whole.raws.slice(1)], absent: new Map([[0, 'DLT645_BCD']]), quality: QUALITY.partial }
+  })
+
+export const pointOf = (id: string, area = 'A-1', line = 'line-1'): PointView => ({
+  id,
+  name: `House ${id}`,
+  area,
+  areaName: `Area ${area}`,
+  role: 'customer',
+  phase: 'L1',
+  meters: [
+    { id: `M-${id}`, line, address: '000000000012', profile: 'dlt645/x', ct: '40', pt: '1', ratio: '40', from: NOW - 1e10, to: null },
+  ],
+})
+
+export const fail = failWith({
+  STORE_CURSOR: { recovery: 'stop', hint: 'start again' },
+  STORE_CLOSED: { recovery: 'wait', hint: 'free the disk' },
+  LINE_DOWN: { recovery: 'wait', hint: 'plug the adapter in' },
+  LINE_TIMEOUT: { recovery: 'retry', hint: 'check the wiring' },
+  LINE_BUSY: { recovery: 'wait', hint: 'ask later' },
+  PROFILE_LACKS: { recovery: 'stop', hint: 'choose another register' },
+})
+export const errorOf = (result: { readonly error: GatewayError }) => result.error
+
+const token = (id: string, permission: StoredToken['permission'], more: Partial<StoredToken> = {}) => {
+  const { text, hash } = makeToken()
+  return { text, stored: { id, name: id, hash, permission, expiresAt: null, revokedAt: null, ...more } satisfies StoredToken }
+}
+export const TOKENS = {
+  read: token('reader', 'read'),
+  operate: token('operator', 'operate'),
+  revoked: token('gone', 'operate', { revokedAt: NOW - 1 }),
+  expired: token('old', 'operate', { expiresAt: NOW - 1 }),
+}
+export const extraToken = (id: string) => token(id, 'read')
+export const bearer = (text: string) => ({ authorization: `Bearer ${text}` })
+export const asReader = bearer(TOKENS.read.text)
+export const asOperator = bearer(TOKENS.operate.text)
+export { hashToken }
+
+export interface Field {
+  readonly deps: ApiDeps
+  readonly readings: Map<string, Reading[]>
+  readonly points: PointView[]
+  readonly tokens: StoredToken[]
+  readonly listeners: Set<(frame: TracedFrame) => void>
+}
+
+const counts = { due: 10, read: 8, firstTry: 7, missed: 2, reasons: { LINE_TIMEOUT: 2, LINE_NOISE: 5 } }
+const line = {
+  id: 'line-1',
+  address: 'tcp://10.0.0.7:502',
+  state: 'up' as const,
+  since: NOW - 60_000,
+  busyShare: 0.25,
+  queue: 3,
+  devices: 1,
+  error: null,
+  ...counts,
+}
+const device = {
+  address: '12',
+  meter: 'M-P-001',
+  point: 'P-001',
+  lastAnswerAt: NOW - 5_000,
+  consecutiveFailures: 2,
+  backOffUntil: null,
+  reasons: { LINE_TIMEOUT: 2 },
+}
+
+/** A gateway that exists only as answers; tests change what it says. */
+export const field = (change: Partial<ApiDeps> = {}): Field => {
+  const points = Array.from({ length: 25 }, (_, at) => pointOf(`P-${String(at + 1).padStart(3, '0')}`, at % 2 ? 'A-2' : 'A-1'))
+  const readings = new Map(points.map(({ id }) => [id, dayOf(id)]))
+  const tokens: StoredToken[] = Object.values(TOKENS).map(({ stored }) => stored)
+  const listeners = new Set<(frame: TracedFrame) => void>()
+  const outbox = {
+    depth: 4,
+    bytes: 8_192,
+    limitBytes: 1e9,
+    oldestAt: NOW - 3_000,
+    taking: true,
+    damaged: 0,
+    sinks: [{ id: 'influx', state: 'waiting' as const, behind: 4, stored: 900, deadLetters: 1, lastStoredAt: NOW - 9_000, error: null }],
+  }
+  const deps: ApiDeps = {
+    version: '1.2.3',
+    startedAt: NOW - 90_000,
+    now: () => NOW,
+    tokens: () => tokens,
+    hintOf: (code) => (code === 'DLT645_BCD' ? 'remove it from the profile' : null),
+    points: ({ area, line: over, text }, after, limit) =>
+      points
+        .filter((one) => area === undefined || one.area === area)
+        .filter((one) => over === undefined || one.meters.some((meter) => meter.line === over))
+        .filter((one) => text === undefined || one.name.toLowerCase().includes(text.toLowerCase()))
+        .filter(({ id }) => after === null || id > after)
+        .slice(0, limit),
+    point: (id) => points.find((one) => one.id === id) ?? null,
+    latest: (id) => readings.get(id)?.slice(-1) ?? [],
+    range: async ({ tags, from, to, limit, cursor = '0', source, measurement }) => {
+      if (!/^\d+$/.test(cursor)) return fail('STORE_CURSOR', 'no cursor')
+      const found = (readings.get(tags.point ?? '') ?? [])
+        .filter(({ measuredAt }) => measuredAt >= from && measuredAt < to)
+        .filter(({ series }) => series.measurement === measurement && (source === undefined || series.tags.source === source))
+      const end = Number(cursor) + limit
+      return ok<RangePage>({ readings: found.slice(Number(cursor), end), next: end < found.length ? String(end) : null })
+    },
+    lines: () => [line],
+    line: (id) => (id === line.id ? { ...line, health: [device] } : null),
+    trace: (_line, listener) => {
+      listeners.add(listener)
+      return ok(() => listeners.delete(listener))
+    },
+    readNow: async (point, { trace }) =>
+      ok({
+        readings: [readingOf(point, NOW)],
+        frames: trace
+          ? [{ at: NOW, direction: 'tx', bytes: new Uint8Array([0x68, 0x16]), description: 'read 00010000', device: '12' }]
+          : [],
+        tookMs: 42,
+      }),
+    outbox: () => outbox,
+    deadLetters: (after, limit) =>
+      Array.from({ length: 7 }, (_, at) => ({
+        id: at + 1,
+        sink: 'influx',
+        at: NOW,
+        error: errorOf(fail('STORE_CLOSED', 'field type conflict')),
+        reading: at === 0 ? null : readingOf('P-001', NOW - at),
+      }))
+        .filter(({ id }) => id > after)
+        .slice(0, limit),
+    replay: async (ids) => ok(ids === 'all' ? 7 : ids.length),
+    tasks: () => [{ id: 'houses', group: 'houses', kind: 'current', everyS: 900, lastRunAt: NOW - 1, nextRunAt: NOW + 1, ...counts }],
+    health: () => ({ ready: true, parts: [{ part: 'outbox', state: 'ok', sentence: '4 entries wait.', cure: null }] }),
+    metrics: () => ({
+      rowsStored: 900,
+      outbox,
+      lines: [{ ...line, exchanges: { boundsS: [0.05, 0.5], counts: [3, 4, 1], sumS: 2.5 } }],
+    }),
+    ...change,
+  }
+  return { deps, readings, points, tokens, listeners }
+}
+
+export const OPTIONS: ApiOptions = { host: '127.0.0.1', port: 0 }
+
+/** The API over {@link field}, closed when the test is over. */
+export const api = async (change: Partial<ApiDeps> = {}, options: Partial<ApiOptions> = {}) => {
+  const world = field(change)
+  const app = await buildApi(world.deps, { ...OPTIONS, ...options })
+  onTestFinished(() => app.close())
+  return { app, ...world }
+}
+
+export const refusal = (because: 'unknown' | 'line-down' | 'not-possible' | 'busy' | 'unavailable' | 'no-answer', error: GatewayError) =>
+  err({ because, error })

@@ -1,0 +1,163 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import formats from 'ajv-formats'
+import { describe, expect, it } from 'vitest'
+import { readingJson } from '../../src/api/index.ts'
+import { NAMED } from '../../src/api/schemas.ts'
+import { api, asReader, dayOf } from './fake.ts'
+
+interface Parameter {
+  readonly name: string
+  readonly in: string
+  readonly required?: boolean
+  readonly description?: string
+  readonly schema: { readonly default?: unknown }
+}
+interface Operation {
+  readonly operationId: string
+  readonly summary: string
+  readonly description: string
+  readonly tags: readonly string[]
+  readonly security: readonly object[]
+  readonly parameters?: readonly Parameter[]
+  readonly requestBody?: { readonly required: boolean }
+  readonly responses: Readonly<
+    Record<string, { readonly description: string; readonly content: Readonly<Record<string, { schema: object }>> }>
+  >
+}
+interface Document {
+  readonly openapi: string
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components: { readonly schemas: Readonly<Record<string, object>>; readonly securitySchemes: object }
+  readonly tags: readonly { readonly name: string }[]
+}
+
+const describe31 = async () => {
+  const { app } = await api()
+  const answer = await app.inject('/openapi.json')
+  expect(answer.headers['content-type']).toBe('application/json; charset=utf-8')
+  const document: Document = answer.json()
+  const operations = Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({ name: `${method.toUpperCase()} ${path}`, operation })),
+  )
+  return { app, document, operations, text: answer.payload }
+}
+
+describe('the OpenAPI document', () => {
+  it('is 3.1 and keeps the names of schemas', async () => {
+    const { document, text } = await describe31()
+    expect(document.openapi).toBe('3.1.0')
+    expect(Object.keys(document.components.schemas).sort()).toEqual(NAMED.map(({ $id }) => $id).sort())
+    expect(text).not.toMatch(/def-\d/)
+  })
+
+  it('has every route, each named once and described', async () => {
+    const { operations, document } = await describe31()
+    expect(operations.map(({ name }) => name).sort()).toEqual([
+      'GET /api/v1/dead-letters',
+      'GET /api/v1/latest',
+      'GET /api/v1/lines',
+      'GET /api/v1/lines/{id}',
+      'GET /api/v1/lines/{id}/trace',
+      'GET /api/v1/outbox',
+      'GET /api/v1/points',
+      'GET /api/v1/points/{id}',
+      'GET /api/v1/points/{id}/latest',
+      'GET /api/v1/points/{id}/readings',
+      'GET /api/v1/tasks',
+      'GET /health/live',
+      'GET /health/ready',
+      'GET /metrics',
+      'POST /api/v1/dead-letters/replay',
+      'POST /api/v1/points/{id}/read-now',
+    ])
+    const tags = document.tags.map(({ name }) => name)
+    for (const { name, operation } of operations) {
+      expect([name, operation.summary, operation.description]).toEqual([
+        name,
+        expect.stringMatching(/.{5}/),
+        expect.stringMatching(/.{20}/),
+      ])
+      expect(tags).toEqual(expect.arrayContaining([...operation.tags]))
+    }
+    expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(operations.length)
+  })
+
+  it('describes every answer and parameter, and every problem as problem+json', async () => {
+    const { operations } = await describe31()
+    for (const { name, operation } of operations) {
+      for (const [status, { description, content }] of Object.entries(operation.responses)) {
+        expect(`${name} ${status} ${description}`).not.toMatch(/Default Response|undefined| $/)
+        const health = name === 'GET /health/ready' && status === '503'
+        if (Number(status) >= 400 && !health)
+          expect(content).toEqual({ 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } })
+      }
+      expect(Object.keys(operation.responses)).toEqual(expect.arrayContaining(['200', '429', '500']))
+      for (const parameter of operation.parameters ?? []) {
+        expect(`${name} ${parameter.name}: ${parameter.description}`).toMatch(/: .{5}/)
+        expect([name, parameter.name, parameter.required ?? false]).toEqual([name, parameter.name, parameter.in === 'path'])
+      }
+    }
+  })
+
+  it('says which route wants a token', async () => {
+    const { operations, document } = await describe31()
+    expect(document.components.securitySchemes).toMatchObject({ bearer: { type: 'http', scheme: 'bearer' } })
+    const open = operations.filter(({ operation }) => operation.security.length === 0).map(({ name }) => name)
+    expect(open).toEqual(['GET /health/live', 'GET /health/ready'])
+  })
+
+  it('has second forms where there are some, and says that the body of read-now may be missing', async () => {
+    const { document } = await describe31()
+    const types = (path: string) => Object.keys(document.paths[path]?.get?.responses['200']?.content ?? {})
+    expect(types('/api/v1/points/{id}/readings')).toEqual(['application/json', 'text/csv; charset=utf-8'])
+    expect(types('/api/v1/lines/{id}/trace')).toEqual(['text/event-stream', 'application/x-ndjson'])
+    expect(document.paths['/api/v1/points/{id}/read-now']?.post?.requestBody?.required).toBe(false)
+    expect(document.paths['/api/v1/dead-letters/replay']?.post?.requestBody?.required).toBe(true)
+  })
+
+  it('has only references that lead somewhere, and schemas that compile', async () => {
+    const { document, text } = await describe31()
+    const ajv = new Ajv2020({ strict: false })
+    formats.default(ajv)
+    ajv.addSchema({ $id: 'document', ...document })
+    for (const [, ref] of text.matchAll(/"\$ref":"(#[^"]+)"/g)) expect(() => ajv.compile({ $ref: `document${ref}` })).not.toThrow()
+  })
+
+  it.each([
+    ['/api/v1/points', 'listPoints'],
+    ['/api/v1/points/P-001', 'getPoint'],
+    ['/api/v1/points/P-001/latest', 'getLatest'],
+    ['/api/v1/points/P-001/readings', 'listReadings'],
+    ['/api/v1/latest', 'listLatest'],
+    ['/api/v1/lines', 'listLines'],
+    ['/api/v1/lines/line-1', 'getLine'],
+    ['/api/v1/tasks', 'listTasks'],
+    ['/api/v1/outbox', 'getOutbox'],
+    ['/api/v1/dead-letters', 'listDeadLetters'],
+    ['/api/v1/points/P-999', 'getPoint'],
+    ['/api/v1/points?limit=x', 'listPoints'],
+    ['/health/live', 'getLive'],
+    ['/health/ready', 'getReady'],
+  ])('%s answers what it says, and nothing else', async (url, operationId) => {
+    const { app, document, operations } = await describe31()
+    const ajv = new Ajv2020({ strict: false })
+    formats.default(ajv)
+    ajv.addSchema({ $id: 'document', ...document })
+    const answer = await app.inject({ url, headers: asReader })
+    const found = operations.find(({ operation }) => operation.operationId === operationId)?.operation
+    const schema = Object.values(found?.responses[String(answer.statusCode)]?.content ?? {})[0]?.schema
+    const rooted = JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"document#/'))
+    const check = ajv.compile(rooted)
+    expect([check(answer.json()), check.errors]).toEqual([true, null])
+  })
+})
+
+it('lets nothing through that the schema does not have', async () => {
+  const leaky = { ...dayOf('P-001')[0]!, secret: 'canary' }
+  const view = readingJson(leaky, { wanted: null, hintOf: () => null })
+  const { app, points } = await api({ latest: () => [leaky] })
+  points[0] = { ...points[0]!, ...{ secret: 'canary' } }
+  for (const url of ['/api/v1/points', '/api/v1/points/P-001', '/api/v1/latest'])
+    expect((await app.inject({ url, headers: asReader })).payload).not.toContain('canary')
+  expect(JSON.stringify(view)).not.toContain('canary')
+})
