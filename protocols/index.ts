@@ -50,42 +50,54 @@ export const loadAnyProfile = (json: unknown): Result<Profile> => {
   return fail('PROFILE_PROTOCOL', `protocol is ${JSON.stringify(protocol)}`, {})
 }
 
-/** Decodes every register line's own sample; what differs is wrong in the profile or in the codec. */
-export const verifyAnyProfile = (json: unknown): Result<readonly Difference[]> => {
-  const modbus = memberOf(json, 'protocol') === 'modbus' ? loadModbusProfile(json) : null
-  if (modbus) return modbus.ok ? { ok: true, value: verifyModbusProfile(modbus.value).map(differenceOf) } : modbus
-  const dlt645 = loadDlt645Profile(json)
-  return dlt645.ok ? { ok: true, value: verifyDlt645Profile(dlt645.value).map(differenceOf) } : dlt645
+/**
+ * Decodes every register line's own sample.
+ *
+ * @returns  what differs, in words: wrong in the profile or in the codec; empty = proved
+ */
+export const verifyAnyProfile = (json: unknown): Result<readonly string[]> => {
+  const loaded = loadAnyProfile(json)
+  if (!loaded.ok) return loaded
+  const modbus = loaded.value.protocol === 'modbus'
+  const differences = modbus ? verifyIf(loadModbusProfile(json), verifyModbusProfile) : verifyIf(loadDlt645Profile(json), verifyDlt645Profile)
+  return { ok: true, value: differences.map(({ register, expected, got }) => `${register}: sample reads ${got}, the profile says ${expected}`) }
 }
 
-const differenceOf = ({ register, expected, got }: { readonly register: string; readonly expected: unknown; readonly got: unknown }): Difference => ({
-  path: register,
-  expected,
-  got,
-})
+const verifyIf = <P, D>(loaded: Result<P>, verify: (profile: P) => readonly D[]): readonly D[] => (loaded.ok ? verify(loaded.value) : [])
 
 /** Protocols `gridtally decode` knows. */
 export const DECODERS: readonly string[] = ['dlt645', 'modbus-rtu', 'modbus-tcp', 'modbus-ascii']
 
-export interface ExplainedField {
+interface Explained {
+  readonly ok: boolean
+  readonly json: object
+  readonly text: string
+}
+
+/** A frame explained field by field. */
+export const explainFrame = (protocol: string, bytes: Uint8Array, direction?: 'request' | 'response'): Explained => {
+  if (protocol === 'dlt645') {
+    const { fields, error, ...facts } = explainBytes(bytes, { passwords: true })
+    const wrong = error ? [`error ${error.code} at byte ${error.offset}: ${error.message}; ${error.hint}`] : []
+    return { ok: !error, json: { ...facts, fields, ...(error ? { error } : {}) }, text: textOf(fields, facts, wrong) }
+  }
+  const explained = explainModbus(bytes, protocol === 'modbus-tcp' ? 'tcp' : protocol === 'modbus-ascii' ? 'ascii' : 'rtu', direction)
+  const { fields, errors, ...facts } = explained
+  const wrong = errors.map(({ code, offset, message, cure }) => `error ${code} at byte ${offset}: ${message}; ${cure}`)
+  return { ok: explained.ok, json: explained, text: textOf(fields, facts, wrong) }
+}
+
+interface NamedField {
   readonly offset: number
-  readonly length: number
   readonly hex: string
   readonly name: string
   readonly meaning: string
 }
 
-/** A frame explained field by field. */
-export const explainFrame = (protocol: string, bytes: Uint8Array, direction?: 'request' | 'response'): { ok: boolean; json: object; text: string } => {
-  const json =
-    protocol === 'dlt645'
-      ? explainBytes(bytes, { passwords: true })
-      : explainModbus(bytes, protocol === 'modbus-tcp' ? 'tcp' : protocol === 'modbus-ascii' ? 'ascii' : 'rtu', direction)
-  const { fields, error, ...facts } = json
+const textOf = (fields: readonly NamedField[], facts: object, wrong: readonly string[]): string => {
   const rows = fields.map(({ offset, hex, name, meaning }) => `${String(offset).padStart(4)}  ${hex.padEnd(24)}  ${name}: ${meaning}`)
   const named = Object.entries(facts).map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
-  const wrong = error ? [`error ${error.code} at byte ${error.offset}: ${error.message}; ${error.hint}`] : []
-  return { ok: !error, json, text: [...rows, '', ...named, ...wrong].join('\n') }
+  return [...rows, '', ...named, ...wrong].join('\n')
 }
 
 /** Runs a vector file: every leaf under `expect` is compared, every entry of `invalid` must be refused. */

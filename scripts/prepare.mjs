@@ -114,10 +114,17 @@ const installPackages = async (root) => {
   say(
     existsSync(join(root, 'node_modules')) ? `${stale.length} npm packages differ from package-lock.json: npm ci` : 'npm ci: npm packages',
   )
-  const code = await run('npm', ['ci', '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel=error'], { cwd: root })
+  const npm = (...args) => run('npm', [...args, '--ignore-scripts', '--no-fund', '--no-audit', '--loglevel=error'], { cwd: root })
+  let code = await npm('ci')
+  if (code !== 0) {
+    // Another version of npm, or a registry without the packages of other platforms, finds the lock file incomplete. The versions it
+    // does name are kept, and it stays as it is.
+    say('npm ci would not do it: npm install --no-save')
+    code = await npm('install', '--no-save')
+  }
   if (code !== 0)
     throw new SetupError(
-      `npm ci ended with ${code}: check the network and the registry (npm config get registry), then type: npm ci --ignore-scripts`,
+      `npm install ended with ${code}: check the network and the registry (npm config get registry), then type: npm ci --ignore-scripts`,
     )
   say('npm packages are installed')
 }

@@ -87,7 +87,8 @@ export const strike = (meter: Instrument, fault: Fault, at: number, lastKwh: num
   if (fault.kind === 'clock') meter.setClock(at, (fault.offset ?? 0) * 1000, fault.ppm ?? 0)
   if (fault.kind === 'reset') meter.exchange(at)
   if (fault.kind === 'rollover') meter.rollAt(at, lastKwh * 3_600_000 * meter.ct * meter.pt)
-  if (fault.kind === 'reboot') meter.events.push({ code: 0x11, start: at, end: at + (fault.seconds ?? 30) * 1000 })
+  if (fault.kind === 'reboot')
+    meter.events.push({ code: 0x11, at, start: meter.ownTime(at), end: meter.ownTime(at) + (fault.seconds ?? 30) * 1000 })
 }
 
 /** Takes orders and says, for each answer, which of them hit it. */

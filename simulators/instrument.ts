@@ -12,10 +12,12 @@ export interface Demand {
   readonly at: number
 }
 
-/** Something that happened to a meter, in its own event list. `end` null = still going on. */
+/** Something that happened to a meter, in its own event list: start and end by its own clock, `end` null = still going on. */
 export interface MeterEvent {
   /** Group of the DL/T 645 event table: 0x11 power-down, 0x3000 programming, 0x3001 meter clear, 0x3004 time set. */
   readonly code: number
+  /** World instant. */
+  readonly at: number
   readonly start: number
   readonly end: number | null
 }
@@ -58,7 +60,7 @@ export class Instrument {
     this.pt = options.pt ?? 1
     // A healthy clock is off by up to two seconds and stays there.
     this.#clock = [{ since: -Infinity, offsetMs: Math.round((fraction(this.seed, 1) - 0.5) * 4000), ppm: 0 }]
-    this.events.push({ code: 0x3001, start: EPOCH, end: EPOCH + 20_000 }, { code: 0x3000, start: EPOCH + 60_000, end: EPOCH + 60_000 })
+    this.events.push({ code: 0x3001, at: EPOCH, start: EPOCH, end: EPOCH }, { code: 0x3000, at: EPOCH, start: EPOCH, end: EPOCH })
   }
 
   get elements(): number {
@@ -157,7 +159,7 @@ export class Instrument {
     this.#exchangedAt = at
     this.installedAt = at
     this.events.length = 0
-    this.events.push({ code: 0x3000, start: at, end: at })
+    this.events.push({ code: 0x3000, at, start: at, end: at })
   }
 
   /** Moves the import register so that it reaches `limitWs` at `at`. Holds for all time: order it before anybody reads the meter. */

@@ -34,46 +34,74 @@ export const characterBits = (parity: 'none' | 'even' | 'odd', stopBits = 1): nu
 /** Bytes on a paced line leave in lumps of about so many milliseconds, the last one at its exact time. */
 const LUMP_MS = 4
 
+interface Lump {
+  readonly when: number
+  readonly bytes: Uint8Array
+  /** Worth waiting for in short steps: a timer may come a millisecond late. */
+  readonly exact: boolean
+}
+
 export const openWire = (write: Write, pace: Pace = {}): Wire => {
   const characterMs = pace.baud === undefined ? 0 : ((pace.bits ?? 10) * 1000) / pace.baud
+  const lump = characterMs === 0 ? Infinity : Math.max(1, Math.floor(LUMP_MS / characterMs))
   const [least, most] = pace.reactionMs ?? [0, 0]
+  /** By time; what is due leaves in this order, so that a late timer can never turn bytes round. */
+  const queue: Lump[] = []
+  let armed: { readonly when: number; cancel(): void } | null = null
   let freeAt = 0
   let sent = 0
   let closed = false
-  const put = (bytes: Uint8Array): void => {
-    if (!closed) write(bytes)
+
+  const add = (entry: Lump): void => {
+    let at = queue.length
+    while (at > 0 && queue[at - 1]!.when > entry.when) at--
+    queue.splice(at, 0, entry)
   }
+  const flush = (): void => {
+    armed = null
+    const now = performance.now() + 0.05
+    while (queue.length > 0 && queue[0]!.when <= now) write(queue.shift()!.bytes)
+    arm()
+  }
+  const arm = (): void => {
+    const head = queue[0]
+    if (!head || closed || (armed && armed.when <= head.when)) return
+    armed?.cancel()
+    armed = { when: head.when, cancel: wake(head.when - performance.now(), head.exact, flush) }
+  }
+
   return {
     previous: null,
     send(pieces, requestBytes, askedAt) {
+      if (closed) return
       const reaction = least + ((most - least) * (mix(sent++) & 0xffff)) / 0x10000
       const whole = characterMs === 0 ? askedAt : Math.max(askedAt, freeAt) + requestBytes * characterMs
-      const start = whole + reaction
       for (const { bytes, delayMs } of pieces) {
-        const from = start + delayMs
-        if (characterMs === 0) {
-          at(from, () => put(bytes))
-          continue
-        }
-        const lump = Math.max(1, Math.floor(LUMP_MS / characterMs))
+        const from = whole + reaction + delayMs
         for (let first = 0; first < bytes.length; first += lump) {
           const last = Math.min(bytes.length, first + lump)
-          at(from + last * characterMs, () => put(bytes.subarray(first, last)), last === bytes.length)
+          add({ when: from + last * characterMs, bytes: bytes.subarray(first, last), exact: characterMs > 0 && last === bytes.length })
+          if (lump === Infinity) break
         }
         freeAt = from + bytes.length * characterMs
       }
+      if ((queue[0]?.when ?? Infinity) <= performance.now()) flush()
+      else arm()
     },
     close() {
       closed = true
+      queue.length = 0
+      armed?.cancel()
     },
   }
 }
 
-/** Runs `work` at a monotonic time; `exact` turns the last two milliseconds into short waits, because a timer may come a millisecond late. */
-export const at = (when: number, work: () => void, exact = false): void => {
-  const left = when - performance.now()
-  if (left <= 0.05) work()
-  else if (!exact) setTimeout(work, left)
-  else if (left > 2) setTimeout(() => at(when, work, true), left - 1.5)
-  else setImmediate(() => at(when, work, true))
+/** Calls `work` after a while; when it must be exact, the last two milliseconds are short steps. */
+const wake = (leftMs: number, exact: boolean, work: () => void): (() => void) => {
+  if (!exact || leftMs > 2) {
+    const timer = setTimeout(work, Math.max(0, exact ? leftMs - 1.5 : leftMs))
+    return () => clearTimeout(timer)
+  }
+  const step = setImmediate(work)
+  return () => clearImmediate(step)
 }

@@ -91,7 +91,7 @@ export const startGateway = async (
   }
   mkdirSync(config.dataDirectory, { recursive: true })
 
-  const latest = await openLatest({ directory: join(config.dataDirectory, 'latest') })
+  const latest = await openLatest({ directory: join(config.dataDirectory, 'latest'), log: (error) => log.warn(explain(error)) })
   if (!latest.ok) return give(explain(latest.error))
   closers.push(() => latest.value.close())
   const store = await openStore(config, log)
@@ -157,7 +157,7 @@ export const startGateway = async (
   }
 
   field.start()
-  const stopChores = startChores({ config, clock, field, outbox, store: store.value, tokens, log })
+  const stopChores = startChores({ clock, field, outbox, store: store.value, tokens, log })
   let closing: Promise<void> | null = null
   const close = async () => {
     stopChores()
@@ -180,12 +180,18 @@ export const startGateway = async (
   })
 }
 
-type Store = Sink & ReadingStore & { pack?: (now: number) => Promise<unknown> }
+type Store = Sink & ReadingStore & { pack?: (now: number) => Promise<Result<number>> }
 
 const openStore = async (config: GatewayConfig, log: Logger): Promise<Result<Store>> => {
   const { kind, influxdb, hotDays } = config.store
   if (kind === 'embedded' || !influxdb)
-    return openEmbeddedStore({ directory: join(config.dataDirectory, 'store'), hotDays, log: (message) => log.warn(message) })
+    return openEmbeddedStore({
+      directory: join(config.dataDirectory, 'store'),
+      hotDays,
+      zone: config.timezone,
+      ...(config.store.retentionMonths === null ? {} : { retentionMonths: config.store.retentionMonths }),
+      log: (error) => log.warn(explain(error)),
+    })
   const { url, version: generation, database, retentionPolicy, org, bucket, token, username, password, batch, gzip, timeoutMs, createDatabase } = influxdb
   return openInfluxStore({
     url,
@@ -205,7 +211,6 @@ const openStore = async (config: GatewayConfig, log: Logger): Promise<Result<Sto
 }
 
 interface Chores {
-  readonly config: GatewayConfig
   readonly clock: Clock
   readonly field: Field
   readonly outbox: Outbox
@@ -214,8 +219,8 @@ interface Chores {
   readonly log: Logger
 }
 
-/** What is done beside reading: statistics rows, packing, retention, revoked tokens. Returns how to stop it. */
-const startChores = ({ config, clock, field, outbox, store, tokens, log }: Chores): (() => void) => {
+/** What is done beside reading: statistics rows, packing and retention, revoked tokens. Returns how to stop it. */
+const startChores = ({ clock, field, outbox, store, tokens, log }: Chores): (() => void) => {
   const comm = new CommStatistics(field, clock.monotonic())
   let commPeriod = Math.floor(clock.now() / COMM_PERIOD_MS)
   const minute = setInterval(
@@ -232,11 +237,7 @@ const startChores = ({ config, clock, field, outbox, store, tokens, log }: Chore
     Math.max(250, 1000 / clock.speed),
   )
   const housekeeping = setInterval(() => {
-    void store.pack?.(clock.now())
-    const { retentionMonths } = config.store
-    if (retentionMonths === null) return
-    const now = new Date(clock.now())
-    void store.retain(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - retentionMonths, 1)).then((done) => {
+    void store.pack?.(clock.now()).then((done) => {
       if (!done.ok) log.warn(explain(done.error))
     })
   }, HOUSEKEEPING_MS)

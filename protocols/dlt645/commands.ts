@@ -38,8 +38,8 @@ function* command(address: string, fn: number, data: Uint8Array, what: string, m
   if (data.length > MAX_WRITE) return refuse(`${what}: ${data.length} data bytes, at most ${MAX_WRITE}`)
   const silent = isBroadcast(address)
   const reply = yield requestOf({ address, control: fn, data }, manner.wakeUps, { replyData: silent ? null : 6, writes: true })
-  // Silence after a broadcast is what we asked for; a line that would not send is not.
-  if (silent) return !reply.ok && reply.error.recovery === 'stop' ? reply : ok(new Uint8Array(0))
+  // Silence after a broadcast is what we asked for; a line that is down or would not send is not.
+  if (silent) return reply.ok || reply.error.recovery === 'retry' ? ok(new Uint8Array(0)) : reply
   if (!reply.ok) return reply
   if (reply.value.control & CONTROL.abnormal) return { ok: false, error: refusal(reply.value.control, reply.value.data, what) }
   return ok(reply.value.data)

@@ -15,17 +15,21 @@ export interface ExplainedField {
   readonly meaning: string
 }
 
+/** Where a frame breaks, and the cure. */
+export interface ExplainedError {
+  readonly code: string
+  readonly message: string
+  readonly hint: string
+  readonly offset: number
+  readonly byte: string | null
+}
+
 /** A frame explained field by field, or where it breaks and what to do. The other members are named as in the vector files. */
-export type Explanation = Leaves & {
+export interface Explanation {
+  readonly [leaf: string]: unknown
   readonly protocol: 'dlt645'
   readonly fields: readonly ExplainedField[]
-  readonly error?: {
-    readonly code: string
-    readonly message: string
-    readonly hint: string
-    readonly offset: number
-    readonly byte: string | null
-  }
+  readonly error?: ExplainedError
 }
 
 const addressKind = (address: string): string =>
@@ -70,7 +74,7 @@ const leavesOf = (frame: Frame, secrets: boolean): { leaves: Leaves; data: Retur
   return { leaves, data }
 }
 
-const broken = (bytes: Uint8Array, start: number, error: Dlt645Error): Explanation['error'] => {
+const broken = (bytes: Uint8Array, start: number, error: Dlt645Error): ExplainedError => {
   const at = typeof error.context.at === 'number' ? error.context.at : 0
   const byte = bytes[start + at]
   return { code: error.code, message: error.message, hint: error.hint, offset: start + at, byte: byte === undefined ? null : hexByte(byte) }
@@ -92,7 +96,7 @@ export const explainBytes = (bytes: Uint8Array, options: { readonly passwords?: 
   if (!result?.ok) {
     const error = result?.error ?? errorOf('DLT645_TRUNCATED', 'no bytes of a frame', { at: 0 })
     const rest = bytes.length > start ? [field(start, bytes.length - start, 'bytes', 'no whole frame')] : []
-    return { protocol: 'dlt645', preamble_fe: start, fields: [...wakeUp, ...rest], error: broken(bytes, start, error)! }
+    return { protocol: 'dlt645', preamble_fe: start, fields: [...wakeUp, ...rest], error: broken(bytes, start, error) }
   }
   const frame = result.value
   const { leaves, data } = leavesOf(frame, options.passwords === true)

@@ -1,8 +1,6 @@
 import Type from 'typebox'
 import { Value } from 'typebox/value'
 import type { Profile, RatioKind } from '../../src/core/adapter.ts'
-import { decimalNumber } from '../../src/core/decimal.ts'
-import { bytesOf } from '../../src/core/hex.ts'
 import { parseObis } from '../../src/core/obis.ts'
 import { ok, type Result } from '../../src/core/result.ts'
 import { canonicalUnit } from '../../src/core/unit.ts'
@@ -148,7 +146,8 @@ export const loadFieldsOf = (di: string): readonly LoadField[] | null => {
   return kind === 0 ? LOAD_CLASSES.flatMap(({ fields }) => fields) : (LOAD_CLASSES[kind - 1]?.fields ?? null)
 }
 
-const placeIn = (item: Item, index: number): { part: Part | undefined; offset: number; fixed: number | null; stride: number } => {
+/** The part a line reads, and where it lies in the answer. */
+export const placeIn = (item: Item, index: number): { part: Part | undefined; offset: number; fixed: number | null; stride: number } => {
   const load = loadFieldsOf(item.di)
   if (load) {
     const field = load[index]
@@ -206,40 +205,4 @@ export const readValue = (field: Field, data: Uint8Array): number => {
   if (!field.binary) return readBcd(data, field.offset, field.bytes, field.signed)
   const [low, high] = [data[field.offset], data[field.offset + 1]]
   return low === undefined || high === undefined ? Number.NaN : low + high * 256
-}
-
-const UNIT_NAMES: Readonly<Record<string, string>> = { yuan: 'CNY' }
-
-const differencesOfLine = (variant: Variant, line: RegisterLine): string[] => {
-  const field = fieldOf(variant, line)
-  if (!field.ok) return [field.error.message]
-  const where = `register ${line.obis}, item ${line.di}`
-  const found: string[] = []
-  const item = itemOf(variant, line.di.replace('nn', '01'))
-  const format = placeIn(item, line.index ?? 0).part?.format
-  if (item.known && line.bytes === undefined && format?.kind === 'number') {
-    if (format.scaler !== line.scaler) found.push(`${where}: scaler ${line.scaler}, the standard has ${format.scaler}`)
-    const unit = UNIT_NAMES[format.unit ?? ''] ?? format.unit ?? ''
-    if (unit !== line.unit) found.push(`${where}: unit ${line.unit}, the standard has ${unit}`)
-    if (line.signed !== undefined && line.signed !== format.signed)
-      found.push(`${where}: signed ${line.signed}, the standard has ${format.signed}`)
-  }
-  const bytes = bytesOf(line.sample.hex)
-  if (bytes === null || bytes.length !== field.value.bytes)
-    return [...found, `${where}: sample ${line.sample.hex} is not ${field.value.bytes} bytes`]
-  const raw = readValue({ ...field.value, offset: 0 }, bytes)
-  const value = Number.isNaN(raw) ? null : decimalNumber(raw, line.scaler)
-  if (value !== line.sample.value) found.push(`${where}: sample ${line.sample.hex} reads ${value}, the profile says ${line.sample.value}`)
-  return found
-}
-
-/** Every line of a profile against the tables and its own sample. @returns what differs, in words; empty = proved */
-export const verifyProfile = (profile: unknown): string[] => {
-  const loaded = loadProfile(profile)
-  if (!loaded.ok) return [loaded.error.message]
-  const { registers, dayFreeze, monthFreeze, curve } = loaded.value
-  const variant = variantOfProfile(loaded.value)
-  const lines = [...registers, ...(dayFreeze?.registers ?? []), ...(monthFreeze?.registers ?? []), ...(curve?.registers ?? [])]
-  const twice = registers.filter(({ obis }, at) => registers.findIndex((other) => other.obis === obis) !== at)
-  return [...twice.map(({ obis }) => `register ${obis} stands twice`), ...lines.flatMap((line) => differencesOfLine(variant, line))]
 }

@@ -14,25 +14,30 @@ const sixEnergies = ({ instrument }: MeterState, at: number): number[] =>
 
 const second = (at: number | null): number[] => (at === null ? filled(6) : stamp(at, 'smhDMY'))
 
+const coverRecord = (meter: MeterState, { at, start, end }: MeterEvent): number[] => {
+  const shut = end === null ? at : at + end - start
+  return [...second(start), ...second(end), ...sixEnergies(meter, at), ...sixEnergies(meter, shut)]
+}
+
 /** Bytes of one record by event; `length` is what stands there when there is none. */
 const RECORDS: Readonly<Record<number, { readonly length: number; readonly bytes: (meter: MeterState, event: MeterEvent) => number[] }>> = {
   4352: { length: 12, bytes: (_, { start, end }) => [...second(start), ...second(end)] },
   12288: { length: 50, bytes: (_, { start }) => [...second(start), ...filled(4), ...filled(40, 0xff)] },
-  12289: { length: 34, bytes: (meter, { start }) => [...second(start), ...filled(4), ...sixEnergies(meter, start)] },
+  12289: { length: 34, bytes: (meter, { at, start }) => [...second(start), ...filled(4), ...sixEnergies(meter, at)] },
   12292: { length: 16, bytes: (_, { start, end }) => [...filled(4), ...second(start), ...second(end)] },
   12301: {
     length: 60,
-    bytes: (meter, { start, end }) => [...second(start), ...second(end), ...sixEnergies(meter, start), ...sixEnergies(meter, end ?? start)],
+    bytes: coverRecord,
   },
   12302: {
     length: 60,
-    bytes: (meter, { start, end }) => [...second(start), ...second(end), ...sixEnergies(meter, start), ...sixEnergies(meter, end ?? start)],
+    bytes: coverRecord,
   },
 }
 
 /** Events that have happened, the last one first. */
 const happened = ({ instrument }: MeterState, code: number, at: number): MeterEvent[] =>
-  instrument.events.filter((event) => codeOf(event) === code && event.start <= at).sort((a, b) => b.start - a.start)
+  instrument.events.filter((event) => codeOf(event) === code && event.at <= at).sort((a, b) => b.at - a.at)
 
 const codeOf = ({ code }: MeterEvent): number => (code === 0x11 ? 0x1100 : code)
 

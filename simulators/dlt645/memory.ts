@@ -158,15 +158,22 @@ const CURVES: Readonly<Record<number, readonly [first: number, lines: readonly L
   8: [1, PRESENT],
 }
 
-/** One point of a curve: its time and one value or the block. Asked with a time (after a count or alone), else the latest point. */
+/** Points of a curve, each its time and one value or the block. Asked with a count and a time, or a time alone, else the latest point. */
 export const curveCuts: Giver = (question) => {
   const [, , d1, d0] = question.di
   const curve = CURVES[d1]
   const lines = curve && (d0 === 0xff ? curve[1] : curve[1].slice(d0 - curve[0], d0 - curve[0] + 1))
   if (!lines || lines.length === 0) return null
   const { extra } = question
-  const own =
-    extra.length >= 5 ? slotStart(timeOf(extra.slice(extra.length - 5))) : slotStart(question.meter.instrument.ownTime(question.at))
-  const cuts = Number.isNaN(own) ? null : lineCuts(question, lines, own)
-  return cuts && [silentCut(stamp(own, 'mhDMY')), ...cuts]
+  const dated = extra.length >= 5
+  const first = slotStart(dated ? timeOf(extra.slice(-5)) : question.meter.instrument.ownTime(question.at))
+  const count = extra.length === 6 ? Math.max(1, extra[0]!) : 1
+  const cuts: Cut[] = []
+  for (let at = 0; at < count && !Number.isNaN(first); at++) {
+    const own = first + at * SLOT_MS
+    const values = lineCuts(question, lines, own)
+    if (!values) break
+    cuts.push(silentCut(stamp(own, 'mhDMY')), ...values)
+  }
+  return cuts.length > 0 ? cuts : null
 }

@@ -196,13 +196,13 @@ const write: Work = (tools) => {
   }
   if (d !== 4 || !answerItem({ meter: state, at, di: [d, c, b, a], extra: [] })) return tools.refused(ERROR.noData)
   state.written.set(key, value)
-  state.instrument.events.push({ code: 0x3000, start: own, end: own })
+  state.instrument.events.push({ code: 0x3000, at, start: own, end: own })
   return tools.done()
 }
 
 const setTime = (state: MeterState, at: number, wanted: number): boolean => {
   if (Number.isNaN(wanted)) return false
-  state.instrument.events.push({ code: 0x3004, start: state.instrument.ownTime(at), end: wanted })
+  state.instrument.events.push({ code: 0x3004, at, start: state.instrument.ownTime(at), end: wanted })
   state.instrument.setClock(at, wanted - at)
   return true
 }

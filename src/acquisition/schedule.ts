@@ -40,7 +40,7 @@ export interface ScheduleDeps {
   readonly clock: Clock
   readonly calendar: Calendar
   readonly tasks: readonly TaskSpec[]
-  readonly find: (device: string) => { readonly device: Device; readonly poller: Poller } | null
+  readonly find: (device: string) => { readonly device: Device; readonly poller: Pick<Poller, 'read'> } | null
   /** Normalises and makes safe; only then a read counts as read. `label` = the instant that was due; `standsFor` = the freeze a live read stands in for. */
   readonly take: (taken: Taken, label: number, standsFor: Source | null) => Promise<Result<void>>
   /** Instant of the newest stored reading of a source; null when there is none. */

@@ -232,6 +232,8 @@ export interface ApiOptions {
   readonly maxConnections?: number
   /** Requests of one address in a window; false switches it off. */
   readonly rateLimit?: { readonly max: number; readonly windowMs: number } | false
+  /** Mean delay of the event loop beyond which everything but health is answered with 503; false never. */
+  readonly maxEventLoopDelayMs?: number | false
   /** `/metrics` without a token. */
   readonly publicMetrics?: boolean
   /** A request whole by then, or 408. */

@@ -51,8 +51,12 @@ export const limitedFastify = ({ trustProxy, maxConnections = 500, requestTimeou
 }
 
 /** Rate limit and load shedding. Both leave `/health` alone; see the routes' `config`. */
-export const shedLoad = async (app: FastifyInstance, limit: ApiOptions['rateLimit'] = { max: 6000, windowMs: 60_000 }): Promise<void> => {
-  await app.register(underPressure, { maxEventLoopDelay: 1_000, retryAfter: 5, sampleInterval: 500 })
+export const shedLoad = async (
+  app: FastifyInstance,
+  { rateLimit: limit = { max: 6000, windowMs: 60_000 }, maxEventLoopDelayMs: delay = 1_000 }: ApiOptions,
+): Promise<void> => {
+  // Judged over twice the limit: one long stall, or a machine that stood still for a moment, is no overload.
+  if (delay !== false) await app.register(underPressure, { maxEventLoopDelay: delay, sampleInterval: 2 * delay, retryAfter: 5 })
   if (limit !== false) await app.register(rateLimit, { max: limit.max, timeWindow: limit.windowMs })
 }
 

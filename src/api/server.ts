@@ -56,7 +56,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
   })
 
   await browserRules(app)
-  await shedLoad(app, options.rateLimit)
+  await shedLoad(app, options)
   guard(app, deps)
   answerUnknownRoutes(app)
   await describeApi(app, deps.version)

@@ -1,7 +1,7 @@
 import { adapterOf, PROTOCOLS } from '../../protocols/index.ts'
 import { bindProtocol, Calendar, type Line, openLine, Poller, type TraceEvent } from '../acquisition/index.ts'
 import { readingJson } from '../api/index.ts'
-import { fullObis, hexOf, type ReadKind, type Reading, systemClock } from '../core/index.ts'
+import { fullObis, hexOf, hintOf, type ReadKind, type Reading, systemClock } from '../core/index.ts'
 import { transportOf } from '../gateway/field.ts'
 import { loadProfiles } from '../gateway/profiles.ts'
 import { normaliserOf, parseRatio } from '../normalise/index.ts'
@@ -24,6 +24,8 @@ export interface ReadArguments {
   readonly trace?: boolean
   readonly json?: boolean
 }
+
+const VIEW = { wanted: null, hintOf }
 
 const FRAMINGS: Readonly<Record<string, 'tcp' | 'rtu' | 'ascii'>> = { 'modbus-tcp': 'tcp', 'modbus-rtu': 'rtu', 'modbus-ascii': 'ascii' }
 
@@ -56,7 +58,7 @@ export const read = async (args: ReadArguments): Promise<void> => {
   if (args.trace) line.trace((event) => (args.json ? frames.push(frameJson(event)) : print(frameText(event))))
   try {
     const readings = await readOnce(line, { adapter, address: address.value, profile, args, obis, ct, pt })
-    if (args.json) printJson({ ok: true, readings: readings.map((reading) => readingJson(reading)), ...(args.trace ? { frames } : {}) })
+    if (args.json) printJson({ ok: true, readings: readings.map((reading) => readingJson(reading, VIEW)), ...(args.trace ? { frames } : {}) })
     else for (const reading of readings) print(readingText(reading))
   } catch (error) {
     if (!(args.json && error instanceof ReadFailed)) throw error
@@ -96,7 +98,7 @@ const readOnce = async (line: Line, { adapter, address, profile, args, obis, ct,
 }
 
 const readingText = (reading: Reading): string => {
-  const { values, absent, measuredAt, quality, ratio } = readingJson(reading)
+  const { values, absent, measuredAt, quality, ratio } = readingJson(reading, VIEW)
   const rows = values.map(({ obis, name, value, unit }) => [obis ?? '', value, unit, name ?? ''])
   const missing = absent.map(({ obis, code, hint }) => [obis ?? '', 'absent', code, hint ?? ''])
   return `${reading.series.measurement} at ${measuredAt}, ratio ${ratio}, quality ${quality.join(', ')}\n${table([...rows, ...missing])}\n`

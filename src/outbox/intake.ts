@@ -52,6 +52,7 @@ export class Intake {
   #plannedSave: (() => void) | null = null
   #idle: (() => void)[] = []
   #waitingBytes = 0
+  #failing = false
   #words: Word[] = []
   #cursors = new Map<string, number>()
   #dead: DeadEntry[] = []
@@ -113,10 +114,17 @@ export class Intake {
     this.#planSave()
   }
 
-  /** Resolves when everything taken so far has been committed or refused. */
-  flush(): Promise<void> {
+  /** Resolves when everything taken or noted so far has been committed or refused. */
+  async flush(): Promise<void> {
     this.#closePack()
     this.#go()
+    await this.#untilIdle()
+    if (!this.hasUnsaved || this.#failing) return
+    this.#go()
+    await this.#untilIdle()
+  }
+
+  #untilIdle(): Promise<void> {
     if (this.#underWay === 0 && this.#queue.length === 0) return Promise.resolve()
     return new Promise((done) => this.#idle.push(done))
   }
@@ -155,7 +163,7 @@ export class Intake {
   }
 
   #schedule(): void {
-    if (this.#queue.length > 0) return this.#go()
+    if (this.#queue.length > 0) this.#go()
     if (this.#underWay > 0 || this.#planned || this.#readings.length === 0) return
     const wait = this.#startedAt + this.#deps.groupMs - this.#deps.clock.monotonic()
     const go = () => {
@@ -207,6 +215,7 @@ export class Intake {
     const result = await port.call('commit', group, at)
     this.#underWay--
     this.#waitingBytes -= bytes
+    this.#failing = !result.ok
     if (result.ok) this.#deps.committed(result.value, pack?.readings ?? [])
     else {
       // What must be written down stays; what was to be taken is given back to whoever brought it.

@@ -248,7 +248,7 @@ class DurableOutbox implements Outbox {
       lastTry,
       raw,
       reading: this.#decoded(raw),
-      reason: JSON.parse(row.reason) as GatewayError,
+      reason: reasonOf(row.reason),
     }
   }
 
@@ -258,5 +258,13 @@ class DurableOutbox implements Outbox {
     } catch {
       return null
     }
+  }
+}
+
+const reasonOf = (text: string): GatewayError => {
+  try {
+    return JSON.parse(text) as GatewayError
+  } catch {
+    return fail('OUTBOX_DAMAGED', 'the reason can no longer be read').error
   }
 }

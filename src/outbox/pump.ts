@@ -51,7 +51,7 @@ export class Pump {
   #rest: Reading[] = []
   #restPositions: number[] = []
   #restThrough = 0
-  #ahead: { readonly from: number; readonly page: ReturnType<Pump['fetch']> } | null = null
+  #ahead: { readonly from: number; readonly page: Promise<Page | GatewayError> } | null = null
   #startedAt = Number.NEGATIVE_INFINITY
   #hurry = false
   #stopped = false
@@ -135,11 +135,11 @@ export class Pump {
     const through = this.#restPositions[0] ?? this.#restThrough
     // While the sink works on the last of them, the disk looks for the next.
     if (this.#rest.length === 0 && through < this.#deps.end() && !this.#deps.tail.has(through))
-      this.#ahead = { from: through, page: this.fetch(through) }
+      this.#ahead = { from: through, page: this.#fetch(through) }
     return { readings, through }
   }
 
-  fetch(from: number): Promise<Page | GatewayError> {
+  #fetch(from: number): Promise<Page | GatewayError> {
     const at = this.#deps.clock.now()
     const asked = this.#deps.port.call('read', { from, entries: this.#sink.batch, at }, at)
     return asked.then((result) => (result.ok ? result.value : result.error))
@@ -149,7 +149,7 @@ export class Pump {
     this.#become('lagging')
     const ahead = this.#ahead
     this.#ahead = null
-    const page = await (ahead?.from === this.#position ? ahead.page : this.fetch(this.#position))
+    const page = await (ahead?.from === this.#position ? ahead.page : this.#fetch(this.#position))
     if ('code' in page) {
       this.#lastError = page
       return this.#sleep(DISK_PAUSE_MS)

@@ -78,7 +78,7 @@ const SQL = {
   cursors: 'SELECT sink, position, crc FROM cursor',
   addDead: 'INSERT INTO dead(sink, series, measured_at, reason, first_try, last_try, raw, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   dead: 'SELECT id, sink, series, measured_at, reason, first_try, last_try, raw, crc FROM dead WHERE id > ? ORDER BY id LIMIT ?',
-  deadOne: 'SELECT raw, crc FROM dead WHERE id = ?',
+  deadOne: 'SELECT id, sink, series, measured_at, reason, first_try, last_try, raw, crc FROM dead WHERE id = ?',
   sameDead: 'SELECT 1 FROM dead WHERE sink = ? AND series = ? AND measured_at = ? AND crc = ?',
   dropDead: 'DELETE FROM dead WHERE id = ?',
   deadSize: 'SELECT count(*) AS count, total(length(raw)) AS bytes FROM dead',

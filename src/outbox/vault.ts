@@ -1,29 +1,25 @@
-import { mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync } from 'node:fs'
 import { ok, type Result } from '../core/index.ts'
-import type { Database } from '../sqlite/index.ts'
 import { chunkOf, readHead, scan, seal } from './entry.ts'
-import { Damaged, fail, isDamage, isEnvironment, isInputOutput, type OutboxError, textOf } from './errors.ts'
+import { Damaged, fail, isDamage, type OutboxError, textOf } from './errors.ts'
 import { failpoint } from './failpoint.ts'
+import { MISSING, VaultFile } from './file.ts'
 import { acquireLock, type Lock } from './lock.ts'
-import { type Extent, type Mark, openMark } from './mark.ts'
-import { deadChecksum, salvage, settle } from './salvage.ts'
-import { checksumOf, NewerVersion, openFile, PAGE_SIZE, prepareAll, type Statements } from './schema.ts'
+import { deadChecksum } from './salvage.ts'
+import { NewerVersion } from './schema.ts'
 import type {
   Committed,
   DamagedEntry,
+  DeadEntry,
   DeadRow,
   Group,
-  Note,
   Opened,
   Page,
   Status,
   VaultCall,
   VaultCalls,
   VaultOptions,
-  Word,
 } from './vault-types.ts'
-import { mendedLog } from './wal.ts'
 
 interface ChunkRow {
   readonly first: number
@@ -36,41 +32,22 @@ interface ChunkRow {
 const PAGE_BYTES = 4 << 20
 /** Most bytes kept of one damaged entry. */
 const RAW_BYTES = 64 << 10
-/** The file is rebuilt small when this much of it is free and hardly anything is kept. */
-const SHRINK_FREE_BYTES = 32 << 20
-const SHRINK_KEPT_BYTES = 4 << 20
+const REPLAY_CHUNK = 500
+const SHRINK_EVERY = 64
 
 /**
- * Owns the file: everything that touches the disk, synchronous, in a thread of its own. A damaged file is salvaged wherever the
- * damage shows, at opening or in the middle of work; no call ever throws.
+ * What can be done with the file: everything that touches the disk, synchronous, in a thread of its own. A damaged file is
+ * salvaged wherever the damage shows, at opening or in the middle of work; no call ever throws.
  */
 export class Vault {
-  readonly #options: VaultOptions
+  readonly #file: VaultFile
   readonly #lock: Lock
-  readonly #path: string
-  #mark: Mark | null = null
-  #checked = false
-  #database: Database | null = null
-  #sql!: Statements
-  /** As they were when the file was opened; later ones are with whoever sends them. */
-  #words = new Map<number, string>()
-  #cursors = new Map<string, number>()
-  #next = 0
-  #oldest = 0
-  #oldestAt: number | null = null
-  #bytes = 0
-  #deadLetters = 0
-  #damaged = 0
-  #dropped = 0
-  #droppedTo = 0
-  #generation = 0
-  #notes: Note[] = []
-  #commits = 0
+  #closed = false
+  #prunes = 0
 
-  private constructor(options: VaultOptions, lock: Lock) {
-    this.#options = options
+  private constructor(file: VaultFile, lock: Lock) {
+    this.#file = file
     this.#lock = lock
-    this.#path = join(options.directory, 'outbox.db')
   }
 
   /** @errors OUTBOX_LOCKED, OUTBOX_NEWER, OUTBOX_DISK */
@@ -80,8 +57,8 @@ export class Vault {
       mkdirSync(options.directory, { recursive: true })
       const lock = acquireLock(options.directory)
       if (!lock.ok) return lock
-      vault = new Vault(options, lock.value)
-      vault.#start(options.now)
+      vault = new Vault(new VaultFile(options), lock.value)
+      vault.#file.open(options.now)
       return ok({ vault, opened: vault.#opened() })
     } catch (error) {
       vault?.close()
@@ -92,14 +69,15 @@ export class Vault {
 
   /** Carries out one call; a damaged file is salvaged and the call tried once more. */
   call<Name extends VaultCall>(name: Name, ask: VaultCalls[Name]['ask'], at: number): Result<VaultCalls[Name]['answer'], OutboxError> {
+    if (this.#closed) return fail('OUTBOX_CLOSED', 'the outbox is closed')
     const work = this.#calls[name] as (ask: VaultCalls[Name]['ask']) => VaultCalls[Name]['answer']
     try {
-      if (!this.#database) this.#start(at)
+      if (!this.#file.isOpen) this.#file.open(at)
       return ok(work(ask))
     } catch (error) {
       if (!isDamage(error)) return this.#refused(error)
       try {
-        this.#rescue(at, textOf(error))
+        this.#file.rescue(at, textOf(error))
         return ok(work(ask))
       } catch (again) {
         return this.#refused(again)
@@ -108,9 +86,8 @@ export class Vault {
   }
 
   close(): void {
-    this.#closeFile()
-    this.#mark?.close()
-    this.#mark = null
+    this.#closed = true
+    this.#file.close()
     this.#lock.release()
   }
 
@@ -120,9 +97,9 @@ export class Vault {
     read: ({ from, entries, at }) => this.#read(from, entries, at),
     letters: ({ after, limit }) => this.#letters(after, limit),
     replay: ({ ids, at, wordCount }) => this.#replay(ids, at, wordCount),
-    probe: ({ at }) => {
-      this.#transaction(() => this.#sql.addTally.run('probed', at))
-      return this.#status()
+    probe: () => {
+      this.#file.transaction(() => this.#file.sql.addTally.run('probes', 1))
+      return this.#file.status()
     },
     close: () => {
       this.close()
@@ -131,219 +108,87 @@ export class Vault {
   }
 
   #refused(error: unknown): Result<never, OutboxError> {
-    return fail('OUTBOX_DISK', `the outbox in ${this.#options.directory} cannot be used: ${textOf(error)}`, {
-      directory: this.#options.directory,
-    })
-  }
-
-  // ---- opening ----
-
-  #start(at: number): void {
-    settle(this.#path)
-    const { mark, before } = openMark(join(this.#options.directory, 'outbox.mark'))
-    this.#mark?.close()
-    this.#mark = mark
-    const log = `${this.#path}-wal`
-    const wal = readOrNull(log)
-    try {
-      // All of the file is read once a start; opened again after a failed write, its tree was sound a moment ago.
-      this.#load(before, !this.#checked)
-      this.#checked = true
-      this.#account(at, false)
-      this.#transaction(() => this.#prune(this.#wanted(), this.#next))
-      this.#refreshOldest()
-      return
-    } catch (error) {
-      if (!isDamage(error)) throw error
-      this.#closeFile()
-      const mended = wal && mendedLog(wal, PAGE_SIZE)
-      if (!mended) {
-        this.#rescue(at, textOf(error), before)
-        return
-      }
-      writeFileSync(`${log}.damaged-${new Date(at).toISOString().replace(/[:.]/g, '-')}`, wal)
-      writeFileSync(log, mended)
-      this.#note('warn', 'the log of the outbox was damaged and has been mended', { directory: this.#options.directory })
-    }
-    try {
-      this.#load(before, true)
-      this.#account(at, false)
-    } catch (error) {
-      if (!isDamage(error)) throw error
-      this.#rescue(at, textOf(error), before)
-    }
-  }
-
-  #rescue(at: number, reason: string, before: Extent | null = { oldest: this.#wanted(), next: this.#next }): void {
-    this.#closeFile()
-    const kept = salvage(this.#path, before?.oldest ?? 0, at)
-    this.#generation++
-    this.#note('error', 'the outbox file was damaged; what could be read was carried over', { reason, kept })
-    this.#load(before, false)
-    this.#account(at, true)
-  }
-
-  #closeFile(): void {
-    try {
-      this.#database?.close()
-    } catch {
-      // A file that cannot be closed is one we are leaving anyway.
-    }
-    this.#database = null
-  }
-
-  #load(before: Extent | null, check: boolean): void {
-    try {
-      this.#database = openFile(this.#path, check)
-      this.#sql = prepareAll(this.#database)
-      this.#words = this.#readWords()
-      this.#readFigures(before)
-    } catch (error) {
-      // Whatever a fresh statement trips over in an old file, other than the disk itself, is in the file.
-      if (error instanceof NewerVersion || isEnvironment(error)) throw error
-      throw new Damaged(textOf(error))
-    }
-  }
-
-  #readFigures(before: Extent | null): void {
-    const rows = this.#sql.cursors.all() as { sink: string; position: number; crc: number }[]
-    const known = new Map(
-      rows.filter(({ sink, position, crc }) => crc === checksumOf(sink, position)).map((row) => [row.sink, row.position]),
-    )
-    const newest = this.#sql.newest.get() as { first: number; count: number } | undefined
-    this.#next = Math.max(0, before?.next ?? 0, newest ? newest.first + newest.count : 0, ...known.values())
-    this.#refreshOldest()
-    // With no cursor left, the mark knows what was still wanted: entries before the oldest chunk may be missing.
-    const start = known.size === 0 && before ? Math.min(before.oldest, this.#oldest) : this.#oldest
-    this.#cursors = new Map(this.#options.sinks.map((sink) => [sink, known.get(sink) ?? start]))
-    for (const { sink } of rows)
-      if (!this.#cursors.has(sink)) {
-        this.#sql.dropCursor.run(sink)
-        this.#note('warn', 'a sink is no longer configured; its place in the outbox is given up', { sink })
-      }
-    const dead = this.#sql.deadSize.get()
-    this.#bytes = number(this.#sql.chunkSize.get(), 'bytes') + number(dead, 'bytes')
-    this.#deadLetters = number(dead, 'count')
-    this.#damaged = number(this.#sql.damagedCount.get(), 'entries')
-    this.#dropped = number(this.#sql.tally.get('dropped'), 'value')
-  }
-
-  /** Words as both tables have them; what one of them has lost is given back to it. */
-  #readWords(): Map<number, string> {
-    const words = new Map<number, string>()
-    const counts: number[] = []
-    for (const name of ['words', 'wordCopies'] as const) {
-      let sound = 0
-      for (const { id, crc, text } of this.#sql[name].iterate() as Iterable<{ id: number; crc: number; text: string }>) {
-        if (crc !== checksumOf(id, text)) continue
-        words.set(id, text)
-        sound++
-      }
-      counts.push(sound)
-    }
-    if (counts.some((count) => count < words.size)) this.#transaction(() => this.#addWords([...words]))
-    return words
-  }
-
-  /** Every position from the oldest wanted one to the end must be there. Where one is not: damage, or (`final`) counted. */
-  #account(at: number, final: boolean): void {
-    const wanted = Math.min(this.#wanted(), this.#next)
-    const gaps: { first: number; count: number }[] = []
-    let position = wanted
-    for (const { first, count } of this.#sql.extents.iterate() as Iterable<{ first: number; count: number }>) {
-      if (first + count <= position) continue
-      if (first > position) gaps.push({ first: position, count: first - position })
-      else if (first < position && position > wanted) throw new Damaged(`chunk ${first} overlaps the one before it`)
-      position = first + count
-    }
-    if (position < this.#next) gaps.push({ first: position, count: this.#next - position })
-    const known = this.#sql.damagedAll.all() as { first: number; count: number }[]
-    const fresh = gaps.filter((gap) => !known.some(({ first, count }) => first <= gap.first && first + count >= gap.first + gap.count))
-    if (fresh.length === 0) return
-    if (!final) throw new Damaged(`entries ${fresh[0]!.first} to ${fresh[0]!.first + fresh[0]!.count - 1} are missing`)
-    this.#transaction(() => {
-      for (const gap of fresh) this.#setAside({ ...gap, reason: MISSING, raw: null }, at)
-    })
-    this.#damaged = number(this.#sql.damagedCount.get(), 'entries')
+    const { directory } = this.#file.options
+    return fail('OUTBOX_DISK', `the outbox in ${directory} cannot be used: ${textOf(error)}`, { directory })
   }
 
   #opened(): Opened {
-    const highest = [...this.#words.keys()].reduce((most, id) => Math.max(most, id + 1), 0)
-    const firstFreeWord = Math.max(highest, number(this.#sql.tally.get('words'), 'value'))
-    return { ...this.#status(), words: [...this.#words].sort(([a], [b]) => a - b), firstFreeWord, cursors: [...this.#cursors] }
+    const { figures, words } = this.#file
+    return {
+      ...this.#file.status(),
+      words: [...words].sort(([a], [b]) => a - b),
+      firstFreeWord: figures.words,
+      cursors: [...figures.cursors],
+    }
   }
 
-  // ---- work ----
-
   #commit(group: Group): Committed {
-    const first = this.#next
+    const file = this.#file
+    const { figures, sql, options } = file
+    // A commit before this one failed and took its words with it: entries that use them must not be kept without them.
+    if ((group.words[0]?.[0] ?? group.wordCount) > figures.words) throw new Error('the commit before it failed')
+    const first = figures.next
     const next = first + (group.chunk ? group.count : 0)
-    const cursors = new Map(this.#cursors)
+    const cursors = new Map(figures.cursors)
     for (const [sink, position] of group.cursors) if (cursors.has(sink)) cursors.set(sink, Math.max(cursors.get(sink)!, position))
-    const wasEmpty = this.#oldestAt === null
-    let bytes = this.#bytes
+    const wasEmpty = figures.oldestAt === null
+    let { bytes } = figures
+    let bound = 0
     let dropped = 0
-    let moved = false
-    this.#transaction(() => {
-      this.#addWords(group.words)
+    let pruned = 0
+    file.transaction(() => {
+      file.addWords(group.words)
       if (group.chunk) {
         seal(group.chunk, { first, count: group.count, words: group.wordCount })
-        this.#sql.addChunk.run(first, group.count, group.at, group.chunk)
+        sql.addChunk.run(first, group.count, group.at, group.chunk)
         bytes += group.chunk.length
       }
-      for (const [sink] of group.cursors) if (cursors.has(sink)) this.#saveCursor(sink, cursors.get(sink)!)
+      for (const [sink] of group.cursors) if (cursors.has(sink)) file.saveCursor(sink, cursors.get(sink)!)
       if (group.cursors.length > 0) failpoint('outbox.cursor-saved')
-      for (const letter of group.dead) {
-        this.#addDead(letter)
-        bytes += letter.raw.length
-      }
-      for (const entry of group.damaged) this.#setAside(entry, group.at)
-      if (group.cursors.length > 0 && cursors.size > 0) {
-        const freed = this.#prune(Math.min(...cursors.values()), next)
-        bytes -= freed
-        moved = freed > 0
-      }
-      if (this.#options.whenFull === 'drop-oldest' && group.chunk) {
-        const bound = this.#boundToFit(bytes, group.chunk.length, first)
-        if (bound > 0) {
-          const from = cursors.size > 0 ? Math.min(...cursors.values()) : this.#oldest
-          dropped = Math.max(0, bound - from)
-          bytes -= this.#dropBelow(bound)
-          moved = true
-          this.#droppedTo = bound
-          this.#sql.addTally.run('dropped', dropped)
-          for (const [sink, position] of cursors)
-            if (position < bound) {
-              cursors.set(sink, bound)
-              this.#saveCursor(sink, bound)
-            }
-        }
+      for (const letter of group.dead) bytes += this.#addDead(letter)
+      for (const entry of group.damaged) file.setAside(entry, group.at)
+      if (group.cursors.length > 0 && cursors.size > 0) pruned = file.prune(Math.min(...cursors.values()), next)
+      bytes -= pruned
+      if (options.whenFull === 'drop-oldest' && group.chunk) bound = this.#boundToFit(bytes, group.chunk.length, first)
+      if (bound > 0) {
+        dropped = Math.max(0, bound - (cursors.size > 0 ? Math.min(...cursors.values()) : figures.oldest))
+        bytes -= file.dropBelow(bound)
+        sql.addTally.run('dropped', dropped)
+        for (const [sink, position] of cursors)
+          if (position < bound) {
+            cursors.set(sink, bound)
+            file.saveCursor(sink, bound)
+          }
       }
       failpoint('outbox.before-commit')
     })
     failpoint('outbox.after-commit')
-    this.#next = next
-    this.#cursors = cursors
-    this.#bytes = bytes
-    this.#dropped += dropped
-    this.#deadLetters += group.dead.length
-    if (dropped > 0) this.#note('warn', 'the outbox is full; the oldest entries were dropped as configured', { dropped })
-    if (group.damaged.length > 0) this.#damaged = number(this.#sql.damagedCount.get(), 'entries')
-    if (moved || wasEmpty) this.#refreshOldest()
-    this.#mark?.write({ oldest: this.#wanted(), next })
-    if (moved && ++this.#commits % 64 === 0) this.#shrink()
-    return { ...this.#status(), first }
+    figures.next = next
+    figures.words = Math.max(figures.words, group.wordCount)
+    figures.cursors = cursors
+    figures.bytes = bytes
+    figures.dropped += dropped
+    figures.droppedTo = Math.max(figures.droppedTo, bound)
+    figures.deadLetters += group.dead.length
+    if (dropped > 0) file.note('warn', 'the outbox is full; the oldest entries were dropped as configured', { dropped })
+    if (group.damaged.length > 0) file.recountDamaged()
+    if (pruned > 0 || bound > 0 || wasEmpty) file.refreshOldest()
+    file.writeMark()
+    if (pruned > 0 && ++this.#prunes % SHRINK_EVERY === 0) file.shrink()
+    return { ...file.status(), first }
   }
 
   #read(from: number, entries: number, at: number): Page {
+    const file = this.#file
+    const { figures, sql } = file
     const chunks: { first: number; bytes: Uint8Array; entries: number[] }[] = []
     const damaged: DamagedEntry[] = []
-    let position = Math.max(from, Math.min(this.#droppedTo, this.#next))
+    let position = Math.max(from, Math.min(figures.droppedTo, figures.next))
     let got = 0
     let size = 0
-    let row = this.#sql.chunkWith.get(position) as ChunkRow | undefined
-    if (!row || row.first + row.count <= position) row = this.#sql.chunkFrom.get(position) as ChunkRow | undefined
-    for (; row; row = this.#sql.chunkFrom.get(position) as ChunkRow | undefined) {
+    let row = sql.chunkWith.get(position) as ChunkRow | undefined
+    if (!row || row.first + row.count <= position) row = sql.chunkFrom.get(position) as ChunkRow | undefined
+    for (; row; row = sql.chunkFrom.get(position) as ChunkRow | undefined) {
       const head = readHead(row.body)
       if (head && head.first !== row.first) throw new Damaged(`chunk ${head.first} lies at ${row.first}`)
       const { first } = row
@@ -360,199 +205,99 @@ export class Vault {
       size += row.body.length
       if (got >= entries || size >= PAGE_BYTES) break
     }
-    if (!row && position < this.#next) {
-      damaged.push({ first: position, count: this.#next - position, reason: MISSING, raw: null })
-      position = this.#next
+    if (!row && position < figures.next) {
+      damaged.push({ first: position, count: figures.next - position, reason: MISSING, raw: null })
+      position = figures.next
     }
     if (damaged.length > 0) {
-      this.#transaction(() => {
-        for (const entry of damaged) this.#setAside(entry, at)
+      file.transaction(() => {
+        for (const entry of damaged) file.setAside(entry, at)
       })
-      this.#damaged = number(this.#sql.damagedCount.get(), 'entries')
+      file.recountDamaged()
     }
-    return { ...this.#status(), chunks, through: position }
+    return { ...file.status(), chunks, through: position }
   }
 
   #letters(after: number, limit: number): DeadRow[] {
-    const rows = this.#sql.dead.all(after, limit) as Record<string, string | number | Uint8Array>[]
-    return rows.map((row) => ({
-      id: row.id as number,
-      sink: row.sink as string,
-      series: row.series as string,
-      measuredAt: row.measured_at as number,
-      reason: row.reason as string,
-      firstTry: row.first_try as number,
-      lastTry: row.last_try as number,
-      raw: row.raw as Uint8Array,
-    }))
+    return (this.#file.sql.dead.all(after, limit) as unknown as StoredLetter[]).map(
+      ({ id, sink, series, measured_at, reason, first_try, last_try, raw }) => ({
+        id,
+        sink,
+        series,
+        measuredAt: measured_at,
+        reason,
+        firstTry: first_try,
+        lastTry: last_try,
+        raw,
+      }),
+    )
   }
 
-  /** Back into the queue in one transaction. Entries of a chunk are counted in two bytes, hence the slices. */
+  /** Back into the queue in one transaction; a letter that no longer agrees with its checksum stays where it is. */
   #replay(ids: readonly number[], at: number, wordCount: number): Status & { replayed: number } {
+    const file = this.#file
+    const { figures, sql } = file
     const found = [...new Set(ids)].flatMap((id) => {
-      const row = this.#sql.deadOne.get(id) as { raw: Uint8Array } | undefined
-      return row ? [{ id, raw: row.raw }] : []
+      const row = sql.deadOne.get(id) as unknown as StoredLetter | undefined
+      return row && row.crc === checksumOfLetter(row) ? [row] : []
     })
-    let next = this.#next
-    let bytes = this.#bytes
-    this.#transaction(() => {
+    let { next, bytes } = figures
+    file.transaction(() => {
       for (let start = 0; start < found.length; start += REPLAY_CHUNK) {
         const slice = found.slice(start, start + REPLAY_CHUNK)
         const chunk = chunkOf(slice.map(({ raw }) => raw))
         seal(chunk, { first: next, count: slice.length, words: wordCount })
-        this.#sql.addChunk.run(next, slice.length, at, chunk)
+        sql.addChunk.run(next, slice.length, at, chunk)
         next += slice.length
         bytes += chunk.length
         for (const { id, raw } of slice) {
-          this.#sql.dropDead.run(id)
+          sql.dropDead.run(id)
           bytes -= raw.length
         }
       }
     })
-    this.#next = next
-    this.#bytes = bytes
-    this.#deadLetters -= found.length
-    this.#refreshOldest()
-    this.#mark?.write({ oldest: this.#wanted(), next })
-    return { ...this.#status(), replayed: found.length }
+    figures.next = next
+    figures.bytes = bytes
+    figures.deadLetters -= found.length
+    file.refreshOldest()
+    file.writeMark()
+    return { ...file.status(), replayed: found.length }
   }
 
-  // ---- parts of a transaction ----
-
-  #addWords(words: readonly Word[]): void {
-    for (const [id, text] of words) {
-      const crc = checksumOf(id, text)
-      this.#sql.addWord.run(id, crc, text)
-      this.#sql.addWordCopy.run(id, crc, text)
-    }
-  }
-
-  #saveCursor(sink: string, position: number): void {
-    this.#sql.setCursor.run(sink, position, checksumOf(sink, position))
-  }
-
-  #addDead({ sink, series, measuredAt, reason, firstTry, lastTry, raw }: Group['dead'][number]): void {
+  /** @returns bytes added */
+  #addDead({ sink, series, measuredAt, reason, firstTry, lastTry, raw }: DeadEntry): number {
     const crc = deadChecksum(sink, series, measuredAt, reason, firstTry, lastTry, raw)
-    this.#sql.addDead.run(sink, series, measuredAt, reason, firstTry, lastTry, raw, crc)
-  }
-
-  #setAside({ first, count, reason, raw }: DamagedEntry, at: number): void {
-    const { changes } = this.#sql.addDamaged.run(first, count, reason, at, raw)
-    if (Number(changes) > 0) this.#note('error', 'entries of the outbox cannot be read; they are set aside', { first, count, reason })
-  }
-
-  /** Deletes chunks every sink has passed. A chunk that holds `least` stays. @returns bytes freed */
-  #prune(least: number, next: number): number {
-    if (least <= this.#oldest) return 0
-    const holding = least >= next ? next : (this.#sql.behind.get(least) as { first: number | null }).first
-    return holding === null || holding <= this.#oldest ? 0 : this.#dropBelow(holding)
-  }
-
-  #dropBelow(bound: number): number {
-    const freed = number(this.#sql.sizeBelow.get(bound), 'bytes')
-    if (freed > 0) this.#sql.dropBelow.run(bound)
-    return freed
+    this.#file.sql.addDead.run(sink, series, measuredAt, reason, firstTry, lastTry, raw, crc)
+    return raw.length
   }
 
   /** First chunk that may stay so that the rest fits, 0 when everything does. The newest chunk always stays. */
   #boundToFit(bytes: number, added: number, newest: number): number {
-    const { maxBytes, reserveBytes } = this.#options
-    const limit = this.#available() < reserveBytes ? Math.min(maxBytes, bytes - 2 * added) : maxBytes
+    const { maxBytes, reserveBytes } = this.#file.options
+    const limit = this.#file.available() < reserveBytes ? Math.min(maxBytes, bytes - 2 * added) : maxBytes
     let excess = bytes - limit
     let bound = 0
-    let row = this.#sql.chunkFrom.get(0) as ChunkRow | undefined
+    let row = this.#file.sql.chunkFrom.get(0) as ChunkRow | undefined
     while (excess > 0 && row && row.first < newest) {
       excess -= row.body.length
       bound = row.first + row.count
-      row = this.#sql.chunkFrom.get(bound) as ChunkRow | undefined
+      row = this.#file.sql.chunkFrom.get(bound) as ChunkRow | undefined
     }
     return bound
   }
-
-  #transaction(work: () => void): void {
-    const database = this.#database!
-    database.exec('BEGIN IMMEDIATE')
-    try {
-      work()
-      database.exec('COMMIT')
-    } catch (error) {
-      try {
-        database.exec('ROLLBACK')
-      } catch {
-        // SQLite has rolled back by itself.
-      }
-      // After a failed sync the pages in memory prove nothing: the next call opens the file anew.
-      if (isInputOutput(error)) this.#closeFile()
-      throw error
-    }
-  }
-
-  #shrink(): void {
-    if (this.#bytes > SHRINK_KEPT_BYTES || this.#freeBytes() < SHRINK_FREE_BYTES) return
-    try {
-      this.#database!.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)')
-    } catch {
-      // Only a kindness to the disk.
-    }
-  }
-
-  // ---- figures ----
-
-  #wanted(): number {
-    return this.#cursors.size > 0 ? Math.min(...this.#cursors.values()) : this.#oldest
-  }
-
-  #refreshOldest(): void {
-    const row = this.#sql.oldest.get() as { first: number; at: number } | undefined
-    this.#oldest = row?.first ?? this.#next
-    this.#oldestAt = row?.at ?? null
-  }
-
-  #freeBytes(): number {
-    return number(this.#sql.freePages.get(), 'freelist_count') * PAGE_SIZE
-  }
-
-  #available(): number {
-    const { bavail, bsize } = statfsSync(this.#options.directory)
-    const free = bavail * bsize
-    return free < this.#options.reserveBytes * 2 ? free + this.#freeBytes() : free
-  }
-
-  #note(level: Note['level'], message: string, fields: Note['fields']): void {
-    this.#notes.push({ level, message, fields })
-  }
-
-  #status(): Status {
-    const notes = this.#notes
-    this.#notes = []
-    return {
-      next: this.#next,
-      oldest: this.#oldest,
-      bytes: this.#bytes,
-      available: this.#available(),
-      oldestAt: this.#oldestAt,
-      deadLetters: this.#deadLetters,
-      damaged: this.#damaged,
-      dropped: this.#dropped,
-      generation: this.#generation,
-      droppedTo: this.#droppedTo,
-      notes,
-    }
-  }
 }
 
-const REPLAY_CHUNK = 500
-const MISSING = 'missing from the file'
-
-const readOrNull = (path: string): Buffer | null => {
-  try {
-    return readFileSync(path)
-  } catch {
-    return null
-  }
+interface StoredLetter {
+  readonly id: number
+  readonly sink: string
+  readonly series: string
+  readonly measured_at: number
+  readonly reason: string
+  readonly first_try: number
+  readonly last_try: number
+  readonly raw: Uint8Array
+  readonly crc: number
 }
 
-const number = (row: unknown, column: string): number => {
-  const value = (row as Record<string, unknown> | undefined)?.[column]
-  return typeof value === 'number' ? value : 0
-}
+const checksumOfLetter = ({ sink, series, measured_at, reason, first_try, last_try, raw }: StoredLetter): number =>
+  deadChecksum(sink, series, measured_at, reason, first_try, last_try, raw)

@@ -200,7 +200,8 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
   return { deps, readings, points, tokens, listeners }
 }
 
-export const OPTIONS: ApiOptions = { host: '127.0.0.1', port: 0 }
+/** Without load shedding: tests share their machine. */
+export const OPTIONS: ApiOptions = { host: '127.0.0.1', port: 0, maxEventLoopDelayMs: false }
 
 /** The API over {@link field}, closed when the test is over. */
 export const api = async (change: Partial<ApiDeps> = {}, options: Partial<ApiOptions> = {}) => {

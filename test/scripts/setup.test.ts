@@ -91,11 +91,22 @@ describe('a fresh checkout', () => {
     expect(calls().filter((call) => call.startsWith('npm'))).toHaveLength(2)
   })
 
+  it('is installed all the same by an npm that finds the lock file incomplete', () => {
+    const { folder, put, calls, node } = checkout()
+    const npm = readFileSync(join(folder, 'tools/npm'), 'utf8')
+    put('tools/npm', npm.replace('rm -rf', '[ "$1" = ci ] && exit 1\nrm -rf'), 0o755)
+    expect(node('bin/gridtally')).toMatchObject({ status: 0, stdout: 'ran\n' })
+    expect(calls().slice(0, 2)).toEqual([
+      expect.stringMatching(/^npm ci /),
+      expect.stringMatching(/^npm install --no-save --ignore-scripts /),
+    ])
+  })
+
   it('says what npm could not do', () => {
     const { put, node } = checkout()
     put('tools/npm', '#!/bin/sh\nexit 7\n', 0o755)
     const { status, stderr } = node('scripts/setup.mjs', ['--demo'])
-    expect(stderr).toMatch(/npm ci ended with 7: .*type: npm ci --ignore-scripts/)
+    expect(stderr).toMatch(/npm install ended with 7: .*type: npm ci --ignore-scripts/)
     expect(status).toBe(1)
   })
 
@@ -113,6 +124,22 @@ describe('a fresh checkout', () => {
     put('tools/npm', npm, 0o755)
     expect(node('bin/gridtally').stdout).toBe('ran\n')
   })
+})
+
+it('has a lock file that names every package of every platform, so that npm ci takes it anywhere', () => {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>
+  }
+  const isThere = (from: string, name: string): boolean => {
+    for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf('/node_modules/')))) {
+      if (packages[`${folder ? `${folder}/` : ''}node_modules/${name}`]) return true
+      if (folder === '') return false
+    }
+  }
+  const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter((name) => !isThere(path, name)),
+  )
+  expect(missing).toEqual([])
 })
 
 describe('what Debian should have brought', () => {

@@ -1,6 +1,8 @@
-import { expect, it, onTestFinished } from 'vitest'
+import { appendFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Reading } from '../../src/core/index.ts'
-import { openInfluxStore } from '../../src/store/influx/index.ts'
+import { type InfluxOptions, openInfluxStore } from '../../src/store/influx/index.ts'
 import { readingOf, START } from '../support/influx-readings.ts'
 import { startInfluxd } from '../support/influxd.ts'
 
@@ -20,10 +22,18 @@ const sumUpTo = (batches: number): number => {
   return METERS * ((steps * (steps - 1)) / 2)
 }
 
-const start = async (timeoutMs: number) => {
+const start = async (timeoutMs: number, more: Partial<InfluxOptions> = {}) => {
   const server = await startInfluxd()
   onTestFinished(() => server.destroy())
-  const opened = await openInfluxStore({ url: server.url, version: 'v1', database: 'd', createDatabase: true, timeoutMs, batch: 500 })
+  const opened = await openInfluxStore({
+    url: server.url,
+    version: 'v1',
+    database: 'd',
+    createDatabase: true,
+    timeoutMs,
+    batch: 500,
+    ...more,
+  })
   if (!opened.ok) throw new Error(opened.error.message)
   onTestFinished(() => opened.value.close())
   /** What the server itself says it holds. */
@@ -71,7 +81,48 @@ it(`influxd killed ${ROUNDS} times under writes: nothing acknowledged is missing
   expect(await held()).toEqual(expected)
   await server.stop('SIGKILL')
   await server.start()
+  expect(await store.write(batchAt(0))).toEqual({ kind: 'stored', dead: [] })
   expect(await held()).toEqual(expected)
+})
+
+describe('an influxd that forgets what it acknowledged: killed inside a write, restarted, killed again', () => {
+  /** Leaves half an entry at the end of the write-ahead log, as a kill inside a write does. */
+  const tearLog = (folder: string) => {
+    const logs = readdirSync(join(folder, 'wal'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.wal'))
+    appendFileSync(join(folder, 'wal', logs.sort().at(-1)!), Buffer.concat([Buffer.from([1, 0, 0, 40, 0]), Buffer.alloc(3000, 7)]))
+  }
+  const crashTwice = async (options: Partial<InfluxOptions>) => {
+    const { server, store, held } = await start(5000, options)
+    const write = async (number: number) => expect(await store.write(batchAt(number))).toEqual({ kind: 'stored', dead: [] })
+    await write(0)
+    await server.stop('SIGKILL')
+    tearLog(server.folder)
+    await server.start()
+    await write(1)
+    await write(2)
+    await server.stop('SIGKILL')
+    await server.start()
+    return { store, held }
+  }
+  const rows = (batches: number) => [batches * METERS * STEPS, sumUpTo(batches), batches * METERS * STEPS]
+
+  it('does forget, when nothing is done about it', async () => {
+    const { held } = await crashTwice({ journalBytes: 0 })
+    expect(await held()).toEqual(rows(1))
+  })
+
+  it('is told again with the next write', async () => {
+    const { store, held } = await crashTwice({})
+    await store.write(batchAt(3))
+    expect(await held()).toEqual(rows(4))
+    expect(store.stats().replays).toBe(2)
+  })
+
+  it('is told again even when no write follows', async () => {
+    const { store, held } = await crashTwice({})
+    await vi.waitFor(() => expect(store.stats().replays).toBe(2), { timeout: 10_000 })
+    expect(await held()).toEqual(rows(3))
+  })
 })
 
 it('influxd frozen under writes: every request ends at its deadline, late writes harm nothing', async () => {

@@ -27,6 +27,7 @@ const fakeServer = async (respond: Respond) => {
     request.on('error', () => {})
     request.on('end', () => {
       if (request.url?.endsWith('/ping')) return response.writeHead(204, { 'x-influxdb-version': 'fake' }).end()
+      if (request.url?.includes('SHOW%20DIAGNOSTICS')) return response.end('{"results":[{"error":"forbidden"}]}')
       const body = Buffer.concat(chunks)
       const plain = request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body
       const one = {

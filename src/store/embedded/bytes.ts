@@ -17,6 +17,11 @@ export class ByteWriter {
     this.#at = 0
   }
 
+  byte(value: number): void {
+    if (this.#at === this.#bytes.length) this.#grow(1)
+    this.#bytes[this.#at++] = value
+  }
+
   /** @param value  an integer, 0 ≤ value ≤ 2^53 */
   varint(value: number): void {
     if (this.#at + 8 > this.#bytes.length) this.#grow(8)

@@ -1,26 +1,21 @@
-import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import type { Raw } from '../../core/decimal.ts'
 import { type Reading, type Series, type Shape, shapeFromKey } from '../../core/reading.ts'
-import { type Dictionary, RowDamaged, readVarint, unzigzag } from '../../core/row.ts'
+import { type Dictionary, RowDamaged, readVarint } from '../../core/row.ts'
 import { ByteWriter } from './bytes.ts'
+import { readColumn, writeColumn } from './columns.ts'
 
 /**
- * A finished day of one series, column by column: neighbouring values of one quantity differ little, so their differences need one
- * or two bytes where the whole value needed three or four.
+ * A finished day of one series, column by column; every column of integers as in `columns.ts`.
  *
- * blob    = 1 content | 2 deflated content
- * content = number of groups, group…; a group is the rows of one shape
- * group   = shape, rows, column of times, of ratios, of qualities, of receipt delays, one cell column per column of the shape, reasons
- * column  = 0 value (all alike) | 1 first step (evenly spaced) | 2 first difference…
+ * blob    = 1, number of groups, group…; a group is the rows of one shape
+ * group   = shape, rows, column of times, of ratios, of qualities, of receipt delays, cells of each column of the shape, reasons
  * cells   = column of kinds (0 absent, 1 long, 2 number), column of the numbers, long ones as length and decimal text;
  *           column of exponents where the shape has none
  * reasons = number, (row, column, word)…
+ *
+ * Deflating it as well gained nothing: what is left are single bits.
  */
-const PLAIN = 1
-const DEFLATED = 2
-const ALIKE = 0
-const EVEN = 1
-const DIFFERENCES = 2
+const FORM = 1
 const ABSENT = 0
 const LONG = 1
 const NUMBER = 2
@@ -43,24 +38,31 @@ export const packReadings = (readings: readonly Reading[], start: number, ids: D
     else groups.set(reading.shape.key, [reading])
   }
   writer.reset()
+  writer.varint(FORM)
   writer.varint(groups.size)
   for (const rows of groups.values()) writeGroup(rows[0]!.shape, rows, start, ids)
-  const content = writer.view()
-  const deflated = deflateRawSync(content, { level: 6, windowBits: 12, memLevel: 5 })
-  const best = deflated.length < content.length ? deflated : content
-  const blob = new Uint8Array(1 + best.length)
-  blob[0] = best === content ? PLAIN : DEFLATED
-  blob.set(best, 1)
-  return blob
+  return writer.view().slice()
 }
 
 const writeGroup = (shape: Shape, rows: readonly Reading[], start: number, ids: Dictionary): void => {
   writer.varint(ids.idOf(shape.key))
   writer.varint(rows.length)
-  writeColumn(rows.map(({ measuredAt }) => measuredAt - start))
-  writeColumn(rows.map(({ ratio }) => ids.idOf(ratio)))
-  writeColumn(rows.map(({ quality }) => quality))
-  writeColumn(rows.map(({ receivedAt, measuredAt }) => receivedAt - measuredAt))
+  writeColumn(
+    writer,
+    rows.map(({ measuredAt }) => measuredAt - start),
+  )
+  writeColumn(
+    writer,
+    rows.map(({ ratio }) => ids.idOf(ratio)),
+  )
+  writeColumn(
+    writer,
+    rows.map(({ quality }) => quality),
+  )
+  writeColumn(
+    writer,
+    rows.map(({ receivedAt, measuredAt }) => receivedAt - measuredAt),
+  )
   for (let column = 0; column < shape.columns.length; column++) {
     const kinds: number[] = []
     const numbers: number[] = []
@@ -81,28 +83,17 @@ const writeGroup = (shape: Shape, rows: readonly Reading[], start: number, ids: 
       }
       scalers.push(own?.[column] ?? 0)
     }
-    writeColumn(kinds)
-    writeColumn(numbers)
+    writeColumn(writer, kinds)
+    writeColumn(writer, numbers)
     for (const text of long) {
       writer.varint(text.length)
       writer.bytes(Buffer.from(text, 'latin1'))
     }
-    if (shape.columns[column]!.scaler === null) writeColumn(scalers)
+    if (shape.columns[column]!.scaler === null) writeColumn(writer, scalers)
   }
   const reasons = rows.flatMap(({ absent }, row) => [...(absent ?? [])].map(([column, reason]) => [row, column, ids.idOf(reason)]))
   writer.varint(reasons.length)
   for (const reason of reasons) for (const part of reason) writer.varint(part)
-}
-
-const writeColumn = (values: readonly number[]): void => {
-  const [first = 0, second = first] = values
-  const step = second - first
-  let even = true
-  for (let at = 2; even && at < values.length; at++) even = values[at]! - values[at - 1]! === step
-  writer.varint(even ? (step === 0 ? ALIKE : EVEN) : DIFFERENCES)
-  writer.signed(first)
-  if (even && step !== 0) writer.signed(step)
-  if (!even) for (let at = 1; at < values.length; at++) writer.signed(values[at]! - values[at - 1]!)
 }
 
 /**
@@ -110,10 +101,11 @@ const writeColumn = (values: readonly number[]): void => {
  *
  * @throws RowDamaged  when the blob is not one of {@link packReadings}
  */
-export const unpackReadings = (blob: Uint8Array, series: Series, start: number, shapes: ShapeSource): Reading[] => {
-  const bytes = contentOf(blob)
+export const unpackReadings = (bytes: Uint8Array, series: Series, start: number, shapes: ShapeSource): Reading[] => {
   const cursor = { at: 0 }
   const readings: Reading[] = []
+  const form = readVarint(bytes, cursor)
+  if (form !== FORM) throw new RowDamaged(`packed day of unknown form ${form}`)
   const groups = readVarint(bytes, cursor)
   for (let group = 0; group < groups; group++) readGroup(bytes, cursor, series, start, shapes, readings)
   if (cursor.at !== bytes.length) throw new RowDamaged(`${bytes.length - cursor.at} bytes left over in a packed day`)
@@ -140,16 +132,6 @@ export const shapeSource = (words: Dictionary): ShapeSource => {
       shapes[id] ??= shapeFromKey(word(id))
       return shapes[id]
     },
-  }
-}
-
-const contentOf = (blob: Uint8Array): Uint8Array => {
-  if (blob[0] === PLAIN) return blob.subarray(1)
-  if (blob[0] !== DEFLATED) throw new RowDamaged(`packed day of unknown form ${blob[0]}`)
-  try {
-    return inflateRawSync(blob.subarray(1))
-  } catch (error) {
-    throw new RowDamaged(`packed day does not inflate: ${String(error)}`)
   }
 }
 
@@ -205,20 +187,6 @@ const readGroup = (
       absent: absent[row]!,
     })
   }
-}
-
-const readColumn = (bytes: Uint8Array, cursor: { at: number }, length: number): number[] => {
-  const form = readVarint(bytes, cursor)
-  let value = unzigzag(readVarint(bytes, cursor))
-  const values = new Array<number>(length)
-  if (form === ALIKE) return values.fill(value)
-  if (form !== EVEN && form !== DIFFERENCES) throw new RowDamaged(`packed column of unknown form ${form}`)
-  const step = form === EVEN ? unzigzag(readVarint(bytes, cursor)) : 0
-  for (let at = 0; at < length; at++) {
-    if (at > 0) value += form === EVEN ? step : unzigzag(readVarint(bytes, cursor))
-    values[at] = value
-  }
-  return values
 }
 
 const count = (kinds: readonly number[], kind: number): number => {

@@ -22,6 +22,12 @@ export interface Admin {
    * @errors INFLUX_QUERY, INFLUX_AUTH, INFLUX_NETWORK, INFLUX_TIMEOUT
    */
   createDatabase(): Promise<Result<void>>
+  /**
+   * When and as which process the server was started; null when we are not allowed to know.
+   *
+   * @errors INFLUX_NETWORK, INFLUX_TIMEOUT
+   */
+  bootOf(): Promise<Result<string | null>>
 }
 
 /** The answer's rows, or the server's complaint as an error. */
@@ -99,6 +105,14 @@ export const openAdmin = (options: InfluxOptions, { base, database, retentionPol
   const order = (statement: string): Promise<Result<readonly Block[]>> => ask(statement, undefined, 'POST')
 
   return {
+    bootOf: async () => {
+      const answer = await ask("SHOW DIAGNOSTICS FOR 'system'", undefined, 'GET')
+      if (!answer.ok) return answer.error.recovery === 'wait' && answer.error.code !== 'INFLUX_ANSWER' ? answer : ok(null)
+      const [block] = answer.value
+      const row = block?.values[0]
+      const started = row?.[block?.columns.indexOf('started') ?? -1]
+      return ok(row && typeof started === 'string' ? `${started} ${String(row[block?.columns.indexOf('PID') ?? -1])}` : null)
+    },
     ask: (question, limitMs) => ask(question, limitMs, 'GET'),
     createDatabase: async () => {
       const created = await order(`CREATE DATABASE ${identifier(database)}`)

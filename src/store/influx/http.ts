@@ -1,5 +1,6 @@
 import * as http from 'node:http'
 import * as https from 'node:https'
+import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { ok, type Result } from '../../core/index.ts'
 import { fail } from './errors.ts'
@@ -34,14 +35,22 @@ export class HttpClient {
   readonly #timeoutMs: number
   readonly #agent: http.Agent
   readonly #request: typeof http.request
+  readonly #onLost: () => void
+  readonly #watched = new WeakSet<Socket>()
+  readonly #dropped = new WeakSet<Socket>()
   #closed = false
 
-  constructor(base: URL, options: { headers: Readonly<Record<string, string>>; timeoutMs: number; connections: number }) {
+  /** @param options.onLost  called when the other side closes an idle connection: perhaps it was restarted */
+  constructor(
+    base: URL,
+    options: { headers: Readonly<Record<string, string>>; timeoutMs: number; connections: number; onLost?: () => void },
+  ) {
     const secure = base.protocol === 'https:'
     const room = { keepAlive: true, maxSockets: options.connections, maxFreeSockets: options.connections }
     this.#base = base
     this.#headers = options.headers
     this.#timeoutMs = options.timeoutMs
+    this.#onLost = options.onLost ?? (() => {})
     this.#agent = secure ? new https.Agent(room) : new http.Agent(room)
     this.#request = secure ? https.request : http.request
   }
@@ -53,17 +62,24 @@ export class HttpClient {
    */
   async exchange(exchange: Exchange): Promise<Result<Answer>> {
     const deadline = performance.now() + (exchange.timeoutMs ?? this.#timeoutMs)
+    const first = await this.#once(exchange, deadline, true)
+    if (first !== null) return first
     // A kept connection the server had just closed: nobody looked at the request, and repeating it is harmless in any case.
-    return (
-      (await this.#once(exchange, deadline, true)) ??
-      (await this.#once(exchange, deadline, false)) ??
-      fail('INFLUX_NETWORK', 'no connection')
-    )
+    this.#onLost()
+    return (await this.#once(exchange, deadline, false)) ?? fail('INFLUX_NETWORK', 'no connection')
   }
 
   close(): void {
     this.#closed = true
     this.#agent.destroy()
+  }
+
+  #watch(socket: Socket): void {
+    if (this.#watched.has(socket)) return
+    this.#watched.add(socket)
+    socket.once('close', () => {
+      if (!this.#closed && !this.#dropped.has(socket)) this.#onLost()
+    })
   }
 
   /** @returns null when a kept connection turned out to be closed. */
@@ -84,13 +100,16 @@ export class HttpClient {
     const end = (outcome: Result<Answer> | null, keep = false): void => {
       clearTimeout(timer)
       resolve(outcome)
-      if (!keep) request.destroy()
+      if (keep) return
+      if (request.socket) this.#dropped.add(request.socket)
+      request.destroy()
     }
     const timer = setTimeout(
       () =>
         end(fail('INFLUX_TIMEOUT', `${where} did not answer within ${Math.round(deadline - started)} ms`, { path: path.split('?')[0]! })),
       Math.max(1, deadline - started),
     )
+    request.on('socket', (socket) => this.#watch(socket))
     request.on('error', (error: NodeJS.ErrnoException) => {
       if (answered) return end(fail('INFLUX_CUT', `${where} ended the connection inside its answer: ${error.message}`))
       if (this.#closed) return end(fail('INFLUX_CLOSED', 'the connection is closed'))

@@ -5,7 +5,7 @@ import { fail } from './errors.ts'
 import { type Answer, HttpClient } from './http.ts'
 import { endpointOf, type InfluxOptions } from './options.ts'
 import { InfluxQueries } from './queries.ts'
-import { InfluxSink, LANES, type SinkStats } from './sink.ts'
+import { InfluxSink, type SinkStats } from './sink.ts'
 
 export type { InfluxCode } from './errors.ts'
 export { nameProblem } from './names.ts'
@@ -33,12 +33,11 @@ export const openInfluxStore = async (options: InfluxOptions, now: () => number 
   const endpoint = endpointOf(options)
   if (!endpoint.ok) return endpoint
   const { base, headers, timeoutMs, version, pingPath } = endpoint.value
-  const client = new HttpClient(base, { headers, timeoutMs, connections: LANES })
   // Queries and health have a connection of their own: a write under way does not make them wait.
   const asking = new HttpClient(base, { headers, timeoutMs, connections: 1 })
   const admin = version === 'v1' ? openAdmin(options, endpoint.value) : null
   const createDatabase = options.createDatabase === true && admin !== null ? admin.createDatabase : null
-  const sink = new InfluxSink(endpoint.value, client, createDatabase, now)
+  const sink = new InfluxSink(endpoint.value, { createDatabase, bootOf: admin?.bootOf ?? null, now })
   const queries = new InfluxQueries(admin?.ask ?? askWithToken(asking, endpoint.value))
 
   const ping: InfluxStore['ping'] = async () => {
@@ -49,7 +48,10 @@ export const openInfluxStore = async (options: InfluxOptions, now: () => number 
   }
 
   const alive = await ping()
-  if (alive.ok && createDatabase !== null) await createDatabase()
+  if (alive.ok) {
+    await createDatabase?.()
+    await sink.learnBoot()
+  }
 
   return ok({
     id: sink.id,

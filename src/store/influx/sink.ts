@@ -2,7 +2,8 @@ import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { GatewayError, Reading, Result, Sink, SinkAnswer } from '../../core/index.ts'
 import { unanswered, type Verdict, verdictOf } from './answers.ts'
-import type { Exchange, HttpClient } from './http.ts'
+import { type Exchange, HttpClient } from './http.ts'
+import { Journal } from './journal.ts'
 import { LineBatch, LineNames } from './line-protocol.ts'
 import type { Endpoint } from './options.ts'
 import { type DeadRow, type Delivery, deliver, type Halt } from './writer.ts'
@@ -13,6 +14,8 @@ export const LANES = 2
 const REQUESTS_A_CALL = 4
 /** A request is never made smaller than this because of time-outs; a 413 may. */
 const FEWEST_ROWS = 250
+/** From a broken connection to the first look whether the server is back. */
+const RECOVERY_MS = 1000
 
 /** What a sink has done since it was opened. */
 export interface SinkStats {
@@ -22,9 +25,21 @@ export interface SinkStats {
   readonly rowsDead: number
   readonly requests: number
   readonly bytesSent: number
+  /** How often the newest rows were sent again because the server had been restarted. */
+  readonly replays: number
   /** Rows a request now; fewer than configured after time-outs or 413. */
   readonly rowsPerRequest: number
   readonly lastError: GatewayError | null
+}
+
+/** What the sink wants of the server beside taking rows. */
+export interface ServerSide {
+  /** Creates the missing database; null = it may not. */
+  readonly createDatabase: (() => Promise<Result<void>>) | null
+  /** A text that differs after each start of the server, null where it would not say; null = a server that forgets nothing. */
+  readonly bootOf: (() => Promise<Result<string | null>>) | null
+  /** Wall clock, for a Retry-After that is a date. */
+  readonly now: () => number
 }
 
 const compress = promisify(gzip)
@@ -38,8 +53,8 @@ export class InfluxSink implements Sink {
   readonly batch: number
   readonly #endpoint: Endpoint
   readonly #client: HttpClient
-  readonly #createDatabase: (() => Promise<Result<void>>) | null
-  readonly #now: () => number
+  readonly #server: ServerSide
+  readonly #journal: Journal
   readonly #names = new LineNames(LANES)
   /** Two for each lane: one is on the wire while the other is filled. */
   readonly #batches = Array.from({ length: LANES }, () => [new LineBatch(), new LineBatch()] as const)
@@ -47,26 +62,27 @@ export class InfluxSink implements Sink {
   #rowsPerRequest: number
   /** Set by a 413: never more rows again. */
   #mostRows: number
+  #boot: string | null = null
+  #suspicion: 'soft' | 'hard' | null = null
+  #recovery: NodeJS.Timeout | undefined
+  #closed = false
   #stats = {
     state: 'unknown' as SinkStats['state'],
     rowsStored: 0,
     rowsDead: 0,
     requests: 0,
     bytesSent: 0,
+    replays: 0,
     lastError: null as GatewayError | null,
   }
 
-  /**
-   * @param createDatabase  creates the missing database; null = it may not
-   * @param now             wall clock, for a Retry-After that is a date
-   */
-  constructor(endpoint: Endpoint, client: HttpClient, createDatabase: (() => Promise<Result<void>>) | null, now: () => number = Date.now) {
+  constructor(endpoint: Endpoint, server: ServerSide) {
     this.id = `influx-${endpoint.version}`
     this.batch = endpoint.batch * REQUESTS_A_CALL
     this.#endpoint = endpoint
-    this.#client = client
-    this.#createDatabase = createDatabase
-    this.#now = now
+    this.#client = new HttpClient(endpoint.base, { ...endpoint, connections: LANES, onLost: () => this.#suspect('soft') })
+    this.#server = server
+    this.#journal = new Journal(server.bootOf === null ? 0 : endpoint.journalBytes)
     this.#rowsPerRequest = endpoint.batch
     this.#mostRows = endpoint.batch
   }
@@ -82,13 +98,21 @@ export class InfluxSink implements Sink {
     this.#stats.lastError = error
   }
 
+  /** Learns which start of the server this is, as far as it tells. */
+  async learnBoot(): Promise<void> {
+    const boot = await this.#server.bootOf?.()
+    if (boot?.ok) this.#boot = boot.value
+  }
+
   async write(readings: readonly Reading[]): Promise<SinkAnswer> {
-    const answer = this.#turn.then(() => this.#write(readings))
+    const answer = this.#turn.then(async () => (await this.#recover()) ?? (await this.#write(readings)))
     this.#turn = answer
     return await answer
   }
 
   async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#recovery)
     this.#client.close()
     await this.#turn
   }
@@ -101,8 +125,7 @@ export class InfluxSink implements Sink {
     await Promise.all(lanes.map((indexes, lane) => this.#runLane(lane, indexes, readings, dead, halts)))
     const halt = halts.find(({ kind }) => kind === 'stop') ?? halts[0]
     if (halt) {
-      this.#stats.state = halt.kind === 'stop' ? 'stopped' : 'down'
-      this.#stats.lastError = halt.error
+      this.#note(halt)
       return halt
     }
     dead.sort((a, b) => a.index - b.index)
@@ -156,11 +179,56 @@ export class InfluxSink implements Sink {
   }
 
   readonly #send = async (rows: Uint8Array): Promise<Verdict> => {
-    const verdict = await this.#post(rows)
-    if (verdict.kind !== 'no-database' || this.#createDatabase === null) return verdict
-    const created = await this.#createDatabase()
-    if (created.ok) return await this.#post(rows)
-    return created.error.recovery === 'wait' ? unanswered(created.error) : { kind: 'stop', error: created.error }
+    let verdict = await this.#post(rows)
+    if (verdict.kind === 'no-database' && this.#server.createDatabase !== null) {
+      const created = await this.#server.createDatabase()
+      if (created.ok) verdict = await this.#post(rows)
+      else return created.error.recovery === 'wait' ? unanswered(created.error) : { kind: 'stop', error: created.error }
+    }
+    if (verdict.kind === 'stored') this.#journal.add(rows)
+    if (verdict.kind === 'later' && BROKEN.has(verdict.error.code)) this.#suspect('hard')
+    return verdict
+  }
+
+  /** The server may have been restarted: then it may have forgotten what it acknowledged, see {@link Journal}. */
+  #suspect(suspicion: 'soft' | 'hard'): void {
+    if (this.#journal.size === 0 || this.#closed) return
+    if (this.#suspicion !== 'hard') this.#suspicion = suspicion
+    // Not only with the next write: it may be long in coming.
+    clearTimeout(this.#recovery)
+    this.#recovery = setTimeout(() => {
+      this.#turn = this.#turn.then(() => this.#recover())
+    }, RECOVERY_MS).unref()
+  }
+
+  /** Sends the journal again when the server is not the one that acknowledged it. */
+  async #recover(): Promise<Halt | null> {
+    const suspicion = this.#suspicion
+    const { bootOf } = this.#server
+    if (suspicion === null || bootOf === null || this.#closed) return null
+    this.#suspicion = null
+    const boot = await bootOf()
+    if (!boot.ok) return this.#notRecovered({ kind: 'later', waitMs: null, error: boot.error })
+    if (boot.value === null ? suspicion === 'hard' : boot.value !== this.#boot) {
+      for (const rows of this.#journal.chunks()) {
+        const verdict = await this.#post(rows)
+        if (verdict.kind === 'later' || verdict.kind === 'stop') return this.#notRecovered(verdict)
+      }
+      this.#stats.replays++
+    }
+    this.#boot = boot.value
+    return null
+  }
+
+  #notRecovered(halt: Halt): Halt {
+    this.#suspect('hard')
+    this.#note(halt)
+    return halt
+  }
+
+  #note(halt: Halt): void {
+    this.#stats.state = halt.kind === 'stop' ? 'stopped' : 'down'
+    this.#stats.lastError = halt.error
   }
 
   async #post(rows: Uint8Array): Promise<Verdict> {
@@ -175,8 +243,10 @@ export class InfluxSink implements Sink {
     this.#stats.requests++
     this.#stats.bytesSent += body.length
     const answer = await this.#client.exchange(exchange)
-    return answer.ok ? verdictOf(answer.value, this.#now()) : unanswered(answer.error)
+    return answer.ok ? verdictOf(answer.value, this.#server.now()) : unanswered(answer.error)
   }
 }
 
+/** The connection broke, which is what a restart looks like from here. */
+const BROKEN: ReadonlySet<string> = new Set(['INFLUX_NETWORK', 'INFLUX_CUT'])
 const SLOW: ReadonlySet<string> = new Set(['INFLUX_TIMEOUT', 'INFLUX_NETWORK', 'INFLUX_CUT'])

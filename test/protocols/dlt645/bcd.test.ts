@@ -13,8 +13,13 @@ describe('numbers', () => {
     ['99 99 99 99 99 99', false, 999999999999],
   ])('%s, signed %s, is %d', (hex, signed, value) => expect(readBcd(bytes(hex), 0, bytes(hex).length, signed)).toBe(value))
 
-  it.each([['FF FF FF FF', false], ['FF FF FF', true], ['EE EE', true], ['0A 00', false], ['A0 00', false]])('%s, signed %s, is no number', (hex, signed) =>
-    expect(readBcd(bytes(hex), 0, bytes(hex).length, signed)).toBeNaN())
+  it.each([
+    ['FF FF FF FF', false],
+    ['FF FF FF', true],
+    ['EE EE', true],
+    ['0A 00', false],
+    ['A0 00', false],
+  ])('%s, signed %s, is no number', (hex, signed) => expect(readBcd(bytes(hex), 0, bytes(hex).length, signed)).toBeNaN())
 
   it('tells fill from damage', () => {
     expect(['FF FF', 'EE EE', 'FF EE', 'FF 00', 'AA AA'].map((hex) => isFill(bytes(hex), 0, 2))).toEqual([true, true, false, false, false])
@@ -49,11 +54,25 @@ describe('times', () => {
     ['30 12 25 08', 'mhDM', '08-25 12:30'],
   ] as const)('%s as %s is %s', (hex, order, text) => expect(timeText(readTime(bytes(hex), 0, order)!)).toBe(text))
 
-  it.each([['00 00 00 00 00'], ['60 00 01 01 24'], ['00 25 01 01 24'], ['00 00 30 02 24'], ['00 00 31 04 24'], ['0A 00 01 01 24'], ['00 00 01']])('%s is no time', (hex) =>
-    expect(readTime(bytes(hex), 0, 'mhDMY')).toBe(null))
+  it.each([
+    ['00 00 00 00 00'],
+    ['60 00 01 01 24'],
+    ['00 25 01 01 24'],
+    ['00 00 30 02 24'],
+    ['00 00 31 04 24'],
+    ['0A 00 01 01 24'],
+    ['00 00 01'],
+  ])('%s is no time', (hex) => expect(readTime(bytes(hex), 0, 'mhDMY')).toBe(null))
 
   it('24:00 is midnight of the next day', () =>
-    expect(instantOf(readTime(bytes('00 24 31 12 24'), 0, 'mhDMY')!)).toEqual({ year: 2025, month: 1, day: 1, hour: 0, minute: 0, second: 0 }))
+    expect(instantOf(readTime(bytes('00 24 31 12 24'), 0, 'mhDMY')!)).toEqual({
+      year: 2025,
+      month: 1,
+      day: 1,
+      hour: 0,
+      minute: 0,
+      second: 0,
+    }))
 
   it('writes what it reads', () => {
     const time = { year: 2024, month: 11, day: 21, hour: 18, minute: 7, second: 59 }

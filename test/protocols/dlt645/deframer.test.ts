@@ -20,8 +20,16 @@ describe('deframer', () => {
     ['noise before wake-up bytes', `00 11 FE FE ${reply}`, [thrown('00 11', 'DLT645_DELIMITER'), good]],
     ['two FF, the second is noise', `${reply} FF FF ${reply}`, [good, thrown('FF', 'DLT645_DELIMITER'), good]],
     ['a false start just before a frame', `68 ${reply}`, [thrown('68', 'DLT645_DELIMITER'), good]],
-    ['a bad frame, then a good one', `${reply.replace('BB 16', 'BC 16')} ${reply}`, [thrown(reply.replace('BB 16', 'BC 16'), 'DLT645_CHECKSUM'), good]],
-    ['a length of FF, not waited for', `68 12 90 78 56 34 12 68 91 FF ${reply}`, [thrown('68 12 90 78 56 34 12 68 91 FF', 'DLT645_OVERLONG'), good]],
+    [
+      'a bad frame, then a good one',
+      `${reply.replace('BB 16', 'BC 16')} ${reply}`,
+      [thrown(reply.replace('BB 16', 'BC 16'), 'DLT645_CHECKSUM'), good],
+    ],
+    [
+      'a length of FF, not waited for',
+      `68 12 90 78 56 34 12 68 91 FF ${reply}`,
+      [thrown('68 12 90 78 56 34 12 68 91 FF', 'DLT645_OVERLONG'), good],
+    ],
   ])('cuts %s', (_, hex, expected) => expect(feed(hex)).toEqual(expected))
 
   it('finds a frame that begins inside a candidate that failed', () => {
@@ -47,13 +55,21 @@ describe('deframer', () => {
     expect(line.flush()).toBe(null)
   })
 
-  const frame = fc.record({ address: fc.stringMatching(/^\d{12}$/), control: fc.constantFrom(0x91, 0xb1, 0xd1, 0x81, 0x9c), data: fc.uint8Array({ maxLength: 200 }) })
-  const noise = fc.uint8Array({ maxLength: 600 }).map((some) => some.map((byte) => (byte === 0x68 || byte === 0xfe || byte === 0xff ? 0x55 : byte)))
+  const frame = fc.record({
+    address: fc.stringMatching(/^\d{12}$/),
+    control: fc.constantFrom(0x91, 0xb1, 0xd1, 0x81, 0x9c),
+    data: fc.uint8Array({ maxLength: 200 }),
+  })
+  const noise = fc
+    .uint8Array({ maxLength: 600 })
+    .map((some) => some.map((byte) => (byte === 0x68 || byte === 0xfe || byte === 0xff ? 0x55 : byte)))
   const piece = fc.record({ frame, noise, wakeUps: fc.nat(7), tail: fc.boolean() })
 
   const collect = (stream: Uint8Array, cuts: readonly number[]) => {
     const line = createDeframer()
-    const found = [...cuts, stream.length].sort((a, b) => a - b).flatMap((to, at, all) => line.push(stream.subarray(at === 0 ? 0 : all[at - 1], to)))
+    const found = [...cuts, stream.length]
+      .sort((a, b) => a - b)
+      .flatMap((to, at, all) => line.push(stream.subarray(at === 0 ? 0 : all[at - 1], to)))
     const rest = line.flush()
     const frames = found.filter((one): one is Frame => !isDiscarded(one))
     const lost = [...found.filter(isDiscarded), ...(rest ? [rest] : [])]
@@ -63,8 +79,13 @@ describe('deframer', () => {
   it('finds every frame and reports every other byte, however the stream is cut', () =>
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 6 }), fc.array(fc.nat(3000), { maxLength: 20 }), (pieces, cuts) => {
-        const stream = Uint8Array.from(pieces.flatMap((one) => [...one.noise, ...encodeFrame(one.frame, one.wakeUps), ...(one.tail ? [0xff] : [])]))
-        const { frames, lost } = collect(stream, cuts.map((cut) => Math.min(cut, stream.length)))
+        const stream = Uint8Array.from(
+          pieces.flatMap((one) => [...one.noise, ...encodeFrame(one.frame, one.wakeUps), ...(one.tail ? [0xff] : [])]),
+        )
+        const { frames, lost } = collect(
+          stream,
+          cuts.map((cut) => Math.min(cut, stream.length)),
+        )
         expect(frames).toEqual(pieces.map((one) => one.frame))
         expect(lost).toBe(pieces.reduce((sum, one) => sum + one.noise.length, 0))
       }),
@@ -74,7 +95,10 @@ describe('deframer', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 2000 }), fc.array(fc.nat(2000), { maxLength: 10 }), (stream, cuts) => {
         const clean = stream.map((byte) => (byte === 0xfe || byte === 0xff ? 0x68 : byte))
-        const { frames, lost } = collect(clean, cuts.map((cut) => Math.min(cut, clean.length)))
+        const { frames, lost } = collect(
+          clean,
+          cuts.map((cut) => Math.min(cut, clean.length)),
+        )
         expect(lost + frames.reduce((sum, { data }) => sum + 12 + data.length, 0)).toBe(clean.length)
       }),
     ))

@@ -1,6 +1,6 @@
+import { decodeFrame, type Frame } from '../../../protocols/dlt645/frame.ts'
 import type { Conversation, Request } from '../../../src/core/adapter.ts'
 import { err, type GatewayError, ok, type Result } from '../../../src/core/result.ts'
-import { decodeFrame, type Frame } from '../../../protocols/dlt645/frame.ts'
 
 export const bytes = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex.replaceAll(' ', ''), 'hex'))
 
@@ -40,7 +40,12 @@ export const run = <T>(talk: Conversation<T, Frame>, script: Script): { result: 
     const start = request.bytes.findIndex((byte) => byte !== 0xfe)
     const sent = decodeFrame(request.bytes.subarray(start))
     if (!sent.ok) throw new Error(sent.error.message)
-    const entry: Heard = { address: sent.value.address, control: sent.value.control, data: Buffer.from(sent.value.data).toString('hex').toUpperCase(), request }
+    const entry: Heard = {
+      address: sent.value.address,
+      control: sent.value.control,
+      data: Buffer.from(sent.value.data).toString('hex').toUpperCase(),
+      request,
+    }
     heard.push(entry)
     let reply: Result<Frame> = err(silence)
     for (const frame of script(entry, heard.length) ?? []) {
@@ -59,12 +64,14 @@ export const run = <T>(talk: Conversation<T, Frame>, script: Script): { result: 
 const reversed = (hex: string): string => (hex.match(/../g) ?? []).reverse().join('')
 
 /** A meter with items: identifier → data, `refuse:02` → abnormal answer, null → silence. Everything else is "no such data". */
-export const meter = (address: string, items: Readonly<Record<string, string | null>>, older = false): Script => ({ control, data }) => {
-  const size = older ? 4 : 8
-  if (control !== (older ? 0x01 : 0x11)) return null
-  const di = reversed(data.slice(0, size))
-  const value = items[di]
-  if (value === null) return null
-  if (value === undefined || value.startsWith('refuse:')) return [frameOf(address, control | 0xc0, value?.slice(7) ?? '02')]
-  return [frameOf(address, control | 0x80, data.slice(0, size) + value.replaceAll(' ', ''))]
-}
+export const meter =
+  (address: string, items: Readonly<Record<string, string | null>>, older = false): Script =>
+  ({ control, data }) => {
+    const size = older ? 4 : 8
+    if (control !== (older ? 0x01 : 0x11)) return null
+    const di = reversed(data.slice(0, size))
+    const value = items[di]
+    if (value === null) return null
+    if (value === undefined || value.startsWith('refuse:')) return [frameOf(address, control | 0xc0, value?.slice(7) ?? '02')]
+    return [frameOf(address, control | 0x80, data.slice(0, size) + value.replaceAll(' ', ''))]
+  }

@@ -27,6 +27,10 @@ const leaves = (value: unknown, path: readonly (string | number)[] = []): (reado
 const spoil = (leaf: unknown): unknown =>
   typeof leaf === 'number' ? leaf + 7 : typeof leaf === 'string' ? `${leaf}x` : typeof leaf === 'boolean' ? !leaf : 12.5
 
+/** The value of the reading a leaf belongs to. */
+const valueBeside = ({ expect: { readings } }: Vector, path: readonly (string | number)[]): unknown =>
+  Array.isArray(readings) ? readings[Number(path[1])]?.value : undefined
+
 /** A copy of a tree in which one leaf is another. */
 const spoilt = (value: unknown, [key, ...rest]: readonly (string | number)[]): unknown => {
   if (key === undefined) return spoil(value)
@@ -41,6 +45,7 @@ it('a vector with any one leaf changed is told from the frame', () => {
     for (const path of leaves(vector.expect)) {
       leafCount++
       // How exact, and where a frame without readings was read, cannot be seen in the frame.
+      if (path[0] === 'readings' && !valueBeside(vector, path) && ['scale', 'register'].includes(String(path.at(-1)))) continue // zero is zero at any scale
       if (path.at(-1) === 'tol' || path.at(-1) === 'tolerance' || path.at(-1) === 'startAddress') continue
       const result = evaluateVector({ ...vector, expect: spoilt(vector.expect, path) })
       if (result.differences.length === 0) blind.push(`${vector.name} ${path.join('.')}`)

@@ -1,0 +1,173 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Calendar } from '../acquisition/index.ts'
+import { decimalText, nameOfObis, scalerAt } from '../core/index.ts'
+import { type Gateway, type Summary, startGateway } from '../main.ts'
+import { aborted, CommandFailed, complain, print, untilInterrupted } from './output.ts'
+import { configOrFail, openLog, startError } from './run.ts'
+
+export interface DemoOptions {
+  readonly for?: number
+  readonly json?: boolean
+  readonly influx?: string
+  readonly meters: number
+  readonly seed: number
+  readonly speed: number
+  readonly every: string
+  readonly dir: string
+  readonly port: number
+}
+
+/** What the demo is asked for when it is over. A public interface: scripts read it. */
+interface DemoReport extends Omit<Summary, 'missed'> {
+  readonly missed: number
+  readonly cases: readonly unknown[]
+  readonly durationS: number
+  readonly firstReadingS: number | null
+}
+
+const SUMMARY_MS = 5000
+const ZONE = 'Asia/Shanghai'
+
+/**
+ * `gridtally demo`: a simulated village in a process of its own, a gateway in this one, real sockets between them. Time runs faster;
+ * a second start goes on where the first one stopped.
+ */
+export const demo = async (options: DemoOptions): Promise<void> => {
+  const signal = untilInterrupted()
+  const began = performance.now()
+  const say = (text: string) => (options.json ? complain(text) : print(text))
+  const directory = resolve(options.dir)
+  mkdirSync(directory, { recursive: true })
+  const start = villageStart(join(directory, 'demo.json'), options.speed)
+  say(`demo in ${directory}; one minute of the village takes ${(60 / options.speed).toFixed(1)} s`)
+  const village = await startVillage(options, directory, start.villageTime)
+  try {
+    say(`village: ${options.meters} meters on Modbus TCP, RTU over TCP and DL/T 645; truth log in ${join(directory, 'truth.jsonl')}`)
+    const config = configOrFail(join(directory, 'gateway.yaml'))
+    const started = await startGateway({ ...config, logLevel: 'warn', http: { ...config.http, port: options.port } }, openLog('warn', true))
+    if (!started.ok) throw startError(started)
+    await live(started.value, village, { options, signal, say, began, remember: start.remember })
+  } finally {
+    await endVillage(village)
+  }
+}
+
+interface Live {
+  readonly options: DemoOptions
+  readonly signal: AbortSignal
+  readonly say: (text: string) => void
+  readonly began: number
+  readonly remember: (villageTime: number) => void
+}
+
+const live = async (gateway: Gateway, village: ChildProcess, { options, signal, say, began, remember }: Live): Promise<void> => {
+  const token = gateway.tokens.all().some(({ name, revokedAt }) => name === 'demo' && revokedAt === null) ? null : gateway.tokens.add('demo', 'operate')
+  if (token) writeFileSync(join(resolve(options.dir), 'token'), `${token}\n`, { mode: 0o600 })
+  const shown = token ?? readToken(join(resolve(options.dir), 'token'))
+  const point = [...gateway.field.meters()].find(({ point: { role } }) => role === 'area-supply')?.fact.point ?? ''
+  say(`API ${gateway.address} (documentation at ${gateway.address}/docs), token ${shown}`)
+  say(`  curl -H 'Authorization: Bearer ${shown}' ${gateway.address}/api/v1/points/${point}/latest`)
+  say(`  curl -H 'Authorization: Bearer ${shown}' ${gateway.address}/api/v1/lines`)
+  let firstReadingS: number | null = null
+  const secondsIn = () => (performance.now() - began) / 1000
+  const note = () => {
+    const summary = gateway.summary()
+    if (firstReadingS === null && summary.rowsStored > 0) {
+      firstReadingS = secondsIn()
+      say(`first readings stored after ${firstReadingS.toFixed(1)} s: ${sampleText(gateway)}`)
+    }
+    remember(gateway.clock.now())
+    return summary
+  }
+  const quick = setInterval(() => firstReadingS === null && note(), 100)
+  const regular = setInterval(() => say(summaryText(gateway, note())), SUMMARY_MS)
+  const gone = new Promise<void>((done) => village.once('exit', () => done()))
+  await Promise.race([aborted(signal, options.for), gone])
+  clearInterval(quick)
+  clearInterval(regular)
+  const villageDied = village.exitCode !== null && !signal.aborted
+  say('stopping: what is read is made safe, then stored')
+  const states = new Map(gateway.summary().lines.map(({ id, state }) => [id, state]))
+  await gateway.field.stop(5000)
+  await gateway.outbox.drained(5000)
+  const summary = note()
+  await gateway.close()
+  const report: DemoReport = {
+    ...summary,
+    lines: summary.lines.map((line) => ({ ...line, state: states.get(line.id) ?? line.state })),
+    cases: [],
+    durationS: Math.round(secondsIn() * 10) / 10,
+    firstReadingS: firstReadingS === null ? null : Math.round(firstReadingS * 10) / 10,
+  }
+  if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`)
+  else print(`due ${report.due}, read ${report.read}, first try ${report.firstTry}, rows stored ${report.rowsStored}, waiting ${report.outboxDepth}, dead letters ${report.deadLetters}`)
+  if (villageDied) throw new CommandFailed(`the village ended by itself with exit code ${village.exitCode}`)
+}
+
+/** Village time goes on where the last demo stopped; the first one starts ten minutes before midnight, so that a freeze is seen. */
+const villageStart = (path: string, speed: number): { readonly villageTime: number; readonly remember: (villageTime: number) => void } => {
+  const calendar = new Calendar(ZONE)
+  let villageTime = calendar.dayStart(Date.now()) - 10 * 60_000
+  if (existsSync(path)) {
+    const saved: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    if (typeof saved === 'object' && saved !== null && 'villageTime' in saved && typeof saved.villageTime === 'number') villageTime = saved.villageTime
+  }
+  return { villageTime, remember: (now) => writeFileSync(path, `${JSON.stringify({ villageTime: now, speed })}\n`) }
+}
+
+const startVillage = (options: DemoOptions, directory: string, villageTime: number): Promise<ChildProcess> =>
+  new Promise((done, fail) => {
+    const cli = fileURLToPath(new URL('./index.js', import.meta.url))
+    const args = [cli, 'simulate', 'village', '--seed', String(options.seed), '--meters', String(options.meters), '--out', directory]
+    args.push('--speed', String(options.speed), '--start', new Date(villageTime).toISOString(), '--every', options.every)
+    if (options.influx !== undefined) args.push('--influx', options.influx)
+    // A process group of its own: Ctrl-C reaches us, and we end the village after the gateway.
+    const village = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'], detached: true })
+    let output = ''
+    village.once('error', fail)
+    village.once('exit', (code) => fail(new CommandFailed(`the village did not start (exit code ${code}):\n${output}`)))
+    village.stdout.on('data', (text: Buffer) => {
+      output += text
+      if (!/^gridtally run/m.test(output)) return
+      village.removeAllListeners('exit')
+      done(village)
+    })
+  })
+
+const endVillage = async (village: ChildProcess): Promise<void> => {
+  if (village.exitCode !== null || village.signalCode !== null) return
+  const gone = new Promise<void>((done) => village.once('exit', () => done()))
+  village.kill('SIGTERM')
+  const timer = setTimeout(() => village.kill('SIGKILL'), 5000)
+  await gone
+  clearTimeout(timer)
+}
+
+const readToken = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch {
+    return '(made at the first start)'
+  }
+}
+
+const sampleText = (gateway: Gateway): string => {
+  for (const reading of gateway.latest.all('register')) {
+    const column = reading.shape.columns.findIndex(({ field }) => field === '1.8.0')
+    const raw = reading.raws[column]
+    if (raw === null || raw === undefined) continue
+    const text = decimalText(raw, scalerAt(reading, column))
+    return `${reading.series.tags.meter} ${nameOfObis('1-0:1.8.0').en} ${text} kWh at ${new Date(reading.measuredAt).toISOString()}`
+  }
+  return 'see the API'
+}
+
+const summaryText = (gateway: Gateway, { due, read, firstTry, rowsStored, outboxDepth, lines }: Summary): string => {
+  const slowest = [...lines].sort((a, b) => b.busyShare - a.busyShare)[0]
+  const slow = slowest ? `, slowest line ${slowest.id} (busy ${Math.round(slowest.busyShare * 100)} %)` : ''
+  const local = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short', timeZone: ZONE }).format(gateway.clock.now())
+  return `village ${local}  due ${due}, read ${read}, first try ${firstTry}, rows stored ${rowsStored}, outbox ${outboxDepth}${slow}`
+}

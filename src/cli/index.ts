@@ -1,0 +1,242 @@
+import { readFileSync } from 'node:fs'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { DECODERS, verifyAnyProfile } from '../../protocols/index.ts'
+import { durationMs, GatewaySchema, LedgerSchema } from '../config/index.ts'
+import { explain } from '../core/index.ts'
+import { builtInProfiles, loadProfiles, profileFiles, readProfile } from '../gateway/profiles.ts'
+import { TokenFile } from '../gateway/tokens.ts'
+import { version } from '../main.ts'
+import { decode, vectors } from './decode.ts'
+import { demo } from './demo.ts'
+import { CommandFailed, complain, EXIT, print, printJson, table } from './output.ts'
+import { read } from './read.ts'
+import { check, configOrFail, run } from './run.ts'
+import { simulateLine, simulateVillageCommand } from './simulate.ts'
+import { trace } from './trace.ts'
+
+const duration = (text: string): number => {
+  if (!/^\d+(ms|s|m|h)$/.test(text)) throw new InvalidArgumentError('a number and ms, s, m or h: 45s')
+  return durationMs(text)
+}
+const integer = (least: number, most: number) => (text: string): number => {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < least || value > most) throw new InvalidArgumentError(`a whole number from ${least} to ${most}`)
+  return value
+}
+const positive = (text: string): number => {
+  const value = Number(text)
+  if (!(value > 0 && value <= 100_000)) throw new InvalidArgumentError('a number above 0, at most 100000')
+  return value
+}
+const json = () => new Option('--json', 'one JSON document instead of text')
+const config = () => new Option('-c, --config <file>', 'configuration file').default('config/gateway.yaml')
+
+const program = new Command('gridtally')
+  .description('Remote electricity meter-reading gateway')
+  .version(version())
+  .showHelpAfterError('(gridtally --help lists all commands)')
+  .configureHelp({ sortSubcommands: false })
+  .addHelpText('after', '\nExit codes: 0 done; 1 something failed (no answer, a vector differs, a file is broken); 2 wrong usage or configuration; 70 a bug.')
+  .exitOverride((error) => {
+    process.exit(error.exitCode === 0 ? 0 : EXIT.usage)
+  })
+
+program
+  .command('demo')
+  .description('a simulated village and a gateway that reads it; needs no server')
+  .option('--for <duration>', 'ends by itself: 45s, 5m', duration)
+  .option('--influx <url>', 'stores in an InfluxDB 1.x server instead of the embedded store')
+  .option('--meters <count>', 'meters in the village', integer(10, 5000), 64)
+  .option('--seed <number>', 'another village', integer(0, 2 ** 31), 20260815)
+  .option('--speed <factor>', 'village seconds in a real one', positive, 60)
+  .option('--every <period>', 'how often current values are read, village time', '15m')
+  .option('--dir <directory>', 'where everything is kept', '.data/demo')
+  .option('--port <port>', 'port of the API; 0 lets the system choose', integer(0, 65_535), 0)
+  .addOption(json())
+  .action(demo)
+
+program.command('run').description('the gateway').addOption(config()).option('--json', 'JSON log lines even on a terminal').action(run)
+
+program.command('check').description('checks configuration, ledger and profiles; starts nothing').addOption(config()).addOption(json()).action(check)
+
+const configCommand = program.command('config').description('the configuration and its schemas')
+configCommand
+  .command('print')
+  .description('the effective configuration, defaults filled in, secrets masked')
+  .addOption(config())
+  .action(({ config: file }: { config: string }) => printJson(configOrFail(file)))
+configCommand
+  .command('schema')
+  .description('JSON Schema of gateway.yaml (or of the ledger file), for editors')
+  .option('--ledger', 'the ledger file')
+  .action(({ ledger }: { ledger?: boolean }) => printJson({ $schema: 'http://json-schema.org/draft-07/schema#', ...(ledger ? LedgerSchema : GatewaySchema) }))
+
+program
+  .command('read')
+  .description('reads one meter once, with no configuration')
+  .requiredOption('--line <address>', 'tcp://HOST:PORT or /dev/ttyUSB0[:9600[:8N1]]')
+  .requiredOption('--protocol <protocol>', 'modbus-tcp, modbus-rtu, modbus-ascii or dlt645')
+  .requiredOption('--address <address>', 'unit 1 to 247, or 12 digits')
+  .requiredOption('--profile <id>', 'meter model; gridtally profile list names them')
+  .option('--register <obis...>', 'only these: 1.8.0 32.7.0')
+  .addOption(new Option('--kind <kind>', 'what to read').choices(['current', 'curve', 'day-freeze', 'month-freeze']).default('current'))
+  .option('--nth <number>', 'freezes: how many back', integer(1, 62))
+  .option('--ct <ratio>', 'current ratio: 400/5')
+  .option('--pt <ratio>', 'voltage ratio')
+  .option('--timeout <duration>', 'longest reaction of the meter', duration)
+  .option('--timezone <zone>', 'zone of the meter clock, for freezes')
+  .option('--profiles <directory>', 'profiles of your own')
+  .option('--trace', 'shows the frames')
+  .addOption(json())
+  .action(read)
+
+program
+  .command('trace')
+  .description('frames of a line of the running gateway, as they pass')
+  .argument('<line>', 'id of the line')
+  .option('--url <url>', 'address of the API', 'http://127.0.0.1:8645')
+  .option('--token <token>', 'bearer token; or in the environment as GRIDTALLY_TOKEN')
+  .option('--for <duration>', 'ends by itself', duration)
+  .option('--json', 'one JSON object a line')
+  .action(trace)
+
+program
+  .command('decode')
+  .description('explains a frame field by field')
+  .requiredOption('--protocol <protocol>', DECODERS.join(', '))
+  .argument('<hex...>', 'bytes, with or without blanks')
+  .option('--direction <direction>', 'request or response, where the frame does not tell')
+  .addOption(json())
+  .action((hex: string[], { protocol, ...options }: { protocol: string; json?: boolean; direction?: string }) => decode(protocol, hex.join(''), options))
+
+program.command('vectors').description('runs vector files through the codecs; exit 1 on any difference').argument('<file...>').addOption(json()).action(vectors)
+
+const simulate = program.command('simulate').description('meters on real sockets, faults to order')
+simulate
+  .command('village')
+  .description('a whole village, with gateway.yaml, ledger.yaml and a truth log for gridtally run')
+  .requiredOption('--out <directory>', 'where the files go')
+  .option('--seed <number>', 'which village', integer(0, 2 ** 31), 1)
+  .option('--meters <count>', 'meters', integer(10, 5000), 64)
+  .option('--host <address>', 'address to listen on', '127.0.0.1')
+  .option('--speed <factor>', 'village seconds in a real one', positive)
+  .option('--start <instant>', 'village time at the start')
+  .option('--every <period>', 'period of the task `current` in gateway.yaml', '15m')
+  .option('--fault <order...>', 'late:meter=M0003,ms=900,probability=0.2; see docs/simulators.md')
+  .option('--influx <url>', 'gateway.yaml stores in this InfluxDB 1.x server')
+  .option('--http-port <port>', 'port of the API in gateway.yaml', integer(0, 65_535))
+  .option('--for <duration>', 'ends by itself', duration)
+  .action(simulateVillageCommand)
+for (const protocol of ['modbus-tcp', 'modbus-rtu', 'dlt645'] as const)
+  simulate
+    .command(protocol)
+    .description(`a ${protocol} line on a TCP port or a pseudo terminal`)
+    .option('--profile <id>', 'Modbus: model', 'eastron-sdm630')
+    .option('--unit <number...>', 'Modbus: units')
+    .option('--address <digits...>', 'DL/T 645: addresses')
+    .option('--seed <number>', 'other values', integer(0, 2 ** 31), 1)
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--port <port>', '0 lets the system choose', integer(0, 65_535), 0)
+    .option('--pty', 'a pseudo terminal instead (needs socat)')
+    .option('--baud <baud>', 'bytes at the pace of this speed', integer(50, 4_000_000))
+    .option('--fault <order...>', 'faults')
+    .option('--for <duration>', 'ends by itself', duration)
+    .action((options) => simulateLine(protocol, options))
+
+const profile = program.command('profile').description('meter models')
+profile
+  .command('list')
+  .description('all built-in models')
+  .addOption(json())
+  .action((options: { json?: boolean }) => {
+    const { byId, broken } = loadProfiles(null)
+    const rows = [...byId.values()].map(({ id, protocol, manufacturer, models }) => ({ id, protocol, manufacturer: manufacturer ?? '', models: models ?? [] }))
+    if (options.json) printJson(rows)
+    else print(table(rows.map((row) => [row.id, row.protocol, row.manufacturer, row.models.join(', ')])))
+    if (broken.length > 0) throw new CommandFailed(broken.map(({ file, error }) => `${file}: ${explain(error)}`).join('\n'))
+  })
+profile
+  .command('verify')
+  .description('decodes every register line of profiles against its own sample')
+  .argument('[file...]', 'profile files; without: all built-in ones')
+  .addOption(json())
+  .action((files: string[], options: { json?: boolean }) => {
+    const results = (files.length > 0 ? files : profileFiles(builtInProfiles())).map(verifyFile)
+    const failed = results.filter(({ differences }) => differences.length > 0)
+    if (options.json) printJson({ passed: results.length - failed.length, failed: failed.length, files: results })
+    else {
+      for (const { file, differences } of failed) for (const difference of differences) complain(`${file}: ${difference}`)
+      print(`${results.length - failed.length} profiles proved (${results.reduce((sum, { registers }) => sum + registers, 0)} registers), ${failed.length} failed`)
+    }
+    if (failed.length > 0) process.exitCode = EXIT.failed
+  })
+
+const token = program.command('token').description('bearer tokens of the API')
+token
+  .command('add')
+  .description('makes a token; its text is shown once')
+  .argument('<name>')
+  .addOption(config())
+  .addOption(new Option('--permission <permission>', 'read: see; operate: also read meters now').choices(['read', 'operate']).default('read'))
+  .action((name: string, options: { config: string; permission: 'read' | 'operate' }) => {
+    const { dataDirectory, http } = configOrFail(options.config)
+    print(new TokenFile(dataDirectory, http, {}).add(name, options.permission))
+  })
+token
+  .command('revoke')
+  .description('ends a token at once')
+  .argument('<name>')
+  .addOption(config())
+  .action((name: string, options: { config: string }) => {
+    const { dataDirectory, http } = configOrFail(options.config)
+    if (!new TokenFile(dataDirectory, http, {}).revoke(name, Date.now())) throw new CommandFailed(`there is no token ${name} to revoke; gridtally token list names them`)
+    print(`${name} is revoked`)
+  })
+token
+  .command('list')
+  .description('names and permissions')
+  .addOption(config())
+  .addOption(json())
+  .action((options: { config: string; json?: boolean }) => {
+    const { dataDirectory, http } = configOrFail(options.config)
+    const rows = new TokenFile(dataDirectory, http, {}).all().map(({ id, name, permission, revokedAt }) => ({ id, name, permission, revoked: revokedAt !== null }))
+    if (options.json) printJson(rows)
+    else print(table(rows.map((row) => [row.name, row.permission, row.revoked ? 'revoked' : 'valid'])))
+  })
+
+program
+  .command('bench')
+  .description('the figures of docs/performance.md, each beside its reference in one run')
+  .argument('[anchor...]', 'A1 A2 …; without: all')
+  .option('--quick', 'shorter and less exact')
+  .option('--write', 'puts the table into docs/performance.md')
+  .addOption(json())
+  .action(async (only: string[], options: { quick?: boolean; write?: boolean; json?: boolean }) => {
+    const { runBench } = await import('../../bench/index.ts')
+    process.exitCode = await runBench({ only, ...options })
+  })
+
+const verifyFile = (file: string): { file: string; registers: number; differences: readonly string[] } => {
+  let content: unknown
+  try {
+    content = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new CommandFailed(`${file}: ${error instanceof Error ? error.message : String(error)}`, EXIT.usage)
+  }
+  const verified = verifyAnyProfile(content)
+  const loaded = readProfile(file)
+  const registers = loaded.ok && Array.isArray(loaded.value.registers) ? loaded.value.registers.length : 0
+  return { file, registers, differences: verified.ok ? verified.value : [explain(verified.error)] }
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommandFailed) {
+    if (error.message) complain(error.message)
+    process.exitCode = error.exitCode
+  } else {
+    complain(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    process.exitCode = EXIT.internal
+  }
+}

@@ -1,0 +1,71 @@
+import pino, { type Logger } from 'pino'
+import { type GatewayConfig, loadGatewayConfig, problemText } from '../config/index.ts'
+import { loadProfiles, brokenText } from '../gateway/profiles.ts'
+import { checkedLedger } from '../gateway/start-ledger.ts'
+import { adapterOf } from '../../protocols/index.ts'
+import { type Gateway, type StartFailure, startGateway } from '../main.ts'
+import { aborted, CommandFailed, complain, EXIT, print, printJson, untilInterrupted } from './output.ts'
+
+/** A log for people on a terminal, JSON lines for everybody else. Asynchronous: a reader that stops cannot stop the gateway. */
+export const openLog = (level: GatewayConfig['logLevel'], json: boolean): Logger =>
+  process.stdout.isTTY && !json
+    ? pino({ level, transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' } } })
+    : pino({ level, base: null }, pino.destination({ dest: 1, sync: false, minLength: 0, maxLength: 1 << 22 }))
+
+/** Reads the configuration or ends the command with every problem named. */
+export const configOrFail = (file: string): GatewayConfig => {
+  const loaded = loadGatewayConfig(file)
+  if (loaded.ok) return loaded.value
+  throw new CommandFailed(loaded.problems.map(problemText).join('\n'), EXIT.usage)
+}
+
+/** A start that failed, as the end of the command. */
+export const startError = ({ problems, message }: StartFailure): CommandFailed =>
+  problems.length > 0 ? new CommandFailed(problems.map(problemText).join('\n'), EXIT.usage) : new CommandFailed(message)
+
+/** The first token of a data directory that has none; shown once. */
+export const firstToken = (gateway: Gateway): string | null => (gateway.tokens.all().length > 0 ? null : gateway.tokens.add('first', 'operate'))
+
+/** `gridtally run`: the gateway until it is told to stop. */
+export const run = async (options: { readonly config: string; readonly json?: boolean }): Promise<void> => {
+  const signal = untilInterrupted()
+  const config = configOrFail(options.config)
+  const log = openLog(config.logLevel, options.json ?? false)
+  const started = await startGateway(config, log)
+  if (!started.ok) throw startError(started)
+  const gateway = started.value
+  const token = firstToken(gateway)
+  if (token) complain(`API token, shown once (its hash is kept in ${config.dataDirectory}): ${token}`)
+  log.info({ address: gateway.address, lines: config.lines.length, tasks: config.tasks.length }, 'gateway ready')
+  await aborted(signal)
+  log.info('stopping: no new reads, what is read is made safe')
+  const { read, due, outboxDepth } = gateway.summary()
+  await gateway.close()
+  log.info({ due, read, outboxDepth }, 'stopped; what waits for the store goes on at the next start')
+  log.flush()
+}
+
+/** `gridtally check`: everything that can be checked without starting. */
+export const check = (options: { readonly config: string; readonly json?: boolean }): void => {
+  const loaded = loadGatewayConfig(options.config)
+  const problems = loaded.ok ? [] : [...loaded.problems]
+  const warnings: string[] = []
+  let meters = 0
+  if (loaded.ok) {
+    const profiles = loadProfiles(loaded.value.profileDirectory)
+    warnings.push(...profiles.broken.map(brokenText))
+    const ledger = checkedLedger(loaded.value, profiles.byId, adapterOf)
+    if (!ledger.ok) problems.push(...ledger.problems)
+    else meters = ledger.value?.meters.length ?? 0
+  }
+  if (options.json) printJson({ ok: problems.length === 0, problems, warnings, ...(loaded.ok ? { lines: loaded.value.lines.length, tasks: loaded.value.tasks.length, meters } : {}) })
+  else {
+    for (const warning of warnings) complain(warning)
+    if (loaded.ok && problems.length === 0)
+      print(`${options.config} is good: ${loaded.value.lines.length} lines, ${loaded.value.tasks.length} tasks, ${meters} meters`)
+  }
+  if (problems.length > 0) {
+    if (!options.json) throw new CommandFailed(problems.map(problemText).join('\n'), EXIT.usage)
+    process.exitCode = EXIT.usage
+  }
+}

@@ -1,0 +1,81 @@
+import { simulateMeter, simulateVillage } from '../../simulators/index.ts'
+import { CommandFailed, EXIT, failure, print } from './output.ts'
+
+export interface VillageArguments {
+  readonly out: string
+  readonly seed: number
+  readonly meters: number
+  readonly host: string
+  readonly speed?: number
+  readonly start?: string
+  readonly every: string
+  readonly fault?: readonly string[]
+  readonly influx?: string
+  readonly httpPort?: number
+  readonly for?: number
+}
+
+/** `gridtally simulate village`: runs until it is told to stop. */
+export const simulateVillageCommand = async (args: VillageArguments): Promise<void> => {
+  const start = args.start === undefined ? undefined : Date.parse(args.start)
+  if (start !== undefined && Number.isNaN(start)) throw new CommandFailed(`--start ${args.start} is no instant; for example 2026-11-21T00:00:00Z`, EXIT.usage)
+  const running = await simulateVillage(
+    {
+      seed: args.seed,
+      meters: args.meters,
+      out: args.out,
+      host: args.host,
+      every: args.every,
+      ...(args.speed === undefined ? {} : { speed: args.speed }),
+      ...(start === undefined ? {} : { start }),
+      ...(args.fault === undefined ? {} : { faults: args.fault }),
+      ...(args.influx === undefined ? {} : { influx: args.influx }),
+      ...(args.httpPort === undefined ? {} : { http: { port: args.httpPort } }),
+      ...(args.for === undefined ? {} : { forMs: args.for }),
+    },
+    print,
+  )
+  if (!running.ok) throw failure(running.error, EXIT.usage)
+  await running.value.ended
+}
+
+export interface LineArguments {
+  readonly profile: string
+  readonly unit?: readonly string[]
+  readonly address?: readonly string[]
+  readonly seed: number
+  readonly host: string
+  readonly port: number
+  readonly pty?: boolean
+  readonly baud?: number
+  readonly fault?: readonly string[]
+  readonly for?: number
+}
+
+/** `gridtally simulate modbus-tcp|modbus-rtu|dlt645`: one line with a few meters. */
+export const simulateLine = async (protocol: 'modbus-tcp' | 'modbus-rtu' | 'dlt645', args: LineArguments): Promise<void> => {
+  const units = args.unit?.map((text) => {
+    const unit = Number(text)
+    if (!Number.isInteger(unit) || unit < 1 || unit > 247) throw new CommandFailed(`--unit ${text}: allowed are 1 to 247`, EXIT.usage)
+    return unit
+  })
+  for (const address of args.address ?? []) if (!/^\d{12}$/.test(address)) throw new CommandFailed(`--address ${address}: a DL/T 645 address has 12 digits`, EXIT.usage)
+  const running = await simulateMeter(
+    {
+      protocol,
+      profile: args.profile,
+      seed: args.seed,
+      host: args.host,
+      port: args.port,
+      ...(units === undefined ? {} : { units }),
+      ...(args.address === undefined ? {} : { addresses: args.address }),
+      ...(args.pty === undefined ? {} : { pty: args.pty }),
+      ...(args.baud === undefined ? {} : { baud: args.baud }),
+      ...(args.fault === undefined ? {} : { faults: args.fault }),
+      ...(args.for === undefined ? {} : { forMs: args.for }),
+    },
+    print,
+  )
+  if (!running.ok) throw failure(running.error, EXIT.usage)
+  await running.value.ended
+}
