@@ -12,6 +12,7 @@ COPY src src
 COPY protocols protocols
 COPY simulators simulators
 COPY bench bench
+COPY test/support test/support
 RUN npm run build && npm prune --omit=dev --ignore-scripts
 
 FROM node:24-bookworm-slim

@@ -4,13 +4,28 @@
  */
 import { join } from 'node:path'
 import { type Anchor, type BenchContext, figure, NotHere, type Outcome } from './anchor.ts'
+import { embeddedCold, embeddedEnergy, embeddedHot, embeddedLatest, embeddedRate } from './embedded.ts'
+import { influxRate, influxWriterCost } from './influx.ts'
 import { endToEnd, modbusClient } from './modbus.ts'
 import { projectRoot } from './reference/programs.ts'
 import { type BenchReport, type BenchRow, machine, textTable, verdictOf, writeInto } from './report.ts'
 import { outboxRate } from './safe.ts'
 import { fuzzedExchanges, serialLine } from './serial.ts'
 
-const ANCHORS: readonly Anchor[] = [endToEnd, modbusClient, outboxRate, serialLine, fuzzedExchanges]
+const ANCHORS: readonly Anchor[] = [
+  endToEnd,
+  modbusClient,
+  influxRate,
+  influxWriterCost,
+  embeddedRate,
+  embeddedHot,
+  embeddedCold,
+  embeddedLatest,
+  embeddedEnergy,
+  outboxRate,
+  serialLine,
+  fuzzedExchanges,
+]
 
 export interface BenchOptions {
   /** Ids of anchors, upper or lower case; absent or empty: all. `A6` means `A6 hot` and `A6 cold` too. */

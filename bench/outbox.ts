@@ -88,7 +88,7 @@ const insertLoop = (path: string, bodies: readonly Uint8Array[]): number => {
 }
 
 const putLoop = async (directory: string, readings: readonly Reading[], sinks: readonly Sink[]) => {
-  const opened = await openOutbox({ directory, maxBytes: 4 << 30, whenFull: 'stop-taking', sinks })
+  const opened = await openOutbox({ directory, maxBytes: 4 * 2 ** 30, whenFull: 'stop-taking', sinks })
   if (!opened.ok) throw new Error(opened.error.message)
   const outbox = opened.value
   const began = performance.now()

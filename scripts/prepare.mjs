@@ -40,7 +40,7 @@ export const stalePackages = (root) => {
   })
 }
 
-const SOURCES = ['src', 'protocols', 'simulators', 'bench', 'tsconfig.json', 'tsconfig.build.json']
+const SOURCES = ['src', 'protocols', 'simulators', 'bench', 'test/support', 'tsconfig.json', 'tsconfig.build.json']
 const BUILD_INFO = join('dist', '.tsbuildinfo')
 
 /** Latest change below a path, folders included so that a removed file counts; 0 when there is no such path. */

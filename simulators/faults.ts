@@ -18,7 +18,7 @@ export const FAULTS = {
   glued: 'the previous answer of the line comes again in front of this one',
   clock: 'the meter clock is `offset` seconds ahead and gains `ppm` millionths',
   reset: 'the meter is exchanged: registers from zero, memory empty',
-  rollover: 'the import register passes its last digit at `from`; order it at the start',
+  rollover: 'the import register of a DL/T 645 or integer meter passes its last digit at `from`; order it at the start',
   reboot: 'silent for `seconds`, with a power-down event in its memory',
 } as const
 export type FaultKind = keyof typeof FAULTS

@@ -15,7 +15,7 @@ export interface Credentials {
   readonly operator: string
 }
 
-/** Longest data field of a write. @source DL/T 645-2007, 5.2.5 */
+/** Longest data field of a write. @source DL/T 645-2007, 5.2 frame format; from one source, not confirmed by captures */
 const MAX_WRITE = 50
 
 const digits = (text: string, size: number): Uint8Array | null => (new RegExp(`^\\d{${size * 2}}$`).test(text) ? diBytes(text) : null)
@@ -50,7 +50,7 @@ const target = (address: string): Result<string> => (address === BROADCAST ? ok(
 /**
  * Sets the clock (校时) by function 08: to every meter at once, or to one. Meters take small corrections only, and nobody confirms.
  *
- * @source  DL/T 645-2007, 7.8 broadcast time
+ * @source  DL/T 645-2007, 7 application layer, broadcast time
  */
 export function* setTime(time: MeterTime, manner: Manner = MANNER['2007']): Conversation<null, Frame> {
   const data = writeTime(time, 'smhDMY')
@@ -69,7 +69,7 @@ export interface FreezePattern {
 }
 export const FREEZE_NOW: FreezePattern = { month: '99', day: '99', hour: '99', minute: '99' }
 
-/** Orders a freeze (冻结命令). @param address one meter, or `999999999999` for all @source DL/T 645-2007, 7.9 freeze */
+/** Orders a freeze (冻结命令). @param address one meter, or `999999999999` for all @source DL/T 645-2007, 7 application layer, freeze */
 export function* freeze(address: string, pattern: FreezePattern, manner: Manner = MANNER['2007']): Conversation<null, Frame> {
   const to = target(address)
   if (!to.ok) return to
@@ -84,7 +84,7 @@ export function* freeze(address: string, pattern: FreezePattern, manner: Manner 
  *
  * @param data  the item's bytes, low byte first
  * @errors      DLT645_UNAUTHORISED: do not try again, meters lock
- * @source      DL/T 645-2007, 7.4 write data
+ * @source      DL/T 645-2007, 7 application layer, write data
  */
 export function* writeData(
   address: string,
@@ -101,7 +101,7 @@ export function* writeData(
   return done.ok ? ok(null) : done
 }
 
-/** Gives the only meter on a line its address (写通信地址). @source DL/T 645-2007, 7.5 write address */
+/** Gives the only meter on a line its address (写通信地址). @source DL/T 645-2007, 7 application layer, write address */
 export function* writeAddress(address: string, manner: Manner = MANNER['2007']): Conversation<null, Frame> {
   const data = digits(address, 6)
   if (!data || address === BROADCAST) return refuse('write address: 12 decimal digits, not the broadcast address')
@@ -109,7 +109,7 @@ export function* writeAddress(address: string, manner: Manner = MANNER['2007']):
   return done.ok ? ok(null) : done
 }
 
-/** Code of each speed in the change of baud rate; one bit each. @source DL/T 645-2007, 7.10 change baud rate */
+/** Code of each speed in the change of baud rate; one bit each. @source DL/T 645-2007, 7 application layer, change baud rate */
 export const BAUD_CODES: Readonly<Record<number, number>> = { 600: 0x02, 1200: 0x04, 2400: 0x08, 4800: 0x10, 9600: 0x20, 19200: 0x40 }
 
 /** Changes the speed (更改通信速率). The answer still comes at the old speed. */
@@ -122,7 +122,7 @@ export function* changeBaud(address: string, baud: number, manner: Manner = MANN
   return done.ok ? ok(null) : done
 }
 
-/** Changes a password (修改密码). @source DL/T 645-2007, 7.11 change password */
+/** Changes a password (修改密码). @source DL/T 645-2007, 7 application layer, change password */
 export function* changePassword(
   address: string,
   di: string,
@@ -150,15 +150,15 @@ function* clear(address: string, fn: number, what: string, who: Credentials, ext
 
 const NOTHING = new Uint8Array(0)
 
-/** Clears the maximum demand (最大需量清零). @source DL/T 645-2007, 7.12 */
+/** Clears the maximum demand (最大需量清零). @source DL/T 645-2007, 7 application layer, clear maximum demand */
 export const clearDemand = (address: string, who: Credentials, manner: Manner = MANNER['2007']): Conversation<null, Frame> =>
   clear(address, FUNCTIONS[manner.variant].clearDemand, 'clear maximum demand', who, NOTHING, manner)
 
-/** Clears the registers of a meter (电表清零): what was consumed is lost. @source DL/T 645-2007, 7.13 */
+/** Clears the registers of a meter (电表清零): what was consumed is lost. @source DL/T 645-2007, 7 application layer, clear meter */
 export const clearMeter = (address: string, who: Credentials, manner: Manner = MANNER['2007']): Conversation<null, Frame> =>
   clear(address, 0x1a, 'clear meter', who, NOTHING, manner)
 
-/** Clears events (事件清零). @param di FFFFFFFF = all events; else DI3 DI2 DI1 FF of one kind @source DL/T 645-2007, 7.14 */
+/** Clears events (事件清零). @param di FFFFFFFF = all events; else DI3 DI2 DI1 FF of one kind @source DL/T 645-2007, 7 application layer, clear events */
 export const clearEvents = (address: string, di: string, who: Credentials, manner: Manner = MANNER['2007']): Conversation<null, Frame> =>
   clear(address, 0x1b, 'clear events', who, diBytes(di), manner)
 

@@ -115,7 +115,7 @@ const MAX_SEQ = 255
  * @param replyData  data bytes expected behind the identifier, for the time allowed
  * @returns          the data behind the identifier, joined
  * @errors           DLT645_NO_DATA, DLT645_UNAUTHORISED, DLT645_REFUSED, and what the line says
- * @source           DL/T 645-2007, 7.1 read data and 7.2 read follow-up data
+ * @source           DL/T 645-2007, 7 application layer, read data and read follow-up data
  */
 export function* readData(
   address: string,
@@ -173,7 +173,7 @@ export const join = (parts: readonly Uint8Array[]): Uint8Array => {
  * Asks the only meter on a line for its address (读通信地址). Two meters would answer at once and collide.
  *
  * @returns  12 digits
- * @source   DL/T 645-2007, 7.3 read address
+ * @source   DL/T 645-2007, 7 application layer, read address
  */
 export function* readAddress(manner: Manner = MANNER['2007']): Conversation<string, Frame> {
   const reply = yield requestOf({ address: WILDCARD, control: READ_ADDRESS, data: NOTHING }, manner.wakeUps, { replyData: 6 })

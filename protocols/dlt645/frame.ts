@@ -13,7 +13,7 @@ export type Variant = '2007' | '1997'
 
 /** 68H, address 6, 68H, control, length, checksum, 16H. */
 export const OVERHEAD = 12
-/** Longest data field a meter may send. @source DL/T 645-2007, 5.2.5 length field L */
+/** Longest data field a meter may send. @source DL/T 645-2007, 5.2 frame format, length L; from one source, not confirmed by captures */
 export const MAX_DATA = 200
 export const WAKE_UP = 0xfe
 /** Broadcast (广播): every meter obeys, none answers. */
@@ -21,7 +21,7 @@ export const BROADCAST = '999999999999'
 /** Any meter; for a line with one meter on it. */
 export const WILDCARD = 'AAAAAAAAAAAA'
 
-/** Bits of the control code. @source DL/T 645-2007, 5.2.4 control code C */
+/** Bits of the control code. @source DL/T 645-2007, 5.2 frame format, control code C */
 export const CONTROL = { response: 0x80, abnormal: 0x40, follow: 0x20, function: 0x1f } as const
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).toUpperCase().padStart(2, '0'))

@@ -1,6 +1,6 @@
 import { type Format, hex, type Item, item, nthLast, num, part, tariffName, time } from './item.ts'
 
-/** Classes of frozen data by DI2, DI3 = 05. @source DL/T 645-2007, Annex A, table A.6 freeze data */
+/** Classes of frozen data by DI2, DI3 = 05. @source DL/T 645-2007, Annex A, frozen data; classes 02 and 03 not seen in captures */
 const CLASSES: Readonly<Record<number, readonly [name: string, zh: string]>> = {
   0: ['timed freeze', '定时冻结'],
   1: ['instantaneous freeze', '瞬时冻结'],

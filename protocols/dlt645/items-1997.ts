@@ -8,7 +8,7 @@ const ENERGIES: Readonly<Record<string, readonly [name: string, zh: string, unit
   '11': ['forward reactive', '正向无功', 'kvarh', 3],
   '12': ['reverse reactive', '反向无功', 'kvarh', 4],
   '13': ['reactive quadrant I', '第一象限无功', 'kvarh', 5],
-  '14': ['reactive quadrant IV', '第四象限无功', 'kvarh', 8],
+  '14': ['reactive quadrant II', '第二象限无功', 'kvarh', 6],
   '15': ['reactive quadrant II', '第二象限无功', 'kvarh', 6],
   '16': ['reactive quadrant III', '第三象限无功', 'kvarh', 7],
 }
@@ -81,7 +81,7 @@ const variableItem = (di: string): Item | null => {
 const DIGITS6: Format = { kind: 'digits', bytes: 6 }
 const COUNT = num(2, 0, null)
 
-/** Other items. @source DL/T 645-1997, Annex A, tables A.3 to A.5 */
+/** Other items. @source DL/T 645-1997, Annex A; B2xx and B3xx not confirmed by captures */
 const OTHERS: Readonly<Record<string, readonly [name: string, zh: string, format: Format]>> = {
   B210: ['last programming time', '最近一次编程时间', time('mhDM')],
   B211: ['last demand-clear time', '最近一次最大需量清零时间', time('mhDM')],

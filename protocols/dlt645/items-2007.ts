@@ -8,7 +8,7 @@ import { loadItem } from './load-items.ts'
 /** A quantity by DI2: name, Chinese, unit, OBIS group C, signed. */
 type Quantity = readonly [name: string, zh: string, unit: string, c: number, signed: boolean]
 
-/** Energies by DI2, DI3 = 00. @source DL/T 645-2007, Annex A, table A.1 */
+/** Energies by DI2, DI3 = 00. @source DL/T 645-2007, Annex A, energy */
 export const ENERGIES: readonly Quantity[] = [
   ['combined active', '组合有功', 'kWh', 16, true],
   ['forward active', '正向有功', 'kWh', 1, false],
@@ -102,7 +102,7 @@ const demandItem = (di: string, b2: number): Item | null => {
   return registerItem(di, `maximum ${name} demand and its time`, `${zh}最大需量及发生时间`, parts, (e) => `1-0:${c}.6.${e}`, {})
 }
 
-/** Instantaneous values by DI2, DI3 = 02: OBIS of the first three are given by phase. @source DL/T 645-2007, Annex A, table A.3 */
+/** Instantaneous values by DI2, DI3 = 02: OBIS of the first three are given by phase. @source DL/T 645-2007, Annex A, variables */
 const VARIABLES: Readonly<
   Record<number, { name: string; zh: string; format: Format; total: boolean; ratio: RatioKind; obis: (phase: number) => string }>
 > = {
@@ -205,7 +205,7 @@ const ASCII32: Format = { kind: 'ascii', bytes: 32 }
 const DIGITS6: Format = { kind: 'digits', bytes: 6 }
 const SETTLEMENT_DAY = time('hD')
 
-/** Parameters and state, DI3 = 04. @source DL/T 645-2007, Annex A, table A.5 */
+/** Parameters and state, DI3 = 04. @source DL/T 645-2007, Annex A, parameters */
 const PARAMETERS: Readonly<Record<string, readonly [name: string, zh: string, format: Format | readonly Part[]]>> = {
   '04000101': ['date and weekday', '日期及星期', time('WDMY')],
   '04000102': ['time', '时间', time('smh')],

@@ -46,7 +46,7 @@ const QUADRANTS = ['I', 'II', 'III', 'IV'].map((q, at) =>
 )
 const DEMANDS = [field('present active demand', '1.4.0', 'ctpt', KW), field('present reactive demand', '3.4.0', 'ctpt', KVAR)]
 
-/** The six classes of the load record (负荷记录), in the order of the record. @source DL/T 645-2007, Annex B, load record */
+/** The six classes of the load record (负荷记录), in the order of the record. @source DL/T 645-2007, load record; sizes from public test benches */
 export const LOAD_CLASSES: readonly { readonly name: string; readonly zh: string; readonly fields: readonly LoadField[] }[] = [
   {
     name: 'voltage, current, frequency',

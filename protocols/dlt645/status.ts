@@ -21,7 +21,7 @@ const PHASE_FLAGS = [
 ].map((name, shift) => bit(shift, name))
 const RELAY = ['closed', 'open'] as const
 
-/** Flags of words 1 to 7. @source DL/T 645-2007, Annex C; the order of bits 8 to 15 of word 1 differs between sources and is left as a number */
+/** Flags of words 1 to 7. @source DL/T 645-2007, status words; from one source, word 3 confirmed by captures; the order of bits 8 to 15 of word 1 differs between sources and is left as a number */
 const WORDS: Readonly<Record<number, readonly Flag[]>> = {
   1: [
     bit(1, 'demand_mode', ['sliding', 'interval']),

@@ -32,7 +32,8 @@ const againstSample = (variant: Variant, line: RegisterLine, name: string): Veri
   if (!field.ok) return [{ register: name, expected: 'a line that can be read', got: field.error.message }]
   const { bytes: size } = field.value
   const bytes = bytesOf(line.sample.hex)
-  if (bytes === null || bytes.length !== size) return [{ register: `${name} sample`, expected: `${size} bytes`, got: bytes ? hexOf(bytes) : line.sample.hex }]
+  if (bytes === null || bytes.length !== size)
+    return [{ register: `${name} sample`, expected: `${size} bytes`, got: bytes ? hexOf(bytes) : line.sample.hex }]
   const raw = readValue({ ...field.value, offset: 0 }, bytes)
   const got = Number.isNaN(raw) ? null : decimalNumber(raw, line.scaler)
   return got === line.sample.value ? [] : [{ register: name, expected: line.sample.value, got }]

@@ -1,4 +1,4 @@
-import { type Conversation, type Correlation, type ProtocolAdapter, type Result, ok } from '../../src/core/index.ts'
+import { type Conversation, type Correlation, ok, type ProtocolAdapter, type Result } from '../../src/core/index.ts'
 import { readRegisters } from './conversation.ts'
 import { modbusDeframer } from './deframer.ts'
 import { fail } from './errors.ts'

@@ -1,5 +1,16 @@
 import type { GatewayError, Raw } from '../../src/core/index.ts'
-import { bcdOf, byteOffsets, decimalOf32, decimalOf64, doubleOfBits, floatOfBits, type RegisterType, signed64, TYPE_LENGTH, unsigned64 } from './data.ts'
+import {
+  bcdOf,
+  byteOffsets,
+  decimalOf32,
+  decimalOf64,
+  doubleOfBits,
+  floatOfBits,
+  type RegisterType,
+  signed64,
+  TYPE_LENGTH,
+  unsigned64,
+} from './data.ts'
 import { errorOf, type ModbusErrorCode } from './errors.ts'
 import type { Block } from './planner.ts'
 import type { ValueItem } from './select.ts'
@@ -86,7 +97,8 @@ export const decodeBlock = (
       else if (op === 3) raw = low
       else if (op === 10) raw = bcdOf(low, 8)
       else {
-        const float = op === 4 ? decimalOf32(floatOfBits(low)) : op === 7 ? decimalOf64(doubleOfBits(low >>> 0, low32(pdu, places, p + 4))) : null
+        const float =
+          op === 4 ? decimalOf32(floatOfBits(low)) : op === 7 ? decimalOf64(doubleOfBits(low >>> 0, low32(pdu, places, p + 4))) : null
         if (float !== null) {
           raw = float.raw
           scalers![target] = float.scaler + block.exponents[at]!
@@ -136,7 +148,11 @@ const errorAt = (block: CompiledBlock, at: number, code: ModbusErrorCode, messag
   let error = block.errors.get(key)
   if (error === undefined) {
     const { register, obis } = block.items[at]!
-    error = errorOf(code, `${register.addressHex} ${register.description}: ${message}`, { obis, address: register.address, function: register.function })
+    error = errorOf(code, `${register.addressHex} ${register.description}: ${message}`, {
+      obis,
+      address: register.address,
+      function: register.function,
+    })
     block.errors.set(key, error)
   }
   return error

@@ -71,7 +71,11 @@ export function* writeRegisters(
   address: number,
   registers: readonly number[],
 ): Conversation<void, ModbusFrame> {
-  return yield* write(framing, unit, within(address, registers.length, LIMITS.writeRegisters, registers), { function: 16, address, registers })
+  return yield* write(framing, unit, within(address, registers.length, LIMITS.writeRegisters, registers), {
+    function: 16,
+    address,
+    registers,
+  })
 }
 
 function* write(
@@ -117,7 +121,8 @@ export function* readIdentification(
   return ok(objects)
 }
 
-const unexpected = (response: ModbusResponse) => fail('MODBUS_PDU', `an answer to another function: ${response.function}`, { function: response.function })
+const unexpected = (response: ModbusResponse) =>
+  fail('MODBUS_PDU', `an answer to another function: ${response.function}`, { function: response.function })
 
 /** Checks what a person or a profile asks for, before it becomes bytes. */
 const within = (address: number, quantity: number, limit: number, values: readonly number[] = []): Result<void, ModbusError> => {

@@ -96,7 +96,13 @@ const ZERO: Decimal = { raw: 0, scaler: 0 }
  * @param at   offset of the value's first register in bytes
  * @param bit  which bit, for type `bit`; 0 = least significant
  */
-export const decodeNumber = (type: Exclude<RegisterType, 'string'>, order: ByteOrder, bytes: Uint8Array, at: number, bit = 0): Decimal | NoValue => {
+export const decodeNumber = (
+  type: Exclude<RegisterType, 'string'>,
+  order: ByteOrder,
+  bytes: Uint8Array,
+  at: number,
+  bit = 0,
+): Decimal | NoValue => {
   const offsets = byteOffsets(TYPE_LENGTH[type], order)
   let high = 0
   let low = 0
@@ -167,4 +173,8 @@ export const encodeNumber = (type: Exclude<RegisterType, 'string' | 'bit'>, orde
 }
 
 const digitPairs = (value: number, words: number): [at: number, pair: number][] =>
-  (String(value).padStart(words * 4, '0').match(/../g) ?? []).map((pair, at) => [at, Number.parseInt(pair, 16)])
+  (
+    String(value)
+      .padStart(words * 4, '0')
+      .match(/../g) ?? []
+  ).map((pair, at) => [at, Number.parseInt(pair, 16)])

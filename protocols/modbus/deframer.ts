@@ -116,7 +116,10 @@ class StreamDeframer implements Deframer<ModbusFrame> {
     if (this.#start === this.#end) return null
     const discarded = this.#slab.subarray(this.#start, this.#end)
     this.#start = this.#end
-    return { discarded, error: errorOf('MODBUS_TRUNCATED', `${discarded.length} bytes of a frame, then silence`, { bytes: discarded.length }) }
+    return {
+      discarded,
+      error: errorOf('MODBUS_TRUNCATED', `${discarded.length} bytes of a frame, then silence`, { bytes: discarded.length }),
+    }
   }
 
   /** Room behind the bytes in hand; a new slab when a whole frame might not fit. */

@@ -32,7 +32,11 @@ const hex4 = (value: number): string => `0x${value.toString(16).toUpperCase().pa
  *
  * @param place  where a byte of the PDU lies in the frame (ASCII frames have two characters a byte)
  */
-export const dissectPdu = (pdu: Uint8Array, direction: Direction, place: (at: number) => readonly [offset: number, width: number]): Dissection => {
+export const dissectPdu = (
+  pdu: Uint8Array,
+  direction: Direction,
+  place: (at: number) => readonly [offset: number, width: number],
+): Dissection => {
   const code = pdu[0] ?? 0
   const facts: Facts = { function: code & 0x7f, functionName: functionName(code) }
   const fields: Field[] = []
@@ -66,7 +70,9 @@ export const dissectPdu = (pdu: Uint8Array, direction: Direction, place: (at: nu
     facts.data = hexOf(pdu.subarray(1), '')
   } else if (code === 5 || code === 6) {
     number16(1, 'address')
-    number16(3, 'value', (value) => (code === 6 ? `${value} (${hex4(value)})` : value === 0xff00 ? 'on' : value === 0 ? 'off' : 'neither on nor off'))
+    number16(3, 'value', (value) =>
+      code === 6 ? `${value} (${hex4(value)})` : value === 0xff00 ? 'on' : value === 0 ? 'off' : 'neither on nor off',
+    )
     if (code === 5 && (facts.value === 0xff00 || facts.value === 0)) facts.on = facts.value === 0xff00
   } else if (direction === 'request' || code >= 15) {
     number16(1, 'address')
@@ -85,7 +91,11 @@ export const dissectPdu = (pdu: Uint8Array, direction: Direction, place: (at: nu
   if (!decoded.ok) problems.push({ at: 1, message: decoded.error.message })
   const mustAnswer = direction === 'request' ? checkRequest(pdu) : null
   if (direction === 'request' && mustAnswer !== null)
-    facts.serverMustAnswer = { function: code & 0x7f, exceptionCode: mustAnswer, exceptionName: EXCEPTIONS[mustAnswer]?.name ?? 'unknown exception' }
+    facts.serverMustAnswer = {
+      function: code & 0x7f,
+      exceptionCode: mustAnswer,
+      exceptionName: EXCEPTIONS[mustAnswer]?.name ?? 'unknown exception',
+    }
   return { facts, fields, problems }
 }
 

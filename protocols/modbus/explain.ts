@@ -98,7 +98,12 @@ export const explainFrame = (bytes: Uint8Array, framing: Framing, told?: Directi
   }
 }
 
-const explained = (offset: number, error: ModbusError): ExplainedError => ({ offset, code: error.code, message: error.message, cure: error.hint })
+const explained = (offset: number, error: ModbusError): ExplainedError => ({
+  offset,
+  code: error.code,
+  message: error.message,
+  cure: error.hint,
+})
 
 const fieldOf = (bytes: Uint8Array, offset: number, length: number, name: string, meaning: string): Field => ({
   offset,
@@ -126,10 +131,20 @@ const openRtu = (bytes: Uint8Array): Envelope => {
   return {
     unit: bytes[0],
     pdu: bytes.subarray(1, whole ? end : bytes.length),
-    facts: whole ? { crcOk, crc: crcText(received), crcExpected: crcText(expected), ...(swapped ? { crcSwapped: true } : {}) } : { crcOk: false },
+    facts: whole
+      ? { crcOk, crc: crcText(received), crcExpected: crcText(expected), ...(swapped ? { crcSwapped: true } : {}) }
+      : { crcOk: false },
     head: bytes.length > 0 ? [fieldOf(bytes, 0, 1, 'unit', unitMeaning(bytes[0]!))] : [],
     tail: whole
-      ? [fieldOf(bytes, end, 2, 'crc', crcOk ? 'CRC holds' : `CRC wrong, expected ${crcText(expected)}${swapped ? ': the two bytes are exchanged' : ''}`)]
+      ? [
+          fieldOf(
+            bytes,
+            end,
+            2,
+            'crc',
+            crcOk ? 'CRC holds' : `CRC wrong, expected ${crcText(expected)}${swapped ? ': the two bytes are exchanged' : ''}`,
+          ),
+        ]
       : [],
     errors: openingError('rtu', bytes),
     place: (at) => [1 + at, 1],
@@ -157,19 +172,30 @@ const openTcp = (bytes: Uint8Array): Envelope => {
     pdu: bytes.subarray(7, Math.max(end, 7)),
     facts,
     head,
-    tail: bytes.length > Math.max(end, 7) ? [fieldOf(bytes, Math.max(end, 7), bytes.length - Math.max(end, 7), 'rest', 'behind the end of the frame')] : [],
+    tail:
+      bytes.length > Math.max(end, 7)
+        ? [fieldOf(bytes, Math.max(end, 7), bytes.length - Math.max(end, 7), 'rest', 'behind the end of the frame')]
+        : [],
     errors: openingError('tcp', bytes),
     place: (at) => [7 + at, 1],
   }
 }
 
 const openAscii = (bytes: Uint8Array): Envelope => {
-  const digits = String.fromCharCode(...bytes).replace(/^:/, '').replace(/[\r\n]+$/, '')
+  const digits = String.fromCharCode(...bytes)
+    .replace(/^:/, '')
+    .replace(/[\r\n]+$/, '')
   const body = bytesOf(digits) ?? new Uint8Array(0)
   const end = Math.max(body.length - 1, 0)
   const expected = lrc8(body, 0, end)
   const lrcOk = body.length >= 3 && body[end] === expected
-  const field = (at: number, name: string, meaning: string): Field => ({ offset: 1 + 2 * at, length: 2, hex: hexOf(body.subarray(at, at + 1)), name, meaning })
+  const field = (at: number, name: string, meaning: string): Field => ({
+    offset: 1 + 2 * at,
+    length: 2,
+    hex: hexOf(body.subarray(at, at + 1)),
+    name,
+    meaning,
+  })
   const expectedText = hexOf(Uint8Array.of(expected))
   return {
     unit: body[0],
@@ -206,7 +232,9 @@ export const summary = (framing: Framing, bytes: Uint8Array, direction: Directio
   const { facts } = dissectPdu(pdu, direction, (at) => [at, 1])
   const said = (name: string, text: string): string => (facts[name] === undefined ? '' : ` ${text}${String(facts[name])}`)
   if (facts.exceptionCode !== undefined) return `${head}: exception ${String(facts.exceptionCode)} (${String(facts.exceptionName)})`
-  const registers = Array.isArray(facts.registers) ? `: ${facts.registers.length} registers ${hexOf(pdu.subarray(direction === 'request' ? 6 : 2))}` : ''
+  const registers = Array.isArray(facts.registers)
+    ? `: ${facts.registers.length} registers ${hexOf(pdu.subarray(direction === 'request' ? 6 : 2))}`
+    : ''
   const bits = Array.isArray(facts.bits) ? `: ${facts.bits.length} bits ${hexOf(pdu.subarray(direction === 'request' ? 6 : 2))}` : ''
   return `${head}${said('address', 'from ')}${said('quantity', '+')}${said('value', '= ')}${registers}${bits}`
 }

@@ -102,7 +102,8 @@ const decodeRtu = (bytes: Uint8Array): Result<ModbusFrame, ModbusError> => {
 }
 
 /** A CRC in the order of the wire. */
-export const crcText = (crc: number): string => [crc & 0xff, crc >> 8].map((byte) => byte.toString(16).toUpperCase().padStart(2, '0')).join(' ')
+export const crcText = (crc: number): string =>
+  [crc & 0xff, crc >> 8].map((byte) => byte.toString(16).toUpperCase().padStart(2, '0')).join(' ')
 
 const decodeTcp = (bytes: Uint8Array): Result<ModbusFrame, ModbusError> => {
   if (bytes.length < MBAP + 1) return fail('MODBUS_TRUNCATED', `${bytes.length} bytes, the shortest frame has ${MBAP + 1}`)

@@ -37,9 +37,8 @@ export type ModbusResponse =
     }
   | { readonly function: number; readonly exceptionCode: number }
 
-export const isException = (
-  response: ModbusResponse,
-): response is { readonly function: number; readonly exceptionCode: number } => 'exceptionCode' in response
+export const isException = (response: ModbusResponse): response is { readonly function: number; readonly exceptionCode: number } =>
+  'exceptionCode' in response
 
 const word = (bytes: Uint8Array, at: number): number => (bytes[at]! << 8) | bytes[at + 1]!
 
@@ -97,9 +96,22 @@ export const encodeResponse = (response: ModbusResponse): Uint8Array => {
     return Uint8Array.of(response.function, response.registers.length * 2, ...words(response.registers))
   }
   if ('objects' in response) {
-    const objects = response.objects.flatMap(({ id, text }) => [id, text.length, ...Array.from(text, (character) => character.charCodeAt(0))])
+    const objects = response.objects.flatMap(({ id, text }) => [
+      id,
+      text.length,
+      ...Array.from(text, (character) => character.charCodeAt(0)),
+    ])
     const { readCode, conformity, moreFollows, nextObjectId } = response
-    return Uint8Array.of(43, MEI_IDENTIFICATION, readCode, conformity, moreFollows ? 0xff : 0, nextObjectId, response.objects.length, ...objects)
+    return Uint8Array.of(
+      43,
+      MEI_IDENTIFICATION,
+      readCode,
+      conformity,
+      moreFollows ? 0xff : 0,
+      nextObjectId,
+      response.objects.length,
+      ...objects,
+    )
   }
   const value = 'on' in response ? (response.on ? 0xff00 : 0) : 'value' in response ? response.value : response.quantity
   return Uint8Array.of(response.function, ...words([response.address, value]))

@@ -1,4 +1,14 @@
-import type { Conversation, DeviceMemory, GatewayError, PlannedValue, Raw, ReadPlan, Request, Result, Sample } from '../../src/core/index.ts'
+import type {
+  Conversation,
+  DeviceMemory,
+  GatewayError,
+  PlannedValue,
+  Raw,
+  ReadPlan,
+  Request,
+  Result,
+  Sample,
+} from '../../src/core/index.ts'
 import { err, ok } from '../../src/core/index.ts'
 import { type CompiledBlock, compileBlock, decodeBlock } from './compiled.ts'
 import { errorOf, exceptionError } from './errors.ts'
@@ -120,7 +130,11 @@ export class ModbusPlan implements ReadPlan<ModbusFrame> {
       blocks: blocks.map(compileBlock),
       refused: refused.map(({ index, register, obis }) => {
         const { addressHex, description, address } = register
-        const error = errorOf('MODBUS_REFUSED', `${addressHex} ${description}: refused before, not asked`, { obis, address, function: register.function })
+        const error = errorOf('MODBUS_REFUSED', `${addressHex} ${description}: refused before, not asked`, {
+          obis,
+          address,
+          function: register.function,
+        })
         return [index, error] as const
       }),
     }

@@ -53,7 +53,10 @@ export const planBlocks = <Item extends PlanItem>(
     const here = avoided.filter((span) => span.function === code)
     const allowed = (start: number, end: number) => end - start <= limits.maxRegisters && !here.some((span) => covers(start, end, span))
     let open: Block<Item> | null = null
-    for (const atom of atomsOf(items.filter((item) => item.function === code), allowed)) {
+    for (const atom of atomsOf(
+      items.filter((item) => item.function === code),
+      allowed,
+    )) {
       if (!allowed(atom.start, atom.end)) {
         refused.push(...atom.items)
         continue

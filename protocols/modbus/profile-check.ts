@@ -38,7 +38,10 @@ export const checkProfile = (profile: ModbusProfile): readonly ProfileProblem[] 
     if (new Set(members.map((r) => r.function)).size > 1)
       problems.push({ path: `/registers/${at}/group`, message: `group ${group} mixes functions: one request has one` })
     if (span > profile.maxRegistersPerRequest)
-      problems.push({ path: `/registers/${at}/group`, message: `group ${group} spans ${span} registers, a request ${profile.maxRegistersPerRequest}` })
+      problems.push({
+        path: `/registers/${at}/group`,
+        message: `group ${group} spans ${span} registers, a request ${profile.maxRegistersPerRequest}`,
+      })
   }
   return problems
 }
@@ -64,13 +67,15 @@ const checkForm = (profile: ModbusProfile, register: ModbusRegister, add: Add): 
   if (!profile.functions.includes(register.function)) add('function', `the meter answers ${profile.functions.join(', ')} only`)
   if (Math.abs(Math.log10(scale) - Math.round(Math.log10(scale))) > 1e-9) add('scale', `${scale} is no power of ten`)
   if (canonicalUnit(register.unit) === null) add('unit', `unit ${JSON.stringify(register.unit)} is unknown`)
-  for (const source of register.sources) if (!Object.hasOwn(profile.sources, source)) add('sources', `${source} is not among the profile's sources`)
+  for (const source of register.sources)
+    if (!Object.hasOwn(profile.sources, source)) add('sources', `${source} is not among the profile's sources`)
   if (register.scaleFactor === undefined) return
   const target = profile.registers.find((other) => other.address === register.scaleFactor && other.function === register.function)
   if (target?.kind !== 'scaleFactor') add('scaleFactor', `no scale factor register at ${register.scaleFactor}`)
   else {
     const span = Math.max(address + length, target.address + 1) - Math.min(address, target.address)
-    if (span > profile.maxRegistersPerRequest) add('scaleFactor', `value and scale factor are ${span} registers apart, a request has ${profile.maxRegistersPerRequest}`)
+    if (span > profile.maxRegistersPerRequest)
+      add('scaleFactor', `value and scale factor are ${span} registers apart, a request has ${profile.maxRegistersPerRequest}`)
   }
 }
 
@@ -82,8 +87,10 @@ const checkObis = (register: ModbusRegister, obis: string, preferred: Map<string
   }
   const wanted = familiesOf(parts)
   const family = familyOf(register.unit)
-  if (wanted !== null && !wanted.includes(family)) add('unit', `${register.unit || 'no unit'} (${family}) for ${obis}, expected ${wanted.join(' or ')}`)
-  if ((parts.d === 8) !== (register.kind === 'cumulative')) add('kind', `${register.kind} for ${obis}: D = 8 is cumulative, nothing else is`)
+  if (wanted !== null && !wanted.includes(family))
+    add('unit', `${register.unit || 'no unit'} (${family}) for ${obis}, expected ${wanted.join(' or ')}`)
+  if ((parts.d === 8) !== (register.kind === 'cumulative'))
+    add('kind', `${register.kind} for ${obis}: D = 8 is cumulative, nothing else is`)
   if (register.alternative !== undefined) return
   const first = preferred.get(obis)
   if (first !== undefined) add('obis', `${obis} is also at ${first}: mark one as alternative`)

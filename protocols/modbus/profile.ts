@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { bytesOf, type Decimal, ok, type Profile, type Raw, type Result } from '../../src/core/index.ts'
-import { type ByteOrder, BYTE_ORDERS, decodeNumber, REGISTER_TYPES, type RegisterType } from './data.ts'
+import { BYTE_ORDERS, type ByteOrder, decodeNumber, REGISTER_TYPES, type RegisterType } from './data.ts'
 import { fail, type ModbusError } from './errors.ts'
 import { checkProfile } from './profile-check.ts'
 
@@ -15,7 +15,9 @@ const sampleSchema = Type.Object(
   {
     words,
     scaleFactor: Type.Optional(words),
-    value: Type.Union([Type.String(), Type.Null()], { description: 'exact decimal in the unit of the line (text for strings); null = not available' }),
+    value: Type.Union([Type.String(), Type.Null()], {
+      description: 'exact decimal in the unit of the line (text for strings); null = not available',
+    }),
   },
   closed,
 )
@@ -129,7 +131,11 @@ const load = (json: unknown): Result<ModbusProfile, ModbusError> => {
   }
   const problems = checkProfile(json)
   const first = problems[0]
-  if (first) return fail('MODBUS_PROFILE', `${first.path}: ${first.message}${more(problems.length)}`, { path: first.path, problems: problems.length })
+  if (first)
+    return fail('MODBUS_PROFILE', `${first.path}: ${first.message}${more(problems.length)}`, {
+      path: first.path,
+      problems: problems.length,
+    })
   return ok(json)
 }
 
@@ -138,7 +144,8 @@ const more = (count: number): string => (count > 1 ? ` (and ${count - 1} more)` 
 const allowedIn = (params: unknown): string => {
   if (typeof params !== 'object' || params === null) return ''
   if ('allowedValues' in params && Array.isArray(params.allowedValues)) return `; allowed ${params.allowedValues.join(', ')}`
-  if ('additionalProperties' in params && Array.isArray(params.additionalProperties)) return `; unknown ${params.additionalProperties.join(', ')}`
+  if ('additionalProperties' in params && Array.isArray(params.additionalProperties))
+    return `; unknown ${params.additionalProperties.join(', ')}`
   if ('requiredProperties' in params && Array.isArray(params.requiredProperties)) return `; missing ${params.requiredProperties.join(', ')}`
   return ''
 }

@@ -1,7 +1,7 @@
 import { type Conversation, ok } from '../../src/core/index.ts'
+import { readRegisters } from './conversation.ts'
 import { exceptionError, fail } from './errors.ts'
 import type { Framing, ModbusFrame } from './frame.ts'
-import { readRegisters } from './conversation.ts'
 import type { ModbusProfile } from './profile.ts'
 
 /** Places where a SunSpec map may begin. @source SunSpec Information Model Specification, 6.2 */

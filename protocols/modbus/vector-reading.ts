@@ -1,5 +1,5 @@
 import { bytesOf, canonicalUnit, type Decimal, hexOf, multiply, parseDecimal, parseObis } from '../../src/core/index.ts'
-import { type ByteOrder, BYTE_ORDERS, decodeNumber, decodeText, REGISTER_TYPES, type RegisterType, TYPE_LENGTH } from './data.ts'
+import { BYTE_ORDERS, type ByteOrder, decodeNumber, decodeText, REGISTER_TYPES, type RegisterType, TYPE_LENGTH } from './data.ts'
 
 /** A decoded number of a vector, exact; floats say how wide they were on the wire. */
 export interface Exact extends Decimal {
@@ -103,7 +103,8 @@ const typeByLength = (words: number): RegisterType => (words === 2 ? 'f32' : wor
 const isWithin = (value: unknown, least: number, most: number): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
 
-const bytesOfRegisters = (registers: readonly number[]): Uint8Array => Uint8Array.from(registers.flatMap((value) => [value >> 8, value & 0xff]))
+const bytesOfRegisters = (registers: readonly number[]): Uint8Array =>
+  Uint8Array.from(registers.flatMap((value) => [value >> 8, value & 0xff]))
 
 /** undefined = cannot be decoded; null = absent. */
 const decode = (how: How, reading: Members, context: Members, registers: readonly number[]): Exact | string | null | undefined => {

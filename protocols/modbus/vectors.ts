@@ -18,7 +18,13 @@ export interface Evaluation {
   readonly differences: readonly Difference[]
 }
 
-const FRAMINGS: Readonly<Record<string, Framing>> = { rtu: 'rtu', 'rtu-over-tcp': 'rtu', tcp: 'tcp', ascii: 'ascii', 'ascii-over-tcp': 'ascii' }
+const FRAMINGS: Readonly<Record<string, Framing>> = {
+  rtu: 'rtu',
+  'rtu-over-tcp': 'rtu',
+  tcp: 'tcp',
+  ascii: 'ascii',
+  'ascii-over-tcp': 'ascii',
+}
 const NOT_PRODUCED = 'not produced by the decoder'
 
 /**
@@ -27,10 +33,12 @@ const NOT_PRODUCED = 'not produced by the decoder'
  */
 export const evaluateVector = (vector: unknown): Evaluation => {
   const name = isMembers(vector) && typeof vector.name === 'string' ? vector.name : '(no name)'
-  if (!isMembers(vector) || !isMembers(vector.expect)) return { name, differences: [{ path: 'expect', expected: 'an object', got: 'nothing' }] }
+  if (!isMembers(vector) || !isMembers(vector.expect))
+    return { name, differences: [{ path: 'expect', expected: 'an object', got: 'nothing' }] }
   const { expect } = vector
   const bytes = bytesOfVector(vector)
-  if (bytes === null || bytes.length === 0) return { name, differences: [{ path: 'hex', expected: 'hexadecimal bytes', got: vector.hex ?? null }] }
+  if (bytes === null || bytes.length === 0)
+    return { name, differences: [{ path: 'hex', expected: 'hexadecimal bytes', got: vector.hex ?? null }] }
   const told = expect.transport ?? vector.transport ?? vector.framing
   const framing = (typeof told === 'string' ? FRAMINGS[told] : undefined) ?? guessFraming(bytes)
   const explanation = explainFrame(bytes, framing, directionOf(vector.direction))
@@ -54,7 +62,11 @@ export const evaluateInvalid = (entry: unknown): Evaluation => {
   const framings: readonly Framing[] = typeof told === 'string' && FRAMINGS[told] ? [FRAMINGS[told]] : ['rtu', 'tcp', 'ascii']
   const directions: readonly Direction[] = direction ? [direction] : ['request', 'response']
   const accepted = framings.flatMap((framing) => directions.flatMap((way) => (accepts(framing, way, bytes) ? [`${framing} ${way}`] : [])))
-  return { name, differences: accepted.length === 0 ? [] : [{ path: 'hex', expected: 'refused or incomplete', got: `accepted as ${accepted.join(', ')}` }] }
+  return {
+    name,
+    differences:
+      accepted.length === 0 ? [] : [{ path: 'hex', expected: 'refused or incomplete', got: `accepted as ${accepted.join(', ')}` }],
+  }
 }
 
 const accepts = (framing: Framing, direction: Direction, bytes: Uint8Array): boolean => {
@@ -72,7 +84,21 @@ const bytesOfVector = ({ hex, text, ascii }: Members): Uint8Array | null => {
 const directionOf = (text: unknown): Direction | undefined => (text === 'request' || text === 'response' ? text : undefined)
 
 /** Members that stay true of a frame whose check failed. */
-const OF_A_BAD_FRAME = ['crcOk', 'crc', 'crcExpected', 'lrcOk', 'lrc', 'lrcExpected', 'transactionId', 'protocolId', 'length', 'unit', 'function', 'functionName', 'frameLength']
+const OF_A_BAD_FRAME = [
+  'crcOk',
+  'crc',
+  'crcExpected',
+  'lrcOk',
+  'lrc',
+  'lrcExpected',
+  'transactionId',
+  'protocolId',
+  'length',
+  'unit',
+  'function',
+  'functionName',
+  'frameLength',
+]
 
 const produce = (explanation: Explanation, bytes: Uint8Array, expect: Members, transport: string): Record<string, unknown> => {
   const frame = decodeFrame(explanation.transport, bytes)
@@ -93,10 +119,12 @@ const produce = (explanation: Explanation, bytes: Uint8Array, expect: Members, t
       produced.serverMustAnswer = { ...all.serverMustAnswer, unit: frame.value.unit, hex }
     } else produced.serverMustAnswer = null
     produced.ifReceivedAsResponse = heardAsResponse(explanation.transport, bytes)
-  } else if (!decodeResponse(frame.value.pdu).ok) return { ...base, ...produced, registers: undefined, bits: undefined, coils: undefined, values: undefined }
+  } else if (!decodeResponse(frame.value.pdu).ok)
+    return { ...base, ...produced, registers: undefined, bits: undefined, coils: undefined, values: undefined }
   Object.assign(produced, readings(produced, expect))
   if (code === 5 && typeof expect.value === 'boolean') produced.value = produced.on
-  if (Array.isArray(expect.bits) || Array.isArray(expect.coils) || Array.isArray(expect.values) || Array.isArray(expect.inputs)) trimBits(produced, expect)
+  if (Array.isArray(expect.bits) || Array.isArray(expect.coils) || Array.isArray(expect.values) || Array.isArray(expect.inputs))
+    trimBits(produced, expect)
   return produced
 }
 
@@ -108,7 +136,9 @@ const heardAsResponse = (framing: Framing, bytes: Uint8Array): string | undefine
   const { judge } = prepare(framing, frame.value.unit, request.value)
   const heard = modbusDeframer(framing).push(bytes)
   const answered = heard.some((item) => !('discarded' in item) && judge(item) === 'answer')
-  return answered ? 'the answer of this write is its echo: they cannot be told apart' : 'half-duplex echo of our own request: discard, keep waiting'
+  return answered
+    ? 'the answer of this write is its echo: they cannot be told apart'
+    : 'half-duplex echo of our own request: discard, keep waiting'
 }
 
 /** `readings`, `records` and a value with a byte order, out of the registers; the members that say how are given back. */
@@ -117,14 +147,18 @@ const readings = (produced: Members, expect: Members): Record<string, unknown> =
   const { registers } = produced
   if (!Array.isArray(registers) || !registers.every((word) => typeof word === 'number')) return made
   const { startAddress, recordWords } = expect
-  if (typeof startAddress === 'number' && Number.isInteger(startAddress) && startAddress >= 0 && startAddress + registers.length <= 0x10000) made.startAddress = startAddress
-  if (Array.isArray(expect.readings)) made.readings = expect.readings.map((reading) => (isMembers(reading) ? produceReading(reading, expect, registers) : undefined))
+  if (typeof startAddress === 'number' && Number.isInteger(startAddress) && startAddress >= 0 && startAddress + registers.length <= 0x10000)
+    made.startAddress = startAddress
+  if (Array.isArray(expect.readings))
+    made.readings = expect.readings.map((reading) => (isMembers(reading) ? produceReading(reading, expect, registers) : undefined))
   if ('value' in expect && produced.value === undefined) {
     const { readings: _, records: __, startAddress: ___, ...how } = expect
     Object.assign(made, produceReading(how, expect, registers))
   }
   if (typeof recordWords === 'number' && recordWords > 0 && registers.length % recordWords === 0) {
-    const records = Array.from({ length: registers.length / recordWords }, (_, at) => registers.slice(at * recordWords, (at + 1) * recordWords))
+    const records = Array.from({ length: registers.length / recordWords }, (_, at) =>
+      registers.slice(at * recordWords, (at + 1) * recordWords),
+    )
     made.recordWords = recordWords
     made.recordCount = records.length
     made.records = records.map((words) => ({ timestamp: timestampOf(words), registers: words }))
@@ -133,7 +167,8 @@ const readings = (produced: Members, expect: Members): Record<string, unknown> =
 }
 
 /** Records start with seconds since 1970 UTC in two registers. */
-const timestampOf = (words: readonly number[]): string => new Date((words[0]! * 65536 + words[1]!) * 1000).toISOString().replace('.000Z', 'Z')
+const timestampOf = (words: readonly number[]): string =>
+  new Date((words[0]! * 65536 + words[1]!) * 1000).toISOString().replace('.000Z', 'Z')
 
 /** Coils of an answer come in whole bytes: padding behind the ones expected is no difference as long as it is zero. */
 const trimBits = (produced: Record<string, unknown>, expect: Members): void => {
@@ -152,7 +187,13 @@ const trimBits = (produced: Record<string, unknown>, expect: Members): void => {
 const compareMembers = (expect: Members, produced: Members, path: string, differences: Difference[]): void => {
   for (const [name, expected] of Object.entries(expect)) {
     const tolerance = name === 'value' ? (expect.tol ?? expect.tolerance) : undefined
-    compareAny(expected, produced[name], path === '' ? name : `${path}.${name}`, differences, typeof tolerance === 'number' ? tolerance : null)
+    compareAny(
+      expected,
+      produced[name],
+      path === '' ? name : `${path}.${name}`,
+      differences,
+      typeof tolerance === 'number' ? tolerance : null,
+    )
   }
 }
 
@@ -190,7 +231,9 @@ const sameNumber = (expected: unknown, got: Exact, tolerance: number | null): bo
   const limit = parseDecimal(String(tolerance ?? 0))
   const size = { raw: off.raw < 0 ? -off.raw : off.raw, scaler: off.scaler }
   if (limit !== null && compare(size, limit) <= 0) return true
-  return got.float === 'f32' && tolerance === null && Math.fround(Number(expected)) === Math.fround(Number(decimalText(got.raw, got.scaler)))
+  return (
+    got.float === 'f32' && tolerance === null && Math.fround(Number(expected)) === Math.fround(Number(decimalText(got.raw, got.scaler)))
+  )
 }
 
 const NAMES = /(?:^|\.)(?:exceptionName|functionName)$/

@@ -34,7 +34,8 @@ const same = (register: ModbusRegister, expected: string | null, got: string | n
 const decodeSample = (profile: ModbusProfile, register: ModbusRegister): string | null => {
   const { sample } = register
   const words = bytesOf(sample.words)
-  if (words === null || words.length !== register.length * 2) return `(sample has ${words?.length ?? 0} bytes, the register ${register.length * 2})`
+  if (words === null || words.length !== register.length * 2)
+    return `(sample has ${words?.length ?? 0} bytes, the register ${register.length * 2})`
   if (register.type === 'string') return decodeText(words, 0, register.length, orderOf(register))
   const { item, pdu } = stage(profile, register, words)
   if (item === null || pdu === null) return '(scaleFactor and its sample do not fit)'

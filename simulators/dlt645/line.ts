@@ -19,7 +19,7 @@ export interface Dlt645LineOptions {
 export const dlt645Bus = ({ field, line, meters }: Dlt645LineOptions, wire: Wire): { take(bytes: Uint8Array): void } => {
   const ear = listen((asked) => {
     const at = field.clock.now()
-    const askedAt = field.clock.monotonic()
+    const askedAt = performance.now()
     const replies = meters.flatMap((meter) => {
       const reply = meter.answer(asked, at)
       return reply ? [{ meter, reply }] : []
@@ -30,7 +30,7 @@ export const dlt645Bus = ({ field, line, meters }: Dlt645LineOptions, wire: Wire
     const values = replies.length === 1 ? only.reply.values : []
     sendAnswer(field, wire, dlt645Craft, { request: asked.whole, frame, values, instant: at, askedAt, meter: only.meter.id, line })
   })
-  return { take: (bytes) => ear.take(bytes, field.clock.monotonic()) }
+  return { take: (bytes) => ear.take(bytes, performance.now()) }
 }
 
 const collided = (a: Uint8Array, b: Uint8Array): Uint8Array =>

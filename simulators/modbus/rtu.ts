@@ -57,7 +57,7 @@ export const rtuBus = (
         frame: sealed(frame),
         values,
         instant,
-        askedAt: field.clock.monotonic(),
+        askedAt: performance.now(),
         meter: meter.id,
         line,
       })

@@ -106,7 +106,7 @@ export const serveModbusTcp = async (options: ModbusServerOptions): Promise<List
             frame,
             values,
             instant: said.instant,
-            askedAt: field.clock.monotonic(),
+            askedAt: performance.now(),
             meter: said.meter.id,
             line,
           })

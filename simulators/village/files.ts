@@ -27,8 +27,8 @@ export interface VillageFiles {
 export const writeVillageFiles = (village: Village, folder: string, options: VillageFileOptions = {}): VillageFiles => {
   mkdirSync(folder, { recursive: true })
   const files = { gateway: join(folder, 'gateway.yaml'), ledger: join(folder, 'ledger.yaml') }
-  writeFileSync(files.gateway, stringify(gatewayOf(village, options), { lineWidth: 0 }))
-  writeFileSync(files.ledger, stringify(ledgerOf(village), { lineWidth: 0 }))
+  writeFileSync(files.gateway, stringify(gatewayOf(village, options), { lineWidth: 0, aliasDuplicateObjects: false }))
+  writeFileSync(files.ledger, stringify(ledgerOf(village), { lineWidth: 0, aliasDuplicateObjects: false }))
   return files
 }
 

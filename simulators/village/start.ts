@@ -29,6 +29,8 @@ export interface VillageOptions {
   /** Meters by kind of line. */
   readonly lines?: LineMix
   readonly pace?: Pace
+  /** Ports by line id, so that a village can be started again where it was; absent = free ones. */
+  readonly ports?: ReadonlyMap<string, number>
   /** Profiles by id, instead of those of the installation. */
   readonly profiles?: (id: string) => MapProfile
 }
@@ -147,12 +149,13 @@ const serveLine = (
 ): Promise<Listener> => {
   const host = options.host ?? '127.0.0.1'
   const pace = options.pace ?? REACTION
+  const port = options.ports?.get(line.id) ?? 0
   if (line.kind === 'dlt645') {
     const list = here.map(({ id, address, profile }) =>
       dlt645Meter({ instrument: instruments.get(id)!, address, variant: profile.includes('1997') ? '1997' : '2007' }),
     )
     for (const meter of list) meters.set(meter.id, meter)
-    return serveDlt645({ field, line: line.id, meters: list, host, pace })
+    return serveDlt645({ field, line: line.id, meters: list, host, port, pace })
   }
   const units = new Map<number, ModbusMeter>()
   for (const { id, address, profile } of here) {
@@ -161,7 +164,7 @@ const serveLine = (
     meters.set(id, meter)
   }
   const serve = line.kind === 'modbus-tcp' ? serveModbusTcp : serveRtuOverTcp
-  return serve({ field, line: line.id, meters: units, host, pace })
+  return serve({ field, line: line.id, meters: units, host, port, pace })
 }
 
 const cached = (load: (id: string) => MapProfile): ((id: string) => MapProfile) => {

@@ -1,5 +1,32 @@
 import swagger from '@fastify/swagger'
-import type { FastifyInstance, FastifySchema } from 'fastify'
+import type { FastifyContextConfig, FastifyInstance, FastifySchema } from 'fastify'
+import { ProblemSchema, ref } from './schemas.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Statuses of problems the route answers beside those every route can. */
+    failures?: readonly Failure[]
+  }
+}
+
+const WHY = {
+  400: 'A value is not acceptable; `errors` names it.',
+  401: 'No token, or one that is not accepted.',
+  403: 'The token may not do this.',
+  404: 'There is no such thing.',
+  409: 'The line is down.',
+  413: 'The body is larger than 1 MiB.',
+  414: 'The path is too long.',
+  415: 'The body is not application/json.',
+  422: 'Understood, but this cannot be done.',
+  429: 'Too many requests; see the header retry-after.',
+  500: 'An error in the gateway.',
+  503: 'Busy, stopping, or a part of the gateway is out; see the header retry-after.',
+  504: 'The meter did not answer.',
+} as const
+type Failure = keyof typeof WHY
+const ALWAYS: readonly Failure[] = [429, 500]
+const GUARDED: readonly Failure[] = [400, 401, 403, 429, 500, 503]
 
 const DESCRIPTION = `Readings, lines and health of the gateway.
 
@@ -34,23 +61,24 @@ export const describeApi = async (app: FastifyInstance, version: string): Promis
     },
     convertConstToEnum: false,
     refResolver: { buildLocalReference: (json, _baseUri, _fragment, at) => (typeof json.$id === 'string' ? json.$id : `def-${at}`) },
-    transform: ({ schema, url, route }) => ({ schema: withPermission(schema, route.config?.permission ?? 'operate'), url }),
+    transform: ({ schema, url, route }) => ({ schema: described(schema, route.config ?? {}), url }),
     transformObject: (document) => ('openapiObject' in document ? finished(document.openapiObject) : document.swaggerObject),
   })
 }
 
-/** A schema may say these of itself beside what Fastify knows. */
-export interface Described extends FastifySchema {
-  /** Media types of the good answer beside JSON. */
-  readonly 'x-also'?: readonly string[]
-  readonly 'x-body-optional'?: boolean
+/** A route's schema with its permission and every way it may refuse. Problems are no part of what Fastify compiles: they have one writer. */
+const described = (schema: FastifySchema, { permission = 'operate', failures = [] }: FastifyContextConfig): FastifySchema => {
+  const statuses = [...(permission === 'public' ? ALWAYS : GUARDED), ...failures]
+  return {
+    ...schema,
+    ...{ 'x-permission': permission },
+    security: permission === 'public' ? [] : [{ bearer: [] }],
+    response: {
+      ...Object.fromEntries(statuses.map((status) => [status, ref(ProblemSchema, WHY[status])])),
+      ...(typeof schema.response === 'object' ? schema.response : {}),
+    },
+  }
 }
-
-const withPermission = (schema: FastifySchema, permission: string): FastifySchema => ({
-  ...schema,
-  ...{ 'x-permission': permission },
-  security: permission === 'public' ? [] : [{ bearer: [] }],
-})
 
 interface Media {
   [type: string]: { schema?: { $ref?: string } }

@@ -30,6 +30,7 @@ declare module 'fastify' {
  *
  * @param deps     what the other rooms can answer
  * @param options  where it will listen, and its limits
+ * @param extra    more routes, under the same rules
  * @throws         when a route declares no permission
  */
 export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app: FastifyInstance) => void): Promise<FastifyInstance> => {

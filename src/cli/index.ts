@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { DECODERS, verifyAnyProfile } from '../../protocols/index.ts'
-import { durationMs, GatewaySchema, LedgerSchema } from '../config/index.ts'
+import { configurationReference, durationMs, GatewaySchema, LedgerSchema } from '../config/index.ts'
 import { explain } from '../core/index.ts'
 import { builtInProfiles, loadProfiles, profileFiles, readProfile } from '../gateway/profiles.ts'
 import { TokenFile } from '../gateway/tokens.ts'
@@ -70,6 +70,10 @@ configCommand
   .description('JSON Schema of gateway.yaml (or of the ledger file), for editors')
   .option('--ledger', 'the ledger file')
   .action(({ ledger }: { ledger?: boolean }) => printJson({ $schema: 'http://json-schema.org/draft-07/schema#', ...(ledger ? LedgerSchema : GatewaySchema) }))
+configCommand
+  .command('reference')
+  .description('the configuration reference as Markdown: docs/configuration.md')
+  .action(() => void process.stdout.write(configurationReference()))
 
 program
   .command('read')
@@ -121,7 +125,7 @@ simulate
   .option('--host <address>', 'address to listen on', '127.0.0.1')
   .option('--speed <factor>', 'village seconds in a real one', positive)
   .option('--start <instant>', 'village time at the start')
-  .option('--every <period>', 'period of the task `current` in gateway.yaml', '15m')
+  .option('--every <period>', 'period of the task `current` in gateway.yaml', '10s')
   .option('--fault <order...>', 'late:meter=M0003,ms=900,probability=0.2; see docs/simulators.md')
   .option('--influx <url>', 'gateway.yaml stores in this InfluxDB 1.x server')
   .option('--http-port <port>', 'port of the API in gateway.yaml', integer(0, 65_535))

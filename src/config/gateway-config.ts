@@ -106,7 +106,7 @@ export const loadGatewayConfig = (file: string, environment: NodeJS.ProcessEnv =
     file: resolve(file),
     id: value.gateway.id,
     timezone: value.gateway.timezone,
-    dataDirectory: resolve(base, value.gateway.data),
+    dataDirectory: resolve(base, value.gateway.data ?? './data'),
     clock: value.clock ? { start: Date.parse(value.clock.start), realStart: Date.parse(value.clock.realStart), speed: value.clock.speed } : null,
     http: {
       host: value.http?.host ?? '127.0.0.1',

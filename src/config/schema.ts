@@ -91,8 +91,8 @@ export const GatewaySchema = object({
   version: Type.Literal(1),
   gateway: object({
     id: Id,
-    timezone: Type.String({ description: 'IANA name: freezes, days and months are counted in it', default: 'Asia/Shanghai' }),
-    data: Type.String({ description: 'directory for outbox, store and ledger; relative to this file', default: './data' }),
+    timezone: Type.String({ description: 'IANA name, such as Asia/Shanghai: freezes, days and months are counted in it' }),
+    data: optional(Type.String({ description: 'directory for outbox, store and ledger; relative to this file', default: './data' })),
   }),
   clock: optional(
     object(

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type ApiDeps, type ApiOptions, listenApi } from '../../src/api/index.ts'
-import { api, asOperator, asReader, dayOf, fail, OPTIONS } from './fake.ts'
+import { type ApiDeps, type ApiOptions, buildApi, listenApi } from '../../src/api/index.ts'
+import { api, asOperator, asReader, dayOf, fail, field, OPTIONS } from './fake.ts'
 
 const listening = async (change: Partial<ApiDeps> = {}, options: Partial<ApiOptions> = {}) => {
   const world = await api(change, options)
@@ -328,6 +328,21 @@ describe('load', () => {
     expect([answer.statusCode, answer.json().code, answer.headers['retry-after']]).toEqual([503, 'API_BUSY', '5'])
     expect((await app.inject('/health/live')).statusCode).toBe(200)
   })
+})
+
+it('says that it is stopping to whoever still asks', async () => {
+  const { deps } = field()
+  const heard: unknown[] = []
+  let address = ''
+  const app = await buildApi(deps, OPTIONS, (one) => {
+    one.addHook('preClose', async () => {
+      const answer = await fetch(`${address}/health/live`)
+      heard.push(answer.status, answer.headers.get('connection'), await answer.json())
+    })
+  })
+  address = await listenApi(app, OPTIONS)
+  await app.close()
+  expect(heard).toEqual([503, 'close', expect.objectContaining({ code: 'API_CLOSING' })])
 })
 
 describe('an error of ours', () => {

@@ -35,6 +35,13 @@ describe('the Dockerfile', () => {
     expect(copied).toEqual(expect.arrayContaining(include))
   })
 
+  it('gives the compiler what those folders import from elsewhere', () => {
+    const { stdout } = spawnSync(process.execPath, [join(root, 'scripts/arch.mjs'), '--targets'], { encoding: 'utf8' })
+    const targets = stdout.trim().split('\n')
+    expect(targets).toContain('src/core/index.ts')
+    expect(targets.filter((target) => !copied.some((path) => target === path || target.startsWith(`${path}/`)))).toEqual([])
+  })
+
   it('ends as a user without rights, in exec form, and is watched', () => {
     const last = instructions.map(({ name }) => name).lastIndexOf('FROM')
     const names = instructions.slice(last).map(({ name }) => name)

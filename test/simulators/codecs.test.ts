@@ -5,13 +5,12 @@ import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { dlt6451997, dlt6452007 } from '../../protocols/dlt645/adapter.ts'
 import { modbusRtu, modbusTcp } from '../../protocols/modbus/adapter.ts'
-import { localText } from '../../simulators/calendar.ts'
+import { instantOf, localText } from '../../simulators/calendar.ts'
 import { startDlt645Line, startVillage, type Village } from '../../simulators/index.ts'
 import {
   compare,
   decimalText,
   type GatewayError,
-  instantOfMeter,
   isDiscarded,
   type Profile,
   type ProtocolAdapter,
@@ -19,7 +18,7 @@ import {
   type ReadKind,
   type Result,
   type Sample,
-} from './bridge.ts'
+} from '../../src/core/index.ts'
 import { handClock } from './tools.ts'
 
 /** The gateway's own codecs, written apart from the simulators, must read what the truth log says was sent. */
@@ -113,7 +112,7 @@ it('reads every meter of a village, every value as the truth log has it', async 
             meter: id,
             obis: values[column]!.obis,
             text: decimalText(raw, values[column]!.scaler ?? scalers![column]!),
-            at: at && localText(instantOfMeter(at)),
+            at: at && localText(instantOf(at)),
           })
         }
     }

@@ -4,8 +4,11 @@ import { connect, type Socket } from 'node:net'
 /** A raw socket that collects what comes. */
 export interface Raw {
   readonly socket: Socket
-  /** Sends, then waits until nothing has come for `quietMs`, or until `enough` bytes are there. */
-  ask(bytes: Uint8Array, enough?: number, quietMs?: number): Promise<Buffer>
+  /**
+   * Sends, then waits until `enough` bytes are there, or what is there is enough; nothing for `quietMs` ends it as well.
+   * Where silence is expected `quietMs` is short, elsewhere long, so that a busy machine changes nothing.
+   */
+  ask(bytes: Uint8Array, enough: number | ((held: Buffer) => boolean), quietMs?: number): Promise<Buffer>
   close(): void
 }
 
@@ -18,7 +21,7 @@ export const openRaw = (port: number): Promise<Raw> =>
       socket.on('error', () => {})
       resolve({
         socket,
-        ask: (bytes, enough = Infinity, quietMs = 150) =>
+        ask: (bytes, enough, quietMs = 3000) =>
           new Promise((done) => {
             let held: Buffer = Buffer.alloc(0)
             const finish = (): void => {
@@ -30,7 +33,7 @@ export const openRaw = (port: number): Promise<Raw> =>
             const take = (part: Buffer): void => {
               held = Buffer.concat([held, part])
               clearTimeout(timer)
-              if (held.length >= enough) finish()
+              if (typeof enough === 'number' ? held.length >= enough : enough(held)) finish()
               else timer = setTimeout(finish, quietMs)
             }
             socket.on('data', take)
@@ -107,6 +110,18 @@ export const takeApart = (
     rest: frame.subarray(end + 2),
   }
 }
+
+/** Whether a whole DL/T 645 answer has come. */
+export const whole = (bytes: Buffer): boolean => {
+  try {
+    takeApart(bytes)
+    return true
+  } catch {
+    return false
+  }
+}
+/** For requests nobody answers: a short wait, whatever comes. */
+export const SILENCE = [Infinity, 60] as const
 
 /** A DL/T 645 request written by hand. */
 export const request645 = (address: string, control: number, data: readonly number[]): Buffer => {

@@ -3,32 +3,6 @@ import type { ApiDeps } from '../deps.ts'
 import { badValue } from '../invalid.ts'
 import type { Problem } from '../problems.ts'
 import type { ReadingView } from '../reading-json.ts'
-import { ProblemSchema, ref } from '../schemas.ts'
-
-const WHY = {
-  400: 'A value is not acceptable; `errors` names it.',
-  401: 'No token, or one that is not accepted.',
-  403: 'The token may not do this.',
-  404: 'There is no such thing.',
-  408: 'The request came too slowly.',
-  409: 'The line is down.',
-  413: 'The body is larger than 1 MiB.',
-  414: 'The path is too long.',
-  415: 'The body is not application/json.',
-  422: 'Understood, but this cannot be done.',
-  429: 'Too many requests; see the header retry-after.',
-  500: 'An error in the gateway.',
-  503: 'Busy, stopping, or a part of the gateway is out; see the header retry-after.',
-  504: 'The meter did not answer.',
-} as const
-type Failure = keyof typeof WHY
-
-/** Response schemas of what may go wrong: the given statuses and those every guarded route can answer. */
-export const failures = (...own: readonly Failure[]) =>
-  Object.fromEntries([400, 401, 403, 429, 500, 503, ...own].map((status) => [status, ref(ProblemSchema, WHY[status as Failure])]))
-
-/** For routes without token: what can still go wrong. */
-export const publicFailures = () => Object.fromEntries(([429, 500] as const).map((status) => [status, ref(ProblemSchema, WHY[status])]))
 
 /** OBIS codes in full form; a problem naming the first that is none. @param place  of the list, such as `querystring/registers` */
 export const fullCodes = (codes: readonly string[], place: string): { readonly codes: Set<string> } | { readonly problem: Problem } => {

@@ -3,7 +3,6 @@ import { Type } from 'typebox'
 import type { ApiDeps } from '../deps.ts'
 import type { ApiMetrics } from '../metrics.ts'
 import { HealthSchema, ref } from '../schemas.ts'
-import { failures, publicFailures } from './common.ts'
 
 /** Always answered, however busy the gateway is and however often somebody asks. */
 const always = { permission: 'public', rateLimit: false, pressureHandler: () => undefined } as const
@@ -29,7 +28,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; metrics: A
         tags: ['health'],
         summary: 'Is the process alive?',
         description: 'Answers as long as the process runs. When it does not answer, restart the process; no other reason is meant.',
-        response: { 200: { ...Live, description: 'It is.' }, ...publicFailures() },
+        response: { 200: { ...Live, description: 'It is.' } },
       },
     },
     async () => ({
@@ -52,7 +51,6 @@ export const healthRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; metrics: A
           'A degraded part leaves the gateway ready. Restarting it does not help: follow the cure.',
         response: {
           200: ref(HealthSchema, 'Ready. A part may be degraded.'),
-          ...publicFailures(),
           503: ref(HealthSchema, 'Not ready; the failed parts say why and what to do.'),
         },
       },
@@ -73,7 +71,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; metrics: A
         description:
           'Reads due, done, first-try and missed by line and reason, outbox, sinks, lines, exchanges, HTTP requests, the process.',
         produces: ['text/plain; version=0.0.4; charset=utf-8'],
-        response: { 200: Type.String({ description: 'Prometheus text format.' }), ...failures() },
+        response: { 200: Type.String({ description: 'Prometheus text format.' }) },
       },
     },
     async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()),

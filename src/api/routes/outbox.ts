@@ -5,7 +5,7 @@ import type { ApiDeps, DeadLetterView, SinkView } from '../deps.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { readingJson } from '../reading-json.ts'
 import { DeadLetterPage, DeadLettersQuery, OutboxSchema, ReplayBody, ref } from '../schemas.ts'
-import { everything, failures, inTime, iso, isoOrNull } from './common.ts'
+import { everything, inTime, iso, isoOrNull } from './common.ts'
 import { failureJson } from './lines.ts'
 
 /** What waits to be stored, and what a sink refused for good. */
@@ -19,7 +19,7 @@ export const outboxRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         tags: ['operation'],
         summary: 'The outbox and its sinks',
         description: 'Readings lie here, safe on disk, until every sink has them.',
-        response: { 200: ref(OutboxSchema, 'How full it is, and how far each sink is.'), ...failures() },
+        response: { 200: ref(OutboxSchema, 'How full it is, and how far each sink is.') },
       },
     },
     async () => {
@@ -37,7 +37,7 @@ export const outboxRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         summary: 'Readings a sink refused for good',
         description: "Oldest first, with the server's words. Nothing is thrown away: correct the cause and replay them.",
         querystring: DeadLettersQuery,
-        response: { 200: ref(DeadLetterPage, 'One page.'), ...failures() },
+        response: { 200: ref(DeadLetterPage, 'One page.') },
       },
     },
     async ({ query: { limit = 100, cursor } }, reply) => {
@@ -52,7 +52,7 @@ export const outboxRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.post(
     '/dead-letters/replay',
     {
-      config: { permission: 'operate' },
+      config: { permission: 'operate', failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'replayDeadLetters',
         tags: ['operation'],
@@ -61,7 +61,6 @@ export const outboxRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         body: ReplayBody,
         response: {
           200: Type.Object({ replayed: Type.Integer({ minimum: 0, description: 'How many went back.' }) }, { description: 'Done.' }),
-          ...failures(404, 413, 415, 422),
         },
       },
     },

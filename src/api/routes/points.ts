@@ -4,7 +4,7 @@ import type { ApiDeps, PointFilter, PointView } from '../deps.ts'
 import { problem, refuse } from '../problems.ts'
 import { readingJson } from '../reading-json.ts'
 import { LatestPage, LatestQuery, LatestSchema, PointPage, PointParams, PointSchema, PointsQuery, ref } from '../schemas.ts'
-import { everything, failures, iso, isoOrNull } from './common.ts'
+import { everything, iso, isoOrNull } from './common.ts'
 
 /** Metering points and the newest they said. */
 export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (app, { deps }) => {
@@ -34,7 +34,7 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
         summary: 'Metering points',
         description: 'The points of the ledger by id, with the meters that were and are there.',
         querystring: PointsQuery,
-        response: { 200: ref(PointPage, 'One page.'), ...failures() },
+        response: { 200: ref(PointPage, 'One page.') },
       },
     },
     async ({ query: { area, line, text, limit = 200, cursor } }, reply) => {
@@ -46,14 +46,14 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.get(
     '/points/:id',
     {
-      config: { permission: 'read' },
+      config: { permission: 'read', failures: [404, 414] },
       schema: {
         operationId: 'getPoint',
         tags: ['readings'],
         summary: 'One metering point',
         description: 'Its area, role and meters, with the ratios and the time each was valid.',
         params: PointParams,
-        response: { 200: ref(PointSchema, 'The point.'), ...failures(404, 414) },
+        response: { 200: ref(PointSchema, 'The point.') },
       },
     },
     async ({ params: { id } }, reply) => {
@@ -64,14 +64,14 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.get(
     '/points/:id/latest',
     {
-      config: { permission: 'read' },
+      config: { permission: 'read', failures: [404, 414] },
       schema: {
         operationId: 'getLatest',
         tags: ['readings'],
         summary: 'The newest readings of a point',
         description: 'One reading a series. Compare `measuredAt` with `asOf`: what is old is still given.',
         params: PointParams,
-        response: { 200: ref(LatestSchema, 'Newest readings.'), ...failures(404, 414) },
+        response: { 200: ref(LatestSchema, 'Newest readings.') },
       },
     },
     async ({ params: { id } }, reply) => {
@@ -89,7 +89,7 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
         summary: 'The newest readings of many points',
         description: 'From memory: quick also for all points of a site.',
         querystring: LatestQuery,
-        response: { 200: ref(LatestPage, 'One page.'), ...failures() },
+        response: { 200: ref(LatestPage, 'One page.') },
       },
     },
     async ({ query: { area, line, limit = 200, cursor } }, reply) => {

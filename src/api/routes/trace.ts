@@ -4,7 +4,6 @@ import type { ApiDeps } from '../deps.ts'
 import { problem, problemOf, refuse, sendStream } from '../problems.ts'
 import { LineParams, TraceQuery } from '../schemas.ts'
 import type { TraceStreams } from '../trace-streams.ts'
-import { failures } from './common.ts'
 import { unknownLine } from './lines.ts'
 import { frameJson } from './read-now.ts'
 
@@ -13,7 +12,7 @@ export const traceRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps; streams: Tra
   app.get(
     '/lines/:id/trace',
     {
-      config: { permission: 'read', stream: true },
+      config: { permission: 'read', failures: [404, 409, 414], stream: true },
       schema: {
         operationId: 'traceLine',
         tags: ['lines'],
@@ -25,7 +24,7 @@ export const traceRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps; streams: Tra
         params: LineParams,
         querystring: TraceQuery,
         produces: ['text/event-stream'],
-        response: { 200: Type.String({ description: 'A stream without end of its own.' }), ...failures(404, 409, 414) },
+        response: { 200: Type.String({ description: 'A stream without end of its own.' }) },
         'x-also': ['application/x-ndjson'],
       },
     },

@@ -129,13 +129,22 @@ export const shapeSource = (words: Dictionary): ShapeSource => {
   return {
     word,
     shape: (id) => {
-      shapes[id] ??= shapeFromKey(word(id))
+      shapes[id] ??= readShape(word(id))
       return shapes[id]
     },
   }
 }
 
-const MOST_ROWS = 90_000_000
+const readShape = (text: string): Shape => {
+  try {
+    return shapeFromKey(text)
+  } catch (error) {
+    throw new RowDamaged(`${text} is no shape: ${String(error)}`)
+  }
+}
+
+/** Slots of a day. */
+const MOST_ROWS = 24 * 4096
 
 const readGroup = (
   bytes: Uint8Array,

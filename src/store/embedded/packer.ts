@@ -1,5 +1,4 @@
 import { MEASUREMENTS, type Measurement, type Reading } from '../../core/reading.ts'
-import { RowDamaged } from '../../core/row.ts'
 import { inTransaction } from '../../sqlite/index.ts'
 import { dayOf, dayStart, hourKey, hourOf, packedKey, SERIES_LIMIT, seriesOfKey, timeOf } from './key.ts'
 import { packReadings, unpackReadings } from './pack.ts'
@@ -76,8 +75,7 @@ const packSlice = (partition: Partition, measurement: Measurement, day: number, 
         const readings = found.get(series)
         if (readings) readings.push(reading)
         else found.set(series, [reading])
-      } catch (error) {
-        if (!(error instanceof RowDamaged)) throw error
+      } catch {
         damaged++
         unreadable.add(series)
       }
@@ -95,8 +93,7 @@ const packSlice = (partition: Partition, measurement: Measurement, day: number, 
     let before: Reading[] = []
     try {
       if (old !== undefined) before = unpackReadings(bytesOf(old, 'body'), codec.seriesAt(series), start, shapes)
-    } catch (error) {
-      if (!(error instanceof RowDamaged)) throw error
+    } catch {
       damaged++
       unreadable.add(series)
       continue

@@ -4,7 +4,6 @@ import { type Decimal, decimalNumber, subtract } from '../../core/decimal.ts'
 import type { AggregateQuery, Bucket, RangePage, RangeQuery } from '../../core/query.ts'
 import { MEASUREMENTS, type Measurement, type Reading, type Series, scalerAt } from '../../core/reading.ts'
 import { ok, type Result } from '../../core/result.ts'
-import { RowDamaged } from '../../core/row.ts'
 import { fail, type StoreError, storeError, storeErrorOf } from './errors.ts'
 import {
   dayOf,
@@ -164,8 +163,7 @@ export class Reader {
     try {
       read()
     } catch (error) {
-      if (!(error instanceof RowDamaged)) throw error
-      this.#log(storeErrorOf(error, path))
+      this.#log(storeError('STORE_ROW', `${path}: ${String(error)}`, { file: path }))
     }
   }
 

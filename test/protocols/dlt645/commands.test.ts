@@ -1,15 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Conversation } from '../../../src/core/adapter.ts'
 import * as commands from '../../../protocols/dlt645/commands.ts'
 import type { Frame } from '../../../protocols/dlt645/frame.ts'
+import type { Conversation } from '../../../src/core/adapter.ts'
 import { frameOf, run, silence } from './help.ts'
 
 const me = '151230011061'
 const who = { level: '02', password: '020637', operator: '00000001' }
 const until = { year: 2099, month: 12, day: 30, hour: 0, minute: 0, second: 0 }
 const now = { year: 2019, month: 12, day: 7, hour: 16, minute: 28, second: 0 }
-const accept = ({ control, address }: { control: number; address: string }) => [frameOf(address === 'AAAAAAAAAAAA' ? me : address, control | 0x80, '')]
+const accept = ({ control, address }: { control: number; address: string }) => [
+  frameOf(address === 'AAAAAAAAAAAA' ? me : address, control | 0x80, ''),
+]
 
 const all: readonly (readonly [name: string, talk: () => Conversation<null, Frame>, address: string, control: number, data: string])[] = [
   // The two relay frames and the two time frames were captured from other programs.
@@ -21,7 +23,13 @@ const all: readonly (readonly [name: string, talk: () => Conversation<null, Fram
   ['write', () => commands.writeData(me, '04000103', Uint8Array.of(0x15), who), me, 0x14, '0301000402370602' + '0100000015'],
   ['write address', () => commands.writeAddress(me), 'AAAAAAAAAAAA', 0x15, '611001301215'],
   ['change baud', () => commands.changeBaud(me, 9600), me, 0x17, '20'],
-  ['change password', () => commands.changePassword(me, '04000C03', { level: '02', password: '111111' }, { level: '02', password: '222222' }), me, 0x18, '030C00040211111102222222'],
+  [
+    'change password',
+    () => commands.changePassword(me, '04000C03', { level: '02', password: '111111' }, { level: '02', password: '222222' }),
+    me,
+    0x18,
+    '030C00040211111102222222',
+  ],
   ['clear demand', () => commands.clearDemand(me, who), me, 0x19, '0237060201000000'],
   ['clear meter', () => commands.clearMeter(me, who), me, 0x1a, '0237060201000000'],
   ['clear events', () => commands.clearEvents(me, 'FFFFFFFF', who), me, 0x1b, '0237060201000000FFFFFFFF'],
@@ -57,9 +65,12 @@ describe('commands', () => {
     ['the broadcast address as own', commands.writeAddress('999999999999')],
     ['too much data', commands.writeData(me, '04000403', new Uint8Array(60), who)],
     ['a freeze without digits', commands.freeze(me, { month: '1', day: '99', hour: '99', minute: '99' })],
-  ])('does not send %s', (_, talk) => expect(run(talk, () => null)).toMatchObject({ heard: [], result: { ok: false, error: { code: 'DLT645_COMMAND' } } }))
+  ])('does not send %s', (_, talk) =>
+    expect(run(talk, () => null)).toMatchObject({ heard: [], result: { ok: false, error: { code: 'DLT645_COMMAND' } } }),
+  )
 
-  it('does not trip every meter at once', () => expect(run(commands.control('999999999999', 'trip', until, who), () => null)).toMatchObject({ heard: [], result: { ok: false } }))
+  it('does not trip every meter at once', () =>
+    expect(run(commands.control('999999999999', 'trip', until, who), () => null)).toMatchObject({ heard: [], result: { ok: false } }))
 
   it('writes numbers the meter can read', () =>
     fc.assert(

@@ -19,10 +19,16 @@ describe('reading', () => {
   const follow = (control: number, seq: string, rest: string): Frame => frameOf(me, control, `00FF0100${rest}${seq}`)
   it('joins follow-up frames without identifier and sequence number', () => {
     const { result, heard } = run(read('0001FF00'), ({ control }, turn) =>
-      control === 0x11 ? [follow(0xb1, '', '01000000')] : [follow(turn === 2 ? 0xb2 : 0x92, turn === 2 ? '01' : '02', turn === 2 ? '02000000' : '03000000')],
+      control === 0x11
+        ? [follow(0xb1, '', '01000000')]
+        : [follow(turn === 2 ? 0xb2 : 0x92, turn === 2 ? '01' : '02', turn === 2 ? '02000000' : '03000000')],
     )
     expect(result).toEqual({ ok: true, value: Uint8Array.of(1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0) })
-    expect(heard.map(({ control, data }) => [control, data])).toEqual([[0x11, '00FF0100'], [0x12, '00FF010001'], [0x12, '00FF010002']])
+    expect(heard.map(({ control, data }) => [control, data])).toEqual([
+      [0x11, '00FF0100'],
+      [0x12, '00FF010001'],
+      [0x12, '00FF010002'],
+    ])
     expect(heard.map(({ request }) => request.follows)).toEqual([undefined, true, true])
   })
 
@@ -36,7 +42,9 @@ describe('reading', () => {
   })
 
   it('fails when the right part never comes', () => {
-    const { result } = run(read('0001FF00'), ({ control }) => (control === 0x11 ? [follow(0xb1, '', '01000000')] : [follow(0x92, '07', '02000000')]))
+    const { result } = run(read('0001FF00'), ({ control }) =>
+      control === 0x11 ? [follow(0xb1, '', '01000000')] : [follow(0x92, '07', '02000000')],
+    )
     expect(result).toEqual({ ok: false, error: silence })
   })
 
@@ -68,7 +76,11 @@ describe('reading', () => {
     ['00', 'DLT645_REFUSED', 'refused without a reason'],
     ['0100', 'DLT645_UNAUTHORISED', 'SERR 0001H'],
   ])('error byte %s is %s', (byte, code, words) =>
-    expect(run(read('00010000'), () => [frameOf(me, 0xd1, byte)]).result).toMatchObject({ ok: false, error: { code, message: expect.stringContaining(words) } }))
+    expect(run(read('00010000'), () => [frameOf(me, 0xd1, byte)]).result).toMatchObject({
+      ok: false,
+      error: { code, message: expect.stringContaining(words) },
+    }),
+  )
 
   it('stops when the meter refuses a later part', () => {
     const { result } = run(read('0001FF00'), ({ control }) => [control === 0x11 ? follow(0xb1, '', '01000000') : frameOf(me, 0xd2, '02')])
@@ -79,7 +91,10 @@ describe('reading', () => {
     const { result, heard } = run(readData(me, '901F', MANNER['1997']), ({ control }) => [
       control === 0x01 ? frameOf(me, 0xa1, '1F9001000000') : frameOf(me, 0x82, '1F9002000000AA'),
     ])
-    expect(heard.map(({ control, data }) => [control, data])).toEqual([[0x01, '1F90'], [0x02, '1F90']])
+    expect(heard.map(({ control, data }) => [control, data])).toEqual([
+      [0x01, '1F90'],
+      [0x02, '1F90'],
+    ])
     expect(result).toMatchObject({ ok: true, value: { length: 9 } })
   })
 })
@@ -90,7 +105,11 @@ describe('finding a meter', () => {
     expect(result).toEqual({ ok: true, value: me })
     expect(heard[0]).toMatchObject({ address: 'AAAAAAAAAAAA', control: 0x13, data: '' })
   })
-  it('does not take an address of five bytes', () => expect(run(readAddress(), () => [frameOf(me, 0x93, '4200150826')]).result).toMatchObject({ ok: false, error: { code: 'DLT645_LENGTH' } }))
+  it('does not take an address of five bytes', () =>
+    expect(run(readAddress(), () => [frameOf(me, 0x93, '4200150826')]).result).toMatchObject({
+      ok: false,
+      error: { code: 'DLT645_LENGTH' },
+    }))
 
   it('a refusal proves it alive', () => expect(run(ping(me, manner), meter(me, {})).result.ok).toBe(true))
 
@@ -101,5 +120,6 @@ describe('finding a meter', () => {
     expect(older.heard.map(({ control }) => control)).toEqual([0x11, 0x01])
     expect(run(detectVersion(me, memory), () => null)).toMatchObject({ result: { ok: true, value: '1997' }, heard: [] })
   })
-  it('says what the line said when nobody answers', () => expect(run(detectVersion(me, new Map()), () => null).result).toEqual({ ok: false, error: silence }))
+  it('says what the line said when nobody answers', () =>
+    expect(run(detectVersion(me, new Map()), () => null).result).toEqual({ ok: false, error: silence }))
 })

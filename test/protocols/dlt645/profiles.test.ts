@@ -41,7 +41,8 @@ describe('verification', () => {
     ['an unknown item without a size', { di: 'AB000000' }, { got: expect.stringContaining('must say how many bytes') }],
     ['a place that is not there', { index: 3 }, { got: expect.stringContaining('no value number 3') }],
   ])('finds %s', (_, change, difference) =>
-    expect(verify({ ...profile, registers: [{ ...line, ...change }] })).toContainEqual(expect.objectContaining(difference)))
+    expect(verify({ ...profile, registers: [{ ...line, ...change }] })).toContainEqual(expect.objectContaining(difference)),
+  )
 
   it('finds a register that stands twice', () =>
     expect(verify({ ...profile, registers: [line, line] })).toEqual([{ register: '1-0:1.8.0', expected: 'one line', got: 'two lines' }]))

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { compileBlock, decodeBlock } from '../../../protocols/modbus/compiled.ts'
 import {
   BYTE_ORDERS,
-  byteOffsets,
   type ByteOrder,
+  byteOffsets,
   decodeNumber,
   decodeText,
   encodeNumber,
@@ -94,26 +94,30 @@ describe('properties', () => {
 
   it('the compiled decoder of the poll path agrees with the plain one', () =>
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.constantFrom(...numeric, 'bit' as const), order, fc.nat(5)), { minLength: 1, maxLength: 20 }), fc.infiniteStream(fc.nat(255)), (lines, noise) => {
-        let address = 100
-        const items = lines.map(([type, byteOrder, gap], index) => {
-          address += gap
-          const register = line(type, byteOrder, address)
-          address += TYPE_LENGTH[type]
-          return itemOf({ ...emptyProfile, registers: [register] }, register, index)
-        })
-        const block = { function: 3, start: 100, end: address, items }
-        const pdu = Uint8Array.from({ length: 2 + 2 * (address - 100) }, () => noise.next().value ?? 0)
-        const raws = items.map(() => null as number | bigint | null)
-        const scalers = items.map(() => 0)
-        const absent = decodeBlock(compileBlock(block), pdu, raws, scalers)
-        for (const [index, { register, order: each, scaler }] of items.entries()) {
-          if (register.type === 'string') continue
-          const plain = decodeNumber(register.type, each, pdu, 2 + 2 * (register.address - 100), register.bit)
-          if (typeof plain === 'string') expect([raws[index], absent?.has(index)]).toEqual([null, true])
-          else expect([raws[index], scaler ?? scalers[index]]).toEqual([plain.raw, plain.scaler])
-        }
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.constantFrom(...numeric, 'bit' as const), order, fc.nat(5)), { minLength: 1, maxLength: 20 }),
+        fc.infiniteStream(fc.nat(255)),
+        (lines, noise) => {
+          let address = 100
+          const items = lines.map(([type, byteOrder, gap], index) => {
+            address += gap
+            const register = line(type, byteOrder, address)
+            address += TYPE_LENGTH[type]
+            return itemOf({ ...emptyProfile, registers: [register] }, register, index)
+          })
+          const block = { function: 3, start: 100, end: address, items }
+          const pdu = Uint8Array.from({ length: 2 + 2 * (address - 100) }, () => noise.next().value ?? 0)
+          const raws = items.map(() => null as number | bigint | null)
+          const scalers = items.map(() => 0)
+          const absent = decodeBlock(compileBlock(block), pdu, raws, scalers)
+          for (const [index, { register, order: each, scaler }] of items.entries()) {
+            if (register.type === 'string') continue
+            const plain = decodeNumber(register.type, each, pdu, 2 + 2 * (register.address - 100), register.bit)
+            if (typeof plain === 'string') expect([raws[index], absent?.has(index)]).toEqual([null, true])
+            else expect([raws[index], scaler ?? scalers[index]]).toEqual([plain.raw, plain.scaler])
+          }
+        },
+      ),
       { numRuns: 500 },
     ))
 })

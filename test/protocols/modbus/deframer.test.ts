@@ -10,7 +10,8 @@ import { anyFraming, anyRequest, anyResponse, bytes } from './help.ts'
 const said = (items: readonly (ModbusFrame | Discarded)[]) =>
   items.map((item) => (isDiscarded(item) ? -item.discarded.length : `${item.unit}:${hexOf(item.pdu, '')}`))
 const frames = (items: readonly (ModbusFrame | Discarded)[]) => said(items).filter((item) => typeof item === 'string')
-const dropped = (items: readonly (ModbusFrame | Discarded)[]) => items.reduce((sum, item) => sum + (isDiscarded(item) ? item.discarded.length : 0), 0)
+const dropped = (items: readonly (ModbusFrame | Discarded)[]) =>
+  items.reduce((sum, item) => sum + (isDiscarded(item) ? item.discarded.length : 0), 0)
 
 const pushAll = (deframer: Deframer<ModbusFrame>, stream: Uint8Array, cuts: readonly number[]) => {
   const edges = [0, ...[...cuts].map((cut) => cut % (stream.length + 1)).sort((a, b) => a - b), stream.length]
@@ -81,7 +82,8 @@ describe('TCP answers', () => {
     ['a function we never ask for, in step', '0001 0000 0004 11 11 01 33', ['17:110133']],
     ['RTU on a TCP port', '010404436633341b38', [-7, -2]],
   ])('%s', (_, hex, expected) => expect(said(pushAll(modbusDeframer('tcp'), bytes(hex), []))).toEqual(expected))
-  it('gives the transaction id back', () => expect(modbusDeframer('tcp').push(bytes(good))[0]).toMatchObject({ transactionId: 7, unit: 17, function: 3 }))
+  it('gives the transaction id back', () =>
+    expect(modbusDeframer('tcp').push(bytes(good))[0]).toMatchObject({ transactionId: 7, unit: 17, function: 3 }))
 })
 
 describe('ASCII', () => {
@@ -92,7 +94,16 @@ describe('ASCII', () => {
     ['noise in front', 'xx\r\n:010402000AEF\r\n', [-4, '1:0402000A']],
     ['a wrong check', ':010402000AEE\r\n', [-15]],
   ])('%s', (_, text, expected) =>
-    expect(said(pushAll(modbusDeframer('ascii'), Uint8Array.from(text, (c) => c.charCodeAt(0)), []))).toEqual(expected))
+    expect(
+      said(
+        pushAll(
+          modbusDeframer('ascii'),
+          Uint8Array.from(text, (c) => c.charCodeAt(0)),
+          [],
+        ),
+      ),
+    ).toEqual(expected),
+  )
 })
 
 describe('properties', () => {
@@ -104,7 +115,10 @@ describe('properties', () => {
       framing: fc.constant(framing),
       way: fc.constant(way),
       parts: fc.array(
-        fc.record({ unit: fc.integer({ min: 1, max: 247 }), pdu: way === 'request' ? anyRequest.map(encodeRequest) : anyResponse.map(encodeResponse) }),
+        fc.record({
+          unit: fc.integer({ min: 1, max: 247 }),
+          pdu: way === 'request' ? anyRequest.map(encodeRequest) : anyResponse.map(encodeResponse),
+        }),
         { minLength: 1, maxLength: 4 },
       ),
       cuts: fc.array(fc.nat(2000), { maxLength: 12 }),
@@ -124,12 +138,17 @@ describe('properties', () => {
 
   it('noise before and behind is dropped, counted, and hides no frame (RTU, ASCII)', () =>
     fc.assert(
-      fc.property(streams, fc.uint8Array({ maxLength: 20 }), fc.uint8Array({ maxLength: 20 }), ({ framing, way, parts, cuts }, before, behind) => {
-        if (framing === 'tcp') return
-        const items = pushAll(modbusDeframer(framing, way), join(before, wire(framing, parts), behind), cuts)
-        expect(frames(items)).toEqual(expected(parts))
-        expect(dropped(items)).toBe(before.length + behind.length)
-      }),
+      fc.property(
+        streams,
+        fc.uint8Array({ maxLength: 20 }),
+        fc.uint8Array({ maxLength: 20 }),
+        ({ framing, way, parts, cuts }, before, behind) => {
+          if (framing === 'tcp') return
+          const items = pushAll(modbusDeframer(framing, way), join(before, wire(framing, parts), behind), cuts)
+          expect(frames(items)).toEqual(expected(parts))
+          expect(dropped(items)).toBe(before.length + behind.length)
+        },
+      ),
       seeded,
     ))
 
@@ -152,7 +171,8 @@ describe('properties', () => {
     for (const framing of ['rtu', 'tcp', 'ascii'] as const) {
       const deframer = modbusDeframer(framing)
       let reported = 0
-      for (let lump = 0; lump < 1024; lump++) reported += dropped(deframer.push(Uint8Array.from({ length: 1024 }, (_, at) => (at * 31 + lump * 17) & 0xff)))
+      for (let lump = 0; lump < 1024; lump++)
+        reported += dropped(deframer.push(Uint8Array.from({ length: 1024 }, (_, at) => (at * 31 + lump * 17) & 0xff)))
       expect(reported + (deframer.flush()?.discarded.length ?? 0)).toBeGreaterThan(1_000_000)
     }
   })

@@ -44,7 +44,17 @@ describe('examples of the Application Protocol V1.1b3, chapter 6', () => {
     ['81 02', { function: 1, exceptionCode: 2 }],
     [
       '2B 0E 01 01 00 00 02 00 03 616263 02 01 31',
-      { function: 43, readCode: 1, conformity: 1, moreFollows: false, nextObjectId: 0, objects: [{ id: 0, text: 'abc' }, { id: 2, text: '1' }] },
+      {
+        function: 43,
+        readCode: 1,
+        conformity: 1,
+        moreFollows: false,
+        nextObjectId: 0,
+        objects: [
+          { id: 0, text: 'abc' },
+          { id: 2, text: '1' },
+        ],
+      },
     ],
   ])('answer %s', (hex, response) => {
     expect(hexOf(encodeResponse(response))).toBe(hexOf(bytes(hex)))
@@ -146,7 +156,10 @@ describe('properties', () => {
       }),
     ))
   it('every single flipped bit is refused (RTU, ASCII)', () => {
-    for (const [framing, step] of [['rtu', 1], ['ascii', 1]] as const) {
+    for (const [framing, step] of [
+      ['rtu', 1],
+      ['ascii', 1],
+    ] as const) {
       const frame = encodeFrame(framing, 1, bytes('04 04 43 66 33 34'))
       for (let bit = 0; bit < frame.length * 8; bit += step) {
         const flipped = frame.map((byte, at) => (at === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte))

@@ -16,7 +16,10 @@ export const bytes = (hex: string): Uint8Array => {
 }
 
 /** Carries a conversation out against a function that answers. */
-export const converse = <T>(talk: Conversation<T, ModbusFrame>, answer: (request: Request<ModbusFrame>) => Result<ModbusFrame>): Result<T> => {
+export const converse = <T>(
+  talk: Conversation<T, ModbusFrame>,
+  answer: (request: Request<ModbusFrame>) => Result<ModbusFrame>,
+): Result<T> => {
   let step = talk.next()
   while (!step.done) step = talk.next(answer(step.value))
   return step.value
@@ -29,7 +32,11 @@ export const anyRequest: fc.Arbitrary<ModbusRequest> = fc.oneof(
   fc.record({ function: fc.constantFrom(3 as const, 4 as const), address: word, quantity: fc.integer({ min: 1, max: 125 }) }),
   fc.record({ function: fc.constant(5 as const), address: word, on: fc.boolean() }),
   fc.record({ function: fc.constant(6 as const), address: word, value: word }),
-  fc.record({ function: fc.constant(15 as const), address: word, bits: fc.array(fc.boolean(), { minLength: 1, maxLength: 1968, size: 'large' }) }),
+  fc.record({
+    function: fc.constant(15 as const),
+    address: word,
+    bits: fc.array(fc.boolean(), { minLength: 1, maxLength: 1968, size: 'large' }),
+  }),
   fc.record({ function: fc.constant(16 as const), address: word, registers: fc.array(word, { minLength: 1, maxLength: 123 }) }),
   fc.record({ function: fc.constant(43 as const), readCode: fc.integer({ min: 1, max: 4 }), objectId: fc.nat(255) }),
 )

@@ -5,7 +5,17 @@ import { exceptionError } from '../../../protocols/modbus/errors.ts'
 import { decodeFrame, encodeFrame, type Framing, type ModbusFrame } from '../../../protocols/modbus/frame.ts'
 import { decodeRequest, encodeResponse } from '../../../protocols/modbus/pdu.ts'
 import { loadProfile, type ModbusProfile } from '../../../protocols/modbus/profile.ts'
-import { decimalText, type DeviceMemory, err, isDiscarded, ok, type Request, type Result, type Sample, type Selection } from '../../../src/core/index.ts'
+import {
+  type DeviceMemory,
+  decimalText,
+  err,
+  isDiscarded,
+  ok,
+  type Request,
+  type Result,
+  type Sample,
+  type Selection,
+} from '../../../src/core/index.ts'
 import { converse, unwrap } from './help.ts'
 
 const profile = (id: string): ModbusProfile =>
@@ -36,7 +46,10 @@ const serve = (framing: Framing, meter: Meter) => {
     const words = Array.from({ length: quantity }, (_, at) => meter.registers.get(address + at))
     const illegal = quantity > (meter.limit ?? 125) ? 3 : words.includes(undefined) ? 2 : null
     const exceptionCode = fault ?? illegal
-    const response = exceptionCode !== null ? { function: pdu.function, exceptionCode } : { function: 3 as const, registers: words.map((word) => word ?? 0) }
+    const response =
+      exceptionCode !== null
+        ? { function: pdu.function, exceptionCode }
+        : { function: 3 as const, registers: words.map((word) => word ?? 0) }
     const bytes = encodeResponse(response)
     bytes[0] = exceptionCode !== null ? pdu.function | 0x80 : pdu.function
     const heard = encodeFrame(framing, frame.unit, bytes, frame.transactionId)
@@ -78,16 +91,30 @@ const valuesOf = (values: readonly { obis: string; scaler: number | null }[], { 
       return [obis.slice(4), raw === null ? (absent?.get(at)?.code ?? 'no reason') : decimalText(raw, scaler ?? scalers![at]!)]
     }),
   )
-const withValues = (id: string, value: string, from = 0) => Object.values(read(id, { registers: filled(registersOf(profile(id))) }).values).slice(from).filter((each) => each === value)
+const withValues = (id: string, value: string, from = 0) =>
+  Object.values(read(id, { registers: filled(registersOf(profile(id))) }).values)
+    .slice(from)
+    .filter((each) => each === value)
 
 describe('a plan', () => {
   it('reads every value of every profile as its sample says', () => {
-    for (const id of ['eastron-sdm630', 'abb-b23-b24', 'schneider-iem3000', 'siemens-pac2200', 'carlo-gavazzi-em24', 'acrel-adl400-dtsd1352', 'hiking-dds238-2', 'peacefair-pzem-016']) {
+    for (const id of [
+      'eastron-sdm630',
+      'abb-b23-b24',
+      'schneider-iem3000',
+      'siemens-pac2200',
+      'carlo-gavazzi-em24',
+      'acrel-adl400-dtsd1352',
+      'hiking-dds238-2',
+      'peacefair-pzem-016',
+    ]) {
       const model = profile(id)
       const { values, result } = read(id, { registers: filled(registersOf(model)) })
       expect(unwrap(result)[0]!.absent).toBe(null)
       const expected = Object.fromEntries(
-        model.registers.flatMap(({ obis, alternative, sample }) => (obis !== null && alternative === undefined ? [[obis.slice(4), Number(sample.value)]] : [])),
+        model.registers.flatMap(({ obis, alternative, sample }) =>
+          obis !== null && alternative === undefined ? [[obis.slice(4), Number(sample.value)]] : [],
+        ),
       )
       expect(Object.fromEntries(Object.entries(values).map(([obis, value]) => [obis, Number(value)]))).toEqual(expected)
     }
@@ -95,7 +122,9 @@ describe('a plan', () => {
   })
 
   it('says units, scalers and ratios as the profile has them', () => {
-    const { values } = unwrap(modbusTcp.plan(profile('acrel-adl400-dtsd1352'), { kind: 'current', obis: ['1.8.0', '1-0:32.7.0', '31.7.0', '14.7.0'] }))
+    const { values } = unwrap(
+      modbusTcp.plan(profile('acrel-adl400-dtsd1352'), { kind: 'current', obis: ['1.8.0', '1-0:32.7.0', '31.7.0', '14.7.0'] }),
+    )
     expect(values).toEqual([
       { obis: '1-0:1.8.0', unit: 'kWh', scaler: -2, ratio: 'ctpt' },
       { obis: '1-0:32.7.0', unit: 'V', scaler: -1, ratio: 'pt' },
@@ -112,14 +141,24 @@ describe('a plan', () => {
   })
 
   it.each(['curve', 'day-freeze', 'month-freeze'] as const)('has no %s', (kind) =>
-    expect(modbusTcp.plan(profile('eastron-sdm630'), { kind })).toMatchObject({ ok: false, error: { code: 'MODBUS_PLAN', recovery: 'stop' } }))
+    expect(modbusTcp.plan(profile('eastron-sdm630'), { kind })).toMatchObject({
+      ok: false,
+      error: { code: 'MODBUS_PLAN', recovery: 'stop' },
+    }),
+  )
   it('refuses what is in no profile', () => {
-    expect(modbusTcp.plan(profile('eastron-sdm630'), { kind: 'current', obis: ['1-0:99.99.9'] })).toMatchObject({ ok: false, error: { code: 'MODBUS_PLAN' } })
+    expect(modbusTcp.plan(profile('eastron-sdm630'), { kind: 'current', obis: ['1-0:99.99.9'] })).toMatchObject({
+      ok: false,
+      error: { code: 'MODBUS_PLAN' },
+    })
     expect(modbusTcp.plan({ id: 'x', protocol: 'modbus' }, current)).toMatchObject({ ok: false, error: { code: 'MODBUS_PROFILE' } })
   })
 
   it('asks both tariffs in one request', () => {
-    const { asked } = read('siemens-pac2200', { registers: filled(registersOf(profile('siemens-pac2200'))) }, new Map(), { kind: 'current', obis: ['1.8.1', '1.8.2'] })
+    const { asked } = read('siemens-pac2200', { registers: filled(registersOf(profile('siemens-pac2200'))) }, new Map(), {
+      kind: 'current',
+      obis: ['1.8.1', '1.8.2'],
+    })
     expect(asked).toEqual(['3:801+8'])
   })
 
@@ -245,18 +284,25 @@ describe('trouble', () => {
     [10, 'MODBUS_GATEWAY_PATH'],
     [11, 'MODBUS_TARGET_SILENT'],
   ])('exception %i is %s', (code, expected) => {
-    expect(read('eastron-sdm630', { registers, fault: () => code }).result).toMatchObject({ ok: false, error: { code: expected, context: { exceptionCode: code } } })
+    expect(read('eastron-sdm630', { registers, fault: () => code }).result).toMatchObject({
+      ok: false,
+      error: { code: expected, context: { exceptionCode: code } },
+    })
     const { values } = read('eastron-sdm630', { registers, fault: (_, __, count) => (count === 2 ? code : null) })
     expect(new Set(Object.values(values).filter((value) => !/^-?\d/.test(value)))).toEqual(new Set([expected]))
   })
   it('a gateway whose meter is silent is asked once, like a dead meter', () =>
     expect(read('eastron-sdm630', { registers, fault: () => 11 }).asked).toHaveLength(1))
-  it('errors name what was asked', () => expect(exceptionError(2, { unit: 3, address: 70, quantity: 4 }).message).toBe('exception 2 (illegal data address) to registers 70+4'))
+  it('errors name what was asked', () =>
+    expect(exceptionError(2, { unit: 3, address: 70, quantity: 4 }).message).toBe('exception 2 (illegal data address) to registers 70+4'))
 })
 
 describe('SunSpec', () => {
   const model = profile('sunspec-203')
-  const mark = (base: number): [number, number][] => [[base, 0x5375], [base + 1, 0x6e53]]
+  const mark = (base: number): [number, number][] => [
+    [base, 0x5375],
+    [base + 1, 0x6e53],
+  ]
   const chain = (base: number, models: readonly (readonly [id: number, length: number])[]) => {
     const cells = new Map(mark(base))
     let at = base + 2
@@ -271,7 +317,10 @@ describe('SunSpec', () => {
   }
   it.each([40000, 50000, 0])('is found at %i, once, and read with its scale factors', (base) => {
     const memory: DeviceMemory = new Map()
-    const registers = chain(base, [[1, 65], [203, 105]])
+    const registers = chain(base, [
+      [1, 65],
+      [203, 105],
+    ])
     const first = read('sunspec-203', { registers }, memory)
     const voltage = model.registers.find(({ obis }) => obis === '1-0:32.7.0')!
     expect(Number(first.values['32.7.0'])).toBe(Number(voltage.sample.value))
@@ -283,7 +332,10 @@ describe('SunSpec', () => {
   it('a scale factor that is none leaves the value absent', () => {
     const registers = chain(40000, [[203, 105]])
     registers.set(40002 + 15, 0x8000)
-    expect(read('sunspec-203', { registers }).values).toMatchObject({ '32.7.0': 'MODBUS_SCALE_FACTOR', '1.8.0': expect.stringMatching(/^\d/) })
+    expect(read('sunspec-203', { registers }).values).toMatchObject({
+      '32.7.0': 'MODBUS_SCALE_FACTOR',
+      '1.8.0': expect.stringMatching(/^\d/),
+    })
   })
   it('another map is no SunSpec', () =>
     expect(read('sunspec-203', { registers: filled(new Map()) }).result).toMatchObject({ ok: false, error: { code: 'MODBUS_MODEL' } }))
@@ -307,14 +359,21 @@ describe('the adapter', () => {
     [modbusTcp, '-1'],
     [modbusAscii, '1.5'],
   ])('refuses an address, and says what is allowed', (adapter, text) =>
-    expect(adapter.address(text)).toMatchObject({ ok: false, error: { code: 'MODBUS_ADDRESS', message: expect.stringContaining('allowed 1 to 247') } }))
+    expect(adapter.address(text)).toMatchObject({
+      ok: false,
+      error: { code: 'MODBUS_ADDRESS', message: expect.stringContaining('allowed 1 to 247') },
+    }),
+  )
 
   it('probes with the smallest read; a refusal proves life too', () => {
     const meter = serve('rtu', { registers: new Map() })
     expect(converse(modbusRtu.probe(profile('hiking-dds238-2'), '1', new Map()), meter.answer)).toEqual(ok(undefined))
     expect(meter.asked).toEqual(['3:12+1'])
     expect(converse(modbusRtu.probe(profile('hiking-dds238-2'), '1', new Map()), () => timeout)).toEqual(timeout)
-    expect(converse(modbusRtu.probe(profile('hiking-dds238-2'), '1', new Map()), serve('rtu', { registers: new Map(), fault: () => 11 }).answer).ok).toBe(false)
+    expect(
+      converse(modbusRtu.probe(profile('hiking-dds238-2'), '1', new Map()), serve('rtu', { registers: new Map(), fault: () => 11 }).answer)
+        .ok,
+    ).toBe(false)
   })
 
   it('stamps a copy: two devices never share request bytes', () => {
@@ -327,7 +386,9 @@ describe('the adapter', () => {
   })
 
   it('judges by unit, function and byte count', () => {
-    const step = unwrap(modbusRtu.plan(profile('hiking-dds238-2'), current)).talk('5', new Map()).next()
+    const step = unwrap(modbusRtu.plan(profile('hiking-dds238-2'), current))
+      .talk('5', new Map())
+      .next()
     if (step.done) throw new Error('no request')
     const frame = (unit: number, pdu: number[]): ModbusFrame => ({ unit, function: pdu[0]!, transactionId: 0, pdu: Uint8Array.from(pdu) })
     const data = new Array<number>(36).fill(0)
@@ -342,11 +403,17 @@ describe('the adapter', () => {
   })
 
   it('describes frames in a line', () => {
-    const step = unwrap(modbusTcp.plan(profile('hiking-dds238-2'), current)).talk('5', new Map()).next()
+    const step = unwrap(modbusTcp.plan(profile('hiking-dds238-2'), current))
+      .talk('5', new Map())
+      .next()
     if (step.done) throw new Error('no request')
     expect(modbusTcp.describe(step.value.bytes, 'tx')).toBe('#0 unit 5 read holding registers from 0 +18')
-    expect(modbusRtu.describe(Uint8Array.of(1, 0x84, 2, 0xc2, 0xc1), 'rx')).toBe('unit 1 read input registers: exception 2 (illegal data address)')
-    expect(modbusRtu.describe(Uint8Array.of(1, 4, 4, 0x43, 0x66, 0x33, 0x34, 0x1b, 0x38), 'rx')).toBe('unit 1 read input registers: 2 registers 43 66 33 34')
+    expect(modbusRtu.describe(Uint8Array.of(1, 0x84, 2, 0xc2, 0xc1), 'rx')).toBe(
+      'unit 1 read input registers: exception 2 (illegal data address)',
+    )
+    expect(modbusRtu.describe(Uint8Array.of(1, 4, 4, 0x43, 0x66, 0x33, 0x34, 0x1b, 0x38), 'rx')).toBe(
+      'unit 1 read input registers: 2 registers 43 66 33 34',
+    )
     expect(modbusRtu.describe(Uint8Array.of(1, 2), 'rx')).toMatch(/^MODBUS_TRUNCATED/)
   })
 })

@@ -10,7 +10,10 @@ interface Vector {
   readonly hex: string
   readonly expect: Record<string, unknown>
 }
-const file = JSON.parse(readFileSync(new URL('../../vectors/modbus.json', import.meta.url), 'utf8')) as { vectors: Vector[]; invalid?: Vector[] }
+const file = JSON.parse(readFileSync(new URL('../../vectors/modbus.json', import.meta.url), 'utf8')) as {
+  vectors: Vector[]
+  invalid?: Vector[]
+}
 
 describe('shared vectors', () => {
   it.each(file.vectors.map((vector) => [vector.name, vector] as const))('%s', (_, vector) => {
@@ -68,43 +71,145 @@ const rtu = (unitAndPdu: string) => hexOf(encodeFrame('rtu', bytes(unitAndPdu)[0
 
 describe('further forms of vectors', () => {
   it.each([
-    ['01 read coils request', 'request', rtu('11 01 0013 0013'), { unit: 17, function: 1, functionName: 'Read Coils', address: 19, quantity: 19, crcOk: true }],
+    [
+      '01 read coils request',
+      'request',
+      rtu('11 01 0013 0013'),
+      { unit: 17, function: 1, functionName: 'Read Coils', address: 19, quantity: 19, crcOk: true },
+    ],
     [
       '01 read coils response, padding behind 19 coils',
       'response',
       rtu('11 01 03 CD 6B 05'),
       { function: 1, byteCount: 3, coils: [1, 0, 1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0, 1, 1, 0, 1, 0, 1] },
     ],
-    ['02 discrete inputs', 'response', rtu('11 02 03 AC DB 35'), { function: 2, bits: '101011001101101100110101'.match(/.{8}/g)!.flatMap((byte) => [...byte].reverse().map((bit) => bit === '1')) }],
+    [
+      '02 discrete inputs',
+      'response',
+      rtu('11 02 03 AC DB 35'),
+      { function: 2, bits: '101011001101101100110101'.match(/.{8}/g)!.flatMap((byte) => [...byte].reverse().map((bit) => bit === '1')) },
+    ],
     ['05 write coil', 'request', rtu('11 05 00AC FF00'), { function: 5, address: 172, value: true }],
     ['06 write register', 'response', rtu('11 06 0001 0003'), { function: 6, address: 1, value: 3, functionName: 'write_single_register' }],
-    ['15 write coils', 'request', rtu('11 0F 0013 000A 02 CD01'), { function: 15, address: 19, quantity: 10, byteCount: 2, values: [true, false, true, true, false, false, true, true, true, false] }],
+    [
+      '15 write coils',
+      'request',
+      rtu('11 0F 0013 000A 02 CD01'),
+      { function: 15, address: 19, quantity: 10, byteCount: 2, values: [true, false, true, true, false, false, true, true, true, false] },
+    ],
     ['15 answer', 'response', rtu('11 0F 0013 000A'), { function: 15, address: 19, quantity: 10 }],
-    ['16 write registers', 'request', rtu('11 10 0001 0002 04 000A 0102'), { function: 16, address: 1, quantity: 2, byteCount: 4, values: [10, 258] }],
+    [
+      '16 write registers',
+      'request',
+      rtu('11 10 0001 0002 04 000A 0102'),
+      { function: 16, address: 1, quantity: 2, byteCount: 4, values: [10, 258] },
+    ],
     ['16 answer', 'response', rtu('11 10 0001 0002'), { function: 16, address: 1, quantity: 2 }],
     ['exception 6', 'response', rtu('11 83 06'), { function: 3, exceptionCode: 6, exceptionName: 'SLAVE_DEVICE_BUSY' }],
-    ['exception 11 over TCP', 'response', '0007 0000 0003 11 83 0B', { transport: 'tcp', transactionId: 7, protocolId: 0, length: 3, unit: 17, exceptionCode: 11, exceptionName: 'Gateway Target Device Failed To Respond' }],
-    ['ASCII request as characters', 'request', ':1103006B00037E', { transport: 'ascii', lrcOk: true, unit: 17, function: 3, address: 107, quantity: 3 }],
-    ['ASCII request as bytes', 'request', '3A 31 31 30 33 30 30 36 42 30 30 30 33 37 45 0D 0A', { transport: 'ascii', lrcOk: true, unit: 17, function: 3, quantity: 3 }],
-    ['ASCII with a wrong check', 'request', ':1103006B00037F', { transport: 'ascii', lrcOk: false, action: 'reject the frame, no reading' }],
+    [
+      'exception 11 over TCP',
+      'response',
+      '0007 0000 0003 11 83 0B',
+      {
+        transport: 'tcp',
+        transactionId: 7,
+        protocolId: 0,
+        length: 3,
+        unit: 17,
+        exceptionCode: 11,
+        exceptionName: 'Gateway Target Device Failed To Respond',
+      },
+    ],
+    [
+      'ASCII request as characters',
+      'request',
+      ':1103006B00037E',
+      { transport: 'ascii', lrcOk: true, unit: 17, function: 3, address: 107, quantity: 3 },
+    ],
+    [
+      'ASCII request as bytes',
+      'request',
+      '3A 31 31 30 33 30 30 36 42 30 30 30 33 37 45 0D 0A',
+      { transport: 'ascii', lrcOk: true, unit: 17, function: 3, quantity: 3 },
+    ],
+    [
+      'ASCII with a wrong check',
+      'request',
+      ':1103006B00037F',
+      { transport: 'ascii', lrcOk: false, action: 'reject the frame, no reading' },
+    ],
     [
       '2B identification',
       'response',
       '0001 0000 001C 01 2B 0E 01 01 00 00 03 00 04 41636D65 01 06 5A31322D3334 02 04 56322E31',
-      { transport: 'tcp', function: 43, meiType: 14, conformityLevel: 1, moreFollows: false, objects: [{ id: 0, value: 'Acme' }, { id: 1, text: 'Z12-34' }, { id: 2 }], vendorName: 'Acme', majorMinorRevision: 'V2.1' },
+      {
+        transport: 'tcp',
+        function: 43,
+        meiType: 14,
+        conformityLevel: 1,
+        moreFollows: false,
+        objects: [{ id: 0, value: 'Acme' }, { id: 1, text: 'Z12-34' }, { id: 2 }],
+        vendorName: 'Acme',
+        majorMinorRevision: 'V2.1',
+      },
     ],
-    ['i64, negative, low word first', 'response', rtu('01 03 08 8000 FFFF FFFF FFFF'), { readings: [{ register: 0, type: 'i64', wordOrder: 'lsw-first', scale: 0.01, value: -327.68, unit: 'kWh' }] }],
-    ['u64 beyond 2^53', 'response', rtu('01 03 08 0123 4567 89AB CDEF'), { readings: [{ register: 0, type: 'u64', scale: 1, value: '81985529216486895', unit: 'Wh' }] }],
-    ['f64', 'response', rtu('01 03 08 4132 D687 E6B7 4F05'), { readings: [{ register: 0, type: 'f64', scale: 1, value: 1234567.901234, unit: 'Wh', tol: 0.001 }] }],
+    [
+      'i64, negative, low word first',
+      'response',
+      rtu('01 03 08 8000 FFFF FFFF FFFF'),
+      { readings: [{ register: 0, type: 'i64', wordOrder: 'lsw-first', scale: 0.01, value: -327.68, unit: 'kWh' }] },
+    ],
+    [
+      'u64 beyond 2^53',
+      'response',
+      rtu('01 03 08 0123 4567 89AB CDEF'),
+      { readings: [{ register: 0, type: 'u64', scale: 1, value: '81985529216486895', unit: 'Wh' }] },
+    ],
+    [
+      'f64',
+      'response',
+      rtu('01 03 08 4132 D687 E6B7 4F05'),
+      { readings: [{ register: 0, type: 'f64', scale: 1, value: 1234567.901234, unit: 'Wh', tol: 0.001 }] },
+    ],
     ['f32 BADC', 'response', rtu('01 03 04 6643 3333'), { byteOrder: 'BADC', value: 230.2 }],
     ['a string', 'response', rtu('01 03 06 4142 4331 3200'), { readings: [{ register: 0, type: 'string', length: 3, value: 'ABC12' }] }],
-    ['one bit', 'response', rtu('01 03 02 0008'), { readings: [{ register: 0, type: 'bit', bit: 3, value: 1 }, { register: 0, type: 'bit', bit: 2, value: 0 }] }],
-    ['bcd32', 'response', rtu('01 03 04 1234 5678'), { readings: [{ register: 0, type: 'bcd32', scale: 0.01, value: 123456.78, unit: 'kWh' }] }],
+    [
+      'one bit',
+      'response',
+      rtu('01 03 02 0008'),
+      {
+        readings: [
+          { register: 0, type: 'bit', bit: 3, value: 1 },
+          { register: 0, type: 'bit', bit: 2, value: 0 },
+        ],
+      },
+    ],
+    [
+      'bcd32',
+      'response',
+      rtu('01 03 04 1234 5678'),
+      { readings: [{ register: 0, type: 'bcd32', scale: 0.01, value: 123456.78, unit: 'kWh' }] },
+    ],
     ['a bcd with a digit above 9', 'response', rtu('01 03 02 12A4'), { readings: [{ register: 0, type: 'bcd16', value: null }] }],
     ['NaN', 'response', rtu('01 03 04 FFC0 0000'), { readings: [{ register: 0, type: 'f32', value: null }] }],
-    ['a scale factor register', 'response', rtu('01 03 04 0901 FFFE'), { readings: [{ register: 0, type: 'i16', scaleFactor: 1, value: 23.05, unit: 'V' }] }],
-    ['a request that writes too much', 'request', rtu('01 10 0000 007C F8' + '0001'.repeat(124)), { serverMustAnswer: { exceptionCode: 3, exceptionName: 'illegal data value' } }],
-    ['a request beyond the last register', 'request', rtu('01 03 FFFF 0002'), { serverMustAnswer: { exceptionCode: 2, hex: rtu('01 83 02') } }],
+    [
+      'a scale factor register',
+      'response',
+      rtu('01 03 04 0901 FFFE'),
+      { readings: [{ register: 0, type: 'i16', scaleFactor: 1, value: 23.05, unit: 'V' }] },
+    ],
+    [
+      'a request that writes too much',
+      'request',
+      rtu('01 10 0000 007C F8' + '0001'.repeat(124)),
+      { serverMustAnswer: { exceptionCode: 3, exceptionName: 'illegal data value' } },
+    ],
+    [
+      'a request beyond the last register',
+      'request',
+      rtu('01 03 FFFF 0002'),
+      { serverMustAnswer: { exceptionCode: 2, hex: rtu('01 83 02') } },
+    ],
     ['a request that may be served', 'request', rtu('01 03 0000 007D'), { serverMustAnswer: null }],
   ])('%s', (name, direction, hex, expected) => {
     expect(evaluateVector({ name, direction, hex, expect: expected })).toEqual({ name, differences: [] })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { parse } from 'yaml'
 import { simulateMeter, simulateVillage, startVillage, writeVillageFiles } from '../../../simulators/index.ts'
-import { di, digits, handClock, openRaw, request645, rtu, takeApart } from '../tools.ts'
+import { di, digits, handClock, openRaw, request645, rtu, SILENCE, takeApart, whole } from '../tools.ts'
 
 const now = Date.UTC(2026, 10, 21, 12, 34, 56)
 
@@ -42,7 +42,7 @@ describe('a village on real sockets', () => {
       for (const id of line.meters) {
         const { address, profile } = village.meters.find((meter) => meter.id === id)!
         if (line.kind === 'dlt645') {
-          const answer = takeApart(await raw.ask(request645(address, 0x11, di('00010000')), Infinity, 40))
+          const answer = takeApart(await raw.ask(request645(address, 0x11, di('00010000')), whole))
           const text = digits(answer.data.slice(4))
           expect(village.faceAt(id, '1-0:1.8.0', now)).toEqual({ text: `${Number(text.slice(0, 6))}.${text.slice(6)}`, unit: 'kWh' })
         } else {
@@ -50,8 +50,8 @@ describe('a village on real sockets', () => {
           const pdu = [Number(address), fn, first >> 8, first & 255, 0, 2]
           const heard =
             line.kind === 'modbus-rtu'
-              ? await raw.ask(rtu(...pdu), 9, 300)
-              : (await raw.ask(Buffer.from([0, 1, 0, 0, 0, 6, ...pdu]), 13, 300)).subarray(6)
+              ? await raw.ask(rtu(...pdu), 9)
+              : (await raw.ask(Buffer.from([0, 1, 0, 0, 0, 6, ...pdu]), 13)).subarray(6)
           expect([...heard.subarray(0, 3)]).toEqual([Number(address), fn, 4])
           const face = Number(village.faceAt(id, '1-0:1.8.0', now)!.text)
           expect(profile.startsWith('acrel') ? heard.readUInt32BE(3) / 100 : heard.readFloatBE(3)).toBeCloseTo(face, 1)
@@ -93,16 +93,17 @@ describe('a village on real sockets', () => {
     const line = village.lines.find(({ id }) => id === victim.line)!
     const raw = await openRaw(line.port)
     onTestFinished(() => raw.close())
-    const read = async (item: string) => raw.ask(request645(victim.address, 0x11, di(item)), Infinity, 50)
+    const read = (item: string) => raw.ask(request645(victim.address, 0x11, di(item)), whole)
+    const unheard = () => raw.ask(request645(victim.address, 0x11, di('00010000')), ...SILENCE)
     const undo = village.inject({ kind: 'silent', meter: victim.id })
-    expect(await read('00010000')).toHaveLength(0)
+    expect(await unheard()).toHaveLength(0)
     undo()
     village.inject({ kind: 'reset', meter: victim.id })
     expect(digits(takeApart(await read('00010000')).data.slice(4))).toBe('00000000')
     // The new meter froze nothing yet.
     expect(takeApart(await read('05060101')).control).toBe(0xd1)
     village.inject({ kind: 'reboot', meter: victim.id, seconds: 30 })
-    expect(await read('00010000')).toHaveLength(0)
+    expect(await unheard()).toHaveLength(0)
     clock.to(now + 31_000)
     expect(digits(takeApart(await read('03110000')).data.slice(4))).toBe('000001')
     village.inject({ kind: 'clock', meter: victim.id, offset: 7200 })
@@ -128,6 +129,8 @@ describe('a village on real sockets', () => {
       ledger: './ledger.yaml',
       clock: { start: '2026-11-21T12:34:56.000Z', speed: 60 },
     })
+    // Anchors are for machines; a person will edit this file.
+    expect(readFileSync(files.gateway, 'utf8')).not.toMatch(/[*&]a1/)
     expect(gateway.lines.map(({ id }: { id: string }) => id)).toEqual(village.lines.map(({ id }) => id))
     expect(gateway.tasks.map(({ read }: { read: string }) => read)).toEqual(['current', 'curve', 'day-freeze', 'month-freeze'])
     const ledger = parse(readFileSync(files.ledger, 'utf8'))
@@ -164,7 +167,7 @@ describe('runners', () => {
     const running = await simulateMeter({ protocol: 'dlt645', addresses: ['202608150042'] }, () => {})
     if (!running.ok) throw new Error(running.error.message)
     const raw = await openRaw(Number(new URL(running.value.where).port))
-    expect(takeApart(await raw.ask(request645('AAAAAAAAAAAA', 0x13, []), Infinity, 50)).address).toBe('202608150042')
+    expect(takeApart(await raw.ask(request645('AAAAAAAAAAAA', 0x13, []), whole)).address).toBe('202608150042')
     raw.close()
     await running.value.stop()
   })
