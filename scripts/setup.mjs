@@ -21,8 +21,11 @@ const TOOLS = {
   socat: { package: 'socat', there: () => program('socat') },
   mbpoll: { package: 'mbpoll', there: () => program('mbpoll') },
   pymodbus: {
-    package: 'python3-pymodbus',
-    there: () => existsSync('/usr/lib/python3/dist-packages/pymodbus') || succeeds('/usr/bin/python3', ['-c', 'import pymodbus']),
+    // Its server imports the two serial packages, which Debian only recommends.
+    package: 'python3-pymodbus python3-serial python3-serial-asyncio',
+    there: () =>
+      ['pymodbus', 'serial', 'serial_asyncio'].every((name) => existsSync(`/usr/lib/python3/dist-packages/${name}`)) ||
+      succeeds('/usr/bin/python3', ['-c', 'import pymodbus.server']),
   },
   gcc: { package: 'gcc libc6-dev', there: () => program('gcc') },
   libmodbus: { package: 'libmodbus-dev', there: () => existsSync('/usr/include/modbus/modbus.h') },

@@ -6,7 +6,6 @@ const table = {
   DLT645_DELIMITER: { recovery: 'resync', hint: 'noise before the frame, or a second master on the bus' },
   DLT645_CHECKSUM: { recovery: 'resync', hint: 'check A/B polarity, 120-ohm termination, 2400 baud 8E1' },
   DLT645_OVERLONG: { recovery: 'resync', hint: 'a length above 200 is noise or another protocol on the line: check speed and parity' },
-  DLT645_STRANGER: { recovery: 'retry', hint: 'a late reply, or two meters with one address: lengthen the timeout first' },
   DLT645_ADDRESS: {
     recovery: 'stop',
     hint: 'write the 12 digits of the meter face, zeros included; a partial address is padded with AA on the left',
@@ -22,7 +21,6 @@ const table = {
     hint: 'the meter sent another number of bytes than the standard gives this item: use a profile made for it',
   },
   DLT645_DATE: { recovery: 'skip', hint: 'no such date: set the meter clock, or the meter has no such record yet' },
-  DLT645_ITEM: { recovery: 'skip', hint: 'the data identifier is not in the table: check it against the data sheet of the model' },
   DLT645_UNAUTHORISED: {
     recovery: 'stop',
     hint: 'password or key wrong, or the meter asks for ESAM authentication; do not try again, meters lock',

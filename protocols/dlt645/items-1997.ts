@@ -8,7 +8,7 @@ const ENERGIES: Readonly<Record<string, readonly [name: string, zh: string, unit
   '11': ['forward reactive', '正向无功', 'kvarh', 3],
   '12': ['reverse reactive', '反向无功', 'kvarh', 4],
   '13': ['reactive quadrant I', '第一象限无功', 'kvarh', 5],
-  '14': ['reactive quadrant II', '第二象限无功', 'kvarh', 6],
+  '14': ['reactive quadrant IV', '第四象限无功', 'kvarh', 8],
   '15': ['reactive quadrant II', '第二象限无功', 'kvarh', 6],
   '16': ['reactive quadrant III', '第三象限无功', 'kvarh', 7],
 }

@@ -106,7 +106,7 @@ export class HttpClient {
     }
     const timer = setTimeout(
       () =>
-        {},
+        end(fail('INFLUX_TIMEOUT', `${where} did not answer within ${Math.round(deadline - started)} ms`, { path: path.split('?')[0]! })),
       Math.max(1, deadline - started),
     )
     request.on('socket', (socket) => this.#watch(socket))

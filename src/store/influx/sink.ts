@@ -106,7 +106,7 @@ export class InfluxSink implements Sink {
 
   async write(readings: readonly Reading[]): Promise<SinkAnswer> {
     const answer = this.#turn.then(async () => (await this.#recover()) ?? (await this.#write(readings)))
-    this.#turn = answer
+    this.#turn = answer.catch(() => {})
     return await answer
   }
 

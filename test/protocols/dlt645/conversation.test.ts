@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { detectVersion, MANNER, ping, readAddress, readData } from '../../../protocols/dlt645/conversation.ts'
 import type { Frame } from '../../../protocols/dlt645/frame.ts'
@@ -122,4 +123,25 @@ describe('finding a meter', () => {
   })
   it('says what the line said when nobody answers', () =>
     expect(run(detectVersion(me, new Map()), () => null).result).toEqual({ ok: false, error: silence }))
+})
+
+it('late answers of other items, other meters and other functions never become a value', () => {
+  const items = ['00010000', '00020000', '02010100', '02030000'] as const
+  const wireOf = (di: string) => (di.match(/../g) ?? []).reverse().join('')
+  const answer = (di: (typeof items)[number], from = me, control = 0x91) =>
+    frameOf(from, control, `${wireOf(di)}0${items.indexOf(di)}000000`)
+  const late = fc.oneof(
+    fc.constantFrom(...items).map((di) => answer(di)),
+    fc.constantFrom(...items).map((di) => answer(di, '000000000007')),
+    fc
+      .tuple(fc.constantFrom(...items), fc.constantFrom(0x11, 0x81, 0x92, 0xb2, 0x94, 0xd2, 0x13))
+      .map(([di, control]) => answer(di, me, control)),
+  )
+  fc.assert(
+    fc.property(fc.constantFrom(...items), fc.array(late, { maxLength: 8 }), fc.boolean(), (di, noise, answered) => {
+      const { result } = run(read(di), () => [...noise, ...(answered ? [answer(di)] : [])])
+      if (result.ok) expect(result.value[0]).toBe(items.indexOf(di))
+      else expect(answered).toBe(false)
+    }),
+  )
 })

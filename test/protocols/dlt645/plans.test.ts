@@ -385,6 +385,21 @@ describe('curves', () => {
     expect(asked).toEqual(['11 0200040601'])
     expect(values).toEqual([{ at: '2024-11-21 15:45', '1.8.0': 77, '2.8.0': 5 }])
   })
+  it('leaves out what lies before and behind the time asked for', () => {
+    const every: Script = ({ data }) => [
+      frameOf(
+        me,
+        0x91,
+        `${data.slice(0, 8)}${block(0, 13, '52 00 00 00')}${block(0, 14, '56 00 00 00')}${block(15, 14, '57 00 00 00')}`.replaceAll(
+          ' ',
+          '',
+        ),
+      ),
+    ]
+    expect(read(energies, { kind: 'curve', since: time(14, 0), until: time(14, 0) }, every).values).toEqual([
+      { at: '2024-11-21 14:0', '1.8.0': 56, '2.8.0': 5 },
+    ])
+  })
   it('says so when the meter has no load record', () =>
     expect(read(energies, { kind: 'curve', since: time(14, 0), until: time(15, 0) }, meter(me, {})).result).toMatchObject({
       ok: false,

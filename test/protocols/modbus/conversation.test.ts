@@ -101,7 +101,10 @@ describe('identification', () => {
     converse(readIdentification('tcp', 17), () => ok(frame(page(true, ++asked, 0))))
     expect(asked).toBe(16)
     asked = 0
-    converse(readIdentification('tcp', 17), () => (asked++, ok(frame(page(true, 0, 0)))))
+    converse(readIdentification('tcp', 17), () => {
+      asked++
+      return ok(frame(page(true, 0, 0)))
+    })
     expect(asked).toBe(1)
   })
 })

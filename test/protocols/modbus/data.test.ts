@@ -81,7 +81,7 @@ describe('properties', () => {
   it('what is encoded comes back, for every type and order', () =>
     fc.assert(
       fc.property(fc.constantFrom(...numeric), order, fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (type, each, bits) => {
-        const value = valueOf(type, bits)
+        const value = meant(type, bits)
         const decoded = decodeNumber(type, each, encodeNumber(type, each, value), 0)
         if (typeof value === 'number' && !Number.isFinite(value)) expect(decoded).toBe('not-finite')
         else if (typeof decoded === 'string') throw new Error(decoded)
@@ -122,7 +122,7 @@ describe('properties', () => {
     ))
 })
 
-const valueOf = (type: NumberType, bits: bigint): number | bigint => {
+const meant = (type: NumberType, bits: bigint): number | bigint => {
   if (type === 'f32') return new Float32Array(new Uint32Array([Number(bits & 0xffffffffn)]).buffer)[0]!
   if (type === 'f64') return new Float64Array(new BigUint64Array([bits]).buffer)[0]!
   if (type === 'bcd16' || type === 'bcd32') return bits % (type === 'bcd16' ? 10n ** 4n : 10n ** 8n)

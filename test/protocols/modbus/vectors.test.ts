@@ -201,7 +201,7 @@ describe('further forms of vectors', () => {
     [
       'a request that writes too much',
       'request',
-      rtu('01 10 0000 007C F8' + '0001'.repeat(124)),
+      rtu(`01 10 0000 007C F8${'0001'.repeat(124)}`),
       { serverMustAnswer: { exceptionCode: 3, exceptionName: 'illegal data value' } },
     ],
     [
