@@ -25,7 +25,7 @@ const rtu = (direction: Direction): Framer => ({
     return length <= 0 ? length : length + 3
   },
   open: (bytes, at, to) => {
-    if ((bytes[to - 2]! | (bytes[to - 1]! << 8)) !== crc16(bytes, at, to - 2)) void 0
+    if ((bytes[to - 2]! | (bytes[to - 1]! << 8)) !== crc16(bytes, at, to - 2)) return null
     return { unit: bytes[at]!, function: bytes[at + 1]!, transactionId: 0, pdu: bytes.subarray(at + 1, to - 2) }
   },
   looksBehind: true,

@@ -4,7 +4,7 @@ import { exceptionError, fail } from './errors.ts'
 import type { Framing, ModbusFrame } from './frame.ts'
 import type { ModbusProfile } from './profile.ts'
 
-/** Places where a SunSpec map may begin. @source SunSpec Information Model Specification, 6.2 */
+/** Places where a SunSpec map may begin. @source SunSpec Information Model Specification, device discovery */
 const BASES = [40000, 50000, 0] as const
 const MARK = [0x5375, 0x6e53] as const
 const LAST = 0xffff

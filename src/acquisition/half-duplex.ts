@@ -235,7 +235,7 @@ export class HalfDuplexLine implements Line {
         lost: (result) => finish(result),
       }
       this.#ear = ear
-      this.#emit('tx', request.bytes, adapter.describe(request.bytes, 'tx'), device)
+      if (this.#listeners.size > 0) this.#emit('tx', request.bytes, adapter.describe(request.bytes, 'tx'), device)
       write(request.bytes)
       if (request.replyBytes === 0) {
         timer = setTimeout(() => finish(fail('LINE_NO_REPLY', `${device} does not answer a broadcast`, { line: this.id, device })), BROADCAST_PAUSE_MS + wireMs)

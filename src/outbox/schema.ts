@@ -8,7 +8,7 @@ import { Damaged } from './errors.ts'
  * steers delivery has a checksum: a cursor that cannot be trusted starts again at the oldest entry, which is harmless.
  * The number of columns tells the tables apart when pages are read without SQLite (pages.ts).
  */
-export const PAGE_SIZE = 4096
+export const PAGE_SIZE = 8192
 export const CHUNK_COLUMNS = 4
 export const WORD_COLUMNS = 3
 const VERSION = 1

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
+import { QUALITY } from '../../src/core/reading.ts'
 import { storeErrorOf } from '../../src/store/embedded/errors.ts'
 import { type EmbeddedStore, type EmbeddedStoreOptions, openEmbeddedStore } from '../../src/store/embedded.ts'
 import { registers } from './contract.ts'
@@ -203,6 +204,30 @@ it('goes by the days of the zone, an hour longer when the clocks go back', async
     ok: false,
     error: { code: 'STORE_QUERY' },
   })
+})
+
+it('takes a packed register out of the sum when it is put in quarantine later', async () => {
+  const directory = await temporary()
+  const store = await open({ directory, hotDays: 0 })
+  const steps = [0, 6, 12, 18].map((hours, step) =>
+    registers('m1', START - 8 * 3_600_000 + hours * 3_600_000, { raws: [step * 100, null] }),
+  )
+  await store.write(steps)
+  must(await store.pack(START + 40 * DAY))
+  await store.write([{ ...steps[3]!, quality: QUALITY.quarantined }])
+  const question = { from: START, to: START + 1 } as const
+  for (const zone of ['Asia/Shanghai', 'Asia/Singapore'])
+    expect(must(await store.energyByArea({ ...question, zone }))).toMatchObject([
+      { import: { kwh: '2.00', meters: 1 }, export: { kwh: null } },
+    ])
+  await store.close()
+  const again = await open({ directory })
+  expect(must(await again.energyByArea({ ...question, zone: 'Asia/Shanghai' }))).toMatchObject([{ import: { kwh: '2.00' } }])
+  // Another zone of the store itself: every day is worked out anew.
+  await again.close()
+  const moved = await open({ directory, zone: 'Asia/Singapore' })
+  expect(must(await moved.energyByArea({ ...question, zone: 'Asia/Singapore' }))).toMatchObject([{ import: { kwh: '2.00' } }])
+  expect(must(await moved.energyByArea({ ...question, zone: 'Asia/Singapore', exclude: ['m1'] }))).toEqual([])
 })
 
 it('answers an unwritable directory with an error that says so', async () => {

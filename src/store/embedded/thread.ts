@@ -25,6 +25,7 @@ export class StoreThread<C extends Calls> {
   readonly #waiting = new Map<number, Waiter>()
   #worker: Worker | null = null
   #last = 0
+  #closed = false
 
   /** @param name  for errors: what the thread does, and where */
   constructor(name: string, start: () => Worker, log: (error: StoreError) => void) {
@@ -40,6 +41,7 @@ export class StoreThread<C extends Calls> {
     deadlineMs: number,
     transfer: readonly ArrayBuffer[] = [],
   ): Promise<Result<C[Kind]['answer'], StoreError>> {
+    if (this.#closed) return Promise.resolve(fail('STORE_WORKER', `${this.#name} is closed`))
     return new Promise((resolve) => {
       const worker = this.#started()
       const id = ++this.#last
@@ -55,11 +57,14 @@ export class StoreThread<C extends Calls> {
   /** Asks the thread to `close`, then ends it. */
   async close(): Promise<void> {
     const worker = this.#worker
-    if (!worker) return
-    const answer = await this.call('close', null, 30_000)
-    if (!answer.ok) this.#log(answer.error)
+    const answer = worker && !this.#closed ? this.call('close', null, 30_000) : null
+    this.#closed = true
+    if (!worker || !answer) return
+    const closed = await answer
+    if (!closed.ok) this.#log(closed.error)
     this.#worker = null
     await worker.terminate()
+    for (const id of [...this.#waiting.keys()]) this.#settle(id, fail('STORE_WORKER', `${this.#name} was closed`))
   }
 
   #started(): Worker {
