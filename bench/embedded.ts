@@ -17,7 +17,7 @@ const influxFigures = (context: Context): Promise<readonly Measured[]> => {
   return figures
 }
 
-const valueOf = (figures: readonly Measured[], name: string): number => {
+const figureOf = (figures: readonly Measured[], name: string): number => {
   const found = figures.find((one) => one.name === name)
   if (!found) throw new Error(`${name} was not measured; there are: ${figures.map((figure) => figure.name).join(', ')}`)
   return found.value
@@ -37,12 +37,12 @@ export const embeddedRate: Anchor = {
   must: 6,
   goal: 10,
   async run(context) {
-    const reference = valueOf(await influxFigures(context), 'InfluxDB raw rows')
+    const reference = figureOf(await influxFigures(context), 'InfluxDB raw rows')
     const fills: number[] = []
     let rest: Readonly<Record<string, number>> = {}
     for (let round = 0; round < 3; round++) {
       const figures = await measureStoreWrites(sizeOf(context))
-      fills.push(valueOf(figures, 'embedded rows'))
+      fills.push(figureOf(figures, 'embedded rows'))
       rest = others(figures, 'embedded rows')
       context.log(`round ${round + 1}: ${Math.round(fills.at(-1)!)} rows/s`)
     }
@@ -72,9 +72,9 @@ const embeddedBytes = (state: 'hot' | 'cold', must: number, goal: number): Ancho
     // Compaction begins when a shard has been cold for a while and needs enough rows to be worth anything.
     if (context.quick) throw new NotHere('needs the full size')
     const influx = await influxFigures(context)
-    const ours = valueOf(await storeBytes(context), `embedded ${state}`)
-    const reference = valueOf(influx, 'InfluxDB compacted')
-    const detail = { over: rowsOf(sizeOf(context)), 'InfluxDB as written': valueOf(influx, 'InfluxDB fresh') }
+    const ours = figureOf(await storeBytes(context), `embedded ${state}`)
+    const reference = figureOf(influx, 'InfluxDB compacted')
+    const detail = { over: rowsOf(sizeOf(context)), 'InfluxDB as written': figureOf(influx, 'InfluxDB fresh') }
     return { ours, reference, ratio: ours / reference, unit: 'bytes/value', detail }
   },
 })
@@ -98,9 +98,9 @@ const embeddedQuery = (id: string, question: string, mine: string, theirs: strin
   must,
   goal,
   async run(context) {
-    const reference = valueOf(await influxFigures(context), theirs)
+    const reference = figureOf(await influxFigures(context), theirs)
     const figures = await storeQueries(context)
-    const ours = valueOf(figures, mine)
+    const ours = figureOf(figures, mine)
     return { ours, reference, ratio: reference / ours, unit: 'ms', detail: { over: rowsOf(sizeOf(context)), ...others(figures, mine) } }
   },
 })

@@ -182,10 +182,11 @@ export const influxWriterCost: Anchor = {
   },
 }
 
+/** What a folder takes on the disk; files made large in advance count with what they hold. */
 const bytesUnder = (folder: string): number =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((name) => statSync(join(folder, name), { throwIfNoEntry: false }))
-    .reduce((sum, stat) => sum + (stat?.isFile() ? stat.size : 0), 0)
+    .reduce((sum, stat) => sum + (stat?.isFile() ? stat.blocks * 512 : 0), 0)
 
 /** Waits until the server has nothing left to compact: no change of its files for a while. */
 const settled = async (folder: string, quietMs: number): Promise<number> => {

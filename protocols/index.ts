@@ -59,8 +59,13 @@ export const verifyAnyProfile = (json: unknown): Result<readonly string[]> => {
   const loaded = loadAnyProfile(json)
   if (!loaded.ok) return loaded
   const modbus = loaded.value.protocol === 'modbus'
-  const differences = modbus ? verifyIf(loadModbusProfile(json), verifyModbusProfile) : verifyIf(loadDlt645Profile(json), verifyDlt645Profile)
-  return { ok: true, value: differences.map(({ register, expected, got }) => `${register}: sample reads ${got}, the profile says ${expected}`) }
+  const differences = modbus
+    ? verifyIf(loadModbusProfile(json), verifyModbusProfile)
+    : verifyIf(loadDlt645Profile(json), verifyDlt645Profile)
+  return {
+    ok: true,
+    value: differences.map(({ register, expected, got }) => `${register}: sample reads ${got}, the profile says ${expected}`),
+  }
 }
 
 const verifyIf = <P, D>(loaded: Result<P>, verify: (profile: P) => readonly D[]): readonly D[] => (loaded.ok ? verify(loaded.value) : [])
@@ -96,7 +101,9 @@ interface NamedField {
 
 const textOf = (fields: readonly NamedField[], facts: object, wrong: readonly string[]): string => {
   const rows = fields.map(({ offset, hex, name, meaning }) => `${String(offset).padStart(4)}  ${hex.padEnd(24)}  ${name}: ${meaning}`)
-  const named = Object.entries(facts).map(([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)
+  const named = Object.entries(facts).map(
+    ([name, value]) => `${name}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+  )
   return [...rows, '', ...named, ...wrong].join('\n')
 }
 
@@ -111,5 +118,7 @@ export const judgeVectors = (content: unknown): Result<readonly VectorResult[]> 
 }
 
 const memberOf = (json: unknown, member: string): unknown =>
-  typeof json === 'object' && json !== null && Object.hasOwn(json, member) ? Object.entries(json).find(([name]) => name === member)?.[1] : undefined
+  typeof json === 'object' && json !== null && Object.hasOwn(json, member)
+    ? Object.entries(json).find(([name]) => name === member)?.[1]
+    : undefined
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])

@@ -7,10 +7,10 @@ import { type GatewayConfig, type Problem, packageRoot } from './config/index.ts
 import { type Clock, explain, ok, type ReadingStore, type Result, type Sink, scaledClock, seriesOf, systemClock } from './core/index.ts'
 import { CommStatistics } from './gateway/comm.ts'
 import { Field } from './gateway/field.ts'
-import { brokenText, loadProfiles } from './gateway/profiles.ts'
+import { brokenText, openProfiles } from './gateway/profiles.ts'
 import { checkedLedger } from './gateway/start-ledger.ts'
 import { TokenFile } from './gateway/tokens.ts'
-import { apiDeps, lineView, rowsStored, type BusyShares } from './gateway/views.ts'
+import { apiDeps, type BusyShares, lineView, rowsStored } from './gateway/views.ts'
 import { Ledger } from './ledger/index.ts'
 import { type Outbox, openOutbox } from './outbox/index.ts'
 import { openEmbeddedStore } from './store/embedded.ts'
@@ -75,9 +75,9 @@ export const startGateway = async (
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<{ readonly ok: true; readonly value: Gateway } | StartFailure> => {
   const refused = (message: string, problems: readonly Problem[] = []): StartFailure => ({ ok: false, problems, message })
-  const profiles = loadProfiles(config.profileDirectory)
+  const profiles = openProfiles(config.profileDirectory)
+  const input = checkedLedger(config, profiles, adapterOf)
   for (const each of profiles.broken) log.warn(brokenText(each))
-  const input = checkedLedger(config, profiles.byId, adapterOf)
   if (!input.ok) return refused('the ledger file is wrong', input.problems)
 
   const clock = config.clock ? scaledClock(config.clock.start, config.clock.realStart, config.clock.speed) : systemClock
@@ -102,7 +102,11 @@ export const startGateway = async (
     maxBytes: config.outbox.maxBytes,
     whenFull: config.outbox.whenFull,
     sinks: [latest.value, store.value],
-    log: { info: (fields, text) => log.info(fields, text), warn: (fields, text) => log.warn(fields, text), error: (fields, text) => log.error(fields, text) },
+    log: {
+      info: (fields, text) => log.info(fields, text),
+      warn: (fields, text) => log.warn(fields, text),
+      error: (fields, text) => log.error(fields, text),
+    },
   })
   if (!opened.ok) return give(explain(opened.error))
   const outbox = opened.value
@@ -120,10 +124,11 @@ export const startGateway = async (
     clock,
     meters: ledger.meters(null),
     points: new Map(ledger.points().map((point) => [point.id, point])),
-    profiles: profiles.byId,
+    profiles,
     adapterOf,
     put: (readings) => outbox.put(readings),
-    newest: ({ meter, point }, area, source) => latest.value.newest(seriesOf('register', { meter, point, area, source }).key)?.measuredAt ?? null,
+    newest: ({ meter, point }, area, source) =>
+      latest.value.newest(seriesOf('register', { meter, point, area, source }).key)?.measuredAt ?? null,
     log: (level, message) => log[level](message),
   })
   const tokens = new TokenFile(config.dataDirectory, config.http, environment)
@@ -153,7 +158,9 @@ export const startGateway = async (
     address = await listenApi(api, config.http)
     closers.push(() => api.close())
   } catch (error) {
-    return give(`the API cannot listen on ${config.http.host}:${config.http.port}: ${error instanceof Error ? error.message : String(error)}`)
+    return give(
+      `the API cannot listen on ${config.http.host}:${config.http.port}: ${error instanceof Error ? error.message : String(error)}`,
+    )
   }
 
   field.start()
@@ -192,7 +199,21 @@ const openStore = async (config: GatewayConfig, log: Logger): Promise<Result<Sto
       ...(config.store.retentionMonths === null ? {} : { retentionMonths: config.store.retentionMonths }),
       log: (error) => log.warn(explain(error)),
     })
-  const { url, version: generation, database, retentionPolicy, org, bucket, token, username, password, batch, gzip, timeoutMs, createDatabase } = influxdb
+  const {
+    url,
+    version: generation,
+    database,
+    retentionPolicy,
+    org,
+    bucket,
+    token,
+    username,
+    password,
+    batch,
+    gzip,
+    timeoutMs,
+    createDatabase,
+  } = influxdb
   return openInfluxStore({
     url,
     version: generation,

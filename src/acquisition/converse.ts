@@ -26,7 +26,11 @@ export async function converse<T, Frame extends object>(
   return step.value
 }
 
-async function ask<Frame extends object>(request: Request<Frame>, channel: Channel<Frame>, options: ConverseOptions): Promise<Result<Frame>> {
+async function ask<Frame extends object>(
+  request: Request<Frame>,
+  channel: Channel<Frame>,
+  options: ConverseOptions,
+): Promise<Result<Frame>> {
   for (let attempt = 1; ; attempt++) {
     const began = options.onExchange ? performance.now() : 0
     const reply = await channel.exchange(request, options.asking)

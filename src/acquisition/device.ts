@@ -1,15 +1,15 @@
-import {
-  type AnyAdapter,
-  type Conversation,
-  type DeviceMemory,
-  type GatewayError,
-  type Profile,
-  type ProtocolAdapter,
-  type ReadPlan,
-  type RegisterPlan,
-  type Result,
-  type Sample,
-  type Selection,
+import type {
+  AnyAdapter,
+  Conversation,
+  DeviceMemory,
+  GatewayError,
+  Profile,
+  ProtocolAdapter,
+  ReadPlan,
+  RegisterPlan,
+  Result,
+  Sample,
+  Selection,
 } from '../core/index.ts'
 import { type ConverseOptions, converse } from './converse.ts'
 import type { Channel, Line } from './line.ts'

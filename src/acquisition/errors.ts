@@ -3,12 +3,21 @@ import { failWith } from '../core/index.ts'
 /** Every way an exchange on a line fails, and what happens next. */
 export const fail = failWith({
   LINE_NO_REPLY: { recovery: 'retry', hint: 'check the address, the wiring (A/B), the speed and parity, and that the meter has power' },
-  LINE_DAMAGED: { recovery: 'resync', hint: 'bytes came but no whole frame: check speed and parity, 120-ohm termination, bias resistors, a second master' },
-  LINE_STRANGER: { recovery: 'retry', hint: 'another meter answered, or an answer came too late: lengthen timeoutMs, look for a doubled address' },
+  LINE_DAMAGED: {
+    recovery: 'resync',
+    hint: 'bytes came but no whole frame: check speed and parity, 120-ohm termination, bias resistors, a second master',
+  },
+  LINE_STRANGER: {
+    recovery: 'retry',
+    hint: 'another meter answered, or an answer came too late: lengthen timeoutMs, look for a doubled address',
+  },
   LINE_LOST: { recovery: 'wait', hint: 'the connection ended during the exchange; it is opened again by itself' },
   LINE_DOWN: { recovery: 'wait', hint: 'the line has no connection; it is opened again by itself, see the reason' },
   LINE_CLOSED: { recovery: 'stop', hint: 'the gateway is stopping' },
   LINE_READ_ONLY: { recovery: 'stop', hint: 'writing to meters is off: set allowWrites on this line if that is really meant' },
-  DEVICE_BACKED_OFF: { recovery: 'wait', hint: 'the meter did not answer for long and is asked rarely; read it by hand to see whether it is back' },
+  DEVICE_BACKED_OFF: {
+    recovery: 'wait',
+    hint: 'the meter did not answer for long and is asked rarely; read it by hand to see whether it is back',
+  },
   READ_CANCELLED: { recovery: 'wait', hint: 'nobody waits for the answer any more' },
 })

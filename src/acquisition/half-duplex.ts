@@ -1,4 +1,13 @@
-import { type Deframer, type Discarded, explain, hexOf, isDiscarded, type ProtocolAdapter, type Request, type Result } from '../core/index.ts'
+import {
+  type Deframer,
+  type Discarded,
+  explain,
+  hexOf,
+  isDiscarded,
+  type ProtocolAdapter,
+  type Request,
+  type Result,
+} from '../core/index.ts'
 import type { Transport } from '../transport/index.ts'
 import { fail } from './errors.ts'
 import type { Asking, Channel, Line, LineOptions } from './line.ts'
@@ -238,7 +247,10 @@ export class HalfDuplexLine implements Line {
       if (this.#listeners.size > 0) this.#emit('tx', request.bytes, adapter.describe(request.bytes, 'tx'), device)
       write(request.bytes)
       if (request.replyBytes === 0) {
-        timer = setTimeout(() => finish(fail('LINE_NO_REPLY', `${device} does not answer a broadcast`, { line: this.id, device })), BROADCAST_PAUSE_MS + wireMs)
+        timer = setTimeout(
+          () => finish(fail('LINE_NO_REPLY', `${device} does not answer a broadcast`, { line: this.id, device })),
+          BROADCAST_PAUSE_MS + wireMs,
+        )
         return
       }
       const overdue = () => {

@@ -1,4 +1,14 @@
-import { type Correlation, type Deframer, explain, hexOf, isDiscarded, ok, type ProtocolAdapter, type Request, type Result } from '../core/index.ts'
+import {
+  type Correlation,
+  type Deframer,
+  explain,
+  hexOf,
+  isDiscarded,
+  ok,
+  type ProtocolAdapter,
+  type Request,
+  type Result,
+} from '../core/index.ts'
 import type { Transport } from '../transport/index.ts'
 import { fail } from './errors.ts'
 import type { Asking, Channel, Line, LineOptions } from './line.ts'
@@ -31,7 +41,12 @@ export class PipelinedLine implements Line {
   readonly #supervisor: Supervisor
   readonly #allowWrites: boolean
   readonly #listeners = new Set<TraceListener>()
-  #end: { feed(bytes: Uint8Array, at: number): void; lost(result: Result<never>): void; expire(now: number): void; waiting(): number } | null = null
+  #end: {
+    feed(bytes: Uint8Array, at: number): void
+    lost(result: Result<never>): void
+    expire(now: number): void
+    waiting(): number
+  } | null = null
   #stopTick: (() => void) | null = null
   #busySince = 0
 
@@ -147,7 +162,10 @@ export class PipelinedLine implements Line {
       exchange: (request, asking) => {
         if (request.writes && !this.#allowWrites)
           return Promise.resolve(
-            fail('LINE_READ_ONLY', `${adapter.describe(request.bytes, 'tx')} would change ${asking.device}`, { line: this.id, device: asking.device }),
+            fail('LINE_READ_ONLY', `${adapter.describe(request.bytes, 'tx')} would change ${asking.device}`, {
+              line: this.id,
+              device: asking.device,
+            }),
           )
         if (this.#supervisor.connection) return send(request, asking)
         return this.#supervisor.ready().then(() => send(request, asking))
@@ -172,7 +190,8 @@ export class PipelinedLine implements Line {
       const each = pending.get(id)
       if (each === undefined || each.request.judge(item) === 'stranger') {
         this.stats.strays++
-        if (this.#listeners.size > 0) this.#emit('stray', bytes, each ? 'does not fit what was asked' : 'answers nothing that was asked', null)
+        if (this.#listeners.size > 0)
+          this.#emit('stray', bytes, each ? 'does not fit what was asked' : 'answers nothing that was asked', null)
         continue
       }
       pending.delete(id)
@@ -186,7 +205,11 @@ export class PipelinedLine implements Line {
 
   #noReply<Frame extends object>(adapter: ProtocolAdapter<Frame>, { request, device, sentAt }: Pending<Frame>, now: number) {
     const context = { line: this.id, device, request: hexOf(request.bytes), waitedMs: Math.round(now - sentAt) }
-    return fail('LINE_NO_REPLY', `${device} ${adapter.describe(request.bytes, 'tx')} on ${this.id}: nothing heard in ${context.waitedMs} ms`, context)
+    return fail(
+      'LINE_NO_REPLY',
+      `${device} ${adapter.describe(request.bytes, 'tx')} on ${this.id}: nothing heard in ${context.waitedMs} ms`,
+      context,
+    )
   }
 
   #count<Frame>(result: Result<Frame>): Result<Frame> {

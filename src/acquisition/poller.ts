@@ -48,7 +48,11 @@ export class Poller {
   /** Queues one read; resolves when it was carried out or finally failed. */
   read(device: Device, plan: RegisterPlan, options: ReadOptions): Promise<Result<Taken>> {
     return new Promise((resolve) => {
-      this.queue.submit({ priority: options.priority, device: device.spec.id, run: async () => resolve(await this.#carryOut(device, plan, options)) })
+      this.queue.submit({
+        priority: options.priority,
+        device: device.spec.id,
+        run: async () => resolve(await this.#carryOut(device, plan, options)),
+      })
     })
   }
 
@@ -91,11 +95,15 @@ export class Poller {
   }
 
   #backedOff({ spec, health }: Device, why: GatewayError | null) {
-    return fail('DEVICE_BACKED_OFF', `${spec.id} on ${this.line.id} has been silent for ${health.failures} reads${why ? `: ${why.message}` : ''}`, {
-      device: spec.id,
-      line: this.line.id,
-      cause: why?.code ?? null,
-    })
+    return fail(
+      'DEVICE_BACKED_OFF',
+      `${spec.id} on ${this.line.id} has been silent for ${health.failures} reads${why ? `: ${why.message}` : ''}`,
+      {
+        device: spec.id,
+        line: this.line.id,
+        cause: why?.code ?? null,
+      },
+    )
   }
 
   /** Whether the line's savings pay for a probe: a small share of the time it was busy, and all the time it was idle. */

@@ -1,4 +1,14 @@
-import { type Clock, explain, type GatewayError, type Obis, ok, type ReadKind, type RegisterPlan, type Result, type Source } from '../core/index.ts'
+import {
+  type Clock,
+  explain,
+  type GatewayError,
+  type Obis,
+  ok,
+  type ReadKind,
+  type RegisterPlan,
+  type Result,
+  type Source,
+} from '../core/index.ts'
 import type { Calendar, Period } from './calendar.ts'
 import type { Device } from './device.ts'
 import type { Priority } from './jobs.ts'
@@ -75,7 +85,12 @@ interface Task {
   nextAt: number
 }
 
-const PRIORITIES: Readonly<Record<ReadKind, Priority>> = { current: 'current', curve: 'curve', 'day-freeze': 'freeze', 'month-freeze': 'freeze' }
+const PRIORITIES: Readonly<Record<ReadKind, Priority>> = {
+  current: 'current',
+  curve: 'curve',
+  'day-freeze': 'freeze',
+  'month-freeze': 'freeze',
+}
 /** How many freezes back are still fetched: three days, two months. @source requirement 2.8, re-read of missing daily freezes */
 const FREEZES_BACK: Readonly<Partial<Record<ReadKind, number>>> = { 'day-freeze': 3, 'month-freeze': 2 }
 /** How far back a load record is read, milliseconds. */
@@ -201,7 +216,8 @@ export class Schedule {
     const monotonic = clock.monotonic()
     if (this.#last) {
       const jump = wall - this.#last.wall - (monotonic - this.#last.monotonic) * clock.speed
-      if (Math.abs(jump) > JUMP_MS * clock.speed) log('warn', `the wall clock was set ${jump > 0 ? 'forward' : 'back'} by ${Math.abs(Math.round(jump / 1000))} s`)
+      if (Math.abs(jump) > JUMP_MS * clock.speed)
+        log('warn', `the wall clock was set ${jump > 0 ? 'forward' : 'back'} by ${Math.abs(Math.round(jump / 1000))} s`)
     }
     this.#last = { wall, monotonic }
   }
@@ -218,7 +234,8 @@ export class Schedule {
       // Freezes that were due while nobody looked are fetched too; a live value of the past cannot be.
       const labels = isFreeze && member.mode === 'native' ? this.#labelsUpTo(period, member.lastLabel, label) : [label]
       member.lastLabel = label
-      for (const [old, open] of member.open) if (!isFreeze || member.mode === 'stand-in' || this.#isTooOld(read, period, old, label)) this.#miss(task, member, old, open)
+      for (const [old, open] of member.open)
+        if (!isFreeze || member.mode === 'stand-in' || this.#isTooOld(read, period, old, label)) this.#miss(task, member, old, open)
       for (const each of labels) {
         task.counters.due++
         const found = this.#deps.find(member.id)
@@ -292,7 +309,8 @@ export class Schedule {
       task.counters.firstTry++
       health.firstTry++
     }
-    if (open.attempts > 1) log('debug', `${member.id}: ${task.spec.id} of ${new Date(label).toISOString()} read at try ${open.attempts} (${clock.now()})`)
+    if (open.attempts > 1)
+      log('debug', `${member.id}: ${task.spec.id} of ${new Date(label).toISOString()} read at try ${open.attempts} (${clock.now()})`)
   }
 
   #plan({ spec }: Task, { mode }: Member, label: number, device: Device): Result<Work> {
@@ -330,7 +348,8 @@ interface Work {
   readonly standsFor: Source | null
 }
 
-const planned = (plan: Result<RegisterPlan>, standsFor: Source | null): Result<Work> => (plan.ok ? ok({ plan: plan.value, standsFor }) : plan)
+const planned = (plan: Result<RegisterPlan>, standsFor: Source | null): Result<Work> =>
+  plan.ok ? ok({ plan: plan.value, standsFor }) : plan
 
 /** Spreads devices evenly and always alike. @source FNV-1a, 32 bit */
 const hash = (text: string): number => {

@@ -5,13 +5,17 @@ import { CommandFailed, complain, EXIT, print, printJson } from './output.ts'
 
 /** `gridtally decode`: a frame explained field by field. */
 export const decode = (protocol: string, hex: string, options: { readonly json?: boolean; readonly direction?: string }): void => {
-  if (!DECODERS.includes(protocol)) throw new CommandFailed(`--protocol ${protocol} is not known; allowed: ${DECODERS.join(', ')}`, EXIT.usage)
+  if (!DECODERS.includes(protocol))
+    throw new CommandFailed(`--protocol ${protocol} is not known; allowed: ${DECODERS.join(', ')}`, EXIT.usage)
   if (options.direction !== undefined && options.direction !== 'request' && options.direction !== 'response')
     throw new CommandFailed(`--direction ${options.direction}: allowed: request, response`, EXIT.usage)
   const bytes = bytesOf(hex)
   if (!bytes || bytes.length === 0) {
     const bad = /[^0-9a-fA-F\s,:x-]/.exec(hex)
-    throw new CommandFailed(bad ? `HEX has "${bad[0]}" at character ${bad.index + 1}, which is no hexadecimal digit` : 'HEX must be pairs of hexadecimal digits', EXIT.usage)
+    throw new CommandFailed(
+      bad ? `HEX has "${bad[0]}" at character ${bad.index + 1}, which is no hexadecimal digit` : 'HEX must be pairs of hexadecimal digits',
+      EXIT.usage,
+    )
   }
   const explained = explainFrame(protocol, bytes, options.direction)
   if (options.json) printJson(explained.json)
@@ -41,7 +45,8 @@ export const vectors = (files: readonly string[], options: { readonly json?: boo
     for (const { file, failures } of reports)
       for (const { name, differences } of failures) {
         complain(`${file}: ${name}`)
-        for (const { path, expected, got } of differences) complain(`  ${path}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(got)}`)
+        for (const { path, expected, got } of differences)
+          complain(`  ${path}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(got)}`)
       }
     for (const report of reports) print(`${report.file}: ${report.passed} passed, ${report.failed} failed`)
   }

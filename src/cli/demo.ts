@@ -64,7 +64,9 @@ interface Live {
 }
 
 const live = async (gateway: Gateway, village: ChildProcess, { options, signal, say, began, remember }: Live): Promise<void> => {
-  const token = gateway.tokens.all().some(({ name, revokedAt }) => name === 'demo' && revokedAt === null) ? null : gateway.tokens.add('demo', 'operate')
+  const token = gateway.tokens.all().some(({ name, revokedAt }) => name === 'demo' && revokedAt === null)
+    ? null
+    : gateway.tokens.add('demo', 'operate')
   if (token) writeFileSync(join(resolve(options.dir), 'token'), `${token}\n`, { mode: 0o600 })
   const shown = token ?? readToken(join(resolve(options.dir), 'token'))
   const point = [...gateway.field.meters()].find(({ point: { role } }) => role === 'area-supply')?.fact.point ?? ''
@@ -103,7 +105,10 @@ const live = async (gateway: Gateway, village: ChildProcess, { options, signal, 
     firstReadingS: firstReadingS === null ? null : Math.round(firstReadingS * 10) / 10,
   }
   if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`)
-  else print(`due ${report.due}, read ${report.read}, first try ${report.firstTry}, rows stored ${report.rowsStored}, waiting ${report.outboxDepth}, dead letters ${report.deadLetters}`)
+  else
+    print(
+      `due ${report.due}, read ${report.read}, first try ${report.firstTry}, rows stored ${report.rowsStored}, waiting ${report.outboxDepth}, dead letters ${report.deadLetters}`,
+    )
   if (villageDied) throw new CommandFailed(`the village ended by itself with exit code ${village.exitCode}`)
 }
 
@@ -113,7 +118,8 @@ const villageStart = (path: string, speed: number): { readonly villageTime: numb
   let villageTime = calendar.dayStart(Date.now()) - 10 * 60_000
   if (existsSync(path)) {
     const saved: unknown = JSON.parse(readFileSync(path, 'utf8'))
-    if (typeof saved === 'object' && saved !== null && 'villageTime' in saved && typeof saved.villageTime === 'number') villageTime = saved.villageTime
+    if (typeof saved === 'object' && saved !== null && 'villageTime' in saved && typeof saved.villageTime === 'number')
+      villageTime = saved.villageTime
   }
   return { villageTime, remember: (now) => writeFileSync(path, `${JSON.stringify({ villageTime: now, speed })}\n`) }
 }

@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { DECODERS, verifyAnyProfile } from '../../protocols/index.ts'
 import { configurationReference, durationMs, GatewaySchema, LedgerSchema } from '../config/index.ts'
 import { explain } from '../core/index.ts'
-import { builtInProfiles, loadProfiles, profileFiles, readProfile } from '../gateway/profiles.ts'
+import { builtInProfiles, openProfiles, profileFiles, readProfile } from '../gateway/profiles.ts'
 import { TokenFile } from '../gateway/tokens.ts'
 import { version } from '../main.ts'
 import { decode, vectors } from './decode.ts'
@@ -18,11 +18,13 @@ const duration = (text: string): number => {
   if (!/^\d+(ms|s|m|h)$/.test(text)) throw new InvalidArgumentError('a number and ms, s, m or h: 45s')
   return durationMs(text)
 }
-const integer = (least: number, most: number) => (text: string): number => {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value < least || value > most) throw new InvalidArgumentError(`a whole number from ${least} to ${most}`)
-  return value
-}
+const integer =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const value = Number(text)
+    if (!Number.isInteger(value) || value < least || value > most) throw new InvalidArgumentError(`a whole number from ${least} to ${most}`)
+    return value
+  }
 const positive = (text: string): number => {
   const value = Number(text)
   if (!(value > 0 && value <= 100_000)) throw new InvalidArgumentError('a number above 0, at most 100000')
@@ -36,7 +38,10 @@ const program = new Command('gridtally')
   .version(version())
   .showHelpAfterError('(gridtally --help lists all commands)')
   .configureHelp({ sortSubcommands: false })
-  .addHelpText('after', '\nExit codes: 0 done; 1 something failed (no answer, a vector differs, a file is broken); 2 wrong usage or configuration; 70 a bug.')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 done; 1 something failed (no answer, a vector differs, a file is broken); 2 wrong usage or configuration; 70 a bug.',
+  )
   .exitOverride((error) => {
     process.exit(error.exitCode === 0 ? 0 : EXIT.usage)
   })
@@ -57,7 +62,12 @@ program
 
 program.command('run').description('the gateway').addOption(config()).option('--json', 'JSON log lines even on a terminal').action(run)
 
-program.command('check').description('checks configuration, ledger and profiles; starts nothing').addOption(config()).addOption(json()).action(check)
+program
+  .command('check')
+  .description('checks configuration, ledger and profiles; starts nothing')
+  .addOption(config())
+  .addOption(json())
+  .action(check)
 
 const configCommand = program.command('config').description('the configuration and its schemas')
 configCommand
@@ -69,7 +79,9 @@ configCommand
   .command('schema')
   .description('JSON Schema of gateway.yaml (or of the ledger file), for editors')
   .option('--ledger', 'the ledger file')
-  .action(({ ledger }: { ledger?: boolean }) => printJson({ $schema: 'http://json-schema.org/draft-07/schema#', ...(ledger ? LedgerSchema : GatewaySchema) }))
+  .action(({ ledger }: { ledger?: boolean }) =>
+    printJson({ $schema: 'http://json-schema.org/draft-07/schema#', ...(ledger ? LedgerSchema : GatewaySchema) }),
+  )
 configCommand
   .command('reference')
   .description('the configuration reference as Markdown: docs/configuration.md')
@@ -111,9 +123,16 @@ program
   .argument('<hex...>', 'bytes, with or without blanks')
   .option('--direction <direction>', 'request or response, where the frame does not tell')
   .addOption(json())
-  .action((hex: string[], { protocol, ...options }: { protocol: string; json?: boolean; direction?: string }) => decode(protocol, hex.join(''), options))
+  .action((hex: string[], { protocol, ...options }: { protocol: string; json?: boolean; direction?: string }) =>
+    decode(protocol, hex.join(''), options),
+  )
 
-program.command('vectors').description('runs vector files through the codecs; exit 1 on any difference').argument('<file...>').addOption(json()).action(vectors)
+program
+  .command('vectors')
+  .description('runs vector files through the codecs; exit 1 on any difference')
+  .argument('<file...>')
+  .addOption(json())
+  .action(vectors)
 
 const simulate = program.command('simulate').description('meters on real sockets, faults to order')
 simulate
@@ -153,8 +172,13 @@ profile
   .description('all built-in models')
   .addOption(json())
   .action((options: { json?: boolean }) => {
-    const { byId, broken } = loadProfiles(null)
-    const rows = [...byId.values()].map(({ id, protocol, manufacturer, models }) => ({ id, protocol, manufacturer: manufacturer ?? '', models: models ?? [] }))
+    const { ids, get, broken } = openProfiles(null)
+    const rows = ids.flatMap((id) => get(id) ?? []).map(({ id, protocol, manufacturer, models }) => ({
+      id,
+      protocol,
+      manufacturer: manufacturer ?? '',
+      models: models ?? [],
+    }))
     if (options.json) printJson(rows)
     else print(table(rows.map((row) => [row.id, row.protocol, row.manufacturer, row.models.join(', ')])))
     if (broken.length > 0) throw new CommandFailed(broken.map(({ file, error }) => `${file}: ${explain(error)}`).join('\n'))
@@ -170,7 +194,9 @@ profile
     if (options.json) printJson({ passed: results.length - failed.length, failed: failed.length, files: results })
     else {
       for (const { file, differences } of failed) for (const difference of differences) complain(`${file}: ${difference}`)
-      print(`${results.length - failed.length} profiles proved (${results.reduce((sum, { registers }) => sum + registers, 0)} registers), ${failed.length} failed`)
+      print(
+        `${results.length - failed.length} profiles proved (${results.reduce((sum, { registers }) => sum + registers, 0)} registers), ${failed.length} failed`,
+      )
     }
     if (failed.length > 0) process.exitCode = EXIT.failed
   })
@@ -181,7 +207,9 @@ token
   .description('makes a token; its text is shown once')
   .argument('<name>')
   .addOption(config())
-  .addOption(new Option('--permission <permission>', 'read: see; operate: also read meters now').choices(['read', 'operate']).default('read'))
+  .addOption(
+    new Option('--permission <permission>', 'read: see; operate: also read meters now').choices(['read', 'operate']).default('read'),
+  )
   .action((name: string, options: { config: string; permission: 'read' | 'operate' }) => {
     const { dataDirectory, http } = configOrFail(options.config)
     print(new TokenFile(dataDirectory, http, {}).add(name, options.permission))
@@ -193,7 +221,8 @@ token
   .addOption(config())
   .action((name: string, options: { config: string }) => {
     const { dataDirectory, http } = configOrFail(options.config)
-    if (!new TokenFile(dataDirectory, http, {}).revoke(name, Date.now())) throw new CommandFailed(`there is no token ${name} to revoke; gridtally token list names them`)
+    if (!new TokenFile(dataDirectory, http, {}).revoke(name, Date.now()))
+      throw new CommandFailed(`there is no token ${name} to revoke; gridtally token list names them`)
     print(`${name} is revoked`)
   })
 token
@@ -203,7 +232,9 @@ token
   .addOption(json())
   .action((options: { config: string; json?: boolean }) => {
     const { dataDirectory, http } = configOrFail(options.config)
-    const rows = new TokenFile(dataDirectory, http, {}).all().map(({ id, name, permission, revokedAt }) => ({ id, name, permission, revoked: revokedAt !== null }))
+    const rows = new TokenFile(dataDirectory, http, {})
+      .all()
+      .map(({ id, name, permission, revokedAt }) => ({ id, name, permission, revoked: revokedAt !== null }))
     if (options.json) printJson(rows)
     else print(table(rows.map((row) => [row.name, row.permission, row.revoked ? 'revoked' : 'valid'])))
   })

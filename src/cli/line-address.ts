@@ -1,7 +1,9 @@
 import type { SerialSettings } from '../transport/index.ts'
 import { CommandFailed, EXIT } from './output.ts'
 
-export type LineAddress = { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly baud: null } | ({ readonly kind: 'serial' } & SerialSettings)
+export type LineAddress =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly baud: null }
+  | ({ readonly kind: 'serial' } & SerialSettings)
 
 const ALLOWED = 'allowed: tcp://HOST:PORT, or a serial port as /dev/ttyUSB0, /dev/ttyUSB0:9600 or /dev/ttyUSB0:2400:8E1'
 

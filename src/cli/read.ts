@@ -1,12 +1,12 @@
 import { adapterOf, PROTOCOLS } from '../../protocols/index.ts'
 import { bindProtocol, Calendar, type Line, openLine, Poller, type TraceEvent } from '../acquisition/index.ts'
 import { readingJson } from '../api/index.ts'
-import { fullObis, hexOf, hintOf, type ReadKind, type Reading, systemClock } from '../core/index.ts'
+import { fullObis, hexOf, hintOf, type Reading, type ReadKind, systemClock } from '../core/index.ts'
 import { transportOf } from '../gateway/field.ts'
-import { loadProfiles } from '../gateway/profiles.ts'
+import { brokenText, openProfiles } from '../gateway/profiles.ts'
 import { normaliserOf, parseRatio } from '../normalise/index.ts'
 import { parseLineAddress } from './line-address.ts'
-import { CommandFailed, EXIT, failure, print, printJson, table } from './output.ts'
+import { CommandFailed, complain, EXIT, failure, print, printJson, table } from './output.ts'
 
 export interface ReadArguments {
   readonly line: string
@@ -33,10 +33,15 @@ const FRAMINGS: Readonly<Record<string, 'tcp' | 'rtu' | 'ascii'>> = { 'modbus-tc
 export const read = async (args: ReadArguments): Promise<void> => {
   const framing = FRAMINGS[args.protocol]
   if (!framing && !args.protocol.startsWith('dlt645'))
-    throw new CommandFailed(`--protocol ${args.protocol} is not spoken here; allowed: ${Object.keys(FRAMINGS).join(', ')}, dlt645, ${PROTOCOLS.filter((id) => id.startsWith('dlt645')).join(', ')}`, EXIT.usage)
-  const { byId } = loadProfiles(args.profiles ?? null)
-  const profile = byId.get(args.profile)
-  if (!profile) throw new CommandFailed(`--profile ${args.profile} does not exist; gridtally profile list names all ${byId.size}`, EXIT.usage)
+    throw new CommandFailed(
+      `--protocol ${args.protocol} is not spoken here; allowed: ${Object.keys(FRAMINGS).join(', ')}, dlt645, ${PROTOCOLS.filter((id) => id.startsWith('dlt645')).join(', ')}`,
+      EXIT.usage,
+    )
+  const profiles = openProfiles(args.profiles ?? null)
+  const profile = profiles.get(args.profile)
+  for (const broken of profiles.broken) complain(brokenText(broken))
+  if (!profile)
+    throw new CommandFailed(`--profile ${args.profile} does not exist; gridtally profile list names all ${profiles.ids.length}`, EXIT.usage)
   const speaks = framing ? profile.protocol === 'modbus' : profile.protocol.startsWith('dlt645')
   if (!speaks) throw new CommandFailed(`--profile ${args.profile} is for ${profile.protocol}, not ${args.protocol}`, EXIT.usage)
   const adapter = adapterOf(profile.protocol, framing ?? 'rtu')
@@ -58,7 +63,8 @@ export const read = async (args: ReadArguments): Promise<void> => {
   if (args.trace) line.trace((event) => (args.json ? frames.push(frameJson(event)) : print(frameText(event))))
   try {
     const readings = await readOnce(line, { adapter, address: address.value, profile, args, obis, ct, pt })
-    if (args.json) printJson({ ok: true, readings: readings.map((reading) => readingJson(reading, VIEW)), ...(args.trace ? { frames } : {}) })
+    if (args.json)
+      printJson({ ok: true, readings: readings.map((reading) => readingJson(reading, VIEW)), ...(args.trace ? { frames } : {}) })
     else for (const reading of readings) print(readingText(reading))
   } catch (error) {
     if (!(args.json && error instanceof ReadFailed)) throw error
@@ -84,7 +90,11 @@ interface Wanted {
 const readOnce = async (line: Line, { adapter, address, profile, args, obis, ct, pt }: Wanted): Promise<readonly Reading[]> => {
   const poller = new Poller(line, systemClock)
   const device = bindProtocol(adapter, line)({ id: args.address, address, profile, reactionMs: args.timeout ?? 1000 })
-  const plan = device.plan({ kind: args.kind ?? 'current', ...(obis ? { obis } : {}), ...(args.nth === undefined ? {} : { nth: args.nth }) })
+  const plan = device.plan({
+    kind: args.kind ?? 'current',
+    ...(obis ? { obis } : {}),
+    ...(args.nth === undefined ? {} : { nth: args.nth }),
+  })
   if (!plan.ok) throw failure(plan.error, EXIT.usage)
   const taken = await poller.read(device, plan.value, { priority: 'demand', insist: true })
   if (!taken.ok) {
@@ -93,7 +103,9 @@ const readOnce = async (line: Line, { adapter, address, profile, args, obis, ct,
     throw failed
   }
   const calendar = new Calendar(args.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone)
-  const normalise = normaliserOf({ meter: args.address, point: args.address, area: '', ct, pt }, plan.value, (time) => calendar.instantOf(time))
+  const normalise = normaliserOf({ meter: args.address, point: args.address, area: '', ct, pt }, plan.value, (time) =>
+    calendar.instantOf(time),
+  )
   return taken.value.samples.flatMap((sample) => normalise(sample, taken.value.receivedAt))
 }
 
@@ -107,4 +119,10 @@ const readingText = (reading: Reading): string => {
 export const frameText = ({ at, what, bytes, text }: TraceEvent): string =>
   `${new Date(at).toISOString().slice(11, 23)} ${what.padEnd(9)} ${hexOf(bytes)}${text ? `  ${text}` : ''}`
 
-const frameJson = ({ at, what, bytes, text, device }: TraceEvent) => ({ at: new Date(at).toISOString(), what, hex: hexOf(bytes), text, device })
+const frameJson = ({ at, what, bytes, text, device }: TraceEvent) => ({
+  at: new Date(at).toISOString(),
+  what,
+  hex: hexOf(bytes),
+  text,
+  device,
+})

@@ -1,8 +1,8 @@
 import pino, { type Logger } from 'pino'
-import { type GatewayConfig, loadGatewayConfig, problemText } from '../config/index.ts'
-import { loadProfiles, brokenText } from '../gateway/profiles.ts'
-import { checkedLedger } from '../gateway/start-ledger.ts'
 import { adapterOf } from '../../protocols/index.ts'
+import { type GatewayConfig, loadGatewayConfig, problemText } from '../config/index.ts'
+import { brokenText, openProfiles } from '../gateway/profiles.ts'
+import { checkedLedger } from '../gateway/start-ledger.ts'
 import { type Gateway, type StartFailure, startGateway } from '../main.ts'
 import { aborted, CommandFailed, complain, EXIT, print, printJson, untilInterrupted } from './output.ts'
 
@@ -24,7 +24,8 @@ export const startError = ({ problems, message }: StartFailure): CommandFailed =
   problems.length > 0 ? new CommandFailed(problems.map(problemText).join('\n'), EXIT.usage) : new CommandFailed(message)
 
 /** The first token of a data directory that has none; shown once. */
-export const firstToken = (gateway: Gateway): string | null => (gateway.tokens.all().length > 0 ? null : gateway.tokens.add('first', 'operate'))
+export const firstToken = (gateway: Gateway): string | null =>
+  gateway.tokens.all().length > 0 ? null : gateway.tokens.add('first', 'operate')
 
 /** `gridtally run`: the gateway until it is told to stop. */
 export const run = async (options: { readonly config: string; readonly json?: boolean }): Promise<void> => {
@@ -52,13 +53,19 @@ export const check = (options: { readonly config: string; readonly json?: boolea
   const warnings: string[] = []
   let meters = 0
   if (loaded.ok) {
-    const profiles = loadProfiles(loaded.value.profileDirectory)
-    warnings.push(...profiles.broken.map(brokenText))
-    const ledger = checkedLedger(loaded.value, profiles.byId, adapterOf)
+    const profiles = openProfiles(loaded.value.profileDirectory)
+    const ledger = checkedLedger(loaded.value, profiles, adapterOf)
     if (!ledger.ok) problems.push(...ledger.problems)
     else meters = ledger.value?.meters.length ?? 0
+    warnings.push(...profiles.broken.map(brokenText))
   }
-  if (options.json) printJson({ ok: problems.length === 0, problems, warnings, ...(loaded.ok ? { lines: loaded.value.lines.length, tasks: loaded.value.tasks.length, meters } : {}) })
+  if (options.json)
+    printJson({
+      ok: problems.length === 0,
+      problems,
+      warnings,
+      ...(loaded.ok ? { lines: loaded.value.lines.length, tasks: loaded.value.tasks.length, meters } : {}),
+    })
   else {
     for (const warning of warnings) complain(warning)
     if (loaded.ok && problems.length === 0)

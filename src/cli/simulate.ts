@@ -18,7 +18,8 @@ export interface VillageArguments {
 /** `gridtally simulate village`: runs until it is told to stop. */
 export const simulateVillageCommand = async (args: VillageArguments): Promise<void> => {
   const start = args.start === undefined ? undefined : Date.parse(args.start)
-  if (start !== undefined && Number.isNaN(start)) throw new CommandFailed(`--start ${args.start} is no instant; for example 2026-11-21T00:00:00Z`, EXIT.usage)
+  if (start !== undefined && Number.isNaN(start))
+    throw new CommandFailed(`--start ${args.start} is no instant; for example 2026-11-21T00:00:00Z`, EXIT.usage)
   const running = await simulateVillage(
     {
       seed: args.seed,
@@ -59,7 +60,8 @@ export const simulateLine = async (protocol: 'modbus-tcp' | 'modbus-rtu' | 'dlt6
     if (!Number.isInteger(unit) || unit < 1 || unit > 247) throw new CommandFailed(`--unit ${text}: allowed are 1 to 247`, EXIT.usage)
     return unit
   })
-  for (const address of args.address ?? []) if (!/^\d{12}$/.test(address)) throw new CommandFailed(`--address ${address}: a DL/T 645 address has 12 digits`, EXIT.usage)
+  for (const address of args.address ?? [])
+    if (!/^\d{12}$/.test(address)) throw new CommandFailed(`--address ${address}: a DL/T 645 address has 12 digits`, EXIT.usage)
   const running = await simulateMeter(
     {
       protocol,

@@ -11,7 +11,11 @@ export interface TraceArguments {
 export const trace = async (line: string, args: TraceArguments): Promise<void> => {
   const interrupted = untilInterrupted()
   const token = args.token ?? process.env.GRIDTALLY_TOKEN
-  if (!token) throw new CommandFailed('a token is needed: --token gt_…, or GRIDTALLY_TOKEN in the environment; gridtally token add makes one', EXIT.usage)
+  if (!token)
+    throw new CommandFailed(
+      'a token is needed: --token gt_…, or GRIDTALLY_TOKEN in the environment; gridtally token add makes one',
+      EXIT.usage,
+    )
   const signal = args.for === undefined ? interrupted : AbortSignal.any([interrupted, AbortSignal.timeout(args.for)])
   const address = new URL(`/api/v1/lines/${encodeURIComponent(line)}/trace?format=text`, args.url)
   try {

@@ -55,7 +55,14 @@ export interface LineConfig {
   readonly id: string
   readonly transport:
     | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly baud: number | null }
-    | { readonly kind: 'serial'; readonly path: string; readonly baud: number; readonly dataBits: 7 | 8; readonly parity: 'none' | 'even' | 'odd'; readonly stopBits: 1 | 2 }
+    | {
+        readonly kind: 'serial'
+        readonly path: string
+        readonly baud: number
+        readonly dataBits: 7 | 8
+        readonly parity: 'none' | 'even' | 'odd'
+        readonly stopBits: 1 | 2
+      }
   readonly modbus: 'tcp' | 'rtu' | 'ascii'
   readonly timeoutMs: number
   readonly quietMs: number | null
@@ -71,11 +78,17 @@ export interface TaskConfig {
   readonly period: Period
   readonly offsetMs: number
   readonly spreadMs: number
-  readonly filter: { readonly lines: readonly string[] | null; readonly areas: readonly string[] | null; readonly ids: readonly string[] | null }
+  readonly filter: {
+    readonly lines: readonly string[] | null
+    readonly areas: readonly string[] | null
+    readonly ids: readonly string[] | null
+  }
   readonly registers: readonly string[] | null
 }
 
-export type ConfigResult = { readonly ok: true; readonly value: GatewayConfig } | { readonly ok: false; readonly problems: readonly Problem[] }
+export type ConfigResult =
+  | { readonly ok: true; readonly value: GatewayConfig }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
@@ -85,7 +98,8 @@ export const durationMs = (text: string): number => {
   return Number(count) * (UNIT_MS[unit] ?? 1)
 }
 
-const periodOf = (text: string): Period => (text === '1d' ? { unit: 'day', count: 1 } : text === '1mo' ? { unit: 'month', count: 1 } : { unit: 'ms', ms: durationMs(text) })
+const periodOf = (text: string): Period =>
+  text === '1d' ? { unit: 'day', count: 1 } : text === '1mo' ? { unit: 'month', count: 1 } : { unit: 'ms', ms: durationMs(text) }
 
 /**
  * Reads and checks `gateway.yaml`. Nothing is started on a problem; all problems are named at once.
@@ -107,7 +121,9 @@ export const loadGatewayConfig = (file: string, environment: NodeJS.ProcessEnv =
     id: value.gateway.id,
     timezone: value.gateway.timezone,
     dataDirectory: resolve(base, value.gateway.data ?? './data'),
-    clock: value.clock ? { start: Date.parse(value.clock.start), realStart: Date.parse(value.clock.realStart), speed: value.clock.speed } : null,
+    clock: value.clock
+      ? { start: Date.parse(value.clock.start), realStart: Date.parse(value.clock.realStart), speed: value.clock.speed }
+      : null,
     http: {
       host: value.http?.host ?? '127.0.0.1',
       port: value.http?.port ?? 8645,
@@ -168,10 +184,14 @@ const checkGateway = ({ gateway, lines, tasks, store, clock }: GatewayFile, wron
     new Intl.DateTimeFormat('en', { timeZone: gateway.timezone })
   } catch {
     const near = didYouMean(gateway.timezone, Intl.supportedValuesOf('timeZone'))
-    wrong(['gateway', 'timezone'], `is "${gateway.timezone}"; must be an IANA time zone such as Asia/Shanghai${near ? `; did you mean "${near}"?` : ''}`)
+    wrong(
+      ['gateway', 'timezone'],
+      `is "${gateway.timezone}"; must be an IANA time zone such as Asia/Shanghai${near ? `; did you mean "${near}"?` : ''}`,
+    )
   }
   if (store?.kind === 'influxdb' && !store.influxdb) wrong(['store'], '"influxdb" is missing: kind influxdb needs its url')
-  if (store?.influxdb?.version === 'v2' && !(store.influxdb.bucket && store.influxdb.org)) wrong(['store', 'influxdb'], '"org" and "bucket" are missing: version v2 needs them')
+  if (store?.influxdb?.version === 'v2' && !(store.influxdb.bucket && store.influxdb.org))
+    wrong(['store', 'influxdb'], '"org" and "bucket" are missing: version v2 needs them')
   if (clock && Number.isNaN(Date.parse(clock.start))) wrong(['clock', 'start'], 'is no instant')
   unique(lines, 'lines', wrong)
   unique(tasks, 'tasks', wrong)
@@ -179,7 +199,8 @@ const checkGateway = ({ gateway, lines, tasks, store, clock }: GatewayFile, wron
   for (const [at, { id, transport, modbus }] of lines.entries()) {
     const way = transport.kind === 'tcp' ? `${transport.host}:${transport.port}` : transport.path
     const other = ways.get(way)
-    if (other !== undefined) wrong(['lines', at, 'transport'], `leads to ${way}, as line ${other} does: one bus is one line, put its meters on that one`)
+    if (other !== undefined)
+      wrong(['lines', at, 'transport'], `leads to ${way}, as line ${other} does: one bus is one line, put its meters on that one`)
     ways.set(way, id)
     if (transport.kind === 'serial' && modbus === 'tcp') wrong(['lines', at, 'modbus'], 'is "tcp"; a serial port carries rtu or ascii')
   }
@@ -188,12 +209,19 @@ const checkGateway = ({ gateway, lines, tasks, store, clock }: GatewayFile, wron
     for (const [nth, line] of (meters?.lines ?? []).entries()) {
       if (known.includes(line)) continue
       const near = didYouMean(line, known)
-      wrong(['tasks', at, 'meters', 'lines', nth], `is "${line}", which is no line; allowed: ${known.join(', ')}${near ? `; did you mean "${near}"?` : ''}`)
+      wrong(
+        ['tasks', at, 'meters', 'lines', nth],
+        `is "${line}", which is no line; allowed: ${known.join(', ')}${near ? `; did you mean "${near}"?` : ''}`,
+      )
     }
     const period = periodOf(every)
     const ms = period.unit === 'ms' ? period.ms : period.unit === 'day' ? 86_400_000 : 28 * 86_400_000
     if (ms < 1000) wrong(['tasks', at, 'every'], `is "${every}"; must be 1s or more`)
-    if (period.unit === 'ms' && ms > 1000 && 86_400_000 % ms !== 0) wrong(['tasks', at, 'every'], `is "${every}"; must divide a day, so that it keeps its place on the clock: 1m, 5m, 10m, 15m, 30m, 1h, 6h, 1d`)
+    if (period.unit === 'ms' && ms > 1000 && 86_400_000 % ms !== 0)
+      wrong(
+        ['tasks', at, 'every'],
+        `is "${every}"; must divide a day, so that it keeps its place on the clock: 1m, 5m, 10m, 15m, 30m, 1h, 6h, 1d`,
+      )
     if (offset !== undefined && durationMs(offset) >= ms) wrong(['tasks', at, 'offset'], `is "${offset}"; must be less than every`)
     if (spread !== undefined && durationMs(spread) >= ms) wrong(['tasks', at, 'spread'], `is "${spread}"; must be less than every`)
   }
@@ -208,7 +236,11 @@ const unique = (items: readonly { readonly id: string }[], list: string, wrong: 
   }
 }
 
-const influxOf = (file: NonNullable<NonNullable<GatewayFile['store']>['influxdb']>, environment: NodeJS.ProcessEnv, wrong: Wrong): InfluxConfig => {
+const influxOf = (
+  file: NonNullable<NonNullable<GatewayFile['store']>['influxdb']>,
+  environment: NodeJS.ProcessEnv,
+  wrong: Wrong,
+): InfluxConfig => {
   const secret = (name: 'token' | 'password'): Secret | null => {
     const text = file[name]
     if (text === undefined) return null

@@ -1,5 +1,5 @@
-export * from './ledger-file.ts'
 export * from './gateway-config.ts'
+export * from './ledger-file.ts'
 export * from './paths.ts'
 export * from './problems.ts'
 export * from './reference.ts'

@@ -30,7 +30,10 @@ export const loadLedgerFile = (file: string, { lines, profiles, addressProblem }
   const refer = (path: readonly (string | number)[], id: string, what: string, known: ReadonlySet<string>) => {
     if (known.has(id)) return
     const near = known.size <= 5000 ? didYouMean(id, [...known]) : null
-    wrong(path, `is "${id}", which is no ${what}${near ? `; did you mean "${near}"?` : known.size <= 12 ? `; allowed: ${[...known].join(', ')}` : ''}`)
+    wrong(
+      path,
+      `is "${id}", which is no ${what}${near ? `; did you mean "${near}"?` : known.size <= 12 ? `; allowed: ${[...known].join(', ')}` : ''}`,
+    )
   }
   const ids = (items: readonly { readonly id: string }[]) => new Set(items.map(({ id }) => id))
   const [zoneIds, areaIds, pointIds, lineIds, profileIds] = [ids(zones), ids(areas), ids(points), new Set(lines), new Set(profiles)]
@@ -47,10 +50,15 @@ export const loadLedgerFile = (file: string, { lines, profiles, addressProblem }
       if (problem) wrong(['meters', at, 'address'], `is "${address}"; ${problem}`)
     }
     const other = taken.get(`${line} ${address}`)
-    if (other !== undefined) wrong(['meters', at, 'address'], `is "${address}" on line ${line}, as meters/${other} is: two meters cannot share an address on one line`)
+    if (other !== undefined)
+      wrong(
+        ['meters', at, 'address'],
+        `is "${address}" on line ${line}, as meters/${other} is: two meters cannot share an address on one line`,
+      )
     else taken.set(`${line} ${address}`, at)
     const before = metered.get(point)
-    if (before !== undefined) wrong(['meters', at, 'point'], `is "${point}", where meters/${before} hangs already: one point, one meter at a time`)
+    if (before !== undefined)
+      wrong(['meters', at, 'point'], `is "${point}", where meters/${before} hangs already: one point, one meter at a time`)
     else metered.set(point, at)
   }
   return problems.length > 0 ? { ok: false, problems } : { ok: true, value: loaded.value }

@@ -50,7 +50,12 @@ const rowsOf = (node: Node, path: string): string[] => {
     if (inner.properties) rows.push(...rowsOf(inner, deeper))
     for (const branch of inner.oneOf ?? []) {
       const kind = String(branch.properties?.kind?.const)
-      rows.push(...rowsOf({ ...branch, properties: Object.fromEntries(Object.entries(branch.properties ?? {}).filter(([key]) => key !== 'kind')) }, `${deeper}(${kind}).`))
+      rows.push(
+        ...rowsOf(
+          { ...branch, properties: Object.fromEntries(Object.entries(branch.properties ?? {}).filter(([key]) => key !== 'kind')) },
+          `${deeper}(${kind}).`,
+        ),
+      )
     }
   }
   return rows
@@ -60,9 +65,11 @@ const valuesOf = ({ type, const: only, enum: allowed, minimum, maximum, oneOf }:
   if (only !== undefined) return `\`${only}\``
   if (allowed) return allowed.map((value) => `\`${value}\``).join(' ')
   if (oneOf) return oneOf.map((branch) => `\`kind: ${branch.properties?.kind?.const}\``).join(' or ')
-  const range = minimum !== undefined && maximum !== undefined ? `, ${minimum} to ${maximum}` : minimum !== undefined ? `, from ${minimum}` : ''
+  const range =
+    minimum !== undefined && maximum !== undefined ? `, ${minimum} to ${maximum}` : minimum !== undefined ? `, from ${minimum}` : ''
   return type === 'object' ? '' : `${type === 'string' ? 'text' : type === 'boolean' ? '`true` `false`' : (type ?? '')}${range}`
 }
 
-const defaultOf = (node: Node, isRequired: boolean): string => (isRequired ? 'required' : node.default === undefined ? '' : `\`${node.default}\``)
+const defaultOf = (node: Node, isRequired: boolean): string =>
+  isRequired ? 'required' : node.default === undefined ? '' : `\`${node.default}\``
 const meaningOf = ({ description, items }: Node): string => (description ?? items?.description ?? '').replaceAll('|', '\\|')

@@ -14,7 +14,8 @@ const Port = Type.Integer({ minimum: 0, maximum: 65_535 })
 const Duration = text('^[0-9]+(ms|s|m|h)$', 'a number and ms, s, m or h: 500ms, 30s, 15m')
 const Every = text('^([0-9]+(s|m|h)|1d|1mo)$', 'a number and s, m or h, or 1d, or 1mo: 15m')
 const Secret = Type.String({
-  description: 'secret: write `$' + '{NAME}` to take it from the environment, or `$' + '{file:/path}` from a file; masked wherever it is shown',
+  description:
+    'secret: write `$' + '{NAME}` to take it from the environment, or `$' + '{file:/path}` from a file; masked wherever it is shown',
   secret: true,
 })
 
@@ -22,7 +23,13 @@ const TcpTransport = object({
   kind: Type.Literal('tcp'),
   host: Host,
   port: Type.Integer({ minimum: 1, maximum: 65_535 }),
-  baud: optional(Type.Integer({ minimum: 50, maximum: 4_000_000, description: 'speed of the bus behind a transparent serial server; time-outs allow for it' })),
+  baud: optional(
+    Type.Integer({
+      minimum: 50,
+      maximum: 4_000_000,
+      description: 'speed of the bus behind a transparent serial server; time-outs allow for it',
+    }),
+  ),
 })
 const SerialTransport = object({
   kind: Type.Literal('serial'),
@@ -44,8 +51,21 @@ const Line = object(
       description: 'how to reach the bus or the device',
     }),
     modbus: optional(oneOf(['tcp', 'rtu', 'ascii'], 'framing of Modbus meters here; default tcp over TCP, rtu on a serial port')),
-    timeoutMs: optional(Type.Integer({ minimum: 20, maximum: 120_000, description: 'longest reaction of a meter, the wire time comes on top', default: 1000 })),
-    quietMs: optional(Type.Number({ minimum: 0, maximum: 5000, description: 'silence between frames; default 3.5 characters; 20 to 50 helps cheap meters' })),
+    timeoutMs: optional(
+      Type.Integer({
+        minimum: 20,
+        maximum: 120_000,
+        description: 'longest reaction of a meter, the wire time comes on top',
+        default: 1000,
+      }),
+    ),
+    quietMs: optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 5000,
+        description: 'silence between frames; default 3.5 characters; 20 to 50 helps cheap meters',
+      }),
+    ),
     pipeline: optional(Type.Integer({ minimum: 1, maximum: 64, description: 'Modbus TCP only: requests under way at once', default: 1 })),
     allowWrites: optional(Type.Boolean({ description: 'lets this line carry requests that change a meter', default: false })),
   },
@@ -125,8 +145,12 @@ export const GatewaySchema = object({
     object({
       kind: oneOf(['embedded', 'influxdb'], 'where readings end up', { default: 'embedded' }),
       influxdb: optional(Influx),
-      retentionMonths: optional(Type.Integer({ minimum: 1, maximum: 600, description: 'embedded: older months are deleted; absent: never' })),
-      hotDays: optional(Type.Integer({ minimum: 1, maximum: 400, description: 'embedded: days kept as rows before they are packed', default: 7 })),
+      retentionMonths: optional(
+        Type.Integer({ minimum: 1, maximum: 600, description: 'embedded: older months are deleted; absent: never' }),
+      ),
+      hotDays: optional(
+        Type.Integer({ minimum: 1, maximum: 400, description: 'embedded: days kept as rows before they are packed', default: 7 }),
+      ),
     }),
   ),
   outbox: optional(
@@ -135,9 +159,13 @@ export const GatewaySchema = object({
       whenFull: optional(oneOf(['stop-taking', 'drop-oldest'], 'stop-taking loses nothing that was taken', { default: 'stop-taking' })),
     }),
   ),
-  log: optional(object({ level: optional(oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'least level shown', { default: 'info' })) })),
+  log: optional(
+    object({ level: optional(oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'least level shown', { default: 'info' })) }),
+  ),
   ledger: optional(Type.String({ description: 'ledger file, imported at every start; relative to this file' })),
-  profiles: optional(Type.String({ description: 'directory with meter profiles of your own, beside the built-in ones; relative to this file' })),
+  profiles: optional(
+    Type.String({ description: 'directory with meter profiles of your own, beside the built-in ones; relative to this file' }),
+  ),
   lines: Type.Array(Line),
   tasks: Type.Array(Task),
 })
@@ -158,7 +186,9 @@ export const LedgerSchema = object({
       id: Id,
       name: optional(Name),
       area: optional(Id),
-      role: optional(oneOf(['customer', 'area-supply', 'generation', 'other'], 'area-supply: the meter that feeds the area', { default: 'customer' })),
+      role: optional(
+        oneOf(['customer', 'area-supply', 'generation', 'other'], 'area-supply: the meter that feeds the area', { default: 'customer' }),
+      ),
       phase: optional(oneOf(['L1', 'L2', 'L3', 'L123', 'unknown'], 'supply phase', { default: 'unknown' })),
     }),
   ),

@@ -80,7 +80,9 @@ const pointer = (path: readonly (string | number)[]): string => path.map((segmen
 const placeIn = (document: Document, counter: LineCounter) => (path: readonly (string | number)[], wantsKey: boolean) => {
   const parent = path.length === 0 ? document.contents : document.getIn(path.slice(0, -1), true)
   const name = String(path.at(-1))
-  const pair = isMap(parent) ? parent.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === name) : undefined
+  const pair = isMap(parent)
+    ? parent.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === name)
+    : undefined
   const node = path.length === 0 ? document.contents : document.getIn(path, true)
   const target = wantsKey || !isNode(node) ? (pair?.key ?? parent) : node
   const offset = isNode(target) ? (target.range?.[0] ?? 0) : 0
@@ -91,7 +93,10 @@ const placeIn = (document: Document, counter: LineCounter) => (path: readonly (s
 
 const describe = (error: ErrorObject, written: string | null): string => {
   const { keyword, params, data, parentSchema } = error
-  const value = written === null ? shown(data) : shown(typeof data === 'string' ? data : written).replace(/^"(.*)"$/, typeof data === 'string' ? '"$1"' : '$1')
+  const value =
+    written === null
+      ? shown(data)
+      : shown(typeof data === 'string' ? data : written).replace(/^"(.*)"$/, typeof data === 'string' ? '"$1"' : '$1')
   const note = typeof parentSchema?.description === 'string' && parentSchema.description !== '' ? ` (${parentSchema.description})` : ''
   if (keyword === 'additionalProperties') {
     const names = Object.keys((parentSchema?.properties as object | undefined) ?? {})
@@ -111,8 +116,11 @@ const describe = (error: ErrorObject, written: string | null): string => {
     const near = didYouMean(String(params.tagValue), allowed)
     return `kind is ${shown(params.tagValue)}; allowed: ${allowed.join(', ')}${near ? `; did you mean "${near}"?` : ''}`
   }
-  if (keyword === 'type') return `is ${value}; must be ${params.type}${params.type === 'string' && typeof data === 'number' ? ', put it in quotes' : ''}${note}`
-  if (keyword === 'pattern' || keyword === 'format') return `is ${value}; must be ${String(parentSchema?.description ?? params.format ?? params.pattern)}`
-  if (keyword === 'minimum' || keyword === 'maximum' || keyword === 'exclusiveMinimum') return `is ${value}; must be ${params.comparison} ${params.limit}${note}`
+  if (keyword === 'type')
+    return `is ${value}; must be ${params.type}${params.type === 'string' && typeof data === 'number' ? ', put it in quotes' : ''}${note}`
+  if (keyword === 'pattern' || keyword === 'format')
+    return `is ${value}; must be ${String(parentSchema?.description ?? params.format ?? params.pattern)}`
+  if (keyword === 'minimum' || keyword === 'maximum' || keyword === 'exclusiveMinimum')
+    return `is ${value}; must be ${params.comparison} ${params.limit}${note}`
   return `is ${value}; ${error.message ?? keyword}${note}`
 }

@@ -21,7 +21,6 @@ import {
   multiply,
   type Obis,
   ok,
-  type Profile,
   QUALITY,
   type Reading,
   type Result,
@@ -29,8 +28,9 @@ import {
 } from '../core/index.ts'
 import type { MeterFact, Point } from '../ledger/index.ts'
 import { type MeterFacts, type Normaliser, normaliserOf, parseRatio } from '../normalise/index.ts'
-import { characterTime, serialTransport, tcpTransport, type Transport } from '../transport/index.ts'
+import { characterTime, serialTransport, type Transport, tcpTransport } from '../transport/index.ts'
 import { fail } from './errors.ts'
+import type { Profiles } from './profiles.ts'
 
 /** One meter of the ledger, bound to its line. */
 export interface FieldMeter {
@@ -55,7 +55,7 @@ export interface FieldDeps {
   readonly clock: Clock
   readonly meters: readonly MeterFact[]
   readonly points: ReadonlyMap<string, Point>
-  readonly profiles: ReadonlyMap<string, Profile>
+  readonly profiles: Pick<Profiles, 'get'>
   /** The adapter of a profile's protocol on a line, by its framing. */
   readonly adapterOf: (protocol: string, framing: LineConfig['modbus']) => AnyAdapter | null
   readonly put: (readings: readonly Reading[]) => Promise<Result<void>>
@@ -192,7 +192,13 @@ export class Field {
       const device = bind({ id: fact.meter, address: fact.address, profile, reactionMs: fact.timeoutMs ?? config.timeoutMs })
       const point = this.#deps.points.get(fact.point) ?? { id: fact.point, name: '', area: '', role: 'customer', phase: 'unknown' }
       const one = { raw: 1, scaler: 0 }
-      const facts: MeterFacts = { meter: fact.meter, point: fact.point, area: point.area, ct: parseRatio(fact.ct) ?? one, pt: parseRatio(fact.pt) ?? one }
+      const facts: MeterFacts = {
+        meter: fact.meter,
+        point: fact.point,
+        area: point.area,
+        ct: parseRatio(fact.ct) ?? one,
+        pt: parseRatio(fact.pt) ?? one,
+      }
       const product = multiply(facts.ct, facts.pt)
       const meter: FieldMeter = { fact, point, facts, ratio: decimalText(product.raw, product.scaler), device, poller }
       this.#meters.set(fact.meter, meter)

@@ -23,23 +23,49 @@ export const readProfile = (file: string): Result<Profile> => {
   }
 }
 
+/** Profiles by id. A file is parsed when its profile is first asked for: a site uses two or three of them. */
 export interface Profiles {
-  readonly byId: ReadonlyMap<string, Profile>
-  /** Files that could not be used; the others go on. */
-  readonly broken: readonly { readonly file: string; readonly error: GatewayError }[]
+  readonly ids: readonly string[]
+  get(id: string): Profile | undefined
+  /** Files that could not be used so far; the others go on. */
+  readonly broken: readonly BrokenProfile[]
 }
 
-/** All profiles: the built-in ones, then a site's own, which win. */
-export const loadProfiles = (own: string | null): Profiles => {
-  const byId = new Map<string, Profile>()
-  const broken: { file: string; error: GatewayError }[] = []
+export interface BrokenProfile {
+  readonly file: string
+  readonly error: GatewayError
+}
+
+/** The profiles of this installation and a site's own, which win. */
+export const openProfiles = (own: string | null): Profiles => {
+  const files = new Map<string, string>()
+  const broken: BrokenProfile[] = []
   for (const directory of own === null ? [builtInProfiles()] : [builtInProfiles(), own])
     for (const file of profileFiles(directory)) {
-      const loaded = readProfile(file)
-      if (loaded.ok) byId.set(loaded.value.id, loaded.value)
-      else broken.push({ file: relative(process.cwd(), file), error: loaded.error })
+      const id = idOf(file)
+      if (id === null) broken.push({ file: relative(process.cwd(), file), error: fail('PROFILE_UNREADABLE', 'it has no member "id"', { file }).error })
+      else files.set(id, file)
     }
-  return { byId, broken }
+  const loaded = new Map<string, Profile | undefined>()
+  const load = (id: string): Profile | undefined => {
+    const file = files.get(id)
+    if (file === undefined) return undefined
+    const profile = readProfile(file)
+    if (profile.ok) return profile.value
+    broken.push({ file: relative(process.cwd(), file), error: profile.error })
+    return undefined
+  }
+  return {
+    ids: [...files.keys()],
+    broken,
+    get: (id) => {
+      if (!loaded.has(id)) loaded.set(id, load(id))
+      return loaded.get(id)
+    },
+  }
 }
 
-export const brokenText = ({ file, error }: Profiles['broken'][number]): string => `${file}: ${explain(error)}`
+/** The id a profile file gives itself, found without parsing it. */
+const idOf = (file: string): string | null => /"id"\s*:\s*"([^"]+)"/.exec(readFileSync(file, 'utf8'))?.[1] ?? null
+
+export const brokenText = ({ file, error }: BrokenProfile): string => `${file}: ${explain(error)}`

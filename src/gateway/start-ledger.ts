@@ -1,25 +1,26 @@
 import type { GatewayConfig, LedgerFile, Problem } from '../config/index.ts'
 import { loadLedgerFile } from '../config/index.ts'
-import type { AnyAdapter, Profile } from '../core/index.ts'
+import type { AnyAdapter } from '../core/index.ts'
 import type { LedgerInput } from '../ledger/index.ts'
+import type { Profiles } from './profiles.ts'
 
 type AdapterOf = (protocol: string, framing: GatewayConfig['lines'][number]['modbus']) => AnyAdapter | null
 
 /** The ledger file of a configuration, checked against its lines and the profiles; null when there is none. */
 export const checkedLedger = (
   config: GatewayConfig,
-  profiles: ReadonlyMap<string, Profile>,
+  profiles: Profiles,
   adapterOf: AdapterOf,
 ): { readonly ok: true; readonly value: LedgerInput | null } | { readonly ok: false; readonly problems: readonly Problem[] } => {
   if (config.ledgerFile === null) return { ok: true, value: null }
   const lines = new Map(config.lines.map((line) => [line.id, line]))
   const loaded = loadLedgerFile(config.ledgerFile, {
     lines: [...lines.keys()],
-    profiles: [...profiles.keys()],
+    profiles: profiles.ids,
     addressProblem: (address, profile, line) => {
       const found = profiles.get(profile)
       const adapter = found && adapterOf(found.protocol, lines.get(line)?.modbus ?? 'tcp')
-      if (!adapter) return `profile ${profile} has a protocol that is not spoken here`
+      if (!adapter) return `its profile ${profile} cannot be used: gridtally profile verify names the place`
       return adapter.bind((typed) => {
         const checked = typed.address(address)
         return checked.ok ? null : `${checked.error.message}; ${checked.error.hint}`
@@ -32,7 +33,13 @@ export const checkedLedger = (
 const inputOf = ({ zones = [], areas = [], points, meters }: LedgerFile): LedgerInput => ({
   zones: zones.map(({ id, name }) => ({ id, name: name ?? '' })),
   areas: areas.map(({ id, name, zone }) => ({ id, name: name ?? '', zone: zone ?? '' })),
-  points: points.map(({ id, name, area, role, phase }) => ({ id, name: name ?? '', area: area ?? '', role: role ?? 'customer', phase: phase ?? 'unknown' })),
+  points: points.map(({ id, name, area, role, phase }) => ({
+    id,
+    name: name ?? '',
+    area: area ?? '',
+    role: role ?? 'customer',
+    phase: phase ?? 'unknown',
+  })),
   meters: meters.map(({ id, point, line, address, profile, ct, pt, timeoutMs, from }) => ({
     meter: id,
     point,

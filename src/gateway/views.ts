@@ -65,7 +65,10 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
         if (!point || (filter.area !== undefined && point.area !== filter.area)) continue
         const meters = history.get(id) ?? []
         if (filter.line !== undefined && !meters.some(({ line, to }) => to === null && line === filter.line)) continue
-        if (text !== undefined && ![id, point.name, ...meters.flatMap(({ meter, address }) => [meter, address])].some((part) => part.toLowerCase().includes(text)))
+        if (
+          text !== undefined &&
+          ![id, point.name, ...meters.flatMap(({ meter, address }) => [meter, address])].some((part) => part.toLowerCase().includes(text))
+        )
           continue
         found.push(viewOf(point))
         if (found.length >= limit) break
@@ -113,7 +116,9 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     outbox: () => outboxView(outbox, deps.maxOutboxBytes),
     deadLetters: async (after, limit) => {
       const page = await outbox.deadLetters({ after, limit })
-      return page.ok ? page.value.map(({ id, sink, firstTry, reason, reading }): DeadLetterView => ({ id, sink, at: firstTry, error: reason, reading })) : []
+      return page.ok
+        ? page.value.map(({ id, sink, firstTry, reason, reading }): DeadLetterView => ({ id, sink, at: firstTry, error: reason, reading }))
+        : []
     },
     replay: async (ids) => {
       const chosen: number[] = []
@@ -294,11 +299,19 @@ const healthView = (field: Field, outbox: Outbox): HealthView => {
     parts.push({
       part: `sink ${id}`,
       state: state === 'running' || state === 'lagging' ? 'ok' : state === 'stopped' ? 'failed' : 'degraded',
-      sentence: lastError && state !== 'running' ? `${state}: ${lastError.message}; ${behind} readings wait safely` : `${state}, ${behind} readings wait`,
+      sentence:
+        lastError && state !== 'running'
+          ? `${state}: ${lastError.message}; ${behind} readings wait safely`
+          : `${state}, ${behind} readings wait`,
       cure: state === 'running' || state === 'lagging' ? null : (lastError?.hint ?? null),
     })
   if (deadLetters > 0)
-    parts.push({ part: 'dead letters', state: 'degraded', sentence: `${deadLetters} readings were refused by a sink`, cure: 'see GET /api/v1/dead-letters' })
+    parts.push({
+      part: 'dead letters',
+      state: 'degraded',
+      sentence: `${deadLetters} readings were refused by a sink`,
+      cure: 'see GET /api/v1/dead-letters',
+    })
   for (const { config, line, meters } of field.lines) {
     const silent = meters.filter(({ device }) => device.health.failures >= 2).length
     parts.push({
@@ -342,7 +355,10 @@ export class BusyShares {
   }
 
   #sample(): void {
-    this.#samples.push({ at: performance.now(), busy: new Map(this.#field.lines.map(({ config, line }) => [config.id, line.stats.busyMs])) })
+    this.#samples.push({
+      at: performance.now(),
+      busy: new Map(this.#field.lines.map(({ config, line }) => [config.id, line.stats.busyMs])),
+    })
     if (this.#samples.length > 12) this.#samples.shift()
   }
 }

@@ -111,7 +111,9 @@ export class Ledger {
     const rows =
       asOf === null
         ? this.#database.prepare('SELECT * FROM meter_fact WHERE valid_to IS NULL ORDER BY meter').all()
-        : this.#database.prepare('SELECT * FROM meter_fact WHERE valid_from <= ? AND (valid_to IS NULL OR valid_to > ?) ORDER BY meter').all(asOf, asOf)
+        : this.#database
+            .prepare('SELECT * FROM meter_fact WHERE valid_from <= ? AND (valid_to IS NULL OR valid_to > ?) ORDER BY meter')
+            .all(asOf, asOf)
     return rows.map(factOf)
   }
 
@@ -124,7 +126,13 @@ export class Ledger {
     return this.#database
       .prepare('SELECT id, name, area, role, phase FROM point ORDER BY id')
       .all()
-      .map((row) => ({ id: text(row, 'id'), name: text(row, 'name'), area: text(row, 'area'), role: text(row, 'role'), phase: text(row, 'phase') }))
+      .map((row) => ({
+        id: text(row, 'id'),
+        name: text(row, 'name'),
+        area: text(row, 'area'),
+        role: text(row, 'role'),
+        phase: text(row, 'phase'),
+      }))
   }
 
   areas(): Area[] {
@@ -141,7 +149,9 @@ export class Ledger {
   #names({ zones, areas, points }: LedgerInput): void {
     const zone = this.#database.prepare('INSERT INTO zone VALUES (?, ?) ON CONFLICT(id) DO UPDATE SET name = excluded.name')
     for (const { id, name } of zones) zone.run(id, name)
-    const area = this.#database.prepare('INSERT INTO area VALUES (?, ?, ?) ON CONFLICT(id) DO UPDATE SET name = excluded.name, zone = excluded.zone')
+    const area = this.#database.prepare(
+      'INSERT INTO area VALUES (?, ?, ?) ON CONFLICT(id) DO UPDATE SET name = excluded.name, zone = excluded.zone',
+    )
     for (const { id, name, zone: of } of areas) area.run(id, name, of)
     const point = this.#database.prepare(
       'INSERT INTO point VALUES (?, ?, ?, ?, ?) ON CONFLICT(id) DO UPDATE SET name = excluded.name, area = excluded.area, role = excluded.role, phase = excluded.phase',
@@ -154,7 +164,9 @@ export class Ledger {
   }
 
   #open({ meter, from, to, point, line, address, profile, ct, pt, timeoutMs }: MeterFact): void {
-    this.#database.prepare('INSERT INTO meter_fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)').run(meter, from, to, point, line, address, profile, ct, pt, timeoutMs)
+    this.#database
+      .prepare('INSERT INTO meter_fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
+      .run(meter, from, to, point, line, address, profile, ct, pt, timeoutMs)
   }
 
   #close({ meter, from }: MeterFact, at: number): void {
@@ -169,12 +181,19 @@ export class Ledger {
 }
 
 const sameFact = (a: MeterFact, b: Omit<MeterFact, 'from' | 'to'>): boolean =>
-  a.point === b.point && a.line === b.line && a.address === b.address && a.profile === b.profile && a.ct === b.ct && a.pt === b.pt && a.timeoutMs === b.timeoutMs
+  a.point === b.point &&
+  a.line === b.line &&
+  a.address === b.address &&
+  a.profile === b.profile &&
+  a.ct === b.ct &&
+  a.pt === b.pt &&
+  a.timeoutMs === b.timeoutMs
 
 type Row = Readonly<Record<string, unknown>>
 
 const text = (row: Row, column: string): string => String(row[column] ?? '')
-const integer = (row: Row, column: string): number | null => (row[column] === null || row[column] === undefined ? null : Number(row[column]))
+const integer = (row: Row, column: string): number | null =>
+  row[column] === null || row[column] === undefined ? null : Number(row[column])
 
 const factOf = (row: Row): MeterFact => ({
   meter: text(row, 'meter'),

@@ -4,14 +4,14 @@ import {
   type Decimal,
   fieldOf,
   type Measurement,
-  measurementOf,
   type MeterTime,
+  measurementOf,
   multiply,
   type PlannedValue,
   parseDecimal,
   QUALITY,
-  type Raw,
   type RatioKind,
+  type Raw,
   type Reading,
   type RegisterPlan,
   type Sample,
@@ -148,9 +148,17 @@ const partsOf = ({ meter, point, area, ct, pt }: MeterFacts, values: readonly Pl
       const isOne = factor.raw === 1 && factor.scaler === 0
       factors.push(isOne ? null : factor)
       shifts.push(shift)
-      columns.push({ field: fieldOf(obis), obis, unit: stored, scaler: scaler === null ? null : scaler + shift + (isOne ? 0 : factor.scaler) })
+      columns.push({
+        field: fieldOf(obis),
+        obis,
+        unit: stored,
+        scaler: scaler === null ? null : scaler + shift + (isOne ? 0 : factor.scaler),
+      })
     }
-    const isWhole = from.length === values.length && factors.every((factor) => factor === null) && shifts.every((shift, at) => shift === 0 || columns[at]!.scaler !== null)
+    const isWhole =
+      from.length === values.length &&
+      factors.every((factor) => factor === null) &&
+      shifts.every((shift, at) => shift === 0 || columns[at]!.scaler !== null)
     const ratio = measurement === 'register' ? key.slice('register '.length) : '1'
     return { measurement, series: seriesOf(measurement, tags), shape: shapeOf(columns), from, isWhole, factors, shifts, ratio }
   })

@@ -1,16 +1,18 @@
-import { readFileSync, statfsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Database } from '../sqlite/index.ts'
-import { Damaged, isDamage, isEnvironment, isInputOutput, textOf } from './errors.ts'
+import { Damaged, isEnvironment, textOf } from './errors.ts'
 import { type Extent, type Mark, openMark } from './mark.ts'
 import { salvage, settle } from './salvage.ts'
-import { checksumOf, NewerVersion, openFile, PAGE_SIZE, prepareAll, type Statements } from './schema.ts'
+import { checksumOf, closeFile, NewerVersion, openFile, PAGE_SIZE, prepareAll, type Statements } from './schema.ts'
+import { type Survey, survey } from './survey.ts'
 import type { DamagedEntry, Note, Status, VaultOptions, Word } from './vault-types.ts'
 import { mendedLog } from './wal.ts'
 
 /** The file is rebuilt small when this much of it is free and hardly anything is kept. */
 const SHRINK_FREE_BYTES = 32 << 20
 const SHRINK_KEPT_BYTES = 4 << 20
+const RESCUE_FLAG = 'outbox.rescue'
 export const MISSING = 'missing from the file'
 
 /** What is known about the file without asking it. Changed only after a commit. */
@@ -40,15 +42,18 @@ export class VaultFile {
   sql!: Statements
   #database: Database | null = null
   #mark: Mark | null = null
-  #checked = false
-  #generation = 0
+  /** The log as it was before SQLite saw it. */
+  #log: Buffer | null = null
+  #damage = 'found while running'
+  readonly #generation: number
   #notes: Note[] = []
   /** As they were when the file was opened; later ones are with whoever sends them. */
-  words = new Map<number, string>()
+  words: ReadonlyMap<number, string> = new Map()
 
   constructor(options: VaultOptions) {
     this.options = options
     this.#path = join(options.directory, 'outbox.db')
+    this.#generation = options.now
     this.figures = {
       oldest: 0,
       next: 0,
@@ -63,162 +68,97 @@ export class VaultFile {
     }
   }
 
-  get isOpen(): boolean {
-    return this.#database !== null
-  }
-
+  /** Whatever state the last process left the file in. */
   open(at: number): void {
+    const directory = this.options.directory
     settle(this.#path)
-    this.#mark?.close()
-    this.#mark = null
-    const { mark, before } = openMark(join(this.options.directory, 'outbox.mark'))
+    this.#log = readOrNull(`${this.#path}-wal`)
+    const { mark, before } = openMark(join(directory, 'outbox.mark'))
     this.#mark = mark
-    const log = `${this.#path}-wal`
-    const wal = readOrNull(log)
-    try {
-      // All of the file is read once a start; opened again after a failed write, its tree was sound a moment ago.
-      this.#load(before, !this.#checked)
-      this.#account(at, false)
-    } catch (error) {
-      if (!isDamage(error)) throw error
-      this.shut()
-      const mended = wal && mendedLog(wal, PAGE_SIZE)
-      if (mended) this.#openMended(wal, mended, before, at)
-      else this.rescue(at, textOf(error), before)
-    }
-    this.#checked = true
-    this.transaction(() => this.prune(this.wanted(), this.figures.next))
-    this.#readSizes()
+    const flag = join(directory, RESCUE_FLAG)
+    const found = existsSync(flag) ? null : (this.#examine(before, true) ?? this.#examineMended(before, at))
+    const { database, contents } = found ?? this.#rescued(before, at)
+    rmSync(flag, { force: true })
+    this.#database = database
+    this.sql = prepareAll(database)
+    this.#log = null
+    this.#settleIn(contents, at)
   }
 
-  #openMended(wal: Buffer, mended: Buffer, before: Extent | null, at: number): void {
+  /** Opens the file and takes stock. @returns null, and nothing left open, when it is damaged */
+  #examine(before: Extent | null, check: boolean, withGaps = false): { database: Database; contents: Survey } | null {
+    let database: Database | null = null
+    try {
+      database = openFile(this.#path, check)
+      const contents = survey(database, this.options.sinks, before)
+      if (contents.gaps.length > 0 && !withGaps) throw new Damaged(`entries from ${contents.gaps[0]!.first} on are missing`)
+      return { database, contents }
+    } catch (error) {
+      database?.close()
+      // Whatever a plain query trips over in an old file, other than the disk itself, is in the file.
+      if (error instanceof NewerVersion || isEnvironment(error)) throw error
+      this.#damage = textOf(error)
+      return null
+    }
+  }
+
+  #examineMended(before: Extent | null, at: number): { database: Database; contents: Survey } | null {
+    const mended = this.#log && mendedLog(this.#log, PAGE_SIZE)
+    if (!mended) return null
     const log = `${this.#path}-wal`
-    const kept = `${log}.damaged-${new Date(at).toISOString().replace(/[:.]/g, '-')}`
-    writeFileSync(kept, wal)
+    const kept = `${log}.damaged-${stamp(at)}`
+    writeFileSync(kept, this.#log!)
     writeFileSync(log, mended)
     this.note('error', 'the log of the outbox was damaged and has been mended', { kept })
-    try {
-      this.#load(before, true)
-      this.#account(at, false)
-    } catch (error) {
-      if (!isDamage(error)) throw error
-      this.rescue(at, textOf(error), before)
-    }
+    return this.#examine(before, true)
   }
 
-  /** Replaces a damaged file by one with everything readable of it. */
-  rescue(at: number, reason: string, before: Extent | null = { oldest: this.wanted(), next: this.figures.next }): void {
-    this.shut()
+  #rescued(before: Extent | null, at: number): { database: Database; contents: Survey } {
     const kept = salvage(this.#path, before?.oldest ?? 0, at)
-    this.#generation++
-    this.note('error', 'the outbox file was damaged; what could be read was carried over', { reason, kept })
-    this.#load(before, false)
-    this.#account(at, true)
+    this.note('error', 'the outbox file was damaged; what could be read was carried over', { reason: this.#damage, kept })
+    const found = this.#examine(before, false, true)
+    if (!found) throw new Error(`the salvaged file cannot be used: ${this.#damage}`)
+    return found
   }
 
-  /** Closes the database; the next call opens it again. */
-  shut(): void {
-    try {
-      this.#database?.close()
-    } catch {
-      // A file that cannot be closed is one we are leaving anyway.
-    }
-    this.#database = null
-  }
-
-  close(): void {
-    this.shut()
-    this.#mark?.close()
-    this.#mark = null
-  }
-
-  #load(before: Extent | null, check: boolean): void {
-    try {
-      this.#database = openFile(this.#path, check)
-      this.sql = prepareAll(this.#database)
-      this.words = this.#readWords()
-      this.#readFigures(before)
-    } catch (error) {
-      // Whatever a fresh statement trips over in an old file, other than the disk itself, is in the file.
-      if (error instanceof NewerVersion || isEnvironment(error)) throw error
-      throw new Damaged(textOf(error))
-    }
-  }
-
-  #readFigures(before: Extent | null): void {
+  #settleIn({ words, isHalfWorded, firstFreeWord, cursors, left, next, gaps }: Survey, at: number): void {
     const { figures, sql } = this
-    const rows = sql.cursors.all() as { sink: string; position: number; crc: number }[]
-    const known = new Map(
-      rows.filter(({ sink, position, crc }) => crc === checksumOf(sink, position)).map((row) => [row.sink, row.position]),
-    )
-    const newest = sql.newest.get() as { first: number; count: number } | undefined
-    figures.next = Math.max(0, before?.next ?? 0, newest ? newest.first + newest.count : 0, ...known.values())
+    this.words = words
+    figures.words = firstFreeWord
+    figures.cursors = new Map(cursors)
+    figures.next = next
     this.refreshOldest()
-    // With no cursor left, the mark knows what was still wanted: entries before the oldest chunk may be missing.
-    const start = known.size === 0 && before ? Math.min(before.oldest, figures.oldest) : figures.oldest
-    figures.cursors = new Map(this.options.sinks.map((sink) => [sink, known.get(sink) ?? start]))
-    for (const { sink } of rows)
-      if (!figures.cursors.has(sink)) {
+    this.transaction(() => {
+      if (isHalfWorded) this.addWords([...words])
+      for (const gap of gaps) this.setAside({ ...gap, reason: MISSING, raw: null }, at)
+      for (const sink of left) {
         sql.dropCursor.run(sink)
         this.note('warn', 'a sink is no longer configured; its place in the outbox is given up', { sink })
       }
-    const highest = [...this.words.keys()].reduce((most, id) => Math.max(most, id + 1), 0)
-    figures.words = Math.max(highest, numberIn(sql.tally.get('words'), 'value'))
-    this.#readSizes()
-  }
-
-  #readSizes(): void {
-    const { figures, sql } = this
+      this.prune(this.wanted(), next)
+    })
     const dead = sql.deadSize.get()
     figures.bytes = numberIn(sql.chunkSize.get(), 'bytes') + numberIn(dead, 'bytes')
     figures.deadLetters = numberIn(dead, 'count')
     figures.dropped = numberIn(sql.tally.get('dropped'), 'value')
     this.recountDamaged()
     this.refreshOldest()
+    this.writeMark()
   }
 
-  /** Words as both tables have them; what one of them has lost is given back to it. */
-  #readWords(): Map<number, string> {
-    const words = new Map<number, string>()
-    const counts: number[] = []
-    for (const name of ['words', 'wordCopies'] as const) {
-      let sound = 0
-      for (const { id, crc, text } of this.sql[name].iterate() as Iterable<{ id: number; crc: number; text: string }>) {
-        if (crc !== checksumOf(id, text)) continue
-        words.set(id, text)
-        sound++
-      }
-      counts.push(sound)
-    }
-    if (counts.some((count) => count < words.size)) this.transaction(() => this.addWords([...words]))
-    return words
+  /** Has the next start replace the file, whatever it looks like then. */
+  condemn(): void {
+    writeFileSync(join(this.options.directory, RESCUE_FLAG), '')
   }
 
-  /** Every position from the oldest wanted one to the end must be there. Where one is not: damage, or (`final`) counted. */
-  #account(at: number, final: boolean): void {
-    const wanted = Math.min(this.wanted(), this.figures.next)
-    const gaps: { first: number; count: number }[] = []
-    let position = wanted
-    for (const { first, count } of this.sql.extents.iterate() as Iterable<{ first: number; count: number }>) {
-      if (first + count <= position) continue
-      if (first > position) gaps.push({ first: position, count: first - position })
-      else if (first < position && position > wanted) throw new Damaged(`chunk ${first} overlaps the one before it`)
-      position = first + count
-    }
-    if (position < this.figures.next) gaps.push({ first: position, count: this.figures.next - position })
-    const known = this.sql.damagedAll.all() as { first: number; count: number }[]
-    const fresh = gaps.filter((gap) => !known.some(({ first, count }) => first <= gap.first && first + count >= gap.first + gap.count))
-    if (fresh.length === 0) return
-    if (!final) throw new Damaged(`entries ${fresh[0]!.first} to ${fresh[0]!.first + fresh[0]!.count - 1} are missing`)
-    this.transaction(() => {
-      for (const gap of fresh) this.setAside({ ...gap, reason: MISSING, raw: null }, at)
-    })
-    this.recountDamaged()
+  close(): void {
+    if (this.#database) closeFile(this.#database)
+    this.#database = null
+    this.#mark?.close()
+    this.#mark = null
   }
 
-  // ---- parts of a transaction ----
-
-  addWords(words: readonly Word[]): void {
+  addWords(words: Iterable<Word>): void {
     for (const [id, text] of words) {
       const crc = checksumOf(id, text)
       this.sql.addWord.run(id, crc, text)
@@ -260,8 +200,6 @@ export class VaultFile {
       } catch {
         // SQLite has rolled back by itself.
       }
-      // After a failed sync the pages in memory prove nothing: the next call opens the file anew.
-      if (isInputOutput(error)) this.shut()
       throw error
     }
   }
@@ -320,6 +258,8 @@ export class VaultFile {
     return { next, oldest, oldestAt, bytes, available, deadLetters, damaged, dropped, droppedTo, generation: this.#generation, notes }
   }
 }
+
+const stamp = (at: number): string => new Date(at).toISOString().replace(/[:.]/g, '-')
 
 const readOrNull = (path: string): Buffer | null => {
   try {

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { ok, type Result } from '../core/index.ts'
 import { workerUrl } from '../core/worker.ts'
-import { fail, type OutboxError } from './errors.ts'
+import { fail, type OutboxError, textOf } from './errors.ts'
 import { Vault } from './vault.ts'
 import type { Opened, VaultCall, VaultCalls, VaultOptions } from './vault-types.ts'
 
@@ -20,7 +20,7 @@ export const openVaultHere = (options: VaultOptions): Promise<Result<VaultPort, 
   const vault = Vault.open(options)
   if (!vault.ok) return Promise.resolve(vault)
   const { opened } = vault.value
-  return Promise.resolve(ok({ opened, call: (name, ask, at) => Promise.resolve(vault.value.vault.call(name, ask, at)) }))
+  return Promise.resolve(ok({ opened, call: (name, ask) => Promise.resolve(vault.value.vault.call(name, ask)) }))
 }
 
 export interface Asked {
@@ -42,9 +42,10 @@ export const openVaultThread = async (options: VaultOptions): Promise<Result<Vau
 
   const start = (): Worker => {
     const started = new Worker(workerUrl(import.meta.url, 'thread'), { workerData: options })
-    const gone = (reason: string) => {
-      if (worker !== started) return
-      worker = null
+    let reason = 'it was stopped'
+    // Only when it is gone has it let go of the file.
+    const gone = () => {
+      if (worker === started) worker = null
       const lost = [...waiting.values()]
       waiting.clear()
       for (const settle of lost) settle(fail('OUTBOX_DISK', `the thread of the outbox ended: ${reason}`))
@@ -53,8 +54,10 @@ export const openVaultThread = async (options: VaultOptions): Promise<Result<Vau
       waiting.get(id)?.(result)
       waiting.delete(id)
     })
-    started.on('error', (error) => gone(error instanceof Error ? error.message : String(error)))
-    started.on('exit', (code) => gone(`exit ${code}`))
+    started.on('error', (error) => {
+      reason = textOf(error)
+    })
+    started.on('exit', gone)
     return started
   }
 

@@ -3,7 +3,8 @@ import { dirname } from 'node:path'
 import { type Database, openDatabase } from '../sqlite/index.ts'
 import { readHead } from './entry.ts'
 import { looseChunks, looseRecords } from './pages.ts'
-import { checksumOf, openFile, PAGE_SIZE, prepareAll, type Statements, WORD_COLUMNS } from './schema.ts'
+import { type Column, eachRow, numberOr0 } from './rows.ts'
+import { checksumOf, closeFile, openFile, PAGE_SIZE, prepareAll, type Statements, WORD_COLUMNS } from './schema.ts'
 
 /**
  * Carries everything readable of a damaged file into a new one and keeps the old one beside it. First through SQLite, from both
@@ -21,8 +22,7 @@ export const salvage = (path: string, oldest: number, at: number): string => {
   target.exec('BEGIN')
   const source = attempt(() => openDatabase(path, 'FULL', 'PRAGMA locking_mode=EXCLUSIVE'))
   if (source) {
-    const from = attempt(() => prepareAll(source))
-    if (from) carryTables(from, to, carry)
+    carryTables(source, to, carry)
     attempt(() => source.close())
   }
   for (const { head, body } of looseChunks(path, PAGE_SIZE)) carry.chunk(head.first, head.count, at, body)
@@ -32,7 +32,7 @@ export const salvage = (path: string, oldest: number, at: number): string => {
   }
   to.addTally.run('words', carry.words())
   target.exec('COMMIT')
-  finish(target)
+  closeFile(target)
   const kept = `${path}.damaged-${new Date(at).toISOString().replace(/[:.]/g, '-')}`
   renameSync(fresh, `${path}.salvaged`)
   settle(path, kept)
@@ -57,12 +57,6 @@ const forget = (path: string): void => {
   for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true })
 }
 
-/** Closes the new file with nothing left in its log. */
-const finish = (database: Database): void => {
-  database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-  database.close()
-}
-
 const attempt = <T>(work: () => T): T | null => {
   try {
     return work()
@@ -70,8 +64,6 @@ const attempt = <T>(work: () => T): T | null => {
     return null
   }
 }
-
-type Column = Uint8Array | number | string | null | undefined
 
 const textOf = (column: Column): Column => (column instanceof Uint8Array ? Buffer.from(column).toString('utf8') : column)
 
@@ -108,48 +100,22 @@ const carrier = (to: Statements, oldest: number) => {
 
 export const deadChecksum = (...parts: readonly (string | number | Uint8Array)[]): number => checksumOf(...parts)
 
-const carryTables = (from: Statements, to: Statements, carry: ReturnType<typeof carrier>): void => {
-  for (const name of ['words', 'wordCopies'] as const)
-    attempt(() => {
-      for (const { id, crc, text } of from[name].iterate() as Iterable<{ id: number; crc: number; text: string }>) carry.word(id, crc, text)
+/** What SQLite can still reach: from both ends, so that one broken page costs only what lies in it. */
+const carryTables = (from: Database, to: Statements, carry: ReturnType<typeof carrier>): void => {
+  const each = (columns: string, source: string, row: (...values: readonly Column[]) => void) =>
+    attempt(() => eachRow(from, columns, source, row))
+  for (const table of ['word', 'word_copy']) each('id, crc, text', table, (id, crc, text) => carry.word(numberOr0(id), crc, text))
+  for (const order of ['ASC', 'DESC'])
+    each('first, count, at, body', `(SELECT * FROM chunk ORDER BY first ${order})`, (first, count, at, body) => {
+      if (body instanceof Uint8Array) carry.chunk(numberOr0(first), numberOr0(count), numberOr0(at), body)
     })
-  interface Chunk {
-    readonly first: number
-    readonly count: number
-    readonly at: number
-    readonly body: Uint8Array
-  }
-  let reached = 0
-  attempt(() => {
-    for (let chunk = from.chunkFrom.get(0) as Chunk | undefined; chunk; chunk = from.chunkFrom.get(chunk.first + 1) as Chunk | undefined) {
-      carry.chunk(chunk.first, chunk.count, chunk.at, chunk.body)
-      reached = chunk.first
-    }
-    reached = Number.MAX_SAFE_INTEGER
+  each('sink, position, crc', 'cursor', (sink, position, crc) => {
+    if (typeof sink === 'string' && typeof position === 'number' && crc === checksumOf(sink, position))
+      to.setCursor.run(sink, position, crc)
   })
-  attempt(() => {
-    for (
-      let chunk = from.chunkWith.get(Number.MAX_SAFE_INTEGER) as Chunk | undefined;
-      chunk && chunk.first > reached;
-      chunk = from.chunkWith.get(chunk.first - 1) as Chunk | undefined
-    )
-      carry.chunk(chunk.first, chunk.count, chunk.at, chunk.body)
-  })
-  attempt(() => {
-    for (const { sink, position, crc } of from.cursors.all() as { sink: string; position: number; crc: number }[])
-      if (crc === checksumOf(sink, position)) to.setCursor.run(sink, position, crc)
-  })
-  attempt(() => {
-    for (const row of from.dead.iterate(0, -1) as Iterable<Record<string, Column>>) carry.dead(Object.values(row))
-  })
-  attempt(() => {
-    for (const { first, count, reason, at, raw } of from.damagedAll.iterate() as Iterable<
-      Record<string, string | number | Uint8Array | null>
-    >)
-      to.addDamaged.run(first!, count!, reason!, at!, raw ?? null)
-  })
-  attempt(() => {
-    const dropped = from.tally.get('dropped') as { value: number } | undefined
-    if (dropped) to.addTally.run('dropped', dropped.value)
-  })
+  each('id, sink, series, measured_at, reason, first_try, last_try, raw, crc', 'dead', (...columns) => carry.dead(columns))
+  each('first, count, reason, at, raw', 'damaged', (first, count, reason, at, raw) =>
+    to.addDamaged.run(numberOr0(first), numberOr0(count), String(reason), numberOr0(at), raw instanceof Uint8Array ? raw : null),
+  )
+  each('value', "tally WHERE name = 'dropped'", (dropped) => to.addTally.run('dropped', numberOr0(dropped)))
 }

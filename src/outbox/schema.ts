@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { type Database, openDatabase, type Statement } from '../sqlite/index.ts'
 import { Damaged } from './errors.ts'
+import { firstRow, numberOr0 } from './rows.ts'
 
 /**
  * The file. Words are kept twice, on different pages, because one lost word costs every entry that uses it. Everything that
@@ -9,7 +10,6 @@ import { Damaged } from './errors.ts'
  * The number of columns tells the tables apart when pages are read without SQLite (pages.ts).
  */
 export const PAGE_SIZE = 8192
-export const CHUNK_COLUMNS = 4
 export const WORD_COLUMNS = 3
 const VERSION = 1
 
@@ -29,24 +29,25 @@ export class NewerVersion extends Error {
   override readonly name = 'NewerVersion'
 }
 
-/** Opens the file, and makes its tables when it is new. With `check`, reads all of it first. */
+/**
+ * Opens the file, and makes its tables when it is new. With `check`, reads all of it first. When it throws, nothing of it stays
+ * open.
+ */
 export const openFile = (path: string, check: boolean): Database => {
   const old = check && existsSync(path)
   const database = openDatabase(path, 'FULL', `PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=${PAGE_SIZE}`)
   try {
     if (old) {
-      const report = database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string } | undefined
-      if (report?.quick_check !== 'ok') throw new Damaged(report?.quick_check ?? 'no answer to quick_check')
+      const report = firstRow(database, 'quick_check', 'pragma_quick_check(1)')?.[0]
+      if (report !== 'ok') throw new Damaged(`quick_check says ${String(report)}`)
     }
-    const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number }
+    const version = numberOr0(firstRow(database, 'user_version', 'pragma_user_version')?.[0])
     database.exec(`PRAGMA cache_size=-8192; PRAGMA journal_size_limit=${8 << 20}`)
     if (version > VERSION) {
       // The number stands in two places, so that a flipped bit is not taken for a newer program.
-      const { value } = (database.prepare("SELECT value FROM tally WHERE name = 'version'").get() as { value: number } | undefined) ?? {
-        value: 0,
-      }
-      if (value === version) throw new NewerVersion(`outbox version ${version}, this program knows ${VERSION}`)
-      throw new Damaged(`version ${version} in one place, ${value} in the other`)
+      const other = firstRow(database, 'value', "tally WHERE name = 'version'")?.[0]
+      if (other === version) throw new NewerVersion(`outbox version ${version}, this program knows ${VERSION}`)
+      throw new Damaged(`version ${version} in one place, ${String(other)} in the other`)
     }
     if (version < VERSION)
       database.exec(`BEGIN; ${TABLES} INSERT OR REPLACE INTO tally VALUES ('version', ${VERSION}); PRAGMA user_version=${VERSION}; COMMIT`)
@@ -57,6 +58,23 @@ export const openFile = (path: string, check: boolean): Database => {
   }
 }
 
+/**
+ * Closes a file for good. Leaving WAL mode writes the log back and ends the exclusive lock even where statements keep the
+ * connection alive for a while.
+ */
+export const closeFile = (database: Database): void => {
+  try {
+    database.exec('PRAGMA journal_mode=DELETE; PRAGMA locking_mode=NORMAL; SELECT count(*) FROM sqlite_schema')
+  } catch {
+    // Damaged, or no room: the log stays, and the next start reads it.
+  }
+  try {
+    database.close()
+  } catch {
+    // A file that cannot be closed is one we are leaving anyway.
+  }
+}
+
 export type Statements = Readonly<Record<keyof typeof SQL, Statement>>
 
 const SQL = {
@@ -64,18 +82,13 @@ const SQL = {
   chunkWith: 'SELECT first, count, at, body FROM chunk WHERE first <= ? ORDER BY first DESC LIMIT 1',
   chunkFrom: 'SELECT first, count, at, body FROM chunk WHERE first >= ? ORDER BY first LIMIT 1',
   oldest: 'SELECT first, at FROM chunk ORDER BY first LIMIT 1',
-  newest: 'SELECT first, count FROM chunk ORDER BY first DESC LIMIT 1',
-  extents: 'SELECT first, count FROM chunk ORDER BY first',
   behind: 'SELECT max(first) AS first FROM chunk WHERE first <= ?',
   sizeBelow: 'SELECT total(length(body)) AS bytes FROM chunk WHERE first < ?',
   dropBelow: 'DELETE FROM chunk WHERE first < ?',
   addWord: 'INSERT OR REPLACE INTO word(id, crc, text) VALUES (?, ?, ?)',
   addWordCopy: 'INSERT OR REPLACE INTO word_copy(id, crc, text) VALUES (?, ?, ?)',
-  words: 'SELECT id, crc, text FROM word',
-  wordCopies: 'SELECT id, crc, text FROM word_copy',
   setCursor: 'INSERT OR REPLACE INTO cursor(sink, position, crc) VALUES (?, ?, ?)',
   dropCursor: 'DELETE FROM cursor WHERE sink = ?',
-  cursors: 'SELECT sink, position, crc FROM cursor',
   addDead: 'INSERT INTO dead(sink, series, measured_at, reason, first_try, last_try, raw, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   dead: 'SELECT id, sink, series, measured_at, reason, first_try, last_try, raw, crc FROM dead WHERE id > ? ORDER BY id LIMIT ?',
   deadOne: 'SELECT id, sink, series, measured_at, reason, first_try, last_try, raw, crc FROM dead WHERE id = ?',
@@ -85,7 +98,6 @@ const SQL = {
   chunkSize: 'SELECT total(length(body)) AS bytes FROM chunk',
   addDamaged: 'INSERT OR IGNORE INTO damaged(first, count, reason, at, raw) VALUES (?, ?, ?, ?, ?)',
   damagedCount: 'SELECT count(*) AS findings, total(count) AS entries FROM damaged',
-  damagedAll: 'SELECT first, count, reason, at, raw FROM damaged',
   tally: 'SELECT value FROM tally WHERE name = ?',
   addTally: 'INSERT INTO tally(name, value) VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = value + excluded.value',
   freePages: 'PRAGMA freelist_count',

@@ -42,7 +42,7 @@ const SHRINK_EVERY = 64
 export class Vault {
   readonly #file: VaultFile
   readonly #lock: Lock
-  #closed = false
+  #state: 'open' | 'condemned' | 'closed' = 'open'
   #prunes = 0
 
   private constructor(file: VaultFile, lock: Lock) {
@@ -67,26 +67,33 @@ export class Vault {
     }
   }
 
-  /** Carries out one call; a damaged file is salvaged and the call tried once more. */
-  call<Name extends VaultCall>(name: Name, ask: VaultCalls[Name]['ask'], at: number): Result<VaultCalls[Name]['answer'], OutboxError> {
-    if (this.#closed) return fail('OUTBOX_CLOSED', 'the outbox is closed')
-    const work = this.#calls[name] as (ask: VaultCalls[Name]['ask']) => VaultCalls[Name]['answer']
+  /**
+   * Carries out one call. Damage that shows in the middle of work condemns the file: this vault is over, and the next one salvages
+   * what can be read.
+   */
+  call<Name extends VaultCall>(name: Name, ask: VaultCalls[Name]['ask']): Result<VaultCalls[Name]['answer'], OutboxError> {
+    if (this.#state === 'closed') return fail('OUTBOX_CLOSED', 'the outbox is closed')
     try {
-      if (!this.#file.isOpen) this.#file.open(at)
+      if (this.#state === 'condemned') throw new Error('its file is being replaced')
+      const work = this.#calls[name] as (ask: VaultCalls[Name]['ask']) => VaultCalls[Name]['answer']
       return ok(work(ask))
     } catch (error) {
-      if (!isDamage(error)) return this.#refused(error)
-      try {
-        this.#file.rescue(at, textOf(error))
-        return ok(work(ask))
-      } catch (again) {
-        return this.#refused(again)
+      if (isDamage(error)) {
+        this.#state = 'condemned'
+        this.#file.condemn()
       }
+      const { directory } = this.#file.options
+      return fail('OUTBOX_DISK', `the outbox in ${directory} cannot be used: ${textOf(error)}`, { directory })
     }
   }
 
+  /** A condemned vault has to be opened again, in a new thread: statements of the old one keep the damaged file open. */
+  get isCondemned(): boolean {
+    return this.#state === 'condemned'
+  }
+
   close(): void {
-    this.#closed = true
+    this.#state = 'closed'
     this.#file.close()
     this.#lock.release()
   }
@@ -105,11 +112,6 @@ export class Vault {
       this.close()
       return null
     },
-  }
-
-  #refused(error: unknown): Result<never, OutboxError> {
-    const { directory } = this.#file.options
-    return fail('OUTBOX_DISK', `the outbox in ${directory} cannot be used: ${textOf(error)}`, { directory })
   }
 
   #opened(): Opened {

@@ -68,7 +68,7 @@ const DAY_LIMIT = 3_700
  * Opens the embedded store (内嵌存储) of a directory, which then belongs to this process.
  *
  * 'stored' means on the disk: every batch is one transaction per month with `synchronous=FULL`, because the outbox forgets its copy
- * upon that answer and a power cut may follow. Measured with 10,000 rows a commit, FULL and NORMAL wrote equally fast (1.10 million
+ * upon that answer and a power cut may follow. Measured with 20,000 rows a commit, FULL and NORMAL wrote equally fast (1.10 million
  * rows/s both, SQLite alone); on a disk that takes 10 ms for a flush it costs 10 ms a batch.
  *
  * @errors STORE_LOCKED, STORE_ACCESS, STORE_FULL, STORE_IO, STORE_QUERY (unknown zone)

@@ -1,6 +1,13 @@
 import { SerialPort } from 'serialport'
 import { type GatewayError, ok, type Result } from '../core/index.ts'
-import { type Connection, type ConnectionEvents, characterFormat, characterTime, type SerialSettings, type Transport } from './connection.ts'
+import {
+  type Connection,
+  type ConnectionEvents,
+  characterFormat,
+  characterTime,
+  type SerialSettings,
+  type Transport,
+} from './connection.ts'
 import { fail } from './errors.ts'
 
 /** No adapter needs longer to take a frame; one that does hangs, and only a reopen helps. */
@@ -55,6 +62,7 @@ const openError = (error: Error, name: string, path: string): GatewayError => {
   if (/no such file|ENOENT/i.test(text)) return fail('TRANSPORT_MISSING', `${path} does not exist`, context).error
   if (/permission|EACCES/i.test(text)) return fail('TRANSPORT_DENIED', `no permission for ${path}`, context).error
   if (/lock|busy|temporarily unavailable/i.test(text)) return fail('TRANSPORT_BUSY', `${path} is in use`, context).error
-  if (/baud|invalid argument|EINVAL|setting/i.test(text)) return fail('TRANSPORT_SETTINGS', `${name} is not possible: ${text}`, context).error
+  if (/baud|invalid argument|EINVAL|setting/i.test(text))
+    return fail('TRANSPORT_SETTINGS', `${name} is not possible: ${text}`, context).error
   return fail('TRANSPORT_MISSING', `${name} cannot be opened: ${text}`, context).error
 }

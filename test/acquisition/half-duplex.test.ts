@@ -1,13 +1,14 @@
 import { expect, it } from 'vitest'
 import { modbusRtu } from '../../protocols/modbus/adapter.ts'
-import { readRegisters } from '../../protocols/modbus/conversation.ts'
-import { writeRegister } from '../../protocols/modbus/conversation.ts'
+import { readRegisters, writeRegister } from '../../protocols/modbus/conversation.ts'
 import { type Channel, converse, HalfDuplexLine, type LineOptions } from '../../src/acquisition/index.ts'
 import type { Conversation, Result } from '../../src/core/index.ts'
 import { memoryTransport } from '../../src/transport/index.ts'
 import { answerTo, seeded, withCrc } from '../support/address-meter.ts'
 
-type Frame = typeof modbusRtu extends { deframer(): { push(bytes: Uint8Array): readonly (infer Item)[] } } ? Exclude<Item, { discarded: Uint8Array }> : never
+type Frame = typeof modbusRtu extends { deframer(): { push(bytes: Uint8Array): readonly (infer Item)[] } }
+  ? Exclude<Item, { discarded: Uint8Array }>
+  : never
 
 const open = (options: Partial<LineOptions> = {}) => {
   const { transport, far } = memoryTransport()
@@ -79,7 +80,8 @@ it('does not take the second copy of an answer for the next one', async () => {
     far.send(answer)
     setTimeout(() => far.send(answer), 1)
   }
-  for (let address = 0; address < 40; address += 2) expect(await talk(readRegisters('rtu', 7, 3, address, 2))).toEqual({ ok: true, value: [address, address + 1] })
+  for (let address = 0; address < 40; address += 2)
+    expect(await talk(readRegisters('rtu', 7, 3, address, 2))).toEqual({ ok: true, value: [address, address + 1] })
   expect(line.stats.strays).toBeGreaterThan(0)
 })
 
@@ -94,7 +96,8 @@ it.each([
     if (cut) for (const piece of [...cut(request), answer]) far.send(piece)
     else far.send(Uint8Array.from([...request, ...answer]))
   }
-  for (let address = 0; address < 3; address++) expect(await talk(readRegisters('rtu', 1, 3, address, 2))).toEqual({ ok: true, value: [address, address + 1] })
+  for (let address = 0; address < 3; address++)
+    expect(await talk(readRegisters('rtu', 1, 3, address, 2))).toEqual({ ok: true, value: [address, address + 1] })
   expect(line.stats.echoes).toBe(3)
 })
 
@@ -112,7 +115,10 @@ it('keeps an answer that begins like the request', async () => {
 it('names device, line, frame, reason and cure when nothing is heard', async () => {
   const { talk } = open()
   const read = await talk(readRegisters('rtu', 7, 3, 0, 2))
-  expect(read).toMatchObject({ ok: false, error: { code: 'LINE_NO_REPLY', recovery: 'retry', context: { line: 'bus', device: 'M1', request: '07 03 00 00 00 02 C4 6D' } } })
+  expect(read).toMatchObject({
+    ok: false,
+    error: { code: 'LINE_NO_REPLY', recovery: 'retry', context: { line: 'bus', device: 'M1', request: '07 03 00 00 00 02 C4 6D' } },
+  })
   expect(!read.ok && read.error.hint).toMatch(/address.*wiring/)
 })
 

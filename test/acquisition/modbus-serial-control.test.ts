@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import ModbusRTU from 'modbus-serial'
+import modbusSerial from 'modbus-serial'
 import { expect, it } from 'vitest'
 import { answerTo } from '../support/address-meter.ts'
 
@@ -28,7 +28,7 @@ class LatePort extends EventEmitter {
 }
 
 it('shows that the late-reply test can fail: a client without line discipline returns the answer of the request before', async () => {
-  const client = new ModbusRTU(new LatePort([45, 30]))
+  const client = new modbusSerial.default(new LatePort([45, 30]))
   await new Promise<void>((resolve) => client.open(() => resolve()))
   client.setID(7)
   client.setTimeout(30)

@@ -69,7 +69,14 @@ it('fails all that wait when the connection ends', async () => {
 
 it('says that the line is down without waiting when it cannot be opened', async () => {
   const line = new PipelinedLine(
-    { name: 'tcp://192.0.2.1:502', characterMs: 0, open: async () => ({ ok: false, error: { code: 'TRANSPORT_REFUSED', message: 'refused', hint: 'check', recovery: 'wait', context: {} } }) },
+    {
+      name: 'tcp://192.0.2.1:502',
+      characterMs: 0,
+      open: async () => ({
+        ok: false,
+        error: { code: 'TRANSPORT_REFUSED', message: 'refused', hint: 'check', recovery: 'wait', context: {} },
+      }),
+    },
     { id: 'tcp' },
   )
   const channel = line.attach(modbusTcp)

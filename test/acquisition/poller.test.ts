@@ -14,7 +14,9 @@ const open = (meters: number, silent: ReadonlySet<number> = new Set()) => {
   const line = new HalfDuplexLine(transport, { id: 'bus', quietMs: 0, twinQuietMs: 0 })
   const poller = new Poller(line, systemClock)
   const bind = bindProtocol(anyAdapter(modbusRtu), line)
-  const devices = Array.from({ length: meters }, (_, at) => bind({ id: `M${at + 1}`, address: String(at + 1), profile: blockProfile(4), reactionMs: TIMEOUT }))
+  const devices = Array.from({ length: meters }, (_, at) =>
+    bind({ id: `M${at + 1}`, address: String(at + 1), profile: blockProfile(4), reactionMs: TIMEOUT }),
+  )
   const plans = new Map<Device, RegisterPlan>()
   for (const device of devices) {
     const plan = device.plan({ kind: 'current' })

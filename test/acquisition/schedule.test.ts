@@ -73,7 +73,10 @@ const site = (options: {
     log: (level, message) => level === 'warn' && warnings.push(message),
   }
   const schedule = new Schedule(deps)
-  return { schedule, asked, taken, warnings, step: (ms: number) => void (offset += ms), clock }
+  const step = (ms: number) => {
+    offset += ms
+  }
+  return { schedule, asked, taken, warnings, step, clock }
 }
 
 const failed = (code: string) => ({ ok: false as const, error: { code, message: code, hint: '', recovery: 'retry' as const, context: {} } })
@@ -98,7 +101,11 @@ it('does not ask again for what is stored already', async () => {
 })
 
 it('keeps offset and spread: every device at its own, always the same second', async () => {
-  const { schedule, asked } = site({ tasks: [{ offsetMs: MINUTE, spreadMs: 5 * MINUTE }], devices: Array.from({ length: 40 }, (_, at) => `M${at}`), newest: () => T0 })
+  const { schedule, asked } = site({
+    tasks: [{ offsetMs: MINUTE, spreadMs: 5 * MINUTE }],
+    devices: Array.from({ length: 40 }, (_, at) => `M${at}`),
+    newest: () => T0,
+  })
   schedule.start()
   await vi.advanceTimersByTimeAsync(30 * MINUTE)
   const round = asked.filter(({ at }) => at < T0 + 20 * MINUTE)
@@ -159,7 +166,10 @@ it('asks for a missed freeze by its new place after the next midnight', async ()
 })
 
 it('reads live at the set time for a meter that keeps no freezes, and never at noon', async () => {
-  const { schedule, taken } = site({ keeps: ['current'], tasks: [{ read: 'day-freeze', period: { unit: 'day', count: 1 }, offsetMs: 5 * MINUTE }] })
+  const { schedule, taken } = site({
+    keeps: ['current'],
+    tasks: [{ read: 'day-freeze', period: { unit: 'day', count: 1 }, offsetMs: 5 * MINUTE }],
+  })
   schedule.start()
   await vi.advanceTimersByTimeAsync(12 * 60 * MINUTE)
   expect(taken).toEqual([])

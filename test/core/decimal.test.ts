@@ -1,6 +1,16 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { compare, decimalNumber, decimalOfFloat32, decimalOfFloat64, decimalText, multiply, parseDecimal, rescale, subtract } from '../../src/core/index.ts'
+import {
+  compare,
+  decimalNumber,
+  decimalOfFloat32,
+  decimalOfFloat64,
+  decimalText,
+  multiply,
+  parseDecimal,
+  rescale,
+  subtract,
+} from '../../src/core/index.ts'
 
 it.each([
   [12345678, -2, '123456.78'],
@@ -13,7 +23,9 @@ it.each([
   [18446744073709551615n, -2, '184467440737095516.15'],
 ])('writes %s × 10^%s as %s', (raw, scaler, text) => expect(decimalText(raw, scaler)).toBe(text))
 
-it.each(['', '.', '1e', 'NaN', 'Infinity', '0x10', '1_000', '--1', '1e99999'])('refuses %j', (text) => expect(parseDecimal(text)).toBeNull())
+it.each(['', '.', '1e', 'NaN', 'Infinity', '0x10', '1_000', '--1', '1e99999'])('refuses %j', (text) =>
+  expect(parseDecimal(text)).toBeNull(),
+)
 
 it('reads back every number it writes', () =>
   fc.assert(

@@ -5,7 +5,10 @@ import { type Column, MemoryDictionary, type Reading, RowCodec, RowDamaged, seri
 const raw = fc.oneof(fc.integer(), fc.maxSafeInteger(), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n }), fc.constant(null))
 const reading = fc
   .record({
-    columns: fc.array(fc.record({ scaler: fc.option(fc.integer({ min: -9, max: 9 })), raw, exponent: fc.integer({ min: -12, max: 12 }) }), { minLength: 1, maxLength: 40 }),
+    columns: fc.array(fc.record({ scaler: fc.option(fc.integer({ min: -9, max: 9 })), raw, exponent: fc.integer({ min: -12, max: 12 }) }), {
+      minLength: 1,
+      maxLength: 40,
+    }),
     meter: fc.string(),
     ratio: fc.constantFrom('1', '80', '1.5'),
     measuredAt: fc.integer({ min: -1_000, max: 4e12 }),
@@ -14,7 +17,9 @@ const reading = fc
   })
   .map(({ columns, meter, ratio, measuredAt, delay, quality }): Reading => {
     const shape = shapeOf(columns.map(({ scaler }, at): Column => ({ field: `${at}.8.0`, obis: `1-0:${at}.8.0`, unit: 'kWh', scaler })))
-    const raws = columns.map((column) => (typeof column.raw === 'bigint' && Number.isSafeInteger(Number(column.raw)) ? Number(column.raw) : column.raw))
+    const raws = columns.map((column) =>
+      typeof column.raw === 'bigint' && Number.isSafeInteger(Number(column.raw)) ? Number(column.raw) : column.raw,
+    )
     const floats = columns.some(({ scaler }) => scaler === null)
     const absent = new Map(raws.flatMap((value, at) => (value === null ? [[at, 'DLT645_BCD'] as const] : [])))
     return {
@@ -33,8 +38,16 @@ const reading = fc
 it('gives back every reading exactly, absent values and long integers included', () => {
   const dictionary = new MemoryDictionary()
   const codec = new RowCodec(dictionary)
-  fc.assert(fc.property(reading, (each) => void expect(normal(codec.decode(codec.encode(each)))).toEqual(normal(each))), { numRuns: 500 })
-  fc.assert(fc.property(reading, (each) => void expect(normal(codec.decodeBody(codec.encodeBody(each), each.series, each.measuredAt))).toEqual(normal(each))))
+  fc.assert(
+    fc.property(reading, (each) => void expect(normal(codec.decode(codec.encode(each)))).toEqual(normal(each))),
+    { numRuns: 500 },
+  )
+  fc.assert(
+    fc.property(
+      reading,
+      (each) => void expect(normal(codec.decodeBody(codec.encodeBody(each), each.series, each.measuredAt))).toEqual(normal(each)),
+    ),
+  )
 })
 
 it('reads what another process wrote, given its dictionary', () => {
@@ -56,4 +69,10 @@ it('never makes a reading of cut or foreign bytes without saying so', () => {
   )
 })
 
-const normal = ({ raws, absent, ...rest }: Reading) => ({ ...rest, raws: raws.map(String), absent: absent ? [...absent] : null, series: rest.series.key, shape: rest.shape.key })
+const normal = ({ raws, absent, ...rest }: Reading) => ({
+  ...rest,
+  raws: raws.map(String),
+  absent: absent ? [...absent] : null,
+  series: rest.series.key,
+  shape: rest.shape.key,
+})

@@ -17,7 +17,9 @@ const site = async () => {
   onTestFinished(() => village.close())
   const files = writeVillageFiles(village, directory, { influx: server.url, every: '1s' })
   const config = parse(readFileSync(files.gateway, 'utf8'))
-  config.tasks = config.tasks.filter(({ id }: { id: string }) => id === 'current').map((task: object) => ({ ...task, registers: ['1.8.0', '32.7.0'] }))
+  config.tasks = config.tasks
+    .filter(({ id }: { id: string }) => id === 'current')
+    .map((task: object) => ({ ...task, registers: ['1.8.0', '32.7.0'] }))
   writeFileSync(files.gateway, stringify(config))
   return { server, directory, village, config: files.gateway, truth: join(directory, 'truth.jsonl') }
 }
@@ -60,7 +62,12 @@ it('loses nothing, doubles nothing and makes nothing up when the gateway is kill
   const again = await runGateway(config)
   await drained(again)
   await again.stop()
-  const verdict = judge(readTruth(truth), await storedIn(server.url), '1.8.0', (instant) => !unsafe.some(([from, to]) => instant >= from && instant <= to))
+  const verdict = judge(
+    readTruth(truth),
+    await storedIn(server.url),
+    '1.8.0',
+    (instant) => !unsafe.some(([from, to]) => instant >= from && instant <= to),
+  )
   expect(verdict).toMatchObject({ lost: 0, wrong: 0, double: 0 })
   expect(verdict.compared).toBeGreaterThan(100)
 })
@@ -75,7 +82,9 @@ it('loses nothing and doubles nothing when influxd is killed under load; reading
     await server.start()
   }
   await moreReads(gateway, 16)
-  await expect.poll(async () => ((await gateway.get('/api/v1/outbox')) as { depth: number }).depth, { timeout: 60_000, interval: 100 }).toBeLessThan(40)
+  await expect
+    .poll(async () => ((await gateway.get('/api/v1/outbox')) as { depth: number }).depth, { timeout: 60_000, interval: 100 })
+    .toBeLessThan(40)
   expect(await gateway.stop()).toBe(0)
   const again = await runGateway(config)
   await drained(again)

@@ -32,18 +32,27 @@ const site = async (edit: (config: { tasks: unknown[]; http: Record<string, unkn
   return { directory, village, config: files.gateway, truth: join(directory, 'truth.jsonl') }
 }
 
-const itemsOf = async <T>(gateway: { get(path: string): Promise<unknown> }, path: string): Promise<T[]> => ((await gateway.get(path)) as { items: T[] }).items
+/** The latest reading of every series of every point. */
+const latestOf = async (gateway: { get(path: string): Promise<unknown> }): Promise<ReadingJson[]> =>
+  (await itemsOf<{ readings: ReadingJson[] }>(gateway, '/api/v1/latest?limit=500')).flatMap(({ readings }) => readings)
+
+const itemsOf = async <T>(gateway: { get(path: string): Promise<unknown> }, path: string): Promise<T[]> =>
+  ((await gateway.get(path)) as { items: T[] }).items
 
 it('turns real traffic of three kinds of line into readings that the meters themselves confirm, freezes of midnight included', async () => {
   const { village, config, truth } = await site()
   const gateway = await runGateway(config)
-  await expect.poll(async () => (await gateway.get('/health/ready')) as { ready: boolean }).toMatchObject({ ready: true })
-  const latest = () => itemsOf<ReadingJson>(gateway, '/api/v1/latest?limit=1000')
-  const frozen = async () => (await latest()).filter(({ source }) => source === 'day-freeze')
+  await expect.poll(async () => (await gateway.get('/health/ready')) as { status: string }).toMatchObject({ status: 'ready' })
+  const frozen = async () => (await latestOf(gateway)).filter(({ source }) => source === 'day-freeze')
   const keepers = village.meters.filter(({ profile }) => profile.startsWith('dlt645-2007'))
   // Village midnight passes about three seconds after the start, freezes are read five village minutes later.
-  await expect.poll(async () => (await frozen()).filter(({ measuredAt }) => measuredAt === '2026-11-20T16:00:00.000Z').length, { timeout: 40_000, interval: 250 }).toBe(keepers.length)
-  const all = await latest()
+  await expect
+    .poll(async () => (await frozen()).filter(({ measuredAt }) => measuredAt === '2026-11-20T16:00:00.000Z').length, {
+      timeout: 40_000,
+      interval: 250,
+    })
+    .toBe(keepers.length)
+  const all = await latestOf(gateway)
   expect(new Set(all.filter(({ source }) => source === 'live').map(({ meter }) => meter)).size).toBe(20)
   const said = readTruth(truth)
   let compared = 0
@@ -52,8 +61,17 @@ it('turns real traffic of three kinds of line into readings that the meters them
     const at = Date.parse(measuredAt)
     for (const { obis, value } of values) {
       if (!obis.startsWith('1-0:1.8.')) continue
-      const heard = said.filter((row) => row.meter === meter && row.register === obis && row.kind === source && (source === 'live' ? Math.abs(at - row.instant) < 180_000 : true))
-      expect(heard.map((row) => Number(row.value)), `${meter} ${obis} ${source}`).toContain(Number(value))
+      const heard = said.filter(
+        (row) =>
+          row.meter === meter &&
+          row.register === obis &&
+          row.kind === source &&
+          (source === 'live' ? Math.abs(at - row.instant) < 180_000 : true),
+      )
+      expect(
+        heard.map((row) => Number(row.value)),
+        `${meter} ${obis} ${source}`,
+      ).toContain(Number(value))
       compared++
     }
   }
@@ -77,13 +95,17 @@ it('reads a meter at once on request, with the frames, and keeps the reading', a
   const body = (await response.json()) as { readings: ReadingJson[]; frames: { direction: string; hex: string }[] }
   expect(body.readings[0]?.values[0]).toMatchObject({ obis: '1-0:1.8.0' })
   expect(body.frames.map(({ direction }) => direction)).toEqual(expect.arrayContaining(['tx', 'rx']))
-  await expect.poll(() => itemsOf<ReadingJson>(gateway, `/api/v1/points/${meter.point}/latest`)).toHaveLength(1)
+  await expect
+    .poll(async () => (await gateway.get(`/api/v1/points/${meter.point}/latest`)) as { readings: unknown[] })
+    .toMatchObject({ readings: [{ source: 'live' }] })
   await gateway.stop()
 })
 
 it('survives a dead meter, a noisy line and a line that is not there: the others go on, and it says which and why', async () => {
   const { config, village } = await site((file) => {
-    Object.assign(file, { lines: [...(file as unknown as { lines: unknown[] }).lines, { id: 'gone', transport: { kind: 'tcp', host: '127.0.0.1', port: 1 } }] })
+    Object.assign(file, {
+      lines: [...(file as unknown as { lines: unknown[] }).lines, { id: 'gone', transport: { kind: 'tcp', host: '127.0.0.1', port: 1 } }],
+    })
   })
   const [dead, noisy] = village.meters.filter(({ profile }) => profile.startsWith('dlt645-2007'))
   if (!dead || !noisy) throw new Error('no meters')
@@ -91,14 +113,16 @@ it('survives a dead meter, a noisy line and a line that is not there: the others
   village.inject({ kind: 'noise', meter: noisy.id, where: 'before', probability: 0.5 })
   const gateway = await runGateway(config)
   await expect
-    .poll(async () => new Set((await itemsOf<ReadingJson>(gateway, '/api/v1/latest?limit=1000')).map(({ meter }) => meter)).size, { timeout: 40_000, interval: 250 })
+    .poll(async () => new Set((await latestOf(gateway)).map(({ meter }) => meter)).size, { timeout: 40_000, interval: 250 })
     .toBe(19)
-  const line = (await gateway.get(`/api/v1/lines/${dead.line}`)) as { health: { meter: string; consecutiveFailures: number; reasons: Record<string, number> }[] }
+  const line = (await gateway.get(`/api/v1/lines/${dead.line}`)) as {
+    health: { meter: string; consecutiveFailures: number; reasons: unknown }[]
+  }
   const health = line.health.find(({ meter }) => meter === dead.id)
   expect(health?.consecutiveFailures).toBeGreaterThan(0)
-  expect(Object.keys(health?.reasons ?? {})).toContain('LINE_NO_REPLY')
+  expect(JSON.stringify(health?.reasons)).toContain('LINE_NO_REPLY')
   const ready = JSON.stringify(await gateway.get('/health/ready'))
-  expect(ready).toMatch(/"ready":true/)
+  expect(ready).toMatch(/"status":"ready"/)
   expect(ready).toMatch(/line gone.*refused the connection/)
   await gateway.stop()
 })
@@ -106,11 +130,11 @@ it('survives a dead meter, a noisy line and a line that is not there: the others
 it('goes on where it stopped: nothing stored is asked again, the store answers for the time before', async () => {
   const { config } = await site()
   const first = await runGateway(config)
-  await expect.poll(async () => (await itemsOf(first, '/api/v1/latest?limit=1000')).length, { timeout: 30_000, interval: 200 }).toBeGreaterThan(30)
-  const before = await itemsOf<ReadingJson>(first, '/api/v1/latest?limit=1000')
+  await expect.poll(async () => (await latestOf(first)).length, { timeout: 30_000, interval: 200 }).toBeGreaterThan(30)
+  const before = await latestOf(first)
   expect(await first.stop()).toBe(0)
   const second = await runGateway(config)
-  const after = await itemsOf<ReadingJson>(second, '/api/v1/latest?limit=1000')
+  const after = await latestOf(second)
   expect(after.length).toBeGreaterThanOrEqual(before.length)
   const one = before.find(({ source, measurement }) => source === 'live' && measurement === 'register')
   if (!one) throw new Error('nothing was read')

@@ -22,13 +22,24 @@ export interface Ended {
 }
 
 /** Runs a command of the compiled command line to its end. */
-export const gridtally = (args: readonly string[], options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {}): Promise<Ended> =>
+export const gridtally = (
+  args: readonly string[],
+  options: { readonly env?: NodeJS.ProcessEnv; readonly cwd?: string } = {},
+): Promise<Ended> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [CLI, ...args], { env: { ...process.env, ...options.env }, cwd: options.cwd ?? ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [CLI, ...args], {
+      env: { ...process.env, ...options.env },
+      cwd: options.cwd ?? ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     let stdout = ''
     let stderr = ''
-    child.stdout.on('data', (text: Buffer) => void (stdout += text))
-    child.stderr.on('data', (text: Buffer) => void (stderr += text))
+    child.stdout.on('data', (text: Buffer) => {
+      stdout += text
+    })
+    child.stderr.on('data', (text: Buffer) => {
+      stderr += text
+    })
     child.once('error', reject)
     child.once('close', (code) => resolve({ code, stdout, stderr }))
   })

@@ -19,7 +19,9 @@ export const startPymodbus = (words: Readonly<Record<number, readonly number[]>>
       const port = /^(\d+)$/m.exec(said)?.[1]
       if (port) resolve(Number(port))
     })
-    child.stderr.on('data', (text: Buffer) => void (said += text))
+    child.stderr.on('data', (text: Buffer) => {
+      said += text
+    })
     child.once('error', reject)
     child.once('exit', (code) => reject(new Error(`pymodbus ended with ${code}: ${said}`)))
   })

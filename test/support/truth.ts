@@ -51,7 +51,12 @@ const LATEST_STAMP_MS = 2500
  * @param field   the field compared, one that every meter has
  * @param isSafe  whether an answer given at this instant had to survive
  */
-export const judge = (truth: readonly TruthRow[], stored: readonly StoredRow[], field: string, isSafe: (instant: number) => boolean): Verdict => {
+export const judge = (
+  truth: readonly TruthRow[],
+  stored: readonly StoredRow[],
+  field: string,
+  isSafe: (instant: number) => boolean,
+): Verdict => {
   const answers = new Map<string, { instant: number; value: number; used: boolean }[]>()
   for (const { meter, register, value, instant, fault, kind } of truth) {
     if (value === null || fault !== null || kind !== 'live' || register !== `1-0:${field}`) continue
@@ -64,11 +69,15 @@ export const judge = (truth: readonly TruthRow[], stored: readonly StoredRow[], 
   const examples: string[] = []
   for (const row of [...stored].sort((a, b) => a.measuredAt - b.measuredAt)) {
     if (row.field !== field) continue
-    const near = (answers.get(row.meter) ?? []).filter(({ instant }) => instant <= row.measuredAt + 5 && row.measuredAt - instant <= LATEST_STAMP_MS)
+    const near = (answers.get(row.meter) ?? []).filter(
+      ({ instant }) => instant <= row.measuredAt + 5 && row.measuredAt - instant <= LATEST_STAMP_MS,
+    )
     const same = near.filter(({ value }) => Math.abs(value - row.value) < 1e-9)
     if (same.length === 0) {
       wrong++
-      examples.push(`wrong: ${row.meter} ${row.value} at ${new Date(row.measuredAt).toISOString()}, said: ${near.map(({ value }) => value).join(' ')}`)
+      examples.push(
+        `wrong: ${row.meter} ${row.value} at ${new Date(row.measuredAt).toISOString()}, said: ${near.map(({ value }) => value).join(' ')}`,
+      )
       continue
     }
     const free = same.filter(({ used }) => !used).at(-1)

@@ -10,12 +10,28 @@ const NONE = -1
 /** Readings that are kept but not booked: implausible ones, made-up ones, and those whose time is doubtful. */
 const NOT_BOOKED = QUALITY.quarantined | QUALITY.estimated | QUALITY.clockDoubtful
 
-/** One end of a day: a register, its exponent, the number of its ratio's word, and when it was read. */
-export interface DayEnd {
-  readonly at: number
-  readonly raw: number
-  readonly scaler: number
-  readonly ratio: number
+/** First and last registers of meters, whatever their series: one place per meter and field. */
+export class DayEnds {
+  readonly firstAt: Float64Array
+  readonly lastAt: Float64Array
+  readonly firstRaw: Float64Array
+  readonly lastRaw: Float64Array
+  readonly firstScaler: Int8Array
+  readonly lastScaler: Int8Array
+  readonly firstRatio: Int32Array
+  readonly lastRatio: Int32Array
+
+  constructor(meters: number) {
+    const size = meters * FIELDS
+    this.firstAt = new Float64Array(size).fill(Number.POSITIVE_INFINITY)
+    this.lastAt = new Float64Array(size).fill(Number.NEGATIVE_INFINITY)
+    this.firstRaw = new Float64Array(size)
+    this.lastRaw = new Float64Array(size)
+    this.firstScaler = new Int8Array(size)
+    this.lastScaler = new Int8Array(size)
+    this.firstRatio = new Int32Array(size)
+    this.lastRatio = new Int32Array(size)
+  }
 }
 
 /**
@@ -76,25 +92,31 @@ export class DayRegisters {
     return index < this.#size && (this.#firstAt[index] === since || this.#lastAt[index] === since)
   }
 
-  first(place: number, field: number): DayEnd | null {
-    const index = place * FIELDS + field
-    if (index >= this.#size || this.#firstAt[index] === NONE) return null
-    return {
-      at: this.start + this.#firstAt[index]!,
-      raw: this.#firstRaw[index]!,
-      scaler: this.#firstScaler[index]!,
-      ratio: this.#firstRatio[index]!,
-    }
-  }
-
-  last(place: number, field: number): DayEnd | null {
-    const index = place * FIELDS + field
-    if (index >= this.#size || this.#lastAt[index] === NONE) return null
-    return {
-      at: this.start + this.#lastAt[index]!,
-      raw: this.#lastRaw[index]!,
-      scaler: this.#lastScaler[index]!,
-      ratio: this.#lastRatio[index]!,
+  /**
+   * Widens the meters' days by these series' registers.
+   *
+   * @param meters   number of the meter at each place
+   * @param ratioOf  number of the ratio that a word stands for
+   */
+  mergeInto(ends: DayEnds, meters: readonly number[], ratioOf: (word: number) => number): void {
+    const size = Math.min(this.#size, meters.length * FIELDS)
+    for (let index = 0; index < size; index++) {
+      if (this.#firstAt[index] === NONE) continue
+      const into = meters[Math.floor(index / FIELDS)]! * FIELDS + (index % FIELDS)
+      const first = this.start + this.#firstAt[index]!
+      const last = this.start + this.#lastAt[index]!
+      if (first < ends.firstAt[into]!) {
+        ends.firstAt[into] = first
+        ends.firstRaw[into] = this.#firstRaw[index]!
+        ends.firstScaler[into] = this.#firstScaler[index]!
+        ends.firstRatio[into] = ratioOf(this.#firstRatio[index]!)
+      }
+      if (last > ends.lastAt[into]!) {
+        ends.lastAt[into] = last
+        ends.lastRaw[into] = this.#lastRaw[index]!
+        ends.lastScaler[into] = this.#lastScaler[index]!
+        ends.lastRatio[into] = ratioOf(this.#lastRatio[index]!)
+      }
     }
   }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { MEASUREMENTS } from '../../core/reading.ts'
 import { RowDamaged } from '../../core/row.ts'
 import { type Database, inTransaction, openDatabase } from '../../sqlite/index.ts'
-import { type AreaDay, energyOfDay } from './energy.ts'
+import { type AreaDay, EnergyBook } from './energy.ts'
 import { isStoreError, type StoreError, storeError, storeErrorOf } from './errors.ts'
 import { insertRows, type WritePart } from './insert.ts'
 import { monthFile, monthOf, monthStart } from './key.ts'
@@ -43,6 +43,7 @@ export class Writer {
   readonly #lock: Database
   readonly #open = new Map<number, Opened>()
   readonly #energies = new Map<string, { readonly signature: string; readonly areas: readonly AreaDay[] }>()
+  readonly #book = new EnergyBook()
   #serial = 0
 
   /** Throws a {@link StoreError} when the directory cannot be used. */
@@ -93,7 +94,7 @@ export class Writer {
     const name = JSON.stringify([zone, day, exclude])
     const known = this.#energies.get(name)
     if (known?.signature === signature) return known.areas
-    const areas = energyOfDay(
+    const areas = this.#book.day(
       sources.map(({ partition, rollups }) => ({
         partition,
         rollups,
