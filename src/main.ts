@@ -244,9 +244,11 @@ interface Chores {
 const startChores = ({ clock, field, outbox, store, tokens, log }: Chores): (() => void) => {
   const comm = new CommStatistics(field, clock.monotonic())
   let commPeriod = Math.floor(clock.now() / COMM_PERIOD_MS)
+  let said = ''
   const minute = setInterval(
     () => {
       tokens.reload()
+      said = sayWhoIsSilent(field, said, log)
       const period = Math.floor(clock.now() / COMM_PERIOD_MS)
       if (period === commPeriod) return
       const rows = comm.take(commPeriod * COMM_PERIOD_MS, clock.monotonic())
@@ -266,6 +268,17 @@ const startChores = ({ clock, field, outbox, store, tokens, log }: Chores): (() 
     clearInterval(minute)
     clearInterval(housekeeping)
   }
+}
+
+/** A thousand meters that fail alike are one line that says a thousand, said again only when it changes. */
+const sayWhoIsSilent = (field: Field, before: string, log: Logger): string => {
+  const counts = [...field.silent()].sort()
+  const text = counts.map(([line, count]) => `${line} ${count}`).join(', ')
+  if (text === before) return before
+  const total = counts.reduce((sum, [, count]) => sum + count, 0)
+  if (total > 0) log.warn(`${total} meters do not answer (by line: ${text}); GET /api/v1/lines/LINE says which and why`)
+  else log.info('every meter answers again')
+  return text
 }
 
 const summaryOf = (field: Field, outbox: Outbox, busy: BusyShares): Summary => {

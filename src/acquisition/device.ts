@@ -12,7 +12,7 @@ import type {
   Selection,
 } from '../core/index.ts'
 import { type ConverseOptions, converse } from './converse.ts'
-import type { Channel, Line } from './line.ts'
+import type { Asking, Channel, Line } from './line.ts'
 
 export interface DeviceSpec {
   /** Ledger id of the meter. */
@@ -28,6 +28,8 @@ export interface DeviceHealth {
   failures: number
   lastAnswerAt: number | null
   lastError: GatewayError | null
+  /** How long its answers take, milliseconds, as a slow mean; null before the first. */
+  usualMs: number | null
   due: number
   read: number
   firstTry: number
@@ -57,11 +59,26 @@ export const bindProtocol = (any: AnyAdapter, line: Line): ((spec: DeviceSpec) =
 const bound = <Frame extends object>(adapter: ProtocolAdapter<Frame>, channel: Channel<Frame>, spec: DeviceSpec): Device => {
   const memory: DeviceMemory = new Map()
   const plans = new WeakMap<RegisterPlan, ReadPlan<Frame>>()
-  const asking = { device: spec.id, reactionMs: spec.reactionMs }
-  const run = <T>(talk: Conversation<T, Frame>, options: Omit<ConverseOptions, 'asking'>) => converse(talk, channel, { ...options, asking })
+  const asking: Asking = { device: spec.id, reactionMs: spec.reactionMs }
+  const health: DeviceHealth = {
+    failures: 0,
+    lastAnswerAt: null,
+    lastError: null,
+    usualMs: null,
+    due: 0,
+    read: 0,
+    firstTry: 0,
+    missed: 0,
+    reasons: new Map(),
+  }
+  /** A device that used to answer in 60 ms need not be given a second to prove that it is back. */
+  const probing = (): Asking => {
+    const { usualMs } = health
+    return { ...asking, reactionMs: usualMs === null ? spec.reactionMs : Math.min(spec.reactionMs, 3 * usualMs + 50), isProbe: true }
+  }
   return {
     spec,
-    health: { failures: 0, lastAnswerAt: null, lastError: null, due: 0, read: 0, firstTry: 0, missed: 0, reasons: new Map() },
+    health,
     plan: (selection) => {
       const plan = adapter.plan(spec.profile, selection)
       if (plan.ok) plans.set(plan.value, plan.value)
@@ -70,8 +87,8 @@ const bound = <Frame extends object>(adapter: ProtocolAdapter<Frame>, channel: C
     read: (plan, options) => {
       const mine = plans.get(plan)
       if (!mine) throw new Error(`a plan of another device was given to ${spec.id}`)
-      return run(mine.talk(spec.address, memory), options)
+      return converse(mine.talk(spec.address, memory), channel, { ...options, asking })
     },
-    probe: (options) => run(adapter.probe(spec.profile, spec.address, memory), options),
+    probe: (options) => converse(adapter.probe(spec.profile, spec.address, memory), channel, { ...options, asking: probing() }),
   }
 }

@@ -60,6 +60,7 @@ export class HalfDuplexLine implements Line {
   readonly width = 1
   readonly stats: LineStats = newLineStats()
   since = Date.now()
+  #isUp: boolean | null = null
   readonly #supervisor: Supervisor
   readonly #quietMs: number
   readonly #characterMs: number
@@ -72,6 +73,8 @@ export class HalfDuplexLine implements Line {
   /** Monotonic time before which nothing is sent. */
   #quietUntil = 0
   #quarantineEnd = 0
+  /** Device → monotonic time before which it is not asked: its late answer may still come. */
+  readonly #notBefore = new Map<string, number>()
   #wake: (() => void) | null = null
   #onProgress: ((at: number) => void) | null = null
   /** Whether this adapter returns our own bytes: unknown until it was seen. */
@@ -90,10 +93,16 @@ export class HalfDuplexLine implements Line {
       up: () => {
         this.stats.opened++
         this.since = Date.now()
+        options.onState?.('up', null)
+        this.#isUp = true
         this.#note('line open')
       },
       down: (why) => {
-        if (this.state !== 'down' || this.stats.lost === 0) this.since = Date.now()
+        if (this.#isUp !== false) {
+          this.since = Date.now()
+          options.onState?.('down', why)
+        }
+        this.#isUp = false
         this.#note(explain(why))
         this.#lateEar = null
         const ear = this.#ear
@@ -142,8 +151,9 @@ export class HalfDuplexLine implements Line {
     deframer: Deframer<Frame>,
     last: Last<Frame>,
     request: Request<Frame>,
-    { device, reactionMs }: Asking,
+    asking: Asking,
   ): Promise<Result<Frame>> {
+    const { device } = asking
     if (request.writes && !this.#allowWrites)
       return fail('LINE_READ_ONLY', `${adapter.describe(request.bytes, 'tx')} would change ${device}`, { line: this.id, device })
     if (this.#isBusy) throw new Error(`line ${this.id}: two exchanges at once`)
@@ -155,11 +165,11 @@ export class HalfDuplexLine implements Line {
       if (!connection) return this.#count(downError(this.id, this.why))
       if (last.frame && last.request !== request.bytes && request.judge(last.frame) === 'answer')
         this.#quietUntil = Math.max(this.#quietUntil, last.at + this.#twinQuietMs)
-      await this.#untilQuiet()
+      await this.#untilQuiet(device)
       const open = this.#supervisor.connection
       if (!open) return this.#count(downError(this.id, this.why))
       deframer.flush()
-      const result = await this.#ask(adapter, deframer, request, device, reactionMs, open.write)
+      const result = await this.#ask(adapter, deframer, request, asking, open.write)
       last.frame = result.ok ? result.value : null
       last.request = request.bytes
       last.at = performance.now()
@@ -181,8 +191,7 @@ export class HalfDuplexLine implements Line {
     adapter: ProtocolAdapter<Frame>,
     deframer: Deframer<Frame>,
     request: Request<Frame>,
-    device: string,
-    reactionMs: number,
+    { device, reactionMs, isProbe = false }: Asking,
     write: (bytes: Uint8Array) => void,
   ): Promise<Result<Frame>> {
     return new Promise((resolve) => {
@@ -263,7 +272,7 @@ export class HalfDuplexLine implements Line {
         ear.flush()
         // Half an echo may have been the whole of a short answer.
         if (this.#ear !== ear) return
-        this.#quarantine(ear, allowedMs)
+        this.#quarantine(ear, allowedMs, isProbe)
         const context = { line: this.id, device, request: hexOf(request.bytes), waitedMs: Math.round(now - sentAt) }
         const asked = `${adapter.describe(request.bytes, 'tx')} on ${this.id}`
         if (stranger) finish(fail('LINE_STRANGER', `${device} ${asked}: only foreign answers in ${context.waitedMs} ms`, context))
@@ -304,6 +313,7 @@ export class HalfDuplexLine implements Line {
         this.#lateness.set(late.device, Math.min(LONGEST_BABBLE_MS, Math.max(this.latenessOf(late.device), (at - late.sentAt) * 1.25)))
         this.#lateEar = null
         this.#quarantineEnd = 0
+        this.#notBefore.delete(late.device)
         this.#wake?.()
       }
       return
@@ -348,17 +358,19 @@ export class HalfDuplexLine implements Line {
 
   /**
    * Holds the line until the late answer came or cannot come: as long again as the answer was given, after which it is later than
-   * any seen before.
+   * any seen before. After a probe only the device itself is held back.
    */
-  #quarantine(ear: Ear, allowedMs: number): void {
+  #quarantine(ear: Ear, allowedMs: number, isProbe: boolean): void {
+    const end = performance.now() + allowedMs
     this.#lateEar = ear
-    this.#quarantineEnd = performance.now() + allowedMs
+    this.#notBefore.set(ear.device, end)
+    this.#quarantineEnd = isProbe ? 0 : end
   }
 
-  async #untilQuiet(): Promise<void> {
+  async #untilQuiet(device: string): Promise<void> {
     for (;;) {
       const now = performance.now()
-      const until = Math.max(this.#quietUntil, this.#quarantineEnd)
+      const until = Math.max(this.#quietUntil, this.#quarantineEnd, this.#notBefore.get(device) ?? 0)
       if (now >= until || this.state === 'closed') break
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, until - now)
@@ -369,6 +381,7 @@ export class HalfDuplexLine implements Line {
       })
       this.#wake = null
     }
+    this.#notBefore.delete(device)
     this.#lateEar?.flush()
     this.#lateEar = null
     this.#quarantineEnd = 0

@@ -8,6 +8,11 @@ export interface Asking {
   readonly device: string
   /** Longest time between the end of the request and the first byte of the answer, milliseconds. The wire time comes on top. */
   readonly reactionMs: number
+  /**
+   * A question to a device that is probably dead. When it stays silent the others need not wait for its late answer: that carries
+   * another address than theirs. The device itself is not asked again before it could have come.
+   */
+  readonly isProbe?: boolean
 }
 
 /** One protocol's end of a line. */
@@ -26,6 +31,8 @@ export interface LineOptions {
   readonly characterMs?: number
   /** A line never writes unless this is on. */
   readonly allowWrites?: boolean
+  /** Told once when the connection is there and once when it is gone. */
+  readonly onState?: (state: 'up' | 'down', why: GatewayError | null) => void
   /** Requests under way at once, on protocols that tell answers apart. */
   readonly pipeline?: number
 }

@@ -38,6 +38,7 @@ export class PipelinedLine implements Line {
   readonly width: number
   readonly stats: LineStats = newLineStats()
   since = Date.now()
+  #isUp: boolean | null = null
   readonly #supervisor: Supervisor
   readonly #allowWrites: boolean
   readonly #listeners = new Set<TraceListener>()
@@ -63,10 +64,16 @@ export class PipelinedLine implements Line {
       up: () => {
         this.stats.opened++
         this.since = Date.now()
+        options.onState?.('up', null)
+        this.#isUp = true
         this.#emit('note', new Uint8Array(0), 'line open', null)
       },
       down: (why) => {
-        if (this.state !== 'down' || this.stats.lost === 0) this.since = Date.now()
+        if (this.#isUp !== false) {
+          this.since = Date.now()
+          options.onState?.('down', why)
+        }
+        this.#isUp = false
         this.#emit('note', new Uint8Array(0), explain(why), null)
         if (this.#end && this.#end.waiting() > 0) {
           this.stats.lost++

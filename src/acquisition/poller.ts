@@ -8,7 +8,7 @@ import { countIn } from './stats.ts'
 /** Failed reads in a row after which a device is only probed. */
 const DEAD_AFTER = 2
 /** Share of a busy line's time that probing dead devices may cost; an idle line has nothing better to do. */
-const PROBE_SHARE = 0.06
+const PROBE_SHARE = 0.08
 /** Probe time saved up at most, milliseconds. */
 const PROBE_SAVINGS_MS = 10_000
 
@@ -60,13 +60,17 @@ export class Poller {
     const { health, spec } = device
     if (options.signal?.aborted) return fail('READ_CANCELLED', `reading ${spec.id} was given up`, { device: spec.id, line: this.line.id })
     let retries = 0
+    let heard = false
     const onExchange = (ms: number, error: GatewayError | null, _request: unknown, isRetry: boolean) => {
       this.queue.charge(spec.id, ms)
       if (isRetry) {
         retries++
         this.line.stats.retries++
       }
-      if (!error) health.lastAnswerAt = this.#clock.now()
+      if (error) return
+      heard = true
+      health.lastAnswerAt = this.#clock.now()
+      health.usualMs = health.usualMs === null ? ms : health.usualMs + (ms - health.usualMs) / 8
     }
     const giveWay = () => this.queue.giveWay(options.priority)
     const signal = options.signal ? { signal: options.signal } : {}
@@ -75,8 +79,7 @@ export class Poller {
       const began = this.#clock.monotonic()
       const alive = await device.probe({ tries: 1, onExchange, ...signal })
       if (!alive.ok) {
-        // What the probe cost, and the silence after it, is taken from the savings.
-        this.#probeSavings -= 2 * (this.#clock.monotonic() - began)
+        this.#probeSavings -= this.#clock.monotonic() - began
         health.failures++
         health.lastError = alive.error
         return this.#backedOff(device, alive.error)
@@ -85,7 +88,9 @@ export class Poller {
     const tries = health.failures > 0 && !options.insist ? 1 : 2
     const samples = await device.read(plan, { tries, onExchange, giveWay, ...signal })
     if (!samples.ok) {
-      if (samples.error.code !== 'LINE_DOWN' && samples.error.code !== 'LINE_CLOSED') health.failures++
+      // A refusal is an answer: the device lives, and a line that is down says nothing about it.
+      if (heard) health.failures = 0
+      else if (samples.error.code !== 'LINE_DOWN' && samples.error.code !== 'LINE_CLOSED') health.failures++
       health.lastError = samples.error
       countIn(health.reasons, samples.error.code)
       return samples
@@ -107,7 +112,7 @@ export class Poller {
   }
 
   /** Whether the line's savings pay for a probe: a small share of the time it was busy, and all the time it was idle. */
-  #mayProbe({ spec }: Device): boolean {
+  #mayProbe({ spec, health }: Device): boolean {
     const now = this.#clock.monotonic()
     const { busyMs } = this.line.stats
     const passed = now - this.#savedAt
@@ -115,6 +120,6 @@ export class Poller {
     this.#savedAt = now
     this.#busyThen = busyMs
     this.#probeSavings = Math.min(PROBE_SAVINGS_MS, this.#probeSavings + busy * PROBE_SHARE + (passed - busy))
-    return this.#probeSavings >= 2 * spec.reactionMs
+    return this.#probeSavings >= Math.min(spec.reactionMs, 3 * (health.usualMs ?? spec.reactionMs) + 50)
   }
 }

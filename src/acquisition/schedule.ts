@@ -56,6 +56,8 @@ export interface ScheduleDeps {
   /** Instant of the newest stored reading of a source; null when there is none. */
   readonly newest: (device: string, source: Source) => number | null
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
+  /** The wall clock is looked at this often at least, so that a step is noticed; one second unless said. */
+  readonly longestWaitMs?: number
 }
 
 interface Open {
@@ -199,7 +201,7 @@ export class Schedule {
 
   #tick(): void {
     if (this.#isStopped) return
-    const { clock } = this.#deps
+    const { clock, longestWaitMs = LONGEST_WAIT_MS } = this.#deps
     const now = clock.now()
     this.#noticeJump(now)
     let next = Number.POSITIVE_INFINITY
@@ -207,7 +209,7 @@ export class Schedule {
       this.#due(task, now)
       next = Math.min(next, task.nextAt)
     }
-    const wait = Math.max(1, Math.min(LONGEST_WAIT_MS, (next - clock.now()) / clock.speed))
+    const wait = Math.max(1, Math.min(longestWaitMs, (next - clock.now()) / clock.speed))
     this.#timer = setTimeout(() => this.#tick(), wait)
   }
 

@@ -130,6 +130,14 @@ export class Field {
     return safe.ok ? ok(readings) : safe
   }
 
+  /** Meters that have not answered for several reads, by line. */
+  silent(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>()
+    for (const { fact, device } of this.#meters.values())
+      if (device.health.failures >= 2) counts.set(fact.line, (counts.get(fact.line) ?? 0) + 1)
+    return counts
+  }
+
   trace(line: string, listener: (event: TraceEvent) => void): (() => void) | null {
     return this.lines.find(({ config }) => config.id === line)?.line.trace(listener) ?? null
   }
@@ -172,6 +180,13 @@ export class Field {
       {
         id: config.id,
         allowWrites: config.allowWrites,
+        onState: (state, why) =>
+          state === 'up'
+            ? this.#deps.log('info', `line ${config.id} is open`)
+            : this.#deps.log(
+                'warn',
+                `line ${config.id} is down: ${why ? `${why.message}; ${why.hint}` : 'unknown'}; ${facts.length} meters wait`,
+              ),
         pipeline: config.pipeline,
         ...(config.quietMs === null ? {} : { quietMs: config.quietMs }),
         ...(config.transport.kind === 'tcp' && config.transport.baud !== null

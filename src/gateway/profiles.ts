@@ -43,7 +43,8 @@ export const openProfiles = (own: string | null): Profiles => {
   for (const directory of own === null ? [builtInProfiles()] : [builtInProfiles(), own])
     for (const file of profileFiles(directory)) {
       const id = idOf(file)
-      if (id === null) broken.push({ file: relative(process.cwd(), file), error: fail('PROFILE_UNREADABLE', 'it has no member "id"', { file }).error })
+      if (id === null)
+        broken.push({ file: relative(process.cwd(), file), error: fail('PROFILE_UNREADABLE', 'it has no member "id"', { file }).error })
       else files.set(id, file)
     }
   const loaded = new Map<string, Profile | undefined>()

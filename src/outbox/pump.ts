@@ -64,8 +64,9 @@ export class Pump {
     this.#deps = deps
   }
 
+  /** First entry the sink has not taken and still can. */
   get position(): number {
-    return this.#position
+    return Math.max(this.#position, this.#deps.droppedTo())
   }
 
   start(): void {
@@ -93,8 +94,8 @@ export class Pump {
   report(): SinkReport {
     return {
       id: this.#sink.id,
-      cursor: this.#position,
-      depth: Math.max(0, this.#deps.end() - this.#position),
+      cursor: this.position,
+      depth: Math.max(0, this.#deps.end() - this.position),
       state: this.#state,
       lastError: this.#lastError,
       lastStoredAt: this.#lastStoredAt,

@@ -1,12 +1,28 @@
-import { expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { modbusRtu } from '../../protocols/modbus/adapter.ts'
 import { bindProtocol, type Device, HalfDuplexLine, Poller } from '../../src/acquisition/index.ts'
 import { anyAdapter, type RegisterPlan, systemClock } from '../../src/core/index.ts'
 import { memoryTransport } from '../../src/transport/index.ts'
 import { blockProfile, busOf } from '../support/bus.ts'
 
-const REACTION = 6
-const TIMEOUT = 24
+// Time is the test's own: what the figures say is line time, whatever else this machine is doing.
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+/** A meter on a 2400 baud line: its reaction and the time its answer takes on the wire. */
+const REACTION = 180
+const TIMEOUT = 1000
+
+/** Lets time pass until something is done. */
+const until = async <T>(done: Promise<T>): Promise<T> => {
+  let isOver = false
+  const end = () => {
+    isOver = true
+  }
+  done.then(end, end)
+  while (!isOver) await vi.advanceTimersByTimeAsync(5)
+  return done
+}
 
 const open = (meters: number, silent: ReadonlySet<number> = new Set()) => {
   const { transport, far } = memoryTransport()
@@ -48,27 +64,28 @@ it('lets one dead meter of 32 cost the others at most 10 %', async () => {
   const run = async (site: typeof ill, times: number[]) => {
     for (let nth = 0; nth < 12; nth++) times.push(await site.round())
   }
-  await Promise.all([run(healthy, rounds.healthy), run(ill, rounds.ill)])
+  await until(Promise.all([run(healthy, rounds.healthy), run(ill, rounds.ill)]))
   const sum = (values: readonly number[]) => values.slice(2).reduce((total, value) => total + value, 0)
   expect(sum(rounds.ill) / sum(rounds.healthy)).toBeLessThanOrEqual(1.1)
   // It is not forgotten: it goes on being probed.
-  expect(ill.bus.asked.slice(-32 * 6).filter((unit) => unit === 7).length).toBeGreaterThan(0)
+  expect(ill.bus.asked.slice(-32 * 3).filter((unit) => unit === 7).length).toBeGreaterThan(0)
 })
 
 it('reads a revived meter again within two rounds', async () => {
   const silent = new Set([3])
-  const { round, read, devices } = open(16, silent)
-  for (let nth = 0; nth < 4; nth++) await round()
+  const { round, read, devices } = open(32, silent)
+  for (let nth = 0; nth < 4; nth++) await until(round())
   silent.delete(3)
   const third = devices[2]
   if (!third) throw new Error('no device')
   const results: boolean[] = []
   for (let nth = 0; nth < 8 && !results.includes(true); nth++) {
-    await Promise.all(devices.filter((device) => device !== third).map((device) => read(device)))
-    results.push((await read(third)).ok)
+    const others = Promise.all(devices.filter((device) => device !== third).map((device) => read(device)))
+    results.push((await until(read(third))).ok)
+    await until(others)
   }
   expect(results.indexOf(true)).toBeGreaterThanOrEqual(0)
-  expect(results.indexOf(true)).toBeLessThanOrEqual(4)
+  expect(results.indexOf(true)).toBeLessThanOrEqual(2)
 })
 
 it('reads on demand before everything that waits, and between two exchanges of a running read', async () => {
@@ -77,9 +94,9 @@ it('reads on demand before everything that waits, and between two exchanges of a
   const last = devices[7]
   if (!last) throw new Error('no device')
   const urgent = read(last, 'demand')
-  await urgent
+  await until(urgent)
   expect(bus.asked.indexOf(8)).toBeLessThanOrEqual(1)
-  await Promise.all(all)
+  await until(Promise.all(all))
 })
 
 it('gives every meter its turn: the one that has used the line least is next', async () => {
@@ -88,8 +105,8 @@ it('gives every meter its turn: the one that has used the line least is next', a
   if (!greedy || !other || !third) throw new Error('no devices')
   const many = Array.from({ length: 10 }, () => read(greedy))
   const one = [read(other), read(third)]
-  await Promise.all(one)
+  await until(Promise.all(one))
   expect(bus.asked.length).toBeLessThanOrEqual(6)
-  await Promise.all(many)
+  await until(Promise.all(many))
   expect(median(bus.asked)).toBe(1)
 })

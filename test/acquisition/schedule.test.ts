@@ -29,7 +29,17 @@ const site = (options: {
       id,
       {
         spec: { id, address: '1', profile: { id: 'p', protocol: 'x' }, reactionMs: 100 },
-        health: { failures: 0, lastAnswerAt: null, lastError: null, due: 0, read: 0, firstTry: 0, missed: 0, reasons: new Map() },
+        health: {
+          failures: 0,
+          lastAnswerAt: null,
+          lastError: null,
+          usualMs: null,
+          due: 0,
+          read: 0,
+          firstTry: 0,
+          missed: 0,
+          reasons: new Map(),
+        },
         plan: (selection) => {
           if (!keeps.includes(selection.kind)) return failed('NO_SUCH_KIND')
           const plan = { source: selection.kind === 'current' ? ('live' as const) : selection.kind, values: [] }
@@ -71,6 +81,7 @@ const site = (options: {
     },
     newest: (_, source) => options.newest?.(source) ?? null,
     log: (level, message) => level === 'warn' && warnings.push(message),
+    longestWaitMs: 30_000,
   }
   const schedule = new Schedule(deps)
   const step = (ms: number) => {

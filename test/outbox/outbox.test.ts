@@ -48,7 +48,12 @@ describe('taking readings', () => {
     let commits = 0
     const { port, outbox, hands } = opened
     const call = port.call.bind(port)
-    Object.assign(port, { call: (name: 'commit', ask: never, at: number) => (commits++, call(name, ask, at)) })
+    Object.assign(port, {
+      call: (name: 'commit', ask: never, at: number) => {
+        commits++
+        return call(name, ask, at)
+      },
+    })
     const puts = Array.from({ length: 50 }, (_, id) => outbox.put([reading(id)]))
     await Promise.all(puts) // no timer has run: the first group went at once
     expect(commits).toBe(1)

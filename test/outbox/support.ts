@@ -1,16 +1,21 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
+import { afterAll } from 'vitest'
 import { type Clock, type GatewayError, type Reading, type Sink, type SinkAnswer, seriesOf, shapeOf } from '../../src/core/index.ts'
 import { outboxOver } from '../../src/outbox/outbox.ts'
 import { openVaultHere, type VaultPort } from '../../src/outbox/port.ts'
 import type { Outbox, OutboxOptions } from '../../src/outbox/types.ts'
 
-/** A directory that goes when the test does. */
+const made: string[] = []
+afterAll(() => {
+  for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true })
+})
+
+/** A directory that goes when the tests of the file have ended. */
 export const directory = (): string => {
   const path = mkdtempSync(join(tmpdir(), 'gridtally-outbox-'))
-  onTestFinished(() => rmSync(path, { recursive: true, force: true }))
+  made.push(path)
   return path
 }
 

@@ -53,7 +53,7 @@ export class NewerFile extends Error {
 /**
  * Opens a month's file for writing, creates it when it is missing. Throws what SQLite throws.
  *
- * The pages are 8 KiB: six packed meter-days fit with little waste. Every commit is on the disk (FULL) before it is answered,
+ * The pages are 8 KiB: five packed meter-days of twelve values fit. Every commit is on the disk (FULL) before it is answered,
  * because an answer of 'stored' lets the outbox forget its copy; at 20,000 rows a commit that costs nothing measurable.
  */
 export const openPartition = (path: string, month: number): Partition => {

@@ -7,7 +7,7 @@ import { bytesOf, nullableNumberOf, numberOf, type Partition, textOf } from './p
 import { isSeriesWord } from './words.ts'
 import type { LocalDays } from './zone.ts'
 
-/** Most series-days one file keeps in memory, about 25 MB. */
+/** Most series-days one file keeps in memory, about 20 MB. */
 const IN_MEMORY = 300_000
 
 interface KeptDay {

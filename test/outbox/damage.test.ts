@@ -1,0 +1,130 @@
+import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { close, directory, drain, imageOf, MoodySink, openHere, readings } from './support.ts'
+
+const TOTAL = 400
+
+/** An outbox with 400 readings in chunks of many sizes, none delivered to one sink, half to the other, and a dead letter. */
+const filled = async (kind: 'closed' | 'killed'): Promise<string> => {
+  const path = directory()
+  const away = new MoodySink('away')
+  away.mood = 'later'
+  const half = new MoodySink('half', 1)
+  const opened = await openHere(path, [away, half])
+  for (let from = 0, size = 1; from < TOTAL; from += size, size = (size % 23) + 1) {
+    if (from > TOTAL / 2) half.mood = 'later'
+    else half.mood = from === 10 ? 'dead' : 'ok'
+    const put = opened.outbox.put(readings(from, Math.min(size, TOTAL - from)))
+    await opened.hands.pass(300)
+    await put
+  }
+  if (kind === 'closed') await close(opened)
+  const image = imageOf(path)
+  if (kind === 'killed') await opened.port.call('close', null, 0)
+  return image
+}
+
+/** Opens whatever is left, delivers it, and opens it once more. */
+const outcome = async (path: string) => {
+  const away = new MoodySink('away', 50)
+  const half = new MoodySink('half', 50)
+  const lines: string[] = []
+  const log = { info: () => {}, warn: () => {}, error: (fields: object, text: string) => lines.push(`${text} ${JSON.stringify(fields)}`) }
+  const opened = await openHere(path, [away, half], { log })
+  await drain(opened)
+  const { damaged, depth, ready } = opened.outbox.state()
+  const put = opened.outbox.put(readings(TOTAL, 3))
+  await opened.hands.pass(10)
+  expect(await put).toMatchObject({ ok: true })
+  await drain(opened)
+  await close(opened)
+  const again = await openHere(path, [away, half], {})
+  expect(again.outbox.state()).toMatchObject({ damaged, depth: 0, ready: true })
+  await close(again)
+  expect([away.wrong, half.wrong]).toEqual([[], []])
+  expect(away.taken.slice(-3)).toEqual([TOTAL, TOTAL + 1, TOTAL + 2])
+  const got = new Set(away.taken)
+  const lost = Array.from({ length: TOTAL }, (_, id) => id).filter((id) => !got.has(id))
+  return { lost, damaged, depth, ready, lines, kept: readdirSync(path).filter((name) => name.includes('.damaged-')) }
+}
+
+/** Every reading is delivered or counted; nothing is silent. */
+const expectHonest = ({ lost, damaged, depth, ready, lines, kept }: Awaited<ReturnType<typeof outcome>>) => {
+  expect(damaged).toBeGreaterThanOrEqual(lost.length)
+  expect({ depth, ready }).toEqual({ depth: 0, ready: true })
+  if (damaged > 0) expect(lines.length).toBeGreaterThan(0)
+  return { lost: lost.length, kept: kept.length }
+}
+
+const flip = (path: string, at: number, bits: number): void => {
+  const bytes = readFileSync(path)
+  bytes[at % bytes.length]! ^= bits
+  writeFileSync(path, bytes)
+}
+
+describe.each(['closed', 'killed'] as const)('an outbox that was %s', (kind) => {
+  let sound: string
+  const files = () => ['outbox.db', 'outbox.db-wal', 'outbox.mark'].filter((name) => readdirSync(sound).includes(name))
+
+  beforeAll(async () => {
+    sound = await filled(kind)
+  })
+
+  it('delivers everything when nothing is wrong', async () => {
+    expect(await outcome(imageOf(sound))).toMatchObject({ lost: [], damaged: 0, kept: [], lines: [] })
+  })
+
+  it('survives 60 flipped bytes, one at a time: no more than the entry they hit is missing, and that is said', async () => {
+    const results: { lost: number; name: string }[] = []
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...files()),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        fc.integer({ min: 1, max: 255 }),
+        async (name, where, bits) => {
+          const image = imageOf(sound)
+          flip(join(image, name), Math.floor(where * statSync(join(image, name)).size), bits)
+          const { lost } = expectHonest(await outcome(image))
+          results.push({ lost, name })
+          expect(lost).toBeLessThanOrEqual(1)
+        },
+      ),
+      { numRuns: 60 },
+    )
+  }, 300_000)
+
+  it('survives 20 flipped bytes in the head of the file and of the log', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...files()), fc.nat(100), fc.integer({ min: 1, max: 255 }), async (name, at, bits) => {
+        const image = imageOf(sound)
+        flip(join(image, name), at, bits)
+        const { lost } = expectHonest(await outcome(image))
+        expect(lost).toBeLessThanOrEqual(1)
+      }),
+      { numRuns: 20 },
+    )
+  }, 300_000)
+
+  it('survives 15 cuts: what is in front of the cut is delivered, what was behind it is counted', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...files()), fc.double({ min: 0, max: 1, noNaN: true }), async (name, where) => {
+        const image = imageOf(sound)
+        truncateSync(join(image, name), Math.floor(where * statSync(join(image, name)).size))
+        expectHonest(await outcome(image))
+      }),
+      { numRuns: 15 },
+    )
+  }, 300_000)
+
+  it('survives the loss of any of its files', async () => {
+    for (const name of files()) {
+      const image = imageOf(sound)
+      truncateSync(join(image, name), 0)
+      const result = await outcome(image)
+      if (name === 'outbox.mark') expect(result).toMatchObject({ lost: [], damaged: 0 })
+      else expectHonest(result)
+    }
+  }, 60_000)
+})
