@@ -1,6 +1,5 @@
 import type {
   AnyAdapter,
-  Conversation,
   DeviceMemory,
   GatewayError,
   Profile,

@@ -13,6 +13,7 @@ import { read } from './read.ts'
 import { check, configOrFail, run } from './run.ts'
 import { simulateLine, simulateVillageCommand } from './simulate.ts'
 import { trace } from './trace.ts'
+import { setTimeNow, writeModbus } from './write.ts'
 
 const duration = (text: string): number => {
   if (!/^\d+(ms|s|m|h)$/.test(text)) throw new InvalidArgumentError('a number and ms, s, m or h: 45s')
@@ -107,6 +108,28 @@ program
   .action(read)
 
 program
+  .command('modbus-write')
+  .description('writes registers or coils of one Modbus unit; sends nothing without --allow-writes')
+  .argument('<value...>')
+  .requiredOption('--line <address>', 'tcp://HOST:PORT or /dev/ttyUSB0[:9600[:8N1]]')
+  .requiredOption('--protocol <protocol>', 'modbus-tcp, modbus-rtu or modbus-ascii')
+  .requiredOption('--unit <unit>', '1 to 247')
+  .requiredOption('--start <address>', 'first register or coil, as on the wire (counts from 0)', integer(0, 65_535))
+  .option('--coil', 'coils instead of holding registers')
+  .option('--allow-writes', 'really changes the meter')
+  .option('--trace', 'shows the frames')
+  .action(writeModbus)
+
+program
+  .command('set-time')
+  .description('sets the clock of every DL/T 645 meter on a line by broadcast; sends nothing without --allow-writes')
+  .requiredOption('--line <address>', 'tcp://HOST:PORT or /dev/ttyUSB0[:2400[:8E1]]')
+  .option('--timezone <zone>', 'zone of the meter clocks', 'Asia/Shanghai')
+  .option('--allow-writes', 'really sets the clocks')
+  .option('--trace', 'shows the frames')
+  .action(setTimeNow)
+
+program
   .command('trace')
   .description('frames of a line of the running gateway, as they pass')
   .argument('<line>', 'id of the line')
@@ -173,12 +196,14 @@ profile
   .addOption(json())
   .action((options: { json?: boolean }) => {
     const { ids, get, broken } = openProfiles(null)
-    const rows = ids.flatMap((id) => get(id) ?? []).map(({ id, protocol, manufacturer, models }) => ({
-      id,
-      protocol,
-      manufacturer: manufacturer ?? '',
-      models: models ?? [],
-    }))
+    const rows = ids
+      .flatMap((id) => get(id) ?? [])
+      .map(({ id, protocol, manufacturer, models }) => ({
+        id,
+        protocol,
+        manufacturer: manufacturer ?? '',
+        models: models ?? [],
+      }))
     if (options.json) printJson(rows)
     else print(table(rows.map((row) => [row.id, row.protocol, row.manufacturer, row.models.join(', ')])))
     if (broken.length > 0) throw new CommandFailed(broken.map(({ file, error }) => `${file}: ${explain(error)}`).join('\n'))

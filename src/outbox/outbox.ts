@@ -80,6 +80,7 @@ class DurableOutbox implements Outbox {
           droppedTo: () => this.#status.droppedTo,
           save: (id, position, dead) => this.#intake.save(id, position, dead),
           setAside: (entry) => this.#intake.setAside(entry),
+          learn: (status) => this.#learn(status),
           changed: () => this.#changed(),
         }),
     )

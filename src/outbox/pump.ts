@@ -4,7 +4,7 @@ import { failpoint } from './failpoint.ts'
 import type { VaultPort } from './port.ts'
 import type { Tail } from './tail.ts'
 import type { After, Log, SinkReport, SinkState } from './types.ts'
-import type { DamagedEntry, DeadEntry, Page } from './vault-types.ts'
+import type { DamagedEntry, DeadEntry, Page, Status } from './vault-types.ts'
 
 export interface PumpDeps {
   readonly port: VaultPort
@@ -21,6 +21,8 @@ export interface PumpDeps {
   readonly droppedTo: () => number
   readonly save: (sink: string, position: number, dead: readonly DeadEntry[]) => void
   readonly setAside: (entry: DamagedEntry) => void
+  /** Takes over what the vault said with an answer. */
+  readonly learn: (status: Status) => void
   readonly changed: () => void
 }
 
@@ -167,6 +169,7 @@ export class Pump {
         }
       }
     this.#restThrough = page.through
+    this.#deps.learn(page)
     // Nothing readable up to there: it has been set aside, go on behind it.
     if (this.#rest.length === 0) this.#skipTo(page.through)
   }

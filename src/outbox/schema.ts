@@ -38,7 +38,7 @@ export const openFile = (path: string, check: boolean): Database => {
   const database = openDatabase(path, 'FULL', `PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=${PAGE_SIZE}`)
   try {
     if (old) {
-      const report = firstRow(database, 'quick_check', 'pragma_quick_check(1)')?.[0]
+      const report = firstRow(database, 'quick_check', 'pragma_quick_check')?.[0]
       if (report !== 'ok') throw new Damaged(`quick_check says ${String(report)}`)
     }
     const version = numberOr0(firstRow(database, 'user_version', 'pragma_user_version')?.[0])

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import modbusSerial from 'modbus-serial'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { answerTo } from '../support/address-meter.ts'
 
 /** A port in memory, of the form `modbus-serial` accepts. */
@@ -28,11 +28,19 @@ class LatePort extends EventEmitter {
 }
 
 it('shows that the late-reply test can fail: a client without line discipline returns the answer of the request before', async () => {
-  const client = new modbusSerial.default(new LatePort([45, 30]))
-  await new Promise<void>((resolve) => client.open(() => resolve()))
-  client.setID(7)
-  client.setTimeout(30)
-  await expect(client.readHoldingRegisters(100, 2)).rejects.toThrow(/time/i)
-  const { data } = await client.readHoldingRegisters(200, 2)
-  expect(data).toEqual([100, 101])
+  vi.useFakeTimers()
+  try {
+    const client = new modbusSerial.default(new LatePort([45, 30]))
+    client.open(() => {})
+    client.setID(7)
+    client.setTimeout(30)
+    const first = client.readHoldingRegisters(100, 2).catch((error: unknown) => error)
+    await vi.advanceTimersByTimeAsync(31)
+    expect(await first).toMatchObject({ name: expect.stringMatching(/time/i) })
+    const second = client.readHoldingRegisters(200, 2)
+    await vi.advanceTimersByTimeAsync(60)
+    expect((await second).data).toEqual([100, 101])
+  } finally {
+    vi.useRealTimers()
+  }
 })

@@ -52,6 +52,8 @@ it('turns real traffic of three kinds of line into readings that the meters them
       interval: 250,
     })
     .toBe(keepers.length)
+  const liveMeters = async () => new Set((await latestOf(gateway)).filter(({ source }) => source === 'live').map(({ meter }) => meter)).size
+  await expect.poll(liveMeters, { timeout: 40_000, interval: 250 }).toBe(20)
   const all = await latestOf(gateway)
   expect(new Set(all.filter(({ source }) => source === 'live').map(({ meter }) => meter)).size).toBe(20)
   const said = readTruth(truth)

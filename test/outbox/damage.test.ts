@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { openOutbox } from '../../src/outbox/index.ts'
 import { close, directory, drain, imageOf, MoodySink, openHere, readings } from './support.ts'
 
 const TOTAL = 400
@@ -128,3 +129,36 @@ describe.each(['closed', 'killed'] as const)('an outbox that was %s', (kind) => 
     }
   }, 60_000)
 })
+
+it('survives damage that comes while it runs: no restart, no acknowledgement for what is not safe', async () => {
+  const path = directory()
+  const away = new MoodySink('away', 50)
+  away.mood = 'later'
+  const before = await openHere(path, [away])
+  for (let from = 0; from < 2000; from += 100) {
+    const put = before.outbox.put(readings(from, 100))
+    await before.hands.pass(10)
+    await put
+  }
+  await close(before)
+  const opened = await openOutbox({ directory: path, maxBytes: 1e9, whenFull: 'stop-taking', sinks: [away] })
+  if (!opened.ok) throw new Error(opened.error.message)
+  const outbox = opened.value
+  const file = join(path, 'outbox.db')
+  const bytes = readFileSync(file)
+  bytes.fill(0xee, bytes.length >> 1, (bytes.length >> 1) + 20_000)
+  const handle = openSync(file, 'r+')
+  writeSync(handle, bytes, bytes.length >> 1, 20_000, bytes.length >> 1)
+  closeSync(handle)
+  away.mood = 'ok'
+  expect(await outbox.drained(30_000)).toBe(true)
+  const { damaged, ready } = outbox.state()
+  const got = new Set(away.taken)
+  expect(ready).toBe(true)
+  expect(damaged).toBeGreaterThan(0)
+  expect(got.size + damaged).toBe(2000)
+  expect(away.wrong).toEqual([])
+  expect(await outbox.put(readings(2000, 5))).toMatchObject({ ok: true })
+  expect(await outbox.drained(30_000)).toBe(true)
+  await outbox.close()
+}, 60_000)
