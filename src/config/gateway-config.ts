@@ -155,7 +155,7 @@ const lineOf = ({ id, transport, modbus, timeoutMs, quietMs, pipeline, allowWrit
       : {
           kind: 'serial',
           path: transport.path,
-          baud: transport.baud,
+          baud: transport.baud ?? 9600,
           dataBits: transport.dataBits ?? 8,
           parity: transport.parity ?? 'even',
           stopBits: transport.stopBits ?? 1,

@@ -34,7 +34,7 @@ const TcpTransport = object({
 const SerialTransport = object({
   kind: Type.Literal('serial'),
   path: Type.String({ minLength: 1, description: 'prefer /dev/serial/by-id/…: it survives a reboot' }),
-  baud: Type.Integer({ minimum: 50, maximum: 4_000_000, default: 9600 }),
+  baud: optional(Type.Integer({ minimum: 50, maximum: 4_000_000, description: 'Modbus mostly 9600, DL/T 645 mostly 2400', default: 9600 })),
   dataBits: optional(Type.Unsafe<7 | 8>({ type: 'integer', enum: [7, 8], default: 8 })),
   parity: optional(oneOf(['none', 'even', 'odd'], 'DL/T 645: even', { default: 'even' })),
   stopBits: optional(Type.Unsafe<1 | 2>({ type: 'integer', enum: [1, 2], default: 1 })),

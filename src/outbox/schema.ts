@@ -42,7 +42,7 @@ export const openFile = (path: string, check: boolean): Database => {
       if (report !== 'ok') throw new Damaged(`quick_check says ${String(report)}`)
     }
     const version = numberOr0(firstRow(database, 'user_version', 'pragma_user_version')?.[0])
-    database.exec(`PRAGMA cache_size=-8192; PRAGMA journal_size_limit=${8 << 20}`)
+    database.exec(`PRAGMA journal_size_limit=${8 << 20}`)
     if (version > VERSION) {
       // The number stands in two places, so that a flipped bit is not taken for a newer program.
       const other = firstRow(database, 'value', "tally WHERE name = 'version'")?.[0]

@@ -132,11 +132,13 @@ describe.each(['closed', 'killed'] as const)('an outbox that was %s', (kind) => 
 
 it('survives damage that comes while it runs: no restart, no acknowledgement for what is not safe', async () => {
   const path = directory()
-  const away = new MoodySink('away', 50)
+  const away = new MoodySink('away', 5000)
   away.mood = 'later'
+  // More than SQLite keeps in memory.
+  const total = 100_000
   const before = await openHere(path, [away])
-  for (let from = 0; from < 2000; from += 100) {
-    const put = before.outbox.put(readings(from, 100))
+  for (let from = 0; from < total; from += 1000) {
+    const put = before.outbox.put(readings(from, 1000))
     await before.hands.pass(10)
     await put
   }
@@ -156,9 +158,9 @@ it('survives damage that comes while it runs: no restart, no acknowledgement for
   const got = new Set(away.taken)
   expect(ready).toBe(true)
   expect(damaged).toBeGreaterThan(0)
-  expect(got.size + damaged).toBe(2000)
+  expect(got.size + damaged).toBe(total)
   expect(away.wrong).toEqual([])
-  expect(await outbox.put(readings(2000, 5))).toMatchObject({ ok: true })
+  expect(await outbox.put(readings(total, 5))).toMatchObject({ ok: true })
   expect(await outbox.drained(30_000)).toBe(true)
   await outbox.close()
 }, 60_000)

@@ -1,0 +1,183 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { expect, it } from 'vitest'
+import { loadGatewayConfig, loadLedgerFile, problemText } from '../../src/config/index.ts'
+import { scratch } from '../support/processes.ts'
+
+const GOOD = `version: 1
+gateway: { id: site-1, timezone: Asia/Shanghai }
+lines:
+  - id: rs485-1
+    transport: { kind: serial, path: /dev/ttyUSB0, baud: 2400 }
+  - id: hall
+    transport: { kind: tcp, host: 192.0.2.7, port: 502 }
+    modbus: tcp
+tasks:
+  - { id: current, read: current, every: 15m }
+`
+
+const load = (text: string, environment: NodeJS.ProcessEnv = {}) => {
+  const file = join(scratch(), 'gateway.yaml')
+  writeFileSync(file, text)
+  const loaded = loadGatewayConfig(file, environment)
+  return { loaded, problems: loaded.ok ? [] : loaded.problems.map((problem) => problemText(problem).replace(file, 'gateway.yaml')) }
+}
+
+it('fills in what was left out', () => {
+  const { loaded } = load(GOOD)
+  expect(loaded).toMatchObject({
+    ok: true,
+    value: {
+      http: { host: '127.0.0.1', port: 8645 },
+      store: { kind: 'embedded' },
+      outbox: { whenFull: 'stop-taking' },
+      lines: [
+        {
+          id: 'rs485-1',
+          transport: { kind: 'serial', baud: 2400, dataBits: 8, parity: 'even', stopBits: 1 },
+          modbus: 'rtu',
+          timeoutMs: 1000,
+          allowWrites: false,
+        },
+        { id: 'hall', modbus: 'tcp', pipeline: 1 },
+      ],
+      tasks: [{ period: { unit: 'ms', ms: 900_000 }, offsetMs: 0 }],
+    },
+  })
+})
+
+it.each([
+  [
+    'a misspelt member',
+    GOOD.replace('gateway:', 'gatway:'),
+    /gateway\.yaml:2:1 \/gatway unknown; allowed: version, gateway, .*did you mean "gateway"\?/,
+  ],
+  [
+    'a misspelt value',
+    GOOD.replace('read: current', 'read: curent'),
+    /gateway\.yaml:10:26 \/tasks\/0\/read is "curent"; allowed: current, curve, .*; did you mean "current"\?/,
+  ],
+  [
+    'a wrong kind of line',
+    GOOD.replace('kind: tcp', 'kind: tpc'),
+    /gateway\.yaml:7:16 \/lines\/1\/transport kind is "tpc"; allowed: tcp, serial; did you mean "tcp"\?/,
+  ],
+  ['a missing member', GOOD.replace(', port: 502', ''), /\/lines\/1\/transport "port" is missing/],
+  ['a port that is none', GOOD.replace('502', '70000'), /\/lines\/1\/transport\/port is 70000; must be <= 65535/],
+  ['a text where a number belongs', GOOD.replace('2400', 'fast'), /\/lines\/0\/transport\/baud is "fast"; must be integer/],
+  [
+    'a number where a text belongs',
+    GOOD.replace('id: hall', 'id: 0012'),
+    /gateway\.yaml:6:9 \/lines\/1\/id is 0012; must be string, put it in quotes/,
+  ],
+  [
+    'a time zone that is none',
+    GOOD.replace('Asia/Shanghai', 'Asia/Shanghi'),
+    /\/gateway\/timezone is "Asia\/Shanghi".*did you mean "Asia\/Shanghai"\?/,
+  ],
+  ['a period that does not divide a day', GOOD.replace('15m', '7m'), /\/tasks\/0\/every is "7m"; must divide a day/],
+  [
+    'an offset beyond the period',
+    GOOD.replace('every: 15m', 'every: 15m, offset: 20m'),
+    /\/tasks\/0\/offset is "20m"; must be less than every/,
+  ],
+  ['two lines of one name', GOOD.replace('id: hall', 'id: rs485-1'), /\/lines\/1\/id is "rs485-1", as lines\/0 is/],
+  [
+    'a line that is not there',
+    GOOD.replace('every: 15m', 'every: 15m, meters: { lines: [hal] }'),
+    /is "hal", which is no line; allowed: rs485-1, hall; did you mean "hall"\?/,
+  ],
+  [
+    'one serial port twice',
+    GOOD.replace('{ kind: tcp, host: 192.0.2.7, port: 502 }', '{ kind: serial, path: /dev/ttyUSB0 }').replace('modbus: tcp', 'modbus: rtu'),
+    /leads to \/dev\/ttyUSB0, as line rs485-1 does/,
+  ],
+  ['InfluxDB without its address', `${GOOD}store: { kind: influxdb }\n`, /\/store "influxdb" is missing/],
+  [
+    'a secret that is not set',
+    `${GOOD}store: { kind: influxdb, influxdb: { url: http://x, token: '\${NO_SUCH}' } }\n`,
+    /\/store\/influxdb\/token takes its value from the environment, but NO_SUCH is not set/,
+  ],
+  ['a member twice', `${GOOD}version: 1\n`, /gateway\.yaml:11:1 .*unique/i],
+  ['YAML that is none', 'lines: [', /gateway\.yaml:1:\d+/],
+  ['nothing', '', /gateway\.yaml:1:1 \/ is null; must be object/],
+])('names place, value and cure of %s', (_, text, expected) => {
+  const { loaded, problems } = load(text)
+  expect(loaded.ok).toBe(false)
+  expect(problems.join('\n')).toMatch(expected)
+})
+
+it('names every problem at once', () => {
+  expect(load(GOOD.replace('read: current', 'read: x').replace('502', '0')).problems).toHaveLength(2)
+})
+
+it('survives 20,000 nested brackets, alias bombs and __proto__', () => {
+  expect(load('['.repeat(20_000)).loaded.ok).toBe(false)
+  const bomb = ['a0: &a0 [x]', ...Array.from({ length: 20 }, (_, at) => `a${at + 1}: &a${at + 1} [${`*a${at},`.repeat(9)}]`)].join('\n')
+  expect(load(bomb).loaded.ok).toBe(false)
+  expect(load(`${GOOD}__proto__: { polluted: true }\n`).loaded.ok).toBe(false)
+  expect({}).not.toHaveProperty('polluted')
+})
+
+it('shows a secret nowhere', () => {
+  const { loaded } = load(`${GOOD}store: { kind: influxdb, influxdb: { url: http://x, password: '\${PW}' } }\n`, { PW: 'canary-7731' })
+  if (!loaded.ok) throw new Error('refused')
+  expect(loaded.value.store.influxdb?.password?.reveal()).toBe('canary-7731')
+  expect(JSON.stringify(loaded.value)).not.toContain('canary')
+  expect(inspect(loaded.value, { depth: 9 })).not.toContain('canary')
+  expect(`${loaded.value.store.influxdb?.password}`).toBe('***')
+})
+
+const LEDGER = `version: 1
+areas: [{ id: A01, name: 东村 }]
+points:
+  - { id: P1, area: A01, role: area-supply }
+  - { id: P2, area: A01 }
+meters:
+  - { id: M1, point: P1, line: hall, address: '000000000012', profile: dlt645-2007/three-phase, ct: 400/5 }
+  - { id: M2, point: P2, line: hall, address: '000000000013', profile: dlt645-2007/single-phase }
+`
+
+const ledger = (text: string): string[] => {
+  const file = join(scratch(), 'ledger.yaml')
+  writeFileSync(file, text)
+  const loaded = loadLedgerFile(file, {
+    lines: ['hall'],
+    profiles: ['dlt645-2007/three-phase', 'dlt645-2007/single-phase'],
+    addressProblem: (address) => (/^\d{12}$/.test(address) ? null : 'must be 12 digits'),
+  })
+  return loaded.ok ? [] : loaded.problems.map((problem) => problemText(problem).replace(file, 'ledger.yaml'))
+}
+
+it.each([
+  ['good', LEDGER, null],
+  [
+    'an address that lost its quotes',
+    LEDGER.replace("'000000000012'", '000000000012'),
+    /\/meters\/0\/address is 000000000012; must be string, put it in quotes/,
+  ],
+  [
+    'an address of the wrong kind',
+    LEDGER.replace("'000000000012'", "'12'"),
+    /ledger\.yaml:7:47 \/meters\/0\/address is "12"; must be 12 digits/,
+  ],
+  ['a line that is not there', LEDGER.replaceAll('line: hall', 'line: hal'), /is "hal", which is no line; did you mean "hall"\?/],
+  [
+    'a profile that is not there',
+    LEDGER.replace('three-phase', 'tree-phase'),
+    /is "dlt645-2007\/tree-phase", which is no profile; did you mean "dlt645-2007\/three-phase"\?/,
+  ],
+  [
+    'two meters at one address',
+    LEDGER.replace('000000000013', '000000000012'),
+    /as meters\/0 is: two meters cannot share an address on one line/,
+  ],
+  ['two meters at one point', LEDGER.replace('point: P2', 'point: P1'), /is "P1", where meters\/0 hangs already/],
+  ['a point in no area', LEDGER.replace('{ id: P2, area: A01 }', '{ id: P2, area: A02 }'), /is "A02", which is no area/],
+  ['a ratio of zero', LEDGER.replace('400/5', '"5:1"'), /\/meters\/0\/ct is "5:1"; must be `400\/5` or `80`/],
+])('ledger: %s', (_, text, expected) => {
+  const problems = ledger(text)
+  if (expected) expect(problems.join('\n')).toMatch(expected)
+  else expect(problems).toEqual([])
+})
