@@ -159,6 +159,7 @@ it('survives damage that comes while it runs: no restart, no acknowledgement for
   expect(ready).toBe(true)
   expect(damaged).toBeGreaterThan(0)
   expect(got.size + damaged).toBe(total)
+  expect(readdirSync(path).filter((name) => name.includes('.damaged-')).length).toBeGreaterThan(0)
   expect(away.wrong).toEqual([])
   expect(await outbox.put(readings(total, 5))).toMatchObject({ ok: true })
   expect(await outbox.drained(30_000)).toBe(true)
