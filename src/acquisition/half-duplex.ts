@@ -27,7 +27,7 @@ const TWIN_QUIET_MS = 30
 /** Nobody answers a broadcast; meters need this long to digest one. @source Modbus over serial line 1.02, 2.4.1 turnaround delay */
 const BROADCAST_PAUSE_MS = 100
 
-type Heard = 'answer' | 'stranger' | 'discarded' | 'nothing'
+type Verdict = 'answer' | 'stranger' | 'nothing'
 
 /** What takes the bytes while an exchange is under way, or while its late answer may still come. */
 interface Ear {
@@ -36,17 +36,16 @@ interface Ear {
   readonly sentAt: number
   /** Echo bytes still expected; -1 when the answer has begun. */
   echoed: number
-  hear(bytes: Uint8Array, isLate: boolean): Heard
+  hear(bytes: Uint8Array, isLate: boolean): Verdict
   /** Half a frame that will never become whole. */
   flush(): void
   lost(result: { readonly ok: false; readonly error: ReturnType<typeof fail>['error'] }): void
 }
 
-/** The answer before, to tell whether the next one could be confused with it. */
-interface Last<Frame> {
-  frame: Frame | null
-  request: Uint8Array | null
-  at: number
+/** Answers heard a moment ago, in time or late: a second copy of one of them may still be on its way. */
+interface Heard<Frame> {
+  readonly frame: Frame
+  readonly at: number
 }
 
 /**
@@ -142,14 +141,14 @@ export class HalfDuplexLine implements Line {
 
   attach<Frame extends object>(adapter: ProtocolAdapter<Frame>): Channel<Frame> {
     const deframer = adapter.deframer()
-    const last: Last<Frame> = { frame: null, request: null, at: 0 }
-    return { exchange: (request, asking) => this.#exchange(adapter, deframer, last, request, asking) }
+    const recent: Heard<Frame>[] = []
+    return { exchange: (request, asking) => this.#exchange(adapter, deframer, recent, request, asking) }
   }
 
   async #exchange<Frame extends object>(
     adapter: ProtocolAdapter<Frame>,
     deframer: Deframer<Frame>,
-    last: Last<Frame>,
+    recent: Heard<Frame>[],
     request: Request<Frame>,
     asking: Asking,
   ): Promise<Result<Frame>> {
@@ -163,16 +162,18 @@ export class HalfDuplexLine implements Line {
       if (this.state === 'closed') return fail('LINE_CLOSED', `line ${this.id} is closed`, { line: this.id })
       const connection = (await this.#supervisor.ready()) ?? null
       if (!connection) return this.#count(downError(this.id, this.why))
-      if (last.frame && last.request !== request.bytes && request.judge(last.frame) === 'answer')
-        this.#quietUntil = Math.max(this.#quietUntil, last.at + this.#twinQuietMs)
       await this.#untilQuiet(device)
+      // A copy of an answer just heard must not become the answer to this: not even of the same question.
+      for (;;) {
+        const twin = this.#twinOf(request, recent)
+        if (twin === null) break
+        this.#quietUntil = Math.max(this.#quietUntil, twin)
+        await this.#untilQuiet(device)
+      }
       const open = this.#supervisor.connection
       if (!open) return this.#count(downError(this.id, this.why))
       deframer.flush()
-      const result = await this.#ask(adapter, deframer, request, asking, open.write)
-      last.frame = result.ok ? result.value : null
-      last.request = request.bytes
-      last.at = performance.now()
+      const result = await this.#ask(adapter, deframer, recent, request, asking, open.write)
       return request.replyBytes === 0 ? result : this.#count(result)
     } finally {
       this.stats.busyMs += performance.now() - began
@@ -190,6 +191,7 @@ export class HalfDuplexLine implements Line {
   #ask<Frame extends object>(
     adapter: ProtocolAdapter<Frame>,
     deframer: Deframer<Frame>,
+    recent: Heard<Frame>[],
     request: Request<Frame>,
     { device, reactionMs, isProbe = false }: Asking,
     write: (bytes: Uint8Array) => void,
@@ -221,7 +223,7 @@ export class HalfDuplexLine implements Line {
         // Of a request that its answer mirrors, an echo is only dropped where echo is known.
         echoed: this.#hasEcho === false || (request.mirrors && this.#hasEcho !== true) ? -1 : 0,
         hear: (bytes, isLate) => {
-          let heard: Heard = 'nothing'
+          let heard: Verdict = 'nothing'
           for (const item of deframer.push(bytes)) {
             if (isDiscarded(item)) {
               discard(item)
@@ -235,6 +237,7 @@ export class HalfDuplexLine implements Line {
               continue
             }
             heard = 'answer'
+            recent.push({ frame: item, at: performance.now() })
             if (isLate) {
               if (this.#ear !== ear) this.stats.strays++
               continue
@@ -385,6 +388,14 @@ export class HalfDuplexLine implements Line {
     this.#lateEar?.flush()
     this.#lateEar = null
     this.#quarantineEnd = 0
+  }
+
+  /** When the last copy of a recent answer that fits the request must have passed; null when none fits. */
+  #twinOf<Frame>(request: Request<Frame>, recent: Heard<Frame>[]): number | null {
+    const now = performance.now()
+    while (recent[0] && now - recent[0].at >= this.#twinQuietMs) recent.shift()
+    const twin = recent.findLast(({ frame }) => request.judge(frame) === 'answer')
+    return twin ? twin.at + this.#twinQuietMs : null
   }
 
   #note(text: string): void {

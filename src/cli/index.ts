@@ -273,7 +273,7 @@ program
   .addOption(json())
   .action(async (only: string[], options: { quick?: boolean; write?: boolean; json?: boolean }) => {
     const { runBench } = await import('../../bench/index.ts')
-    process.exitCode = await runBench({ only, ...options })
+    process.exit(await runBench({ only, ...options }))
   })
 
 const verifyFile = (file: string): { file: string; registers: number; differences: readonly string[] } => {

@@ -7,9 +7,10 @@ import { fieldKeys, seriesHead } from './names.ts'
 interface SeriesLine {
   readonly head: Uint8Array
   readonly hasRatio: boolean
-  /** All rows of a series go over one lane, so that a later value of the same instant lands later. */
-  readonly lane: number
   readonly error: GatewayError | null
+  /** For {@link LineNames.inOrder}: the pass that saw it last, and the time it saw. */
+  pass: number
+  at: number
 }
 
 interface ShapeLine {
@@ -29,39 +30,51 @@ const NONE = new Uint8Array(0)
 const [BLANK, INTEGER, LINE] = [0x20, 0x69, 0x0a] as const
 const OWN_ROOM = 4 * ROOM + 64
 const MAX_RATIOS = 10_000
+const MAX_SERIES = 200_000
 /** Beyond these a count no longer fits the server's 64 bits. */
 const INT64 = 9_223_372_036_854_775_807n
-
-/** FNV-1a over UTF-16 units: equal keys, equal lanes, whichever object brings them. */
-const hashOf = (key: string): number => {
-  let hash = 0x811c9dc5
-  for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193)
-  return (hash ^ (hash >>> 15)) >>> 0
-}
 
 /** Names encoded once: what a series, a shape or a ratio costs again is a copy. Forgotten with the series and shapes themselves. */
 export class LineNames {
   readonly #series = new WeakMap<Series, SeriesLine>()
+  /** Two objects may stand for one series. */
+  readonly #byKey = new Map<string, SeriesLine>()
   readonly #shapes = new WeakMap<Shape, ShapeLine>()
   readonly #ratios = new Map<string, Uint8Array>()
-  readonly #lanes: number
-
-  constructor(lanes = 1) {
-    this.#lanes = lanes
-  }
+  #pass = 0
 
   series(series: Series): SeriesLine {
     const known = this.#series.get(series)
     if (known) return known
+    const twin = this.#byKey.get(series.key)
+    if (twin) {
+      this.#series.set(series, twin)
+      return twin
+    }
     const head = seriesHead(series)
     const line: SeriesLine = {
       head: head.ok ? ascii(head.value) : NONE,
       hasRatio: series.measurement === 'register',
-      lane: hashOf(series.key) % this.#lanes,
       error: head.ok ? null : head.error,
+      pass: 0,
+      at: 0,
     }
     this.#series.set(series, line)
+    if (this.#byKey.size >= MAX_SERIES) this.#byKey.clear()
+    this.#byKey.set(series.key, line)
     return line
+  }
+
+  /** Whether every series only goes forward in time: then no two rows have the same key, and they may land in any order. */
+  inOrder(readings: readonly Reading[]): boolean {
+    const pass = ++this.#pass
+    for (const { series, measuredAt } of readings) {
+      const line = this.series(series)
+      if (line.pass === pass && measuredAt <= line.at) return false
+      line.pass = pass
+      line.at = measuredAt
+    }
+    return true
   }
 
   shape(shape: Shape): ShapeLine {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import type { GatewayError, Reading, Result, Sink, SinkAnswer } from '../../core/index.ts'
@@ -9,9 +10,9 @@ import type { Endpoint } from './options.ts'
 import { type DeadRow, type Delivery, deliver, type Halt } from './writer.ts'
 
 /** Connections, and so requests under way at once. */
-export const LANES = 2
+export const CONNECTIONS = 2
 /** Requests' worth of rows wanted in one call, so that building, sending and the server's work overlap. */
-const REQUESTS_A_CALL = 4
+const REQUESTS_A_CALL = 8
 /** A request is never made smaller than this because of time-outs; a 413 may. */
 const FEWEST_ROWS = 250
 /** From a broken connection to the first look whether the server is back. */
@@ -44,10 +45,7 @@ export interface ServerSide {
 
 const compress = promisify(gzip)
 
-/**
- * The write path: readings to line protocol to InfluxDB, up to {@link LANES} requests at once, every row of a series on the same lane
- * and in the order given.
- */
+/** The write path: readings to line protocol to InfluxDB, up to {@link CONNECTIONS} requests at once. */
 export class InfluxSink implements Sink {
   readonly id: string
   readonly batch: number
@@ -55,9 +53,9 @@ export class InfluxSink implements Sink {
   readonly #client: HttpClient
   readonly #server: ServerSide
   readonly #journal: Journal
-  readonly #names = new LineNames(LANES)
-  /** Two for each lane: one is on the wire while the other is filled. */
-  readonly #batches = Array.from({ length: LANES }, () => [new LineBatch(), new LineBatch()] as const)
+  readonly #names = new LineNames()
+  /** One more than are on the wire. */
+  readonly #batches = Array.from({ length: CONNECTIONS + 1 }, () => new LineBatch())
   #turn: Promise<unknown> = Promise.resolve()
   #rowsPerRequest: number
   /** Set by a 413: never more rows again. */
@@ -80,7 +78,7 @@ export class InfluxSink implements Sink {
     this.id = `influx-${endpoint.version}`
     this.batch = endpoint.batch * REQUESTS_A_CALL
     this.#endpoint = endpoint
-    this.#client = new HttpClient(endpoint.base, { ...endpoint, connections: LANES, onLost: () => this.#suspect('soft') })
+    this.#client = new HttpClient(endpoint.base, { ...endpoint, connections: CONNECTIONS, onLost: () => this.#suspect('soft') })
     this.#server = server
     this.#journal = new Journal(server.bootOf === null ? 0 : endpoint.journalBytes)
     this.#rowsPerRequest = endpoint.batch
@@ -118,11 +116,29 @@ export class InfluxSink implements Sink {
   }
 
   async #write(readings: readonly Reading[]): Promise<SinkAnswer> {
-    const lanes: number[][] = Array.from({ length: LANES }, () => [])
-    for (let index = 0; index < readings.length; index++) lanes[this.#names.series(readings[index]!.series).lane]!.push(index)
     const dead: DeadRow[] = []
     const halts: Halt[] = []
-    await Promise.all(lanes.map((indexes, lane) => this.#runLane(lane, indexes, readings, dead, halts)))
+    const fill = this.#filler(readings, dead)
+    const free = [...this.#batches]
+    let ready: LineBatch | null = null
+    const run = async (): Promise<void> => {
+      while (halts.length === 0) {
+        const batch = ready ?? fill(free.pop()!)
+        ready = null
+        if (batch.rows === 0) return
+        const delivery = deliver(batch, this.#send)
+        // The request is on the wire before the next one is built, and that is ready before somebody wants it.
+        await nextTurn()
+        if (ready === null && free.length > 0) ready = fill(free.pop()!)
+        const done = await delivery
+        this.#adapt(done)
+        free.push(batch)
+        if (done.halt) halts.push(done.halt)
+        else dead.push(...done.dead)
+      }
+    }
+    // Two values for one instant must land in the order given: then one request at a time.
+    await Promise.all(Array.from({ length: this.#names.inOrder(readings) ? CONNECTIONS : 1 }, run))
     const halt = halts.find(({ kind }) => kind === 'stop') ?? halts[0]
     if (halt) {
       this.#note(halt)
@@ -138,33 +154,18 @@ export class InfluxSink implements Sink {
     return { kind: 'stored', dead }
   }
 
-  /** Sends one lane's readings request by request; the next is built while the server works on the last. */
-  async #runLane(lane: number, indexes: readonly number[], readings: readonly Reading[], dead: DeadRow[], halts: Halt[]): Promise<void> {
-    const [even, odd] = this.#batches[lane]!
+  /** Takes the readings request by request; the last few are smaller, so that no connection is long alone at the end. */
+  #filler(readings: readonly Reading[], dead: DeadRow[]): (batch: LineBatch) => LineBatch {
     let next = 0
-    const fill = (batch: LineBatch): LineBatch => {
+    return (batch) => {
       batch.clear()
-      for (; next < indexes.length && batch.rows < this.#rowsPerRequest; next++) {
-        const index = indexes[next]!
-        const error = batch.add(readings[index]!, index, this.#names)
-        if (error) dead.push({ index, error })
+      const most = this.#rowsPerRequest
+      const rows = readings.length - next > CONNECTIONS * most ? most : Math.max(1, most >> 1)
+      for (; next < readings.length && batch.rows < rows; next++) {
+        const error = batch.add(readings[next]!, next, this.#names)
+        if (error) dead.push({ index: next, error })
       }
       return batch
-    }
-    let batch = fill(even)
-    let spare = odd
-    while (batch.rows > 0 && halts.length === 0) {
-      const delivery = deliver(batch, this.#send)
-      const following = fill(spare)
-      const done = await delivery
-      this.#adapt(done)
-      if (done.halt) {
-        halts.push(done.halt)
-        return
-      }
-      dead.push(...done.dead)
-      spare = batch
-      batch = following
     }
   }
 
