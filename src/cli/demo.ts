@@ -112,10 +112,10 @@ const live = async (gateway: Gateway, village: ChildProcess, { options, signal, 
   if (villageDied) throw new CommandFailed(`the village ended by itself with exit code ${village.exitCode}`)
 }
 
-/** Village time goes on where the last demo stopped; the first one starts ten minutes before midnight, so that a freeze is seen. */
+/** Village time goes on where the last demo stopped; the first one starts five minutes before midnight, so that a freeze is seen. */
 const villageStart = (path: string, speed: number): { readonly villageTime: number; readonly remember: (villageTime: number) => void } => {
   const calendar = new Calendar(ZONE)
-  let villageTime = calendar.dayStart(Date.now()) - 10 * 60_000
+  let villageTime = calendar.dayStart(Date.now()) - 5 * 60_000
   if (existsSync(path)) {
     const saved: unknown = JSON.parse(readFileSync(path, 'utf8'))
     if (typeof saved === 'object' && saved !== null && 'villageTime' in saved && typeof saved.villageTime === 'number')

@@ -54,7 +54,7 @@ program
   .option('--influx <url>', 'stores in an InfluxDB 1.x server instead of the embedded store')
   .option('--meters <count>', 'meters in the village', integer(10, 5000), 64)
   .option('--seed <number>', 'another village', integer(0, 2 ** 31), 20260815)
-  .option('--speed <factor>', 'village seconds in a real one', positive, 60)
+  .option('--speed <factor>', 'village seconds in a real one', positive, 30)
   .option('--every <period>', 'how often current values are read, village time', '15m')
   .option('--dir <directory>', 'where everything is kept', '.data/demo')
   .option('--port <port>', 'port of the API; 0 lets the system choose', integer(0, 65_535), 0)

@@ -33,7 +33,6 @@ const PAGE_BYTES = 4 << 20
 /** Most bytes kept of one damaged entry. */
 const RAW_BYTES = 64 << 10
 const REPLAY_CHUNK = 500
-const SHRINK_EVERY = 64
 
 /**
  * What can be done with the file: everything that touches the disk, synchronous, in a thread of its own. A damaged file is
@@ -43,7 +42,6 @@ export class Vault {
   readonly #file: VaultFile
   readonly #lock: Lock
   #state: 'open' | 'condemned' | 'closed' = 'open'
-  #prunes = 0
 
   private constructor(file: VaultFile, lock: Lock) {
     this.#file = file
@@ -176,7 +174,7 @@ export class Vault {
     if (group.damaged.length > 0) file.recountDamaged()
     if (pruned > 0 || bound > 0 || wasEmpty) file.refreshOldest()
     file.writeMark()
-    if (pruned > 0 && ++this.#prunes % SHRINK_EVERY === 0) file.shrink()
+    if (pruned > 0) file.shrink()
     return { ...file.status(), first }
   }
 

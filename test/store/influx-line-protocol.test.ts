@@ -126,7 +126,7 @@ describe('a row of line protocol', () => {
 
   it('gives the same bytes for the same readings, in any batch', () => {
     const readings = Array.from({ length: 300 }, (_, at) => readingOf(`m${at % 7}`, START + at, [at * 7919, null]))
-    const names = new LineNames(2)
+    const names = new LineNames()
     const one = new LineBatch(1)
     for (const [index, reading] of readings.entries()) one.add(reading, index, names)
     const first = text(one)
