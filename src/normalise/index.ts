@@ -9,6 +9,7 @@ import {
   multiply,
   type PlannedValue,
   parseDecimal,
+  parseObis,
   QUALITY,
   type RatioKind,
   type Raw,
@@ -142,7 +143,8 @@ const partsOf = ({ meter, point, area, ct, pt }: MeterFacts, values: readonly Pl
     const shifts: number[] = []
     for (const index of from) {
       const { obis, unit, scaler, ratio } = values[index]!
-      const known = canonicalUnit(unit)
+      // A power factor has no unit; meters that show per cent differ in the place of the point only.
+      const known = unit === '%' && POWER_FACTORS.has(parseObis(obis)?.c ?? 0) ? (['', -2] as const) : canonicalUnit(unit)
       const [stored, shift] = known ?? (['', 0] as const)
       const factor = measurement === 'instant' ? ratios[ratio] : ratios.none
       const isOne = factor.raw === 1 && factor.scaler === 0
@@ -163,6 +165,9 @@ const partsOf = ({ meter, point, area, ct, pt }: MeterFacts, values: readonly Pl
     return { measurement, series: seriesOf(measurement, tags), shape: shapeOf(columns), from, isWhole, factors, shifts, ratio }
   })
 }
+
+/** C groups of the power factor, of all phases and of each. @source IEC 62056-61 */
+const POWER_FACTORS: ReadonlySet<number> = new Set([13, 33, 53, 73])
 
 const textOf = ({ raw, scaler }: Decimal): string => {
   const digits = String(raw)

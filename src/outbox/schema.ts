@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { type Database, openDatabase, type Statement } from '../sqlite/index.ts'
 import { Damaged } from './errors.ts'
@@ -35,6 +35,7 @@ export class NewerVersion extends Error {
  */
 export const openFile = (path: string, check: boolean): Database => {
   const old = check && existsSync(path)
+  if (old) checkHeader(path)
   const database = openDatabase(path, 'FULL', `PRAGMA locking_mode=EXCLUSIVE; PRAGMA page_size=${PAGE_SIZE}`)
   try {
     if (old) {
@@ -56,6 +57,22 @@ export const openFile = (path: string, check: boolean): Database => {
     database.close()
     throw error
   }
+}
+
+/**
+ * What SQLite takes for a wish rather than for damage: a write version above 2 makes a file read-only.
+ *
+ * @source sqlite.org/fileformat2.html, section 1.3
+ */
+const checkHeader = (path: string): void => {
+  const header = Buffer.alloc(20)
+  const file = openSync(path, 'r')
+  const length = readSync(file, header, 0, header.length, 0)
+  closeSync(file)
+  if (length === 0) return
+  const versions = header.subarray(18, 20).every((version) => version === 1 || version === 2)
+  if (!versions || header.readUInt16BE(16) !== PAGE_SIZE || !header.toString('latin1').startsWith('SQLite format 3\0'))
+    throw new Damaged('the header of the file is not one of ours')
 }
 
 /**

@@ -1,8 +1,11 @@
+import { renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ok } from '../../src/core/index.ts'
 import { openOutbox } from '../../src/outbox/index.ts'
 import type { OutboxState } from '../../src/outbox/types.ts'
-import { close, directory, drain, imageOf, MoodySink, openHere, reading, readings, settled } from './support.ts'
+import { openDatabase } from '../../src/sqlite/index.ts'
+import { close, directory, drain, imageOf, MoodySink, openHere, reading, readings, refusal, settled } from './support.ts'
 
 const numbers = (from: number, count: number) => Array.from({ length: count }, (_, n) => from + n)
 
@@ -327,5 +330,77 @@ describe('in its own thread', () => {
     const again = await openOutbox({ directory: path, maxBytes: 1e9, whenFull: 'stop-taking', sinks: [sink] })
     expect(again.ok && again.value.state()).toMatchObject({ depth: 0, damaged: 0, sinks: [{ cursor: 500 }] })
     if (again.ok) await again.value.close()
+  })
+})
+
+describe('when something goes wrong', () => {
+  it('keeps no entry whose words went down with the commit before it', async () => {
+    const path = directory()
+    const sink = new MoodySink('store', 5000)
+    const opened = await openHere(path, [sink])
+    const { port, outbox, hands } = opened
+    const call = port.call.bind(port)
+    let commits = 0
+    Object.assign(port, {
+      call: async (name: 'commit', ask: never, at: number) =>
+        name === 'commit' && ++commits === 1 ? { ok: false, error: refusal('OUTBOX_DISK') } : call(name, ask, at),
+    })
+    const first = outbox.put(readings(0, 1000))
+    const second = outbox.put(readings(1000, 1001)) // its first thousand are sent before the answer to the first
+    await hands.pass(20)
+    expect([await first, await second]).toMatchObject([
+      { ok: false, error: { code: 'OUTBOX_DISK' } },
+      { ok: false, error: { code: 'OUTBOX_DISK' } },
+    ])
+    await hands.pass(1000)
+    expect(outbox.state().ready).toBe(true)
+    const third = outbox.put(readings(2001, 10))
+    await hands.pass(20)
+    expect(await third).toEqual(ok(undefined))
+    const again = await openHere(imageOf(path), [new MoodySink('store')])
+    expect(again.outbox.state().damaged).toBe(0)
+    await drain(opened)
+    expect(sink.taken).toEqual(numbers(2000, 11))
+    expect(sink.wrong).toEqual([])
+    await close(again)
+    await close(opened)
+  })
+
+  it('ends a salvage that was cut off', async () => {
+    const away = new MoodySink('store')
+    away.mood = 'later'
+    const path = directory()
+    const opened = await openHere(path, [away])
+    await opened.outbox.put(readings(0, 20))
+    await close(opened)
+    renameSync(join(path, 'outbox.db'), join(path, 'outbox.db.salvaged'))
+    writeFileSync(join(path, 'outbox.db'), 'damaged')
+    writeFileSync(join(path, 'outbox.db.new'), 'half of an earlier one')
+    const sink = new MoodySink('store')
+    const again = await openHere(path, [sink])
+    await drain(again)
+    expect(sink.taken).toEqual(numbers(0, 20))
+    await close(again)
+  })
+
+  it('leaves the file of a newer version alone', async () => {
+    const path = directory()
+    await close(await openHere(path, []))
+    const file = openDatabase(join(path, 'outbox.db'))
+    file.exec("UPDATE tally SET value = 99 WHERE name = 'version'; PRAGMA user_version = 99")
+    file.close()
+    expect(await openOutbox({ directory: path, maxBytes: 1e9, whenFull: 'stop-taking', sinks: [] })).toMatchObject({
+      ok: false,
+      error: { code: 'OUTBOX_NEWER', recovery: 'stop' },
+    })
+  })
+
+  it('says that a directory cannot be written, and what to look at', async () => {
+    const path = join(directory(), 'file')
+    writeFileSync(path, '')
+    expect(await openOutbox({ directory: join(path, 'outbox'), maxBytes: 1e9, whenFull: 'stop-taking', sinks: [] })).toMatchObject({
+      ok: false,
+      error: { code: 'OUTBOX_DISK', recovery: 'wait' },
+    })
   })
 })

@@ -8,6 +8,7 @@ import { startInfluxd } from '../support/influxd.ts'
 
 /** Nightly runs ask for more. */
 const ROUNDS = Number(process.env.GRIDTALLY_CRASH_ROUNDS ?? 4)
+const ROOM_MS = 60_000 + ROUNDS * 10_000
 const METERS = 200
 const STEPS = 15
 
@@ -44,46 +45,50 @@ const start = async (timeoutMs: number, more: Partial<InfluxOptions> = {}) => {
   return { server, store: opened.value, held }
 }
 
-it(`influxd killed ${ROUNDS} times under writes: nothing acknowledged is missing, nothing is there twice`, async () => {
-  const { server, store, held } = await start(5000)
-  const batches = ROUNDS * 4
-  let acknowledged = 0
-  let later = 0
-  /** Resolves when so many batches are acknowledged: the moment of the next kill. */
-  const waiting: { at: number; go: () => void }[] = []
-  const reached = (at: number) => new Promise<void>((go) => waiting.push({ at, go }))
-  let running: Promise<void> = Promise.resolve()
+it(
+  `influxd killed ${ROUNDS} times under writes: nothing acknowledged is missing, nothing is there twice`,
+  async () => {
+    const { server, store, held } = await start(5000)
+    const batches = ROUNDS * 4
+    let acknowledged = 0
+    let later = 0
+    /** Resolves when so many batches are acknowledged: the moment of the next kill. */
+    const waiting: { at: number; go: () => void }[] = []
+    const reached = (at: number) => new Promise<void>((go) => waiting.push({ at, go }))
+    let running: Promise<void> = Promise.resolve()
 
-  const killer = (async () => {
-    for (let round = 0; round < ROUNDS; round++) {
-      await reached(round * 4 + 2)
-      // The next batch is under way by now; a few turns of the loop differ from round to round.
-      for (let turn = 0; turn < round * 3; turn++) await new Promise((resolve) => setImmediate(resolve))
-      running = server.stop('SIGKILL').then(() => server.start())
-      await running
+    const killer = (async () => {
+      for (let round = 0; round < ROUNDS; round++) {
+        await reached(round * 4 + 2)
+        // The next batch is under way by now; a few turns of the loop differ from round to round.
+        for (let turn = 0; turn < round * 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+        running = server.stop('SIGKILL').then(() => server.start())
+        await running
+      }
+    })()
+    while (acknowledged < batches) {
+      const answer = await store.write(batchAt(acknowledged))
+      if (answer.kind === 'stored') {
+        expect(answer.dead).toEqual([])
+        acknowledged++
+        for (const { at, go } of waiting) if (acknowledged >= at) go()
+      } else {
+        expect(answer.kind).toBe('later')
+        later++
+        await running
+      }
     }
-  })()
-  while (acknowledged < batches) {
-    const answer = await store.write(batchAt(acknowledged))
-    if (answer.kind === 'stored') {
-      expect(answer.dead).toEqual([])
-      acknowledged++
-      for (const { at, go } of waiting) if (acknowledged >= at) go()
-    } else {
-      expect(answer.kind).toBe('later')
-      later++
-      await running
-    }
-  }
-  await killer
-  expect(later).toBeGreaterThan(0)
-  const expected = [batches * METERS * STEPS, sumUpTo(batches), batches * METERS * STEPS]
-  expect(await held()).toEqual(expected)
-  await server.stop('SIGKILL')
-  await server.start()
-  expect(await store.write(batchAt(0))).toEqual({ kind: 'stored', dead: [] })
-  expect(await held()).toEqual(expected)
-})
+    await killer
+    expect(later).toBeGreaterThan(0)
+    const expected = [batches * METERS * STEPS, sumUpTo(batches), batches * METERS * STEPS]
+    expect(await held()).toEqual(expected)
+    await server.stop('SIGKILL')
+    await server.start()
+    expect(await store.write(batchAt(0))).toEqual({ kind: 'stored', dead: [] })
+    expect(await held()).toEqual(expected)
+  },
+  ROOM_MS,
+)
 
 describe('an influxd that forgets what it acknowledged: killed inside a write, restarted, killed again', () => {
   /** Leaves half an entry at the end of the write-ahead log, as a kill inside a write does. */
@@ -125,24 +130,28 @@ describe('an influxd that forgets what it acknowledged: killed inside a write, r
   })
 })
 
-it('influxd frozen under writes: every request ends at its deadline, late writes harm nothing', async () => {
-  const timeoutMs = 300
-  const { server, store, held } = await start(timeoutMs)
-  for (let round = 0; round < ROUNDS; round++) {
-    server.signal('SIGSTOP')
-    const before = performance.now()
-    const answer = await store.write(batchAt(round))
-    expect(answer).toMatchObject({ kind: 'later', error: { code: 'INFLUX_TIMEOUT' } })
-    expect(performance.now() - before).toBeLessThan(timeoutMs * 3)
-    const query = await store.range({ measurement: 'register', tags: { meter: 'm1' }, from: START, to: START + 1, limit: 1 })
-    expect(query).toMatchObject({ ok: false, error: { code: 'INFLUX_TIMEOUT' } })
-    server.signal('SIGCONT')
-    let again = await store.write(batchAt(round))
-    for (let tries = 0; again.kind === 'later' && tries < 20; tries++) again = await store.write(batchAt(round))
-    expect(again).toEqual({ kind: 'stored', dead: [] })
-  }
-  expect(await held()).toEqual([ROUNDS * METERS * STEPS, sumUpTo(ROUNDS), ROUNDS * METERS * STEPS])
-})
+it(
+  'influxd frozen under writes: every request ends at its deadline, late writes harm nothing',
+  async () => {
+    const timeoutMs = 300
+    const { server, store, held } = await start(timeoutMs)
+    for (let round = 0; round < ROUNDS; round++) {
+      server.signal('SIGSTOP')
+      const before = performance.now()
+      const answer = await store.write(batchAt(round))
+      expect(answer).toMatchObject({ kind: 'later', error: { code: 'INFLUX_TIMEOUT' } })
+      expect(performance.now() - before).toBeLessThan(timeoutMs * 3)
+      const query = await store.range({ measurement: 'register', tags: { meter: 'm1' }, from: START, to: START + 1, limit: 1 })
+      expect(query).toMatchObject({ ok: false, error: { code: 'INFLUX_TIMEOUT' } })
+      server.signal('SIGCONT')
+      let again = await store.write(batchAt(round))
+      for (let tries = 0; again.kind === 'later' && tries < 20; tries++) again = await store.write(batchAt(round))
+      expect(again).toEqual({ kind: 'stored', dead: [] })
+    }
+    expect(await held()).toEqual([ROUNDS * METERS * STEPS, sumUpTo(ROUNDS), ROUNDS * METERS * STEPS])
+  },
+  ROOM_MS,
+)
 
 it('smaller requests for a server that cannot cope, and back', async () => {
   const { server, store } = await start(300)
