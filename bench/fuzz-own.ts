@@ -138,7 +138,7 @@ const fuzz = async <Frame extends object>(
       // With one request under way the marks of this question's own tries are known; with several they are everybody's.
       if (width === 1) newest = new Set()
       else if (newest.size > 4096) newest = new Set([...newest].slice(-2048))
-      const result = await converse(question.talk(), channel, { asking: { device: question.device, reactionMs: REACTION_MS }, tries: 2 })
+      const result = await converse(question.talk(), channel, { device: question.device, reactionMs: REACTION_MS }, { tries: 2 })
       tally.exchanges++
       if (!result.ok) tally.failed++
       else {

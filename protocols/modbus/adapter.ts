@@ -1,4 +1,4 @@
-import { type Conversation, type Correlation, ok, type ProtocolAdapter, type Result } from '../../src/core/index.ts'
+import { type Conversation, type Correlation, ok, type Profile, type ProtocolAdapter, type Result } from '../../src/core/index.ts'
 import { readRegisters } from './conversation.ts'
 import { modbusDeframer } from './deframer.ts'
 import { fail } from './errors.ts'
@@ -54,24 +54,35 @@ const ALIVE: ReadonlySet<string> = new Set([
   'MODBUS_EXCEPTION',
 ])
 
-const modbusAdapter = (framing: Framing): ProtocolAdapter<ModbusFrame> => ({
-  id: `modbus-${framing}`,
-  longestFrame: LONGEST[framing],
-  deframer: () => modbusDeframer(framing),
-  ...(framing === 'tcp' ? { correlation: transactions } : {}),
-  address: (text) => unitAddress(framing, text),
-  plan: (profile, selection) => {
-    const loaded = loadProfile(profile)
-    if (!loaded.ok) return loaded
-    const items = selectItems(loaded.value, selection)
-    return items.ok ? ok(new ModbusPlan(framing, loaded.value, items.value)) : items
-  },
-  *probe(profile, address) {
-    const loaded = loadProfile(profile)
-    return loaded.ok ? yield* probe(framing, loaded.value, Number(address)) : loaded
-  },
-  describe: (bytes, direction) => summary(framing, bytes, direction === 'tx' ? 'request' : 'response'),
-})
+const modbusAdapter = (framing: Framing): ProtocolAdapter<ModbusFrame> => {
+  /** Meters of one model share their plans: five hundred copies of the same tables would not fit into the processor's cache. */
+  const plans = new WeakMap<Profile, Map<string, ModbusPlan>>()
+  return {
+    id: `modbus-${framing}`,
+    longestFrame: LONGEST[framing],
+    deframer: () => modbusDeframer(framing),
+    ...(framing === 'tcp' ? { correlation: transactions } : {}),
+    address: (text) => unitAddress(framing, text),
+    plan: (profile, selection) => {
+      const key = `${selection.kind} ${selection.obis?.join(' ') ?? ''}`
+      const known = plans.get(profile)?.get(key)
+      if (known) return ok(known)
+      const loaded = loadProfile(profile)
+      if (!loaded.ok) return loaded
+      const items = selectItems(loaded.value, selection)
+      if (!items.ok) return items
+      const plan = new ModbusPlan(framing, loaded.value, items.value)
+      const others = plans.get(profile) ?? new Map<string, ModbusPlan>()
+      plans.set(profile, others.set(key, plan))
+      return ok(plan)
+    },
+    *probe(profile, address) {
+      const loaded = loadProfile(profile)
+      return loaded.ok ? yield* probe(framing, loaded.value, Number(address)) : loaded
+    },
+    describe: (bytes, direction) => summary(framing, bytes, direction === 'tx' ? 'request' : 'response'),
+  }
+}
 
 /** Modbus TCP: true Ethernet devices and gateways; requests may be under way side by side. */
 export const modbusTcp = modbusAdapter('tcp')

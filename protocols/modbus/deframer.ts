@@ -87,7 +87,7 @@ export const modbusDeframer = (framing: Framing, direction: Direction = 'respons
   new StreamDeframer(framing === 'rtu' ? rtu(direction) : framing === 'tcp' ? tcp(direction) : ascii)
 
 /** Bytes of one slab. Frames are views of it; a used slab is never written again, so a frame stays true as long as somebody keeps it. */
-const SLAB = 4096
+const SLAB = 1024
 
 class StreamDeframer implements Deframer<ModbusFrame> {
   readonly #framer: Framer

@@ -10,7 +10,7 @@ import type {
   Sample,
   Selection,
 } from '../core/index.ts'
-import { type ConverseOptions, converse } from './converse.ts'
+import { type Conduct, converse } from './converse.ts'
 import type { Asking, Channel, Line } from './line.ts'
 
 export interface DeviceSpec {
@@ -41,8 +41,8 @@ export interface Device {
   readonly spec: DeviceSpec
   readonly health: DeviceHealth
   plan(selection: Selection): Result<RegisterPlan>
-  read(plan: RegisterPlan, options: Omit<ConverseOptions, 'asking'>): Promise<Result<readonly Sample[]>>
-  probe(options: Omit<ConverseOptions, 'asking'>): Promise<Result<unknown>>
+  read(plan: RegisterPlan, conduct: Conduct): Promise<Result<readonly Sample[]>>
+  probe(conduct: Conduct): Promise<Result<unknown>>
 }
 
 /**
@@ -83,11 +83,11 @@ const bound = <Frame extends object>(adapter: ProtocolAdapter<Frame>, channel: C
       if (plan.ok) plans.set(plan.value, plan.value)
       return plan
     },
-    read: (plan, options) => {
+    read: (plan, conduct) => {
       const mine = plans.get(plan)
       if (!mine) throw new Error(`a plan of another device was given to ${spec.id}`)
-      return converse(mine.talk(spec.address, memory), channel, { ...options, asking })
+      return converse(mine.talk(spec.address, memory), channel, asking, conduct)
     },
-    probe: (options) => converse(adapter.probe(spec.profile, spec.address, memory), channel, { ...options, asking: probing() }),
+    probe: (conduct) => converse(adapter.probe(spec.profile, spec.address, memory), channel, probing(), conduct),
   }
 }

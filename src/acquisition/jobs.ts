@@ -4,9 +4,10 @@ export type Priority = keyof typeof PRIORITY
 
 export interface Job {
   readonly priority: Priority
-  /** Fair share is kept among devices. */
-  readonly device: string
-  run(): Promise<void>
+  /** Device that pays for it: fair share is kept among them. */
+  readonly owner: string
+  /** Carries it out; calls `done` once when it is over, however it ended. */
+  run(done: () => void): void
 }
 
 /**
@@ -30,8 +31,8 @@ export class JobQueue {
 
   submit(job: Job): void {
     if (this.#isClosed) return
-    this.#waiting.push(job)
-    this.#next()
+    if (this.#running < this.#width && this.#waiting.length === 0) this.#start(job)
+    else this.#waiting.push(job)
   }
 
   /** Charges line time to a device. */
@@ -39,14 +40,10 @@ export class JobQueue {
     this.#used.set(device, (this.#used.get(device) ?? 0) + ms)
   }
 
-  /** Called by a running job between two exchanges: what is more urgent runs first. */
-  async giveWay(priority: Priority): Promise<void> {
-    while (this.#width === 1 && priority !== 'demand') {
-      const at = this.#waiting.findIndex((job) => job.priority === 'demand')
-      if (at < 0) return
-      const [job] = this.#waiting.splice(at, 1)
-      await job?.run()
-    }
+  /** Called by a running job between two exchanges: what is more urgent runs first. Null when nothing is. */
+  giveWay(priority: Priority): Promise<void> | null {
+    if (this.#waiting.length === 0 || this.#width !== 1 || priority === 'demand') return null
+    return this.#waiting.some((job) => job.priority === 'demand') ? this.#urgentFirst() : null
   }
 
   /** Nothing new starts; what waits is forgotten. */
@@ -55,16 +52,25 @@ export class JobQueue {
     this.#waiting.length = 0
   }
 
-  #next(): void {
-    while (this.#running < this.#width && this.#waiting.length > 0) {
-      const job = this.#take()
-      this.#running++
-      void job.run().finally(() => {
-        this.#running--
-        if (this.#waiting.length === 0 && this.#running === 0) this.#used.clear()
-        this.#next()
-      })
+  async #urgentFirst(): Promise<void> {
+    for (;;) {
+      const at = this.#waiting.findIndex((job) => job.priority === 'demand')
+      const [job] = at < 0 ? [] : this.#waiting.splice(at, 1)
+      if (!job) return
+      await new Promise<void>((done) => job.run(done))
     }
+  }
+
+  #start(job: Job): void {
+    this.#running++
+    job.run(this.#over)
+  }
+
+  readonly #over = (): void => {
+    this.#running--
+    if (this.#waiting.length > 0) {
+      while (this.#running < this.#width && this.#waiting.length > 0) this.#start(this.#take())
+    } else if (this.#running === 0 && this.#used.size > 1) this.#used.clear()
   }
 
   #take(): Job {
@@ -76,6 +82,6 @@ export class JobQueue {
 
   #isBefore(a: Job, b: Job): boolean {
     const rank = PRIORITY[a.priority] - PRIORITY[b.priority]
-    return rank !== 0 ? rank < 0 : (this.#used.get(a.device) ?? 0) < (this.#used.get(b.device) ?? 0)
+    return rank !== 0 ? rank < 0 : (this.#used.get(a.owner) ?? 0) < (this.#used.get(b.owner) ?? 0)
   }
 }

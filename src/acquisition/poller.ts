@@ -1,7 +1,8 @@
 import { type Clock, type GatewayError, ok, type RegisterPlan, type Result, type Sample } from '../core/index.ts'
+import type { Conduct } from './converse.ts'
 import type { Device } from './device.ts'
 import { fail } from './errors.ts'
-import { JobQueue, type Priority } from './jobs.ts'
+import { type Job, JobQueue, type Priority } from './jobs.ts'
 import type { Line } from './line.ts'
 import { countIn } from './stats.ts'
 
@@ -29,11 +30,13 @@ export interface ReadOptions {
   readonly insist?: boolean
 }
 
+type Resolve = (result: Result<Taken>) => void
+
 /** One line, its jobs and its devices: who is asked next, and how much time the dead may cost the living. */
 export class Poller {
   readonly line: Line
   readonly queue: JobQueue
-  readonly #clock: Clock
+  readonly clock: Clock
   #probeSavings = 0
   #savedAt: number
   #busyThen = 0
@@ -41,79 +44,18 @@ export class Poller {
   constructor(line: Line, clock: Clock) {
     this.line = line
     this.queue = new JobQueue(line.width)
-    this.#clock = clock
+    this.clock = clock
     this.#savedAt = clock.monotonic()
   }
 
   /** Queues one read; resolves when it was carried out or finally failed. */
   read(device: Device, plan: RegisterPlan, options: ReadOptions): Promise<Result<Taken>> {
-    return new Promise((resolve) => {
-      this.queue.submit({
-        priority: options.priority,
-        device: device.spec.id,
-        run: async () => resolve(await this.#carryOut(device, plan, options)),
-      })
-    })
-  }
-
-  async #carryOut(device: Device, plan: RegisterPlan, options: ReadOptions): Promise<Result<Taken>> {
-    const { health, spec } = device
-    if (options.signal?.aborted) return fail('READ_CANCELLED', `reading ${spec.id} was given up`, { device: spec.id, line: this.line.id })
-    let retries = 0
-    let heard = false
-    const onExchange = (ms: number, error: GatewayError | null, _request: unknown, isRetry: boolean) => {
-      this.queue.charge(spec.id, ms)
-      if (isRetry) {
-        retries++
-        this.line.stats.retries++
-      }
-      if (error) return
-      heard = true
-      health.lastAnswerAt = this.#clock.now()
-      health.usualMs = health.usualMs === null ? ms : health.usualMs + (ms - health.usualMs) / 8
-    }
-    const giveWay = () => this.queue.giveWay(options.priority)
-    const signal = options.signal ? { signal: options.signal } : {}
-    if (health.failures >= DEAD_AFTER && !options.insist) {
-      if (!this.#mayProbe(device)) return this.#backedOff(device, health.lastError)
-      const began = this.#clock.monotonic()
-      const alive = await device.probe({ tries: 1, onExchange, ...signal })
-      if (!alive.ok) {
-        this.#probeSavings -= this.#clock.monotonic() - began
-        health.failures++
-        health.lastError = alive.error
-        return this.#backedOff(device, alive.error)
-      }
-    }
-    const tries = health.failures > 0 && !options.insist ? 1 : 2
-    const samples = await device.read(plan, { tries, onExchange, giveWay, ...signal })
-    if (!samples.ok) {
-      // A refusal is an answer: the device lives, and a line that is down says nothing about it.
-      if (heard) health.failures = 0
-      else if (samples.error.code !== 'LINE_DOWN' && samples.error.code !== 'LINE_CLOSED') health.failures++
-      health.lastError = samples.error
-      countIn(health.reasons, samples.error.code)
-      return samples
-    }
-    health.failures = 0
-    return ok({ device, plan, samples: samples.value, receivedAt: this.#clock.now(), isFirstTry: retries === 0 })
-  }
-
-  #backedOff({ spec, health }: Device, why: GatewayError | null) {
-    return fail(
-      'DEVICE_BACKED_OFF',
-      `${spec.id} on ${this.line.id} has been silent for ${health.failures} reads${why ? `: ${why.message}` : ''}`,
-      {
-        device: spec.id,
-        line: this.line.id,
-        cause: why?.code ?? null,
-      },
-    )
+    return new Promise((resolve, reject) => this.queue.submit(new ReadJob(this, device, plan, options, resolve, reject)))
   }
 
   /** Whether the line's savings pay for a probe: a small share of the time it was busy, and all the time it was idle. */
-  #mayProbe({ spec, health }: Device): boolean {
-    const now = this.#clock.monotonic()
+  mayProbe({ spec, health }: Device): boolean {
+    const now = this.clock.monotonic()
     const { busyMs } = this.line.stats
     const passed = now - this.#savedAt
     const busy = Math.min(passed, busyMs - this.#busyThen)
@@ -121,5 +63,109 @@ export class Poller {
     this.#busyThen = busyMs
     this.#probeSavings = Math.min(PROBE_SAVINGS_MS, this.#probeSavings + busy * PROBE_SHARE + (passed - busy))
     return this.#probeSavings >= Math.min(spec.reactionMs, 3 * (health.usualMs ?? spec.reactionMs) + 50)
+  }
+
+  payForProbe(ms: number): void {
+    this.#probeSavings -= ms
+  }
+}
+
+/** One queued read: its place in the queue, its conduct on the line, and who waits for it. */
+class ReadJob implements Job, Conduct {
+  readonly priority: Priority
+  readonly owner: string
+  readonly signal: AbortSignal | undefined
+  tries = 1
+  readonly #poller: Poller
+  readonly #device: Device
+  readonly #plan: RegisterPlan
+  readonly #insist: boolean
+  readonly #resolve: Resolve
+  readonly #reject: (bug: unknown) => void
+  #retries = 0
+  #isHeard = false
+
+  constructor(poller: Poller, device: Device, plan: RegisterPlan, options: ReadOptions, resolve: Resolve, reject: (bug: unknown) => void) {
+    this.#poller = poller
+    this.#device = device
+    this.#plan = plan
+    this.priority = options.priority
+    this.owner = device.spec.id
+    this.signal = options.signal
+    this.#insist = options.insist ?? false
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  run(done: () => void): void {
+    this.#carryOut().then(
+      (result) => {
+        done()
+        this.#resolve(result)
+      },
+      (bug) => {
+        done()
+        this.#reject(bug)
+      },
+    )
+  }
+
+  giveWay(): Promise<void> | null {
+    return this.#poller.queue.giveWay(this.priority)
+  }
+
+  exchanged(ms: number, error: GatewayError | null, isRetry: boolean): void {
+    const { line, queue, clock } = this.#poller
+    if (line.width === 1) queue.charge(this.owner, ms)
+    if (isRetry) {
+      this.#retries++
+      line.stats.retries++
+    }
+    if (error) return
+    this.#isHeard = true
+    const { health } = this.#device
+    health.lastAnswerAt = clock.now()
+    health.usualMs = health.usualMs === null ? ms : health.usualMs + (ms - health.usualMs) / 8
+  }
+
+  async #carryOut(): Promise<Result<Taken>> {
+    const device = this.#device
+    const { health } = device
+    if (this.signal?.aborted)
+      return fail('READ_CANCELLED', `reading ${this.owner} was given up`, { device: this.owner, line: this.#poller.line.id })
+    if (health.failures >= DEAD_AFTER && !this.#insist) {
+      const silent = await this.#probe()
+      if (silent) return silent
+    }
+    this.tries = health.failures > 0 && !this.#insist ? 1 : 2
+    const samples = await device.read(this.#plan, this)
+    if (samples.ok) {
+      health.failures = 0
+      return ok({ device, plan: this.#plan, samples: samples.value, receivedAt: this.#poller.clock.now(), isFirstTry: this.#retries === 0 })
+    }
+    const { error } = samples
+    // A refusal is an answer: the device lives. A line that is down says nothing about it.
+    if (this.#isHeard) health.failures = 0
+    else if (error.code !== 'LINE_DOWN' && error.code !== 'LINE_CLOSED') health.failures++
+    health.lastError = error
+    countIn(health.reasons, error.code)
+    return samples
+  }
+
+  /** Asks a silent device whether it is back, if the line can pay for it. @returns why not; null = it is back */
+  async #probe() {
+    const { health } = this.#device
+    const { clock } = this.#poller
+    if (this.#poller.mayProbe(this.#device)) {
+      const began = clock.monotonic()
+      const alive = await this.#device.probe(this)
+      if (alive.ok) return null
+      this.#poller.payForProbe(clock.monotonic() - began)
+      health.failures++
+      health.lastError = alive.error
+    }
+    const why = health.lastError
+    const text = `${this.owner} on ${this.#poller.line.id} has been silent for ${health.failures} reads${why ? `: ${why.message}` : ''}`
+    return fail('DEVICE_BACKED_OFF', text, { device: this.owner, line: this.#poller.line.id, cause: why?.code ?? null })
   }
 }

@@ -17,9 +17,7 @@ const carryOut = async (act: Act, what: string, args: WriteCommon, parity: 'none
   const line = openLine(transport, { id: args.line, allowWrites: args.allowWrites ?? false }, act.correlates)
   if (args.trace) line.trace((event) => print(frameText(event)))
   try {
-    const done = await act.bind((adapter, talk) =>
-      converse(talk, line.attach(adapter), { asking: { device: what, reactionMs: 1500 }, tries: 1 }),
-    )
+    const done = await act.bind((adapter, talk) => converse(talk, line.attach(adapter), { device: what, reactionMs: 1500 }, { tries: 1 }))
     if (!done.ok && done.error.code === 'LINE_READ_ONLY')
       complain('nothing was sent; add --allow-writes if the meter is really to be changed')
     if (!done.ok) throw failure(done.error)

@@ -108,10 +108,18 @@ export const seriesFromKey = (key: string): Series | null => {
   return seriesOf(measurement, Object.fromEntries(names.map((name, at) => [name, values[at] ?? '-'])))
 }
 
-export const shapeOf = (columns: readonly Column[]): Shape => ({
-  columns,
-  key: JSON.stringify(columns.map(({ field, obis, unit, scaler, integer }) => [field, obis, unit, scaler, integer ? 1 : 0])),
-})
+/** Every shape there is; a site has a few dozen. */
+const shapes = new Map<string, Shape>()
+
+/** The shape of these columns: always the same object for the same columns, so that what is worked out of it is worked out once. */
+export const shapeOf = (columns: readonly Column[]): Shape => {
+  const key = JSON.stringify(columns.map(({ field, obis, unit, scaler, integer }) => [field, obis, unit, scaler, integer ? 1 : 0]))
+  const known = shapes.get(key)
+  if (known) return known
+  const shape = { columns, key }
+  shapes.set(key, shape)
+  return shape
+}
 
 export const shapeFromKey = (key: string): Shape =>
   shapeOf(

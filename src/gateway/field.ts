@@ -23,6 +23,7 @@ import {
   ok,
   QUALITY,
   type Reading,
+  type RegisterPlan,
   type Result,
   type Source,
 } from '../core/index.ts'
@@ -41,6 +42,8 @@ export interface FieldMeter {
   readonly ratio: string
   readonly device: Device
   readonly poller: Poller
+  /** One for each plan it is read by: plans are shared among meters of a model, ratios are not. */
+  readonly normalisers: WeakMap<RegisterPlan, Normaliser>
 }
 
 export interface FieldLine {
@@ -73,7 +76,6 @@ export class Field {
   readonly calendar: Calendar
   readonly schedule: Schedule
   readonly #meters = new Map<string, FieldMeter>()
-  readonly #normalisers = new WeakMap<object, Normaliser>()
   readonly #deps: FieldDeps
 
   constructor(deps: FieldDeps) {
@@ -148,7 +150,12 @@ export class Field {
     return this.#deps.put(this.#normalise(taken, meter, label, standsFor))
   }
 
-  #normalise({ plan, samples, receivedAt }: Taken, { facts }: FieldMeter, label: number, standsFor: Source | null): readonly Reading[] {
+  #normalise(
+    { plan, samples, receivedAt }: Taken,
+    { facts, normalisers }: FieldMeter,
+    label: number,
+    standsFor: Source | null,
+  ): readonly Reading[] {
     const instantOf = (time: MeterTime) => this.calendar.instantOf(time)
     if (standsFor) {
       // A live read that stands in for a freeze is stored as the freeze of its set time, and says so.
@@ -157,10 +164,10 @@ export class Field {
         .flatMap((sample) => normalise(sample, receivedAt, QUALITY.liveAsFreeze, label))
         .filter(({ series }) => series.measurement === 'register')
     }
-    let normalise = this.#normalisers.get(plan)
+    let normalise = normalisers.get(plan)
     if (!normalise) {
       normalise = normaliserOf(facts, plan, instantOf)
-      this.#normalisers.set(plan, normalise)
+      normalisers.set(plan, normalise)
     }
     const only = samples.length === 1 ? samples[0] : undefined
     if (only) return normalise(only, receivedAt)
@@ -215,7 +222,16 @@ export class Field {
         pt: parseRatio(fact.pt) ?? one,
       }
       const product = multiply(facts.ct, facts.pt)
-      const meter: FieldMeter = { fact, point, facts, ratio: decimalText(product.raw, product.scaler), device, poller }
+      const normalisers = new WeakMap<RegisterPlan, Normaliser>()
+      const meter: FieldMeter = {
+        normalisers,
+        fact,
+        point,
+        facts,
+        ratio: decimalText(product.raw, product.scaler),
+        device,
+        poller,
+      }
       this.#meters.set(fact.meter, meter)
       return [meter]
     })

@@ -15,7 +15,7 @@ const open = (options: Partial<LineOptions> = {}) => {
   const line = new HalfDuplexLine(transport, { id: 'bus', quietMs: 1, twinQuietMs: 4, ...options })
   const channel: Channel<Frame> = line.attach(modbusRtu)
   const talk = <T>(conversation: Conversation<T, Frame>, reactionMs = 12, tries = 1): Promise<Result<T>> =>
-    converse(conversation, channel, { asking: { device: 'M1', reactionMs }, tries })
+    converse(conversation, channel, { device: 'M1', reactionMs }, { tries })
   return { line, far, talk }
 }
 

@@ -17,7 +17,7 @@ const open = (pipeline = 8) => {
   const line = new PipelinedLine(transport, { id: 'tcp', pipeline })
   const channel = line.attach(modbusTcp)
   const read = (address: number, quantity = 2, reactionMs = 40) =>
-    converse(readRegisters('tcp', 1, 3, address, quantity), channel, { asking: { device: 'M1', reactionMs }, tries: 1 })
+    converse(readRegisters('tcp', 1, 3, address, quantity), channel, { device: 'M1', reactionMs }, { tries: 1 })
   return { line, far, read }
 }
 
@@ -80,7 +80,7 @@ it('says that the line is down without waiting when it cannot be opened', async 
     { id: 'tcp' },
   )
   const channel = line.attach(modbusTcp)
-  const read = await converse(readRegisters('tcp', 1, 3, 0, 2), channel, { asking: { device: 'M1', reactionMs: 5000 }, tries: 3 })
+  const read = await converse(readRegisters('tcp', 1, 3, 0, 2), channel, { device: 'M1', reactionMs: 5000 }, { tries: 3 })
   expect(read).toMatchObject({ ok: false, error: { code: 'LINE_DOWN', context: { cause: 'TRANSPORT_REFUSED' } } })
   line.close()
 })

@@ -34,20 +34,29 @@ it('notices at once that the other side has hung up', async () => {
 it('says who refused, and what to check', async () => {
   expect(await tcpTransport({ host: '127.0.0.1', port: 1 }).open({ bytes: () => {}, closed: () => {} })).toMatchObject({
     ok: false,
-    error: { code: 'TRANSPORT_REFUSED', message: 'tcp://127.0.0.1:1 refused the connection', hint: expect.stringContaining('serial server') },
+    error: {
+      code: 'TRANSPORT_REFUSED',
+      message: 'tcp://127.0.0.1:1 refused the connection',
+      hint: expect.stringContaining('serial server'),
+    },
   })
 })
 
 it('says that a serial port does not exist', async () => {
   const settings = { path: '/dev/ttyNOPE', baud: 9600, dataBits: 8, parity: 'even', stopBits: 1 } as const
-  expect(await serialTransport(settings).open({ bytes: () => {}, closed: () => {} })).toMatchObject({ ok: false, error: { code: 'TRANSPORT_MISSING' } })
+  expect(await serialTransport(settings).open({ bytes: () => {}, closed: () => {} })).toMatchObject({
+    ok: false,
+    error: { code: 'TRANSPORT_MISSING' },
+  })
   expect(characterTime(settings)).toBeCloseTo(1.1458, 3)
 })
 
 /** Two joined pseudo terminals with names that stay the same when they are made anew. */
 const cable = async (folder: string) => {
   const [meterEnd, gatewayEnd] = [join(folder, 'meter'), join(folder, 'gateway')]
-  const child = spawn('socat', ['-d', '-d', `pty,raw,echo=0,link=${meterEnd}`, `pty,raw,echo=0,link=${gatewayEnd}`], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const child = spawn('socat', ['-d', '-d', `pty,raw,echo=0,link=${meterEnd}`, `pty,raw,echo=0,link=${gatewayEnd}`], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
   await new Promise<void>((resolve, reject) => {
     child.once('error', reject)
     child.stderr.on('data', (text: Buffer) => /starting data transfer/.test(String(text)) && existsSync(gatewayEnd) && resolve())
@@ -75,7 +84,7 @@ it('opens a serial port again after the adapter was pulled out and put back, and
   })
   onTestFinished(() => line.close())
   const channel = line.attach(modbusRtu)
-  const read = () => converse(readRegisters('rtu', 1, 3, 7, 2), channel, { asking: { device: 'M1', reactionMs: 300 }, tries: 1 })
+  const read = () => converse(readRegisters('rtu', 1, 3, 7, 2), channel, { device: 'M1', reactionMs: 300 }, { tries: 1 })
   expect(await read()).toEqual({ ok: true, value: [7, 8] })
   await first.pull()
   await expect.poll(async () => (await read()).ok, { timeout: 5000 }).toBe(false)
