@@ -35,8 +35,9 @@ export class JobQueue {
     else this.#waiting.push(job)
   }
 
-  /** Charges line time to a device. */
+  /** Charges line time to a device; time that nobody else wanted is free. */
   charge(device: string, ms: number): void {
+    if (this.#waiting.length === 0) return
     this.#used.set(device, (this.#used.get(device) ?? 0) + ms)
   }
 
