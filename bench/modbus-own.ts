@@ -25,7 +25,8 @@ let turn = 0
 const check = (samples: readonly Sample[]): void => {
   const raws = samples[0]?.raws ?? []
   turn = turn === SIXTY - 1 ? 0 : turn + 1
-  for (const address of [0, turn, SIXTY - 1]) if (raws[address] !== address) throw new Error(`register ${address} was read as ${raws[address]}`)
+  for (const address of [0, turn, SIXTY - 1])
+    if (raws[address] !== address) throw new Error(`register ${address} was read as ${raws[address]}`)
 }
 
 const client = async (seconds: number, port: number): Promise<number> => {

@@ -58,7 +58,9 @@ it('stores energies in kWh and powers in kW without touching a digit', () => {
 
 it('stores a power factor without unit, also of meters that show per cent', () => {
   const normalise = normaliserOf(facts, plan([value('1-0:13.7.0', '%', -1), value('1-0:33.7.0', '', -3)]), () => null)
-  expect(shown(normalise(sample([985, 985]), NOW))).toEqual([{ measurement: 'instant', ratio: '1', values: { '13.7.0': '0.985 ', '33.7.0': '0.985 ' } }])
+  expect(shown(normalise(sample([985, 985]), NOW))).toEqual([
+    { measurement: 'instant', ratio: '1', values: { '13.7.0': '0.985 ', '33.7.0': '0.985 ' } },
+  ])
 })
 
 it('never turns an absent value into zero: it stays away with its reason, and the reading is partial', () => {
