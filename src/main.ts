@@ -13,6 +13,7 @@ import { TokenFile } from './gateway/tokens.ts'
 import { apiDeps, type BusyShares, lineView, rowsStored } from './gateway/views.ts'
 import { Ledger } from './ledger/index.ts'
 import { type Outbox, openOutbox } from './outbox/index.ts'
+import { lockDirectory } from './sqlite/lock.ts'
 import { openEmbeddedStore } from './store/embedded.ts'
 import { openInfluxStore } from './store/influx/index.ts'
 import { type Latest, openLatest } from './store/latest.ts'
@@ -89,8 +90,18 @@ export const startGateway = async (
     await unwind()
     return refused(message)
   }
-  mkdirSync(config.dataDirectory, { recursive: true })
+  try {
+    mkdirSync(config.dataDirectory, { recursive: true })
+  } catch (error) {
+    return refused(`the data directory cannot be made: ${error instanceof Error ? error.message : String(error)}`)
+  }
 
+  const locked = lockDirectory(config.dataDirectory, 'gateway')
+  if (!locked.ok)
+    return refused(
+      `${config.dataDirectory} is in use by process ${locked.pid ?? 'unknown'}: stop that gateway, or give this one a data directory of its own`,
+    )
+  closers.push(() => locked.lock.release())
   const latest = await openLatest({ directory: join(config.dataDirectory, 'latest'), log: (error) => log.warn(explain(error)) })
   if (!latest.ok) return give(explain(latest.error))
   closers.push(() => latest.value.close())

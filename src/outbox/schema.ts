@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { type Database, openDatabase, type Statement } from '../sqlite/index.ts'
 import { Damaged } from './errors.ts'
-import { firstRow, numberOr0 } from './rows.ts'
+import { type Column, eachRow, firstRow, numberOr0 } from './rows.ts'
 
 /**
  * The file. Words are kept twice, on different pages, because one lost word costs every entry that uses it. Everything that
@@ -13,17 +13,16 @@ export const PAGE_SIZE = 8192
 export const WORD_COLUMNS = 3
 const VERSION = 1
 
-const TABLES = `
-  CREATE TABLE IF NOT EXISTS chunk(first INTEGER PRIMARY KEY, count INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL);
-  CREATE TABLE IF NOT EXISTS word(id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, text TEXT NOT NULL);
-  CREATE TABLE IF NOT EXISTS word_copy(id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, text TEXT NOT NULL);
-  CREATE TABLE IF NOT EXISTS cursor(sink TEXT PRIMARY KEY, position INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS dead(id INTEGER PRIMARY KEY AUTOINCREMENT, sink TEXT NOT NULL, series TEXT NOT NULL,
-    measured_at INTEGER NOT NULL, reason TEXT NOT NULL, first_try INTEGER NOT NULL, last_try INTEGER NOT NULL, raw BLOB NOT NULL,
-    crc INTEGER NOT NULL);
-  CREATE TABLE IF NOT EXISTS damaged(first INTEGER PRIMARY KEY, count INTEGER NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL, raw BLOB);
-  CREATE TABLE IF NOT EXISTS tally(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-`
+const TABLES = [
+  'CREATE TABLE chunk(first INTEGER PRIMARY KEY, count INTEGER NOT NULL, at INTEGER NOT NULL, body BLOB NOT NULL)',
+  'CREATE TABLE word(id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, text TEXT NOT NULL)',
+  'CREATE TABLE word_copy(id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, text TEXT NOT NULL)',
+  'CREATE TABLE cursor(sink TEXT PRIMARY KEY, position INTEGER NOT NULL, crc INTEGER NOT NULL) WITHOUT ROWID',
+  'CREATE TABLE dead(id INTEGER PRIMARY KEY AUTOINCREMENT, sink TEXT NOT NULL, series TEXT NOT NULL, measured_at INTEGER NOT NULL, ' +
+    'reason TEXT NOT NULL, first_try INTEGER NOT NULL, last_try INTEGER NOT NULL, raw BLOB NOT NULL, crc INTEGER NOT NULL)',
+  'CREATE TABLE damaged(first INTEGER PRIMARY KEY, count INTEGER NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL, raw BLOB)',
+  'CREATE TABLE tally(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID',
+]
 
 export class NewerVersion extends Error {
   override readonly name = 'NewerVersion'
@@ -50,8 +49,13 @@ export const openFile = (path: string, check: boolean): Database => {
       if (other === version) throw new NewerVersion(`outbox version ${version}, this program knows ${VERSION}`)
       throw new Damaged(`version ${version} in one place, ${String(other)} in the other`)
     }
-    if (version < VERSION)
-      database.exec(`BEGIN; ${TABLES} INSERT OR REPLACE INTO tally VALUES ('version', ${VERSION}); PRAGMA user_version=${VERSION}; COMMIT`)
+    const found: Column[] = []
+    eachRow(database, 'sql', "sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'", (sql) => found.push(sql))
+    if (found.length === 0)
+      database.exec(`BEGIN; ${TABLES.join(';')}; INSERT INTO tally VALUES ('version', ${VERSION}); PRAGMA user_version=${VERSION}; COMMIT`)
+    // The definitions are text like any other: a flipped bit in one renames a column.
+    else if (version !== VERSION || found.length !== TABLES.length || !TABLES.every((sql) => found.includes(sql)))
+      throw new Damaged('the tables are not ours')
     return database
   } catch (error) {
     database.close()

@@ -20,7 +20,8 @@ const { DatabaseSync }: { DatabaseSync: typeof Engine } = major >= 24 ? require(
  */
 export const openDatabase = (path: string, synchronous: 'FULL' | 'NORMAL' = 'FULL', first = ''): Database => {
   const database = new DatabaseSync(path)
-  database.exec(`${first}; PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA busy_timeout=5000; PRAGMA foreign_keys=ON`)
+  // The time-out comes first: another thread may be creating the file at this moment.
+  database.exec(`PRAGMA busy_timeout=5000; ${first}; PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA foreign_keys=ON`)
   return database
 }
 

@@ -94,14 +94,19 @@ describe.each(['closed', 'killed'] as const)('an outbox that was %s', (kind) => 
     )
   }, 300_000)
 
-  it('survives 20 flipped bytes in the head of the file and of the log', async () => {
+  it('survives 20 flipped bytes in the first page of the file and of the log', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.constantFrom(...files()), fc.nat(100), fc.integer({ min: 1, max: 255 }), async (name, at, bits) => {
-        const image = imageOf(sound)
-        flip(join(image, name), at, bits)
-        const { lost } = expectHonest(await outcome(image))
-        expect(lost).toBeLessThanOrEqual(1)
-      }),
+      fc.asyncProperty(
+        fc.constantFrom(...files()),
+        fc.oneof(fc.nat(100), fc.noBias(fc.nat(8191))),
+        fc.integer({ min: 1, max: 255 }),
+        async (name, at, bits) => {
+          const image = imageOf(sound)
+          flip(join(image, name), at, bits)
+          const { lost } = expectHonest(await outcome(image))
+          expect(lost).toBeLessThanOrEqual(1)
+        },
+      ),
       { numRuns: 20 },
     )
   }, 300_000)

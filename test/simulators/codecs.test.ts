@@ -27,7 +27,7 @@ const now = Date.UTC(2026, 10, 21, 11, 7, 45)
 const profiles = new Map<string, Profile>()
 for (const protocol of ['modbus', 'dlt645']) {
   const folder = new URL(`../../config/profiles/${protocol}/`, import.meta.url)
-  for (const name of readdirSync(folder)) {
+  for (const name of readdirSync(folder).filter((file) => file.endsWith('.json'))) {
     const profile: Profile = JSON.parse(readFileSync(new URL(name, folder), 'utf8'))
     profiles.set(profile.id, profile)
   }
