@@ -4,7 +4,18 @@ import type { Logger } from 'pino'
 import { adapterOf } from '../protocols/index.ts'
 import { buildApi, listenApi } from './api/index.ts'
 import { type GatewayConfig, type Problem, packageRoot } from './config/index.ts'
-import { type Clock, explain, ok, type ReadingStore, type Result, type Sink, scaledClock, seriesOf, systemClock } from './core/index.ts'
+import {
+  type Clock,
+  explain,
+  many,
+  ok,
+  type ReadingStore,
+  type Result,
+  type Sink,
+  scaledClock,
+  seriesOf,
+  systemClock,
+} from './core/index.ts'
 import { CommStatistics } from './gateway/comm.ts'
 import { Field } from './gateway/field.ts'
 import { brokenText, openProfiles } from './gateway/profiles.ts'
@@ -112,6 +123,7 @@ export const startGateway = async (
     directory: join(config.dataDirectory, 'outbox'),
     maxBytes: config.outbox.maxBytes,
     whenFull: config.outbox.whenFull,
+    clock,
     sinks: [latest.value, store.value],
     log: {
       info: (fields, text) => log.info(fields, text),
@@ -287,7 +299,10 @@ const sayWhoIsSilent = (field: Field, before: string, log: Logger): string => {
   const text = counts.map(([line, count]) => `${line} ${count}`).join(', ')
   if (text === before) return before
   const total = counts.reduce((sum, [, count]) => sum + count, 0)
-  if (total > 0) log.warn(`${total} meters do not answer (by line: ${text}); GET /api/v1/lines/LINE says which and why`)
+  if (total > 0)
+    log.warn(
+      `${many(total, 'meter')} ${total === 1 ? 'does' : 'do'} not answer (by line: ${text}); GET /api/v1/lines/LINE says which and why`,
+    )
   else log.info('every meter answers again')
   return text
 }

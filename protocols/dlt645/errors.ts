@@ -25,7 +25,7 @@ const table = {
     recovery: 'stop',
     hint: 'password or key wrong, or the meter asks for ESAM authentication; do not try again, meters lock',
   },
-  DLT645_REFUSED: { recovery: 'skip', hint: 'the ERR byte in context says why the meter would not answer' },
+  DLT645_REFUSED: { recovery: 'skip', hint: 'the meter would not answer; the bits of its ERR byte are named in the message' },
   DLT645_NO_FREEZE: {
     recovery: 'skip',
     hint: 'the meter holds no such freeze yet: check the freeze mode word 04000902 and when it was installed',

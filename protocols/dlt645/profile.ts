@@ -193,7 +193,8 @@ export const fieldOf = (variant: Variant, line: RegisterLine): Result<Field, Dlt
     bytes,
     signed: line.signed ?? (format.kind === 'number' && format.signed),
     binary: format.kind === 'word',
-    ratio: line.ratio ?? item.ratio,
+    // A load record has a ratio for each of its fields, its item has none of its own.
+    ratio: line.ratio ?? loadFieldsOf(item.di)?.[line.index ?? 0]?.ratio ?? item.ratio,
     fixed: own && !item.repeat ? bytes : fixed,
     stride: own ? bytes : stride,
     end: item.repeat?.end ?? null,

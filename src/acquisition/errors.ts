@@ -2,7 +2,10 @@ import { failWith } from '../core/index.ts'
 
 /** Every way an exchange on a line fails, and what happens next. */
 export const fail = failWith({
-  LINE_NO_REPLY: { recovery: 'retry', hint: 'check the address, the wiring (A/B), the speed and parity, and that the meter has power' },
+  LINE_NO_REPLY: {
+    recovery: 'retry',
+    hint: 'check the address, the wiring (A/B), the speed and parity, the framing (rtu or tcp), and that the meter has power',
+  },
   LINE_DAMAGED: {
     recovery: 'resync',
     hint: 'bytes came but no whole frame: check speed and parity, 120-ohm termination, bias resistors, a second master',
@@ -18,6 +21,10 @@ export const fail = failWith({
   DEVICE_BACKED_OFF: {
     recovery: 'wait',
     hint: 'the meter did not answer for long and is asked rarely; read it by hand to see whether it is back',
+  },
+  READ_OVERTAKEN: {
+    recovery: 'wait',
+    hint: 'the line was busy until the next period began: read less often, fewer registers, or put fewer meters on it',
   },
   READ_CANCELLED: { recovery: 'wait', hint: 'nobody waits for the answer any more' },
 })

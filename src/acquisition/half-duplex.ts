@@ -58,7 +58,7 @@ export class HalfDuplexLine implements Line {
   readonly name: string
   readonly width = 1
   readonly stats: LineStats = newLineStats()
-  since = Date.now()
+  since: number
   #isUp: boolean | null = null
   readonly #supervisor: Supervisor
   readonly #quietMs: number
@@ -82,6 +82,8 @@ export class HalfDuplexLine implements Line {
 
   constructor(transport: Transport, options: LineOptions) {
     this.id = options.id
+    const now = options.now ?? Date.now
+    this.since = now()
     this.name = transport.name
     this.#characterMs = options.characterMs ?? transport.characterMs
     this.#quietMs = options.quietMs ?? (this.#characterMs > 0 ? Math.max(1.75, 3.5 * this.#characterMs) : 5)
@@ -91,14 +93,14 @@ export class HalfDuplexLine implements Line {
       bytes: (bytes, at) => this.#heard(bytes, at),
       up: () => {
         this.stats.opened++
-        this.since = Date.now()
+        this.since = now()
         options.onState?.('up', null)
         this.#isUp = true
         this.#note('line open')
       },
       down: (why) => {
         if (this.#isUp !== false) {
-          this.since = Date.now()
+          this.since = now()
           options.onState?.('down', why)
         }
         this.#isUp = false

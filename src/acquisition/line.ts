@@ -31,6 +31,8 @@ export interface LineOptions {
   readonly characterMs?: number
   /** A line never writes unless this is on. */
   readonly allowWrites?: boolean
+  /** Wall clock of the site, for `since`; the system's unless said. */
+  readonly now?: () => number
   /** Told once when the connection is there and once when it is gone. */
   readonly onState?: (state: 'up' | 'down', why: GatewayError | null) => void
   /** Requests under way at once, on protocols that tell answers apart. */

@@ -2,6 +2,7 @@ import {
   type Correlation,
   type Deframer,
   explain,
+  type GatewayError,
   hexOf,
   isDiscarded,
   ok,
@@ -37,7 +38,7 @@ export class PipelinedLine implements Line {
   readonly name: string
   readonly width: number
   readonly stats: LineStats = newLineStats()
-  since = Date.now()
+  since: number
   #isUp: boolean | null = null
   readonly #supervisor: Supervisor
   readonly #allowWrites: boolean
@@ -50,9 +51,13 @@ export class PipelinedLine implements Line {
   } | null = null
   #stopTick: (() => void) | null = null
   #busySince = 0
+  #strayAt = 0
+  #damaged: { readonly error: GatewayError; readonly at: number } | null = null
 
   constructor(transport: Transport, options: LineOptions) {
     this.id = options.id
+    const now = options.now ?? Date.now
+    this.since = now()
     this.name = transport.name
     this.width = Math.max(1, options.pipeline ?? 1)
     this.#allowWrites = options.allowWrites ?? false
@@ -63,14 +68,14 @@ export class PipelinedLine implements Line {
       },
       up: () => {
         this.stats.opened++
-        this.since = Date.now()
+        this.since = now()
         options.onState?.('up', null)
         this.#isUp = true
         this.#emit('note', new Uint8Array(0), 'line open', null)
       },
       down: (why) => {
         if (this.#isUp !== false) {
-          this.since = Date.now()
+          this.since = now()
           options.onState?.('down', why)
         }
         this.#isUp = false
@@ -190,6 +195,7 @@ export class PipelinedLine implements Line {
     for (const item of deframer.push(bytes)) {
       if (isDiscarded(item)) {
         this.stats.discardedBytes += item.discarded.length
+        this.#damaged = { error: item.error, at }
         if (this.#listeners.size > 0) this.#emit('discarded', item.discarded, explain(item.error), null)
         continue
       }
@@ -197,6 +203,7 @@ export class PipelinedLine implements Line {
       const each = pending.get(id)
       if (each === undefined || each.request.judge(item) === 'stranger') {
         this.stats.strays++
+        this.#strayAt = at
         if (this.#listeners.size > 0)
           this.#emit('stray', bytes, each ? 'does not fit what was asked' : 'answers nothing that was asked', null)
         continue
@@ -211,12 +218,15 @@ export class PipelinedLine implements Line {
   }
 
   #noReply<Frame extends object>(adapter: ProtocolAdapter<Frame>, { request, device, sentAt }: Pending<Frame>, now: number) {
-    const context = { line: this.id, device, request: hexOf(request.bytes), waitedMs: Math.round(now - sentAt) }
-    return fail(
-      'LINE_NO_REPLY',
-      `${device} ${adapter.describe(request.bytes, 'tx')} on ${this.id}: nothing heard in ${context.waitedMs} ms`,
-      context,
-    )
+    const waitedMs = Math.round(now - sentAt)
+    const context = { line: this.id, device, request: hexOf(request.bytes), waitedMs }
+    const asked = `${device} ${adapter.describe(request.bytes, 'tx')} on ${this.id}`
+    if (this.#strayAt >= sentAt) return fail('LINE_STRANGER', `${asked}: only foreign answers in ${waitedMs} ms`, context)
+    if (this.#damaged && this.#damaged.at >= sentAt) {
+      const { message, code, hint } = this.#damaged.error
+      return fail('LINE_DAMAGED', `${asked}: ${message}`, { ...context, cause: code, cure: hint })
+    }
+    return fail('LINE_NO_REPLY', `${asked}: nothing heard in ${waitedMs} ms`, context)
   }
 
   #count<Frame>(result: Result<Frame>): Result<Frame> {

@@ -1,4 +1,4 @@
-import { type Clock, type GatewayError, ok, type RegisterPlan, type Result, type Sample } from '../core/index.ts'
+import { type Clock, err, type GatewayError, ok, type RegisterPlan, type Result, type Sample } from '../core/index.ts'
 import type { Conduct } from './converse.ts'
 import type { Device } from './device.ts'
 import { fail } from './errors.ts'
@@ -143,13 +143,20 @@ class ReadJob implements Job, Conduct {
       health.failures = 0
       return ok({ device, plan: this.#plan, samples: samples.value, receivedAt: this.#poller.clock.now(), isFirstTry: this.#retries === 0 })
     }
-    const { error } = samples
+    const error = this.#placed(samples.error)
     // A refusal is an answer: the device lives. A line that is down says nothing about it.
     if (this.#isHeard) health.failures = 0
     else if (error.code !== 'LINE_DOWN' && error.code !== 'LINE_CLOSED') health.failures++
     health.lastError = error
     countIn(health.reasons, error.code)
-    return samples
+    return err(error)
+  }
+
+  /** A protocol's error does not know who and where; a person must. */
+  #placed(error: GatewayError): GatewayError {
+    if ('device' in error.context) return error
+    const line = this.#poller.line.id
+    return { ...error, message: `${this.owner} on ${line}: ${error.message}`, context: { ...error.context, device: this.owner, line } }
   }
 
   /** Asks a silent device whether it is back, if the line can pay for it. @returns why not; null = it is back */

@@ -242,7 +242,7 @@ export class Schedule {
         task.counters.due++
         const found = this.#deps.find(member.id)
         if (found) found.device.health.due++
-        member.open.set(each, { attempts: 0, timer: null, lastCode: 'DEVICE_BACKED_OFF' })
+        member.open.set(each, { attempts: 0, timer: null, lastCode: 'READ_OVERTAKEN' })
         this.#launch(task, member, each, task.spec.spreadMs > 0 ? (hash(member.id) % task.spec.spreadMs) / this.#deps.clock.speed : 0)
       }
     }
@@ -269,7 +269,9 @@ export class Schedule {
     task.counters.missed++
     countIn(task.counters.reasons, open.lastCode)
     const found = this.#deps.find(member.id)
-    if (found) found.device.health.missed++
+    if (!found) return
+    found.device.health.missed++
+    if (open.lastCode === 'READ_OVERTAKEN') countIn(found.device.health.reasons, open.lastCode)
   }
 
   #launch(task: Task, member: Member, label: number, delayMs: number): void {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { Calendar } from '../acquisition/index.ts'
 import { decimalText, nameOfObis, scalerAt } from '../core/index.ts'
 import { type Gateway, type Summary, startGateway } from '../main.ts'
+import { lockDirectory } from '../sqlite/lock.ts'
 import { aborted, CommandFailed, complain, print, untilInterrupted } from './output.ts'
 import { configOrFail, openLog, startError } from './run.ts'
 
@@ -43,15 +44,22 @@ export const demo = async (options: DemoOptions): Promise<void> => {
   mkdirSync(directory, { recursive: true })
   const start = villageStart(join(directory, 'demo.json'), options.speed)
   say(`demo in ${directory}; one minute of the village takes ${(60 / options.speed).toFixed(1)} s`)
+  const locked = lockDirectory(directory, 'demo')
+  if (!locked.ok)
+    throw new CommandFailed(`a demo runs in ${directory} already (process ${locked.pid ?? 'unknown'}): stop it, or name another with --dir`)
   const village = await startVillage(options, directory, start.villageTime)
   try {
     say(`village: ${options.meters} meters on Modbus TCP, RTU over TCP and DL/T 645; truth log in ${join(directory, 'truth.jsonl')}`)
     const config = configOrFail(join(directory, 'gateway.yaml'))
-    const started = await startGateway({ ...config, logLevel: 'warn', http: { ...config.http, port: options.port } }, openLog('warn', true))
+    const started = await startGateway(
+      { ...config, logLevel: 'warn', http: { ...config.http, port: options.port } },
+      openLog('warn', options.json ? 'stderr' : 'text'),
+    )
     if (!started.ok) throw startError(started)
     await live(started.value, village, { options, signal, say, began, remember: start.remember })
   } finally {
     await endVillage(village)
+    locked.lock.release()
   }
 }
 
@@ -128,7 +136,7 @@ const startVillage = (options: DemoOptions, directory: string, villageTime: numb
   new Promise((done, fail) => {
     const cli = fileURLToPath(new URL('./index.js', import.meta.url))
     const args = [cli, 'simulate', 'village', '--seed', String(options.seed), '--meters', String(options.meters), '--out', directory]
-    args.push('--speed', String(options.speed), '--start', new Date(villageTime).toISOString(), '--every', options.every)
+    args.push('--speed', String(options.speed), '--start', new Date(villageTime).toISOString(), '--every', options.every, '--stdin')
     if (options.influx !== undefined) args.push('--influx', options.influx)
     // A process group of its own: Ctrl-C reaches us, and we end the village after the gateway.
     const village = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'], detached: true })

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { DECODERS, verifyAnyProfile } from '../../protocols/index.ts'
 import { configurationReference, durationMs, GatewaySchema, LedgerSchema } from '../config/index.ts'
-import { explain } from '../core/index.ts'
+import { explain, many } from '../core/index.ts'
 import { builtInProfiles, openProfiles, profileFiles, readProfile } from '../gateway/profiles.ts'
 import { TokenFile } from '../gateway/tokens.ts'
 import { version } from '../main.ts'
@@ -55,7 +55,7 @@ program
   .option('--meters <count>', 'meters in the village', integer(10, 5000), 64)
   .option('--seed <number>', 'another village', integer(0, 2 ** 31), 20260815)
   .option('--speed <factor>', 'village seconds in a real one', positive, 30)
-  .option('--every <period>', 'how often current values are read, village time', '15m')
+  .option('--every <period>', 'how often current values are read, village time', '10m')
   .option('--dir <directory>', 'where everything is kept', '.data/demo')
   .option('--port <port>', 'port of the API; 0 lets the system choose', integer(0, 65_535), 0)
   .addOption(json())
@@ -172,6 +172,7 @@ simulate
   .option('--influx <url>', 'gateway.yaml stores in this InfluxDB 1.x server')
   .option('--http-port <port>', 'port of the API in gateway.yaml', integer(0, 65_535))
   .option('--for <duration>', 'ends by itself', duration)
+  .option('--stdin', 'ends when its standard input is closed')
   .action(simulateVillageCommand)
 for (const protocol of ['modbus-tcp', 'modbus-rtu', 'dlt645'] as const)
   simulate
@@ -220,7 +221,7 @@ profile
     else {
       for (const { file, differences } of failed) for (const difference of differences) complain(`${file}: ${difference}`)
       print(
-        `${results.length - failed.length} profiles proved (${results.reduce((sum, { registers }) => sum + registers, 0)} registers), ${failed.length} failed`,
+        `${many(results.length - failed.length, 'profile')} proved (${results.reduce((sum, { registers }) => sum + registers, 0)} registers), ${failed.length} failed`,
       )
     }
     if (failed.length > 0) process.exitCode = EXIT.failed
@@ -276,6 +277,23 @@ program
     process.exit(await runBench({ only, ...options }))
   })
 
+/** What the machine itself would not do, in a sentence; null when the fault is ours. */
+const environmentText = (error: unknown): string | null => {
+  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return null
+  const cures: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'another program listens there: choose another port, or 0 for any',
+    EADDRNOTAVAIL: 'this machine has no such address',
+    EACCES: 'no permission for that',
+    EPERM: 'no permission for that',
+    ENOENT: 'there is no such file or directory',
+    ENOTDIR: 'a part of the path is no directory',
+    EEXIST: 'something else is there already',
+    ENOSPC: 'the disk is full',
+    EROFS: 'the disk is read-only',
+  }
+  return `${error.message}; ${cures[String(error.code)] ?? 'see the message'}`
+}
+
 const verifyFile = (file: string): { file: string; registers: number; differences: readonly string[] } => {
   let content: unknown
   try {
@@ -296,7 +314,8 @@ try {
     if (error.message) complain(error.message)
     process.exitCode = error.exitCode
   } else {
-    complain(error instanceof Error ? (error.stack ?? error.message) : String(error))
-    process.exitCode = EXIT.internal
+    const said = environmentText(error)
+    complain(said ?? (error instanceof Error ? (error.stack ?? error.message) : String(error)))
+    process.exitCode = said === null ? EXIT.internal : EXIT.failed
   }
 }

@@ -6,11 +6,15 @@ import { checkedLedger } from '../gateway/start-ledger.ts'
 import { type Gateway, type StartFailure, startGateway } from '../main.ts'
 import { aborted, CommandFailed, complain, EXIT, print, printJson, untilInterrupted } from './output.ts'
 
-/** A log for people on a terminal, JSON lines for everybody else. Asynchronous: a reader that stops cannot stop the gateway. */
-export const openLog = (level: GatewayConfig['logLevel'], json: boolean): Logger =>
-  process.stdout.isTTY && !json
+/**
+ * A log: text for people on a terminal, JSON lines for everybody else. Asynchronous: a reader that stops cannot stop the gateway.
+ *
+ * @param form  `auto` looks at standard output; `stderr` leaves that to something else
+ */
+export const openLog = (level: GatewayConfig['logLevel'], form: 'auto' | 'json' | 'text' | 'stderr'): Logger =>
+  form === 'text' || (form === 'auto' && process.stdout.isTTY)
     ? pino({ level, transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' } } })
-    : pino({ level, base: null }, pino.destination({ dest: 1, sync: false, minLength: 0, maxLength: 1 << 22 }))
+    : pino({ level, base: null }, pino.destination({ dest: form === 'stderr' ? 2 : 1, sync: false, minLength: 0, maxLength: 1 << 22 }))
 
 /** Reads the configuration or ends the command with every problem named. */
 export const configOrFail = (file: string): GatewayConfig => {
@@ -31,7 +35,7 @@ export const firstToken = (gateway: Gateway): string | null =>
 export const run = async (options: { readonly config: string; readonly json?: boolean }): Promise<void> => {
   const signal = untilInterrupted()
   const config = configOrFail(options.config)
-  const log = openLog(config.logLevel, options.json ?? false)
+  const log = openLog(config.logLevel, options.json ? 'json' : 'auto')
   const started = await startGateway(config, log)
   if (!started.ok) throw startError(started)
   const gateway = started.value

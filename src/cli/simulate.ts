@@ -1,4 +1,5 @@
 import { simulateMeter, simulateVillage } from '../../simulators/index.ts'
+import { openProfiles } from '../gateway/profiles.ts'
 import { CommandFailed, EXIT, failure, print } from './output.ts'
 
 export interface VillageArguments {
@@ -12,6 +13,7 @@ export interface VillageArguments {
   readonly fault?: readonly string[]
   readonly influx?: string
   readonly httpPort?: number
+  readonly stdin?: boolean
   readonly for?: number
 }
 
@@ -37,7 +39,10 @@ export const simulateVillageCommand = async (args: VillageArguments): Promise<vo
     print,
   )
   if (!running.ok) throw failure(running.error, EXIT.usage)
+  // A parent that dies, however it dies, closes our standard input.
+  if (args.stdin) process.stdin.resume().once('close', () => void running.value.stop())
   await running.value.ended
+  process.stdin.destroy()
 }
 
 export interface LineArguments {
@@ -62,6 +67,8 @@ export const simulateLine = async (protocol: 'modbus-tcp' | 'modbus-rtu' | 'dlt6
   })
   for (const address of args.address ?? [])
     if (!/^\d{12}$/.test(address)) throw new CommandFailed(`--address ${address}: a DL/T 645 address has 12 digits`, EXIT.usage)
+  if (protocol !== 'dlt645' && args.profile !== 'address' && !openProfiles(null).ids.includes(args.profile))
+    throw new CommandFailed(`--profile ${args.profile} does not exist; gridtally profile list names them`, EXIT.usage)
   const running = await simulateMeter(
     {
       protocol,

@@ -60,6 +60,6 @@ export const setTimeNow = async (args: WriteCommon & { readonly timezone: string
   } catch {
     throw new CommandFailed(`--timezone ${args.timezone} is no IANA time zone; for example Asia/Shanghai`, EXIT.usage)
   }
-  const text = `${time.year}-${String(time.month).padStart(2, '0')}-${String(time.day).padStart(2, '0')} ${time.hour}:${String(time.minute).padStart(2, '0')}`
+  const text = `${time.year}-${String(time.month).padStart(2, '0')}-${String(time.day).padStart(2, '0')} ${String(time.hour).padStart(2, '0')}:${String(time.minute).padStart(2, '0')}`
   await carryOut(dlt645SetTime(time), `time ${text} to all meters on ${args.line}`, args, 'even')
 }

@@ -116,6 +116,7 @@ const describe = (error: ErrorObject, written: string | null): string => {
     const near = didYouMean(String(params.tagValue), allowed)
     return `kind is ${shown(params.tagValue)}; allowed: ${allowed.join(', ')}${near ? `; did you mean "${near}"?` : ''}`
   }
+  if (keyword === 'type' && error.instancePath === '' && data === null) return 'is empty'
   if (keyword === 'type')
     return `is ${value}; must be ${params.type}${params.type === 'string' && typeof data === 'number' ? ', put it in quotes' : ''}${note}`
   if (keyword === 'pattern' || keyword === 'format')

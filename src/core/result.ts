@@ -47,3 +47,6 @@ export const hintOf = (code: string): string | null => hints.get(code) ?? null
 
 /** One line for a person: code, what happened, what to do. */
 export const explain = (error: GatewayError): string => `${error.code} ${error.message}; ${error.hint}`
+
+/** A count and its word: `1 meter`, `3 meters`. */
+export const many = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`

@@ -15,9 +15,10 @@ import {
   type AnyAdapter,
   type Clock,
   decimalText,
+  explain,
   fullObis,
-  type GatewayError,
   type MeterTime,
+  many,
   multiply,
   type Obis,
   ok,
@@ -186,14 +187,12 @@ export class Field {
       transportOf(config),
       {
         id: config.id,
+        now: () => this.#deps.clock.now(),
         allowWrites: config.allowWrites,
         onState: (state, why) =>
           state === 'up'
             ? this.#deps.log('info', `line ${config.id} is open`)
-            : this.#deps.log(
-                'warn',
-                `line ${config.id} is down: ${why ? `${why.message}; ${why.hint}` : 'unknown'}; ${facts.length} meters wait`,
-              ),
+            : this.#deps.log('warn', `line ${config.id} is down: ${why ? explain(why) : 'unknown'}; ${many(facts.length, 'meter')} wait`),
         pipeline: config.pipeline,
         ...(config.quietMs === null ? {} : { quietMs: config.quietMs }),
         ...(config.transport.kind === 'tcp' && config.transport.baud !== null
@@ -254,9 +253,3 @@ export class Field {
     return { id, read, period, offsetMs, spreadMs, devices: devices.map(({ fact }) => fact.meter), ...(obis ? { obis } : {}) }
   }
 }
-
-/** An error with the meter and the line it happened on in front, as a person reads it. */
-export const placed = (error: GatewayError, meter: string, line: string): GatewayError => ({
-  ...error,
-  context: { ...error.context, meter, line },
-})

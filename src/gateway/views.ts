@@ -14,7 +14,7 @@ import type {
   StoredToken,
   TracedFrame,
 } from '../api/index.ts'
-import { type Clock, err, type GatewayError, hintOf, ok, type ReadingStore } from '../core/index.ts'
+import { type Clock, err, type GatewayError, hintOf, many, ok, type ReadingStore } from '../core/index.ts'
 import type { Area, Ledger, Point } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import type { Latest } from '../store/latest.ts'
@@ -137,7 +137,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     tasks: () =>
       field.schedule.status().map(({ id, kind, devices, nextAt, due, read, firstTry, missed, reasons, everyMs, lastAt }) => ({
         id,
-        group: `${devices} meters`,
+        group: many(devices, 'meter'),
         kind,
         everyS: everyMs / 1000,
         lastRunAt: lastAt,
@@ -217,7 +217,11 @@ const countsOf = ({ line, meters }: FieldLine): ReadCounts => {
     sum.firstTry += device.health.firstTry
     sum.missed += device.health.missed
   }
-  return { ...sum, reasons: Object.fromEntries(line.stats.failures) }
+  const reasons = new Map(line.stats.failures)
+  // Exchanges name the line's own failures; what a meter refused, or was never asked in time, is known of its reads.
+  for (const { device } of meters)
+    for (const [code, count] of device.health.reasons) if (!code.startsWith('LINE_')) reasons.set(code, (reasons.get(code) ?? 0) + count)
+  return { ...sum, reasons: Object.fromEntries(reasons) }
 }
 
 export const lineView = (field: FieldLine, busy: BusyShares): LineView => {
@@ -321,8 +325,8 @@ const healthView = (field: Field, outbox: Outbox): HealthView => {
         line.state === 'down'
           ? `is down: ${line.why?.message ?? 'unknown'}`
           : silent > 0
-            ? `${silent} of ${meters.length} meters do not answer`
-            : `${meters.length} meters`,
+            ? `${silent} of ${many(meters.length, 'meter')} ${silent === 1 ? 'does' : 'do'} not answer`
+            : many(meters.length, 'meter'),
       cure: line.state === 'down' ? (line.why?.hint ?? null) : silent > 0 ? `see GET /api/v1/lines/${config.id}` : null,
     })
   }

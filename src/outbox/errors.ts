@@ -4,7 +4,7 @@ import { type ErrorTable, failWith, type GatewayError } from '../core/index.ts'
 const table = {
   OUTBOX_FULL: {
     recovery: 'wait',
-    hint: 'the database the readings go to has been away too long: bring it back, or raise outbox.maxBytes',
+    hint: 'the database the readings go to has been away too long: bring it back, or raise outbox.maxMb',
   },
   OUTBOX_DISK: {
     recovery: 'wait',

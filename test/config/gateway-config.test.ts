@@ -101,7 +101,7 @@ it.each([
   ],
   ['a member twice', `${GOOD}version: 1\n`, /gateway\.yaml:11:1 .*unique/i],
   ['YAML that is none', 'lines: [', /gateway\.yaml:1:\d+/],
-  ['nothing', '', /gateway\.yaml:1:1 \/ is null; must be object/],
+  ['nothing', '', /gateway\.yaml:1:1 \/ is empty/],
 ])('names place, value and cure of %s', (_, text, expected) => {
   const { loaded, problems } = load(text)
   expect(loaded.ok).toBe(false)

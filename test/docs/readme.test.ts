@@ -168,7 +168,7 @@ describe('examples work', () => {
     const model = /```json\n([\s\S]*?)```/.exec(read('docs/protocols.md'))?.[1] ?? ''
     const file = join(scratch(), 'our-em1.json')
     writeFileSync(file, model)
-    expect(await gridtally(['profile', 'verify', file])).toMatchObject({ code: 0, stdout: '1 profiles proved (2 registers), 0 failed\n' })
+    expect(await gridtally(['profile', 'verify', file])).toMatchObject({ code: 0, stdout: '1 profile proved (2 registers), 0 failed\n' })
     writeFileSync(file, model.replace('12345.67', '12345.68'))
     const { code, stderr } = await gridtally(['profile', 'verify', file])
     expect(code).toBe(1)
