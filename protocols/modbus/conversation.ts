@@ -1,6 +1,6 @@
 import { type Conversation, ok, type Result } from '../../src/core/index.ts'
 import { exceptionError, fail, type ModbusError } from './errors.ts'
-import { fresh, prepare } from './exchange.ts'
+import { prepare } from './exchange.ts'
 import type { Framing, ModbusFrame } from './frame.ts'
 import { LIMITS } from './functions.ts'
 import { decodeResponse, type IdentificationObject, isException, type ModbusRequest, type ModbusResponse } from './pdu.ts'
@@ -11,7 +11,7 @@ import { decodeResponse, type IdentificationObject, isException, type ModbusRequ
  * @errors MODBUS_PDU, the error of the exception, or why there was no answer
  */
 export function* ask(framing: Framing, unit: number, request: ModbusRequest): Conversation<ModbusResponse, ModbusFrame> {
-  const answer = yield fresh(prepare(framing, unit, request))
+  const answer = yield prepare(framing, unit, request)
   if (!answer.ok) return answer
   const response = decodeResponse(answer.value.pdu)
   if (!response.ok || !isException(response.value)) return response
@@ -87,7 +87,7 @@ function* write(
   if (!checked.ok) return checked
   if (unit === 0) {
     // A broadcast is not answered: the line says so by failing or by an echo, and nothing can be known from either.
-    yield fresh(prepare(framing, unit, request))
+    yield prepare(framing, unit, request)
     return ok(undefined)
   }
   const response = yield* ask(framing, unit, request)

@@ -2,23 +2,14 @@ import type { Request } from '../../src/core/index.ts'
 import { encodeFrame, type Framing, frameLength, type ModbusFrame } from './frame.ts'
 import { encodeRequest, type ModbusRequest } from './pdu.ts'
 
-/** A request that is sent many times: its bytes, and how its answer is known. */
-export interface Prepared {
-  readonly template: Uint8Array
-  readonly judge: (frame: ModbusFrame) => 'answer' | 'stranger'
-  readonly replyBytes: number
-  readonly mirrors: boolean
-  readonly writes: boolean
-}
-
 /** Data bytes of the answer to a read. */
 const readBytes = (code: number, quantity: number): number => (code <= 2 ? Math.ceil(quantity / 8) : 2 * quantity)
 
 /**
- * Works out a request once. An answer counts only if unit, function and length fit: an answer has no register address, so a late one
+ * Works out a request once; it may be sent many times. An answer counts only if unit, function and length fit: an answer has no register address, so a late one
  * of another length is told apart here, and one of the same length by the line's silence or the transaction id.
  */
-export const prepare = (framing: Framing, unit: number, request: ModbusRequest): Prepared => {
+export const prepare = (framing: Framing, unit: number, request: ModbusRequest): Request<ModbusFrame> => {
   const pdu = encodeRequest(request)
   const code = request.function
   const writes = code === 5 || code === 6 || code === 15 || code === 16
@@ -30,7 +21,7 @@ export const prepare = (framing: Framing, unit: number, request: ModbusRequest):
     return answer.length === length && answer[1] === count
   }
   return {
-    template: encodeFrame(framing, unit, pdu),
+    bytes: encodeFrame(framing, unit, pdu),
     judge: (frame) => {
       if (frame.unit !== unit) return 'stranger'
       if (frame.function === code) return fits(frame.pdu) ? 'answer' : 'stranger'
@@ -38,8 +29,8 @@ export const prepare = (framing: Framing, unit: number, request: ModbusRequest):
     },
     // Unit 0 is a broadcast: nobody answers.
     replyBytes: unit === 0 ? 0 : frameLength(framing, length),
-    mirrors: code === 5 || code === 6,
-    writes,
+    ...(code === 5 || code === 6 ? { mirrors: true } : {}),
+    ...(writes ? { writes } : {}),
   }
 }
 
@@ -48,7 +39,3 @@ const startsLike = (answer: Uint8Array, pdu: Uint8Array, count: number): boolean
   for (let at = 0; at < count; at++) if (answer[at] !== pdu[at]) return false
   return true
 }
-
-/** One use of a prepared request. The bytes are a copy: a line writes its transaction id into them. */
-export const fresh = ({ template, judge, replyBytes, mirrors, writes }: Prepared): Request<ModbusFrame> =>
-  writes ? { bytes: template.slice(), judge, replyBytes, mirrors, writes } : { bytes: template.slice(), judge, replyBytes }

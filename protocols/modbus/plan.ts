@@ -12,7 +12,7 @@ import type {
 import { err, ok } from '../../src/core/index.ts'
 import { type CompiledBlock, compileBlock, decodeBlock } from './compiled.ts'
 import { errorOf, exceptionError } from './errors.ts'
-import { fresh, type Prepared, prepare } from './exchange.ts'
+import { prepare } from './exchange.ts'
 import type { Framing, ModbusFrame } from './frame.ts'
 import { type ModbusMemory, memoryOf } from './memory.ts'
 import { type Avoided, type PlanLimits, planBlocks, seamOf, splitBlock } from './planner.ts'
@@ -55,7 +55,7 @@ export class ModbusPlan implements ReadPlan<ModbusFrame> {
   readonly #items: readonly ValueItem[]
   readonly #limits: PlanLimits
   readonly #floats: boolean
-  readonly #prepared = new WeakMap<CompiledBlock, Map<number, Prepared>>()
+  readonly #prepared = new WeakMap<CompiledBlock, Map<number, Request<ModbusFrame>>>()
 
   constructor(framing: Framing, profile: ModbusProfile, items: readonly ValueItem[]) {
     this.#framing = framing
@@ -102,7 +102,7 @@ export class ModbusPlan implements ReadPlan<ModbusFrame> {
         this.#missAll(run, block, run.dead)
         continue
       }
-      const answer = yield fresh(this.#prepare(block, run))
+      const answer = yield this.#prepare(block, run)
       if (answer.ok && answer.value.function === block.function) this.#take(run, block, answer.value.pdu)
       else yield* this.#recover(run, block, answer)
     }
@@ -140,7 +140,7 @@ export class ModbusPlan implements ReadPlan<ModbusFrame> {
     }
   }
 
-  #prepare(block: CompiledBlock, { unit, base }: Run): Prepared {
+  #prepare(block: CompiledBlock, { unit, base }: Run): Request<ModbusFrame> {
     let units = this.#prepared.get(block)
     if (units === undefined) {
       units = new Map()
@@ -181,7 +181,7 @@ export class ModbusPlan implements ReadPlan<ModbusFrame> {
       if (error.recovery === 'split') return yield* this.#split(run, block, error)
       if (error.code !== 'MODBUS_BUSY') return this.#failed(run, block, error)
       if (busy === BUSY_TRIES) return this.#failed(run, block, error)
-      answer = yield fresh(this.#prepare(block, run))
+      answer = yield this.#prepare(block, run)
     }
   }
 
@@ -190,7 +190,7 @@ export class ModbusPlan implements ReadPlan<ModbusFrame> {
       this.#missAll(run, block, run.dead)
       return false
     }
-    return yield* this.#recover(run, block, yield fresh(this.#prepare(block, run)))
+    return yield* this.#recover(run, block, yield this.#prepare(block, run))
   }
 
   /** Illegal address or value: halves the block until the culprit stands alone, and remembers what to avoid. */

@@ -28,7 +28,7 @@ export async function converse<T, Frame extends object>(
     }
     let reply: Result<Frame>
     for (let attempt = 1; ; attempt++) {
-      const began = performance.now()
+      const began = conduct.exchanged ? performance.now() : 0
       reply = await channel.exchange(request, asking)
       conduct.exchanged?.(performance.now() - began, reply.ok ? null : reply.error, attempt > 1)
       if (reply.ok || attempt >= conduct.tries || conduct.signal?.aborted || !isWorthAnother(reply.error, request.writes)) break

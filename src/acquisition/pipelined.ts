@@ -162,7 +162,8 @@ export class PipelinedLine implements Line {
         const connection = this.#supervisor.connection
         if (!connection) return resolve(this.#count(downError(this.id, this.why)))
         const id = freeId()
-        const frame = request.bytes
+        const frame = Buffer.allocUnsafe(request.bytes.length)
+        frame.set(request.bytes)
         correlation.stamp(frame, id)
         const sentAt = performance.now()
         if (pending.size === 0) this.#busy(sentAt)
@@ -209,7 +210,7 @@ export class PipelinedLine implements Line {
         continue
       }
       pending.delete(id)
-      if (pending.size === 0) this.#idle()
+      if (pending.size === 0) this.#idle(at)
       this.stats.exchanges++
       this.stats.answered++
       countLatency(this.stats, at - each.sentAt)
@@ -241,8 +242,8 @@ export class PipelinedLine implements Line {
     this.#stopTick ??= onTick((at) => this.#end?.expire(at))
   }
 
-  #idle(): void {
-    if (this.#busySince > 0) this.stats.busyMs += performance.now() - this.#busySince
+  #idle(now = performance.now()): void {
+    if (this.#busySince > 0) this.stats.busyMs += now - this.#busySince
     this.#busySince = 0
   }
 

@@ -11,7 +11,7 @@ export interface Discarded {
 
 /** One request on a line, and how to know its answer. Made by a protocol, carried out by the line. */
 export interface Request<Frame> {
-  /** Whole frame, ready for the wire, made for this exchange alone: a line with numbered requests writes the number into it. */
+  /** Whole frame, ready for the wire. Nobody changes it: a line that numbers its requests does so in a copy. */
   readonly bytes: Uint8Array
   /**
    * Whether a frame that came in is the answer: `answer` ends the exchange, `stranger` (a late reply, another unit) is recorded and

@@ -48,7 +48,7 @@ it('never takes a late answer for another one', async () => {
 it('does not believe a right number with a wrong length', async () => {
   const { far, read } = open()
   far.onBytes = (request) => {
-    const other = request.slice()
+    const other = Uint8Array.from(request)
     other[11] = 3
     far.send(answerTo(other))
     far.send(answerTo(request))

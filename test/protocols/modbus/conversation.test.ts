@@ -32,9 +32,9 @@ describe('writes', () => {
       'coils',
       writeCoils('rtu', 17, 0x13, [true, false, true, true, false, false, true, true, true, false]),
       '11 0F 0013 000A 02 CD01',
-      { writes: true, mirrors: false },
+      { writes: true },
     ],
-    ['registers', writeRegisters('rtu', 17, 1, [10, 258]), '11 10 0001 0002 04 000A 0102', { writes: true, mirrors: false }],
+    ['registers', writeRegisters('rtu', 17, 1, [10, 258]), '11 10 0001 0002 04 000A 0102', { writes: true }],
   ])('%s is marked as one, 8 bytes come back', (_, talk, hex, marks) => {
     const request = first(talk)
     expect(hexOf(request.bytes)).toBe(hexOf(encodeFrame('rtu', 17, bytes(hex).subarray(1))))
