@@ -86,7 +86,27 @@ const ascii: Framer = {
 export const modbusDeframer = (framing: Framing, direction: Direction = 'response'): Deframer<ModbusFrame> =>
   new StreamDeframer(framing === 'rtu' ? rtu(direction) : framing === 'tcp' ? tcp(direction) : ascii)
 
-/** Bytes of one slab. Frames are views of it; a used slab is never written again, so a frame stays true as long as somebody keeps it. */
+/**
+ * Room for whole frames, shared by every stream: a thousand streams with a slab each would chase one another out of the processor's
+ * cache. What was handed out is never written again.
+ */
+const POOL = 65_536
+let pool = new Uint8Array(POOL)
+let pooled = 0
+
+/** A copy of bytes that are only lent. */
+const keep = (bytes: Uint8Array): number => {
+  if (pooled + bytes.length > POOL) {
+    pool = new Uint8Array(POOL)
+    pooled = 0
+  }
+  const at = pooled
+  pool.set(bytes, at)
+  pooled += bytes.length
+  return at
+}
+
+/** Bytes of one slab, where the pieces of a frame are put together. Frames are views of it; a used slab is never written again, so a frame stays true as long as somebody keeps it. */
 const SLAB = 1024
 
 class StreamDeframer implements Deframer<ModbusFrame> {
@@ -101,15 +121,33 @@ class StreamDeframer implements Deframer<ModbusFrame> {
 
   push(bytes: Uint8Array): readonly (ModbusFrame | Discarded)[] {
     const out: (ModbusFrame | Discarded)[] = []
+    if (this.#start === this.#end && bytes.length <= this.#framer.longest) {
+      const at = keep(bytes)
+      const rest = this.#cut(pool, at, at + bytes.length, out)
+      if (rest < at + bytes.length) this.#put(pool.subarray(rest, at + bytes.length))
+      return out
+    }
+    this.#gather(bytes, out)
+    return out
+  }
+
+  /** Bytes that continue what is in hand, or more than one frame can have. */
+  #gather(bytes: Uint8Array, out: (ModbusFrame | Discarded)[]): void {
     for (let from = 0; from < bytes.length; ) {
       const room = this.#room(bytes.length - from)
       const count = Math.min(room, bytes.length - from)
       this.#slab.set(count === bytes.length ? bytes : bytes.subarray(from, from + count), this.#end)
       this.#end += count
       from += count
-      this.#cut(out)
+      this.#start = this.#cut(this.#slab, this.#start, this.#end, out)
     }
-    return out
+  }
+
+  /** Keeps the beginning of a frame. */
+  #put(bytes: Uint8Array): void {
+    this.#room(bytes.length)
+    this.#slab.set(bytes, this.#end)
+    this.#end += bytes.length
   }
 
   flush(): Discarded | null {
@@ -134,11 +172,10 @@ class StreamDeframer implements Deframer<ModbusFrame> {
     return SLAB - this.#end
   }
 
-  #cut(out: (ModbusFrame | Discarded)[]): void {
+  /** Frames and discarded bytes of `slab[at, end)`. @returns where an unfinished frame begins */
+  #cut(slab: Uint8Array, from: number, end: number, out: (ModbusFrame | Discarded)[]): number {
     const framer = this.#framer
-    const slab = this.#slab
-    const end = this.#end
-    let at = this.#start
+    let at = from
     let dropped = at
     let refused = false
     while (at < end) {
@@ -146,7 +183,7 @@ class StreamDeframer implements Deframer<ModbusFrame> {
       if (length > 0 && at + length <= end) {
         const frame = framer.open(slab, at, at + length)
         if (frame !== null) {
-          if (at > dropped) out.push(this.#discard(dropped, at, refused))
+          if (at > dropped) out.push(this.#discard(slab, dropped, at, refused))
           out.push(frame)
           at += length
           dropped = at
@@ -155,32 +192,32 @@ class StreamDeframer implements Deframer<ModbusFrame> {
         }
         refused = true
       } else if (length >= 0) {
-        const behind = framer.looksBehind ? this.#behind(at, end) : -1
+        const behind = framer.looksBehind ? this.#behind(slab, at, end) : -1
         if (behind < 0) break
         at = behind
         continue
       }
       at++
     }
-    if (at > dropped) out.push(this.#discard(dropped, at, refused))
-    this.#start = at
+    if (at > dropped) out.push(this.#discard(slab, dropped, at, refused))
+    return at
   }
 
   /** Where a whole, checked frame starts behind an unfinished one, or -1. */
-  #behind(at: number, end: number): number {
+  #behind(slab: Uint8Array, at: number, end: number): number {
     for (let next = at + 1; next + 5 <= end; next++) {
-      if (!isKnownFunction(this.#slab[next + 1]!)) continue
-      const length = this.#framer.measure(this.#slab, next, end, true)
-      if (length > 0 && next + length <= end && this.#framer.open(this.#slab, next, next + length) !== null) return next
+      if (!isKnownFunction(slab[next + 1]!)) continue
+      const length = this.#framer.measure(slab, next, end, true)
+      if (length > 0 && next + length <= end && this.#framer.open(slab, next, next + length) !== null) return next
     }
     return -1
   }
 
-  #discard(from: number, to: number, refused: boolean): Discarded {
+  #discard(slab: Uint8Array, from: number, to: number, refused: boolean): Discarded {
     const { refused: code } = this.#framer
     const bytes = to - from
     return {
-      discarded: this.#slab.subarray(from, to),
+      discarded: slab.subarray(from, to),
       error: refused
         ? errorOf(code, `${bytes} bytes dropped: the check of a frame failed`, { bytes })
         : errorOf(code === 'MODBUS_MBAP' ? code : 'MODBUS_NOISE', `${bytes} bytes dropped that start no frame`, { bytes }),

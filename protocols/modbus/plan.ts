@@ -77,6 +77,9 @@ export class ModbusPlan implements ReadPlan<ModbusFrame> {
       if (!found.ok) return found
       base = found.value
     }
+    // Nothing is made before the answer is there: five hundred half-made readings would wait in the cache for nothing.
+    const only = this.blocks.length === 1 && known.avoided.length === 0 ? this.blocks[0] : undefined
+    const early = only && (yield this.#prepare(only, unit, base))
     const count = this.#items.length
     const run: Run = {
       unit,
@@ -97,14 +100,18 @@ export class ModbusPlan implements ReadPlan<ModbusFrame> {
       blocks = learnt.blocks
       for (const [index, error] of learnt.refused) this.#miss(run, index, error)
     }
-    for (const block of blocks) {
+    for (const block of early ? [] : blocks) {
       if (run.dead) {
         this.#missAll(run, block, run.dead)
         continue
       }
-      const answer = yield this.#prepare(block, run)
+      const answer = yield this.#prepare(block, unit, base)
       if (answer.ok && answer.value.function === block.function) this.#take(run, block, answer.value.pdu)
       else yield* this.#recover(run, block, answer)
+    }
+    if (only && early) {
+      if (early.ok && early.value.function === only.function) this.#take(run, only, early.value.pdu)
+      else yield* this.#recover(run, only, early)
     }
     if (run.answered === 0) {
       // A SunSpec device that was rebooted into another order of models is looked for again.
@@ -140,7 +147,7 @@ export class ModbusPlan implements ReadPlan<ModbusFrame> {
     }
   }
 
-  #prepare(block: CompiledBlock, { unit, base }: Run): Request<ModbusFrame> {
+  #prepare(block: CompiledBlock, unit: number, base: number): Request<ModbusFrame> {
     let units = this.#prepared.get(block)
     if (units === undefined) {
       units = new Map()
@@ -181,7 +188,7 @@ export class ModbusPlan implements ReadPlan<ModbusFrame> {
       if (error.recovery === 'split') return yield* this.#split(run, block, error)
       if (error.code !== 'MODBUS_BUSY') return this.#failed(run, block, error)
       if (busy === BUSY_TRIES) return this.#failed(run, block, error)
-      answer = yield this.#prepare(block, run)
+      answer = yield this.#prepare(block, run.unit, run.base)
     }
   }
 
@@ -190,7 +197,7 @@ export class ModbusPlan implements ReadPlan<ModbusFrame> {
       this.#missAll(run, block, run.dead)
       return false
     }
-    return yield* this.#recover(run, block, yield this.#prepare(block, run))
+    return yield* this.#recover(run, block, yield this.#prepare(block, run.unit, run.base))
   }
 
   /** Illegal address or value: halves the block until the culprit stands alone, and remembers what to avoid. */

@@ -58,6 +58,8 @@ export const bindProtocol = (any: AnyAdapter, line: Line): ((spec: DeviceSpec) =
 const bound = <Frame extends object>(adapter: ProtocolAdapter<Frame>, channel: Channel<Frame>, spec: DeviceSpec): Device => {
   const memory: DeviceMemory = new Map()
   const plans = new WeakMap<RegisterPlan, ReadPlan<Frame>>()
+  let lastPlan: RegisterPlan | null = null
+  let last: ReadPlan<Frame> | undefined
   const asking: Asking = { device: spec.id, reactionMs: spec.reactionMs }
   const health: DeviceHealth = {
     failures: 0,
@@ -84,7 +86,11 @@ const bound = <Frame extends object>(adapter: ProtocolAdapter<Frame>, channel: C
       return plan
     },
     read: (plan, conduct) => {
-      const mine = plans.get(plan)
+      if (plan !== lastPlan) {
+        last = plans.get(plan)
+        lastPlan = plan
+      }
+      const mine = last
       if (!mine) throw new Error(`a plan of another device was given to ${spec.id}`)
       return converse(mine.talk(spec.address, memory), channel, asking, conduct)
     },

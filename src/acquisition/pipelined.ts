@@ -19,11 +19,54 @@ import { onTick } from './ticker.ts'
 import type { TraceEvent, TraceListener } from './trace.ts'
 
 interface Pending<Frame> {
+  readonly id: number
   readonly request: Request<Frame>
   readonly device: string
   readonly sentAt: number
   readonly deadline: number
   readonly resolve: (result: Result<Frame>) => void
+}
+
+/** Requests under way. The first has a place of its own: where only one is under way at a time, no table is touched. */
+class PendingTable<Frame> {
+  #first: Pending<Frame> | null = null
+  readonly #others = new Map<number, Pending<Frame>>()
+
+  get size(): number {
+    return (this.#first ? 1 : 0) + this.#others.size
+  }
+
+  has(id: number): boolean {
+    return this.#first?.id === id || this.#others.has(id)
+  }
+
+  get(id: number): Pending<Frame> | undefined {
+    return this.#first?.id === id ? this.#first : this.#others.get(id)
+  }
+
+  add(pending: Pending<Frame>): void {
+    if (this.#first === null) this.#first = pending
+    else this.#others.set(pending.id, pending)
+  }
+
+  delete(id: number): void {
+    if (this.#first?.id === id) this.#first = null
+    else this.#others.delete(id)
+  }
+
+  takeAll(): Pending<Frame>[] {
+    return this.takeOverdue(Number.POSITIVE_INFINITY)
+  }
+
+  takeOverdue(now: number): Pending<Frame>[] {
+    const overdue = [...this.#others.values()].filter(({ deadline }) => now >= deadline)
+    for (const { id } of overdue) this.#others.delete(id)
+    if (this.#first && now >= this.#first.deadline) {
+      overdue.push(this.#first)
+      this.#first = null
+    }
+    return overdue
+  }
 }
 
 /** An id whose time-out has passed is not given out again before this, milliseconds. */
@@ -122,7 +165,7 @@ export class PipelinedLine implements Line {
     if (!correlation) throw new Error(`${adapter.id} does not number its requests`)
     if (this.#end) throw new Error(`line ${this.id} has its protocol already`)
     const deframer = adapter.deframer()
-    const pending = new Map<number, Pending<Frame>>()
+    const pending = new PendingTable<Frame>()
     const resting = new Map<number, number>()
     let nextId = Math.floor(Math.random() * correlation.maxId)
     const freeId = (): number => {
@@ -141,16 +184,14 @@ export class PipelinedLine implements Line {
       feed: (bytes, at) => this.#feed(deframer, correlation, pending, bytes, at),
       lost: (result) => {
         deframer.flush()
-        const all = [...pending.values()]
-        pending.clear()
+        const all = pending.takeAll()
         this.#idle()
         for (const each of all) each.resolve(this.#count(result))
       },
       expire: (now) => {
-        for (const [id, each] of pending) {
-          if (now < each.deadline) continue
-          pending.delete(id)
-          resting.set(id, now + ID_REST_MS)
+        if (pending.size === 0) return
+        for (const each of pending.takeOverdue(now)) {
+          resting.set(each.id, now + ID_REST_MS)
           each.resolve(this.#count(this.#noReply(adapter, each, now)))
         }
         if (pending.size === 0) this.#idle()
@@ -167,7 +208,7 @@ export class PipelinedLine implements Line {
         correlation.stamp(frame, id)
         const sentAt = performance.now()
         if (pending.size === 0) this.#busy(sentAt)
-        pending.set(id, { request, device, sentAt, deadline: sentAt + reactionMs, resolve })
+        pending.add({ id, request, device, sentAt, deadline: sentAt + reactionMs, resolve })
         if (this.#listeners.size > 0) this.#emit('tx', frame, adapter.describe(frame, 'tx'), device)
         connection.write(frame)
       })
@@ -189,7 +230,7 @@ export class PipelinedLine implements Line {
   #feed<Frame extends object>(
     deframer: Deframer<Frame>,
     correlation: Correlation<Frame>,
-    pending: Map<number, Pending<Frame>>,
+    pending: PendingTable<Frame>,
     bytes: Uint8Array,
     at: number,
   ): void {
