@@ -103,7 +103,9 @@ const gateway = async (seconds: number, ports: readonly number[]): Promise<Reado
       const taken = await poller.read(device, plan.value, { priority: 'current' })
       if (!taken.ok) throw new Error(taken.error.message)
       check(taken.value.samples)
-      const readings = taken.value.samples.flatMap((sample) => normalise(sample, taken.value.receivedAt))
+      const [sample] = taken.value.samples
+      if (!sample) throw new Error('no sample')
+      const readings = normalise(sample, taken.value.receivedAt)
       await put
       put = outbox.value.put(readings).then((result) => {
         if (!result.ok) throw new Error(result.error.message)

@@ -98,16 +98,7 @@ class ReadJob implements Job, Conduct {
   }
 
   run(done: () => void): void {
-    this.#carryOut().then(
-      (result) => {
-        done()
-        this.#resolve(result)
-      },
-      (bug) => {
-        done()
-        this.#reject(bug)
-      },
-    )
+    void this.#carryOut(done)
   }
 
   giveWay(): Promise<void> | null {
@@ -128,20 +119,36 @@ class ReadJob implements Job, Conduct {
     health.usualMs = health.usualMs === null ? ms : health.usualMs + (ms - health.usualMs) / 8
   }
 
-  async #carryOut(): Promise<Result<Taken>> {
+  async #carryOut(done: () => void): Promise<void> {
+    try {
+      const { failures } = this.#device.health
+      const isDoubtful = this.signal?.aborted || (failures >= DEAD_AFTER && !this.#insist)
+      const refused = isDoubtful ? await this.#refusal() : null
+      this.tries = failures > 0 && !this.#insist ? 1 : 2
+      const result = refused ?? this.#judge(await this.#device.read(this.#plan, this))
+      done()
+      this.#resolve(result)
+    } catch (bug) {
+      done()
+      this.#reject(bug)
+    }
+  }
+
+  /** Why the meter is not asked now; null = it is. */
+  async #refusal() {
+    const { line } = this.#poller
+    if (this.signal?.aborted) return fail('READ_CANCELLED', `reading ${this.owner} was given up`, { device: this.owner, line: line.id })
+    return this.#probe()
+  }
+
+  /** What the result says about the device. */
+  #judge(samples: Result<readonly Sample[]>): Result<Taken> {
     const device = this.#device
     const { health } = device
-    if (this.signal?.aborted)
-      return fail('READ_CANCELLED', `reading ${this.owner} was given up`, { device: this.owner, line: this.#poller.line.id })
-    if (health.failures >= DEAD_AFTER && !this.#insist) {
-      const silent = await this.#probe()
-      if (silent) return silent
-    }
-    this.tries = health.failures > 0 && !this.#insist ? 1 : 2
-    const samples = await device.read(this.#plan, this)
     if (samples.ok) {
       health.failures = 0
-      return ok({ device, plan: this.#plan, samples: samples.value, receivedAt: this.#poller.clock.now(), isFirstTry: this.#retries === 0 })
+      const receivedAt = this.#poller.clock.now()
+      return ok({ device, plan: this.#plan, samples: samples.value, receivedAt, isFirstTry: this.#retries === 0 })
     }
     const error = this.#placed(samples.error)
     // A refusal is an answer: the device lives. A line that is down says nothing about it.
