@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { adapterOf } from '../protocols/index.ts'
@@ -91,6 +92,9 @@ export const startGateway = async (
   const input = checkedLedger(config, profiles, adapterOf)
   for (const each of profiles.broken) log.warn(brokenText(each))
   if (!input.ok) return refused('the ledger file is wrong', input.problems)
+
+  const taken = await portProblem(config.http)
+  if (taken) return refused(taken)
 
   const clock = config.clock ? scaledClock(config.clock.start, config.clock.realStart, config.clock.speed) : systemClock
   const closers: (() => Promise<unknown> | unknown)[] = []
@@ -209,6 +213,17 @@ export const startGateway = async (
     },
   })
 }
+
+const cannotListen = ({ host, port }: GatewayConfig['http'], error: unknown): string =>
+  `the API cannot listen on ${host}:${port}: ${error instanceof Error ? error.message : String(error)}; choose another http.port (0 = any) or http.host`
+
+/** Looked at before anything is opened: a port that is taken must leave nothing behind. */
+const portProblem = ({ host, port, ...http }: GatewayConfig['http']): Promise<string | null> =>
+  new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', (error) => resolve(cannotListen({ host, port, ...http }, error)))
+    server.listen({ host, port }, () => server.close(() => resolve(null)))
+  })
 
 type Store = Sink & ReadingStore & { pack?: (now: number) => Promise<Result<number>> }
 

@@ -25,8 +25,11 @@ interface CurveStep {
 /** A year of quarter hours asked one by one; a meter that never ends is cut off there. */
 const MAX_REQUESTS = 40_000
 const USUAL_BLOCKS = 8
-/** Points without record in a row after which a curve ends. */
-const MAX_GAPS = 4
+/** Points without record in a row after which the steps grow, and after which a curve ends. */
+const CLOSE_GAPS = 4
+const MAX_GAPS = 12
+/** Silent reads in a row after which a class counts as one the meter does not keep. */
+const SILENT_READS = 3
 
 const stepsOfCurve = (fields: readonly Field[]): CurveStep[] => {
   const byDi = new Map<string, { columns: number[]; places: number[] }>()
@@ -101,13 +104,22 @@ export const planCurve = (
   return ok({
     source: 'curve',
     values: fields.map(plannedValue),
-    *talk(address) {
+    *talk(address, memory) {
       const rows = new Map<number, (number | null)[]>()
       let failure: GatewayError | null = null
       for (const step of steps) {
         const done = yield* readCurve(address, step)
-        if (done.ok) continue
+        if (done.ok) {
+          memory.delete(`curve ${step.di}`)
+          continue
+        }
         failure ??= done.error
+        if (!isRefusal(done.error)) {
+          const silent = Number(memory.get(`curve ${step.di}`) ?? 0) + 1
+          memory.set(`curve ${step.di}`, silent)
+          // What the meter has and did not say this time must stay due: nothing of this window is booked yet.
+          if (silent < SILENT_READS) return { ok: false, error: done.error }
+        }
         // A line that is gone, or a meter that said nothing so far, will not answer the next class either.
         if (done.error.recovery === 'stop' || (rows.size === 0 && !isRefusal(done.error))) break
       }
@@ -118,6 +130,9 @@ export const planCurve = (
         let next = from
         let gaps = 0
         let met = false
+        let lastMiss: number | null = null
+        let knownAt = Number.NEGATIVE_INFINITY
+        const interval = minutes * 60_000
         let last: Result<never> | null = null
         for (let request = 0; request < MAX_REQUESTS && next <= to; request++) {
           const left = to === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : Math.floor((to - next) / (minutes * 60_000)) + 1
@@ -131,11 +146,22 @@ export const planCurve = (
           if (!reply.ok) {
             if (reply.error.code !== 'DLT645_NO_DATA') return reply
             last = reply
-            // The meter was off at this point, or has no more: look a few intervals ahead.
-            if (latest || ++gaps > MAX_GAPS) return met ? ok(null) : reply
-            next += minutes * 60_000
+            // The meter was off at this point, or has no more: look ahead, in growing steps when an end is given.
+            const mayLeap = to !== Number.POSITIVE_INFINITY
+            if (latest || (next >= knownAt && ++gaps > (mayLeap ? MAX_GAPS : CLOSE_GAPS))) return met ? ok(null) : reply
+            lastMiss = next
+            next += next < knownAt || gaps <= CLOSE_GAPS ? interval : interval * 2 ** (gaps - CLOSE_GAPS)
             continue
           }
+          if (lastMiss !== null && next - lastMiss > interval) {
+            // A leap has passed the beginning: back to the first point that was not asked for.
+            knownAt = next
+            next = lastMiss + interval
+            lastMiss = null
+            gaps = 0
+            continue
+          }
+          lastMiss = null
           gaps = 0
           met = true
           let newest = Number.NEGATIVE_INFINITY

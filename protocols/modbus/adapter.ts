@@ -54,6 +54,9 @@ const ALIVE: ReadonlySet<string> = new Set([
   'MODBUS_EXCEPTION',
 ])
 
+/** Plans kept of one model. */
+const MOST_PLANS = 100
+
 const modbusAdapter = (framing: Framing): ProtocolAdapter<ModbusFrame> => {
   /** Meters of one model share their plans: five hundred copies of the same tables would not fit into the processor's cache. */
   const plans = new WeakMap<Profile, Map<string, ModbusPlan>>()
@@ -73,6 +76,8 @@ const modbusAdapter = (framing: Framing): ProtocolAdapter<ModbusFrame> => {
       if (!items.ok) return items
       const plan = new ModbusPlan(framing, loaded.value, items.value)
       const others = plans.get(profile) ?? new Map<string, ModbusPlan>()
+      // Somebody who asks for ever new selections must not fill the memory.
+      if (others.size >= MOST_PLANS) others.clear()
       plans.set(profile, others.set(key, plan))
       return ok(plan)
     },

@@ -14,8 +14,9 @@ import type {
   StoredToken,
   TracedFrame,
 } from '../api/index.ts'
-import { type Clock, err, type GatewayError, hintOf, many, ok, type ReadingStore } from '../core/index.ts'
+import { type Clock, decimalText, err, explain, type GatewayError, hintOf, many, multiply, ok, type ReadingStore } from '../core/index.ts'
 import type { Area, Ledger, Point } from '../ledger/index.ts'
+import { parseRatio } from '../normalise/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import type { Latest } from '../store/latest.ts'
 import { fail } from './errors.ts'
@@ -48,7 +49,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
   for (const fact of ledger.history()) history.set(fact.point, [...(history.get(fact.point) ?? []), fact])
   const sorted = [...points.keys()].sort()
   const busy = new BusyShares(field)
-  const viewOf = (point: Point): PointView => pointView(point, areas, history.get(point.id) ?? [], field)
+  const viewOf = (point: Point): PointView => pointView(point, areas, history.get(point.id) ?? [])
 
   return {
     version: deps.version,
@@ -116,9 +117,9 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     outbox: () => outboxView(outbox, deps.maxOutboxBytes),
     deadLetters: async (after, limit) => {
       const page = await outbox.deadLetters({ after, limit })
-      return page.ok
-        ? page.value.map(({ id, sink, firstTry, reason, reading }): DeadLetterView => ({ id, sink, at: firstTry, error: reason, reading }))
-        : []
+      // An empty list would say that there are none.
+      if (!page.ok) throw new Error(explain(page.error))
+      return page.value.map(({ id, sink, firstTry, reason, reading }): DeadLetterView => ({ id, sink, at: firstTry, error: reason, reading }))
     },
     replay: async (ids) => {
       const chosen: number[] = []
@@ -186,7 +187,14 @@ const tracedFrame = ({ what, at, bytes, text, device }: TraceEvent): TracedFrame
   return { at, direction, bytes, description: note, ...(device === null ? {} : { device }) }
 }
 
-const pointView = (point: Point, areas: ReadonlyMap<string, Area>, facts: ReturnType<Ledger['history']>, field: Field): PointView => ({
+/** CT × PT of one period, whatever is read now. */
+const ratioOf = (ct: string, pt: string): string => {
+  const one = { raw: 1, scaler: 0 }
+  const { raw, scaler } = multiply(parseRatio(ct) ?? one, parseRatio(pt) ?? one)
+  return decimalText(raw, scaler)
+}
+
+const pointView = (point: Point, areas: ReadonlyMap<string, Area>, facts: ReturnType<Ledger['history']>): PointView => ({
   id: point.id,
   name: point.name,
   area: point.area,
@@ -200,7 +208,7 @@ const pointView = (point: Point, areas: ReadonlyMap<string, Area>, facts: Return
     profile,
     ct,
     pt,
-    ratio: field.meter(meter)?.ratio ?? '1',
+    ratio: ratioOf(ct, pt),
     from,
     to,
   })),

@@ -187,6 +187,8 @@ export class Intake {
 
   #go(): void {
     while (this.#underWay < MOST_UNDER_WAY) {
+      // After a failure everything under way comes back first: a commit between would leave out its words.
+      if (this.#failing && this.#underWay > 0) return
       const pack = this.#queue.shift() ?? null
       if (!pack && !(this.hasUnsaved && this.#underWay === 0)) return
       this.#planned?.()
@@ -219,7 +221,8 @@ export class Intake {
     if (result.ok) this.#deps.committed(result.value, pack?.readings ?? [])
     else {
       // What must be written down stays; what was to be taken is given back to whoever brought it.
-      this.#words = [...words, ...this.#words]
+      // Two commits may have failed, and the later one's words may stand here already: numbers must rise.
+      this.#words = [...words, ...this.#words].sort(([a], [b]) => a - b)
       for (const [sink, position] of cursors) this.#cursors.set(sink, Math.max(position, this.#cursors.get(sink) ?? 0))
       this.#dead = [...dead, ...this.#dead]
       this.#damaged = [...damaged, ...this.#damaged]

@@ -61,6 +61,7 @@ export const openVaultThread = async (options: VaultOptions): Promise<Result<Vau
     return started
   }
 
+  let isClosed = false
   const post = (name: VaultCall, ask: Asked['ask'], at: number): Promise<Answered['result']> =>
     new Promise((settle) => {
       worker ??= start()
@@ -84,6 +85,9 @@ export const openVaultThread = async (options: VaultOptions): Promise<Result<Vau
   return ok({
     opened: opened.value,
     call: async (name, ask, at) => {
+      // A sink that answers late must not bring the thread back to life.
+      if (isClosed) return fail('OUTBOX_CLOSED', 'the outbox is closed')
+      if (name === 'close') isClosed = true
       const result = (await post(name, ask, at)) as Result<VaultCalls[typeof name]['answer'], OutboxError>
       if (name === 'close') await end()
       return result

@@ -33,7 +33,11 @@ export const inTransaction = <T>(database: Database, work: () => T): T => {
     database.exec('COMMIT')
     return result
   } catch (error) {
-    database.exec('ROLLBACK')
+    try {
+      database.exec('ROLLBACK')
+    } catch {
+      // A full or failing disk has rolled it back already; the first error is the one to tell.
+    }
     throw error
   }
 }

@@ -155,13 +155,22 @@ export const openEmbeddedStore = async (options: EmbeddedStoreOptions): Promise<
   }
 
   /** A damaged file found while reading is set aside by the one who writes. */
+  // A question asked before the file was set aside speaks of the old file: the new one must stay.
+  let turn = 0
+  const asides = new Map<number, number>()
   const noticing = async <T>(asked: Promise<Result<Result<T, StoreError>, StoreError>>): Promise<Result<T, StoreError>> => {
+    const began = ++turn
     const answer = await asked
     if (!answer.ok) return answer
     const { value } = answer
     if (!value.ok && value.error.code === 'STORE_DAMAGED' && typeof value.error.context.month === 'number') {
-      const aside = await writer.call('setAside', value.error.context.month, WRITE_MS)
-      if (!aside.ok) log(aside.error)
+      const { month } = value.error.context
+      if ((asides.get(month) ?? 0) < began) {
+        asides.set(month, Number.POSITIVE_INFINITY)
+        const aside = await writer.call('setAside', month, WRITE_MS)
+        asides.set(month, ++turn)
+        if (!aside.ok) log(aside.error)
+      }
     }
     return value
   }

@@ -9,6 +9,7 @@ const table = {
     hint: 'one series sent more than 490 readings finer than a second in one hour: lengthen its interval',
   },
   STORE_SERIES: { recovery: 'skip', hint: 'a month holds two million series at most: look for a tag that changes with every reading' },
+  STORE_CURSOR: { recovery: 'skip', hint: 'begin again without cursor: this one belongs to another store or another question' },
   STORE_QUERY: {
     recovery: 'stop',
     hint: 'name a meter, a point or an id, from before to, a limit above 0, and only cursors this store gave out',

@@ -47,7 +47,7 @@ export class Reader {
 
   range(query: RangeQuery): Result<RangePage, StoreError> {
     const cursor = query.cursor === undefined ? null : readCursor(query.cursor)
-    if (cursor === undefined) return fail('STORE_QUERY', 'the cursor is not one of this store')
+    if (cursor === undefined) return fail('STORE_CURSOR', 'the cursor is not one of this store')
     if (!isAnswerable(query) || !(query.limit >= 1)) return fail('STORE_QUERY', 'who, when or how many is missing')
     const limit = Math.min(query.limit, MOST_READINGS)
     const from = cursor ? Math.max(query.from, cursor.at) : query.from

@@ -74,8 +74,12 @@ export class StoreThread<C extends Calls> {
       if ('log' in message) this.#log(message.log)
       else this.#settle(message.id, message.ok ? ok(message.value) : message)
     })
-    worker.on('error', (error) => this.#died(worker, String(error)))
-    worker.on('exit', (code) => this.#died(worker, `exit code ${code}`))
+    // The end counts, not its announcement: until then the old thread holds the locks that the next one needs.
+    let why: string | null = null
+    worker.on('error', (error) => {
+      why = String(error)
+    })
+    worker.on('exit', (code) => this.#died(worker, why ?? `exit code ${code}`))
     this.#worker = worker
     return worker
   }
@@ -101,6 +105,7 @@ export class StoreThread<C extends Calls> {
 export interface ThreadPort {
   on(event: 'message', listener: (message: { id: number; kind: string; request: never }) => void): unknown
   postMessage(message: Message, transfer?: readonly ArrayBuffer[]): void
+  close(): void
 }
 
 /**
@@ -121,7 +126,11 @@ export const serve = <C extends Calls>(port: ThreadPort, file: string, start: ()
     try {
       // A thread that never came to life can still be closed.
       if (refusal && kind === 'close') port.postMessage({ id, ok: true, value: null })
-      else if (refusal) port.postMessage({ id, ok: false, error: refusal })
+      else if (refusal) {
+        port.postMessage({ id, ok: false, error: refusal })
+        // The reason may pass (a lock, a full disk): the next question starts a new thread.
+        port.close()
+      }
       else {
         const handler = handlers[kind]
         if (!handler) throw new Error(`nobody answers ${kind}`)

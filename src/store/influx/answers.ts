@@ -106,11 +106,9 @@ export const verdictOf = (answer: Answer, now: number): Verdict => {
   const { status, text, headers } = answer
   if (status === 204) return { kind: 'stored' }
   const { words, line, influx } = wordsOf(answer)
-  // A proxy's welcome page is 200, too. InfluxDB answers a write with 204, or with a 200 that is empty or says so in JSON.
+  // A proxy's welcome page is 200, too, and so is many another service: only a server that says it is InfluxDB is believed.
   if (status >= 200 && status < 300) {
-    const json = String(headers['content-type'] ?? '').startsWith('application/json')
-    const plain =
-      status === 200 && (text.trim() === '' || (json && member(jsonOf(text), 'error') === undefined && jsonOf(text) !== undefined))
+    const plain = status === 200 && influx && (text.trim() === '' || member(jsonOf(text), 'error') === undefined)
     return plain ? { kind: 'stored' } : later('INFLUX_NOT_INFLUX')(words, answer, now)
   }
   if (status >= 300 && status < 400) return stop('INFLUX_REDIRECT')(`to ${headers.location ?? 'nowhere'}`, answer, now)

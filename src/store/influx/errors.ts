@@ -32,6 +32,7 @@ const table = {
   },
   INFLUX_FIELD: { recovery: 'skip', hint: 'the name of this value is one that the stored rows use for themselves' },
   INFLUX_VALUE: { recovery: 'skip', hint: 'a defect of the gateway: no meter value looks like this' },
+  INFLUX_CURSOR: { recovery: 'skip', hint: 'begin again without cursor: this one belongs to another store or another question' },
   INFLUX_QUERY: { recovery: 'skip', hint: 'the words are the server’s' },
   INFLUX_ANSWER: { recovery: 'wait', hint: 'the server’s answer is not what its documentation says: is it really InfluxDB?' },
 } as const

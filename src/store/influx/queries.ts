@@ -68,10 +68,10 @@ export class InfluxQueries implements ReadingStore {
     this.#ask = ask
   }
 
-  /** @errors INFLUX_QUERY, INFLUX_DATABASE, INFLUX_TIMEOUT, INFLUX_NETWORK, INFLUX_AUTH, INFLUX_ANSWER */
+  /** @errors INFLUX_CURSOR, INFLUX_QUERY, INFLUX_DATABASE, INFLUX_TIMEOUT, INFLUX_NETWORK, INFLUX_AUTH, INFLUX_ANSWER */
   async range(query: RangeQuery): Promise<Result<RangePage>> {
     const start = cursorOf(query.cursor, query.from)
-    if (start === null) return fail('INFLUX_QUERY', 'the cursor is none of ours')
+    if (start === null) return fail('INFLUX_CURSOR', 'the cursor is none of ours')
     if (!Number.isInteger(query.limit) || query.limit < 1) return fail('INFLUX_QUERY', `limit ${query.limit} is no count`)
     const limit = Math.min(query.limit, MOST)
     const where = conditions({ ...query, from: Math.max(start.from, query.from) })
