@@ -87,6 +87,26 @@ export const startGateway = async (
   log: Logger,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<{ readonly ok: true; readonly value: Gateway } | StartFailure> => {
+  const closers: Closer[] = []
+  try {
+    return await open(config, log, environment, closers)
+  } catch (error) {
+    // Whatever was opened is closed, so that the process can end and the next one find everything free.
+    for (const close of closers.reverse()) await close()
+    const message = error instanceof Error ? error.message : String(error)
+    log.debug({ err: error }, 'start failed')
+    return { ok: false, problems: [], message: `the gateway cannot start: ${message}` }
+  }
+}
+
+type Closer = () => Promise<unknown> | unknown
+
+const open = async (
+  config: GatewayConfig,
+  log: Logger,
+  environment: NodeJS.ProcessEnv,
+  closers: Closer[],
+): Promise<{ readonly ok: true; readonly value: Gateway } | StartFailure> => {
   const refused = (message: string, problems: readonly Problem[] = []): StartFailure => ({ ok: false, problems, message })
   const profiles = openProfiles(config.profileDirectory)
   const input = checkedLedger(config, profiles, adapterOf)
@@ -97,9 +117,8 @@ export const startGateway = async (
   if (taken) return refused(taken)
 
   const clock = config.clock ? scaledClock(config.clock.start, config.clock.realStart, config.clock.speed) : systemClock
-  const closers: (() => Promise<unknown> | unknown)[] = []
   const unwind = async () => {
-    for (const close of closers.reverse()) await close()
+    for (const close of closers.splice(0).reverse()) await close()
   }
   const give = async (message: string) => {
     await unwind()
@@ -154,8 +173,12 @@ export const startGateway = async (
     profiles,
     adapterOf,
     put: (readings) => outbox.put(readings),
-    newest: ({ meter, point }, area, source) =>
-      latest.value.newest(seriesOf('register', { meter, point, area, source }).key)?.measuredAt ?? null,
+    newest: ({ meter, point }, area, source) => {
+      const tags = { meter, point, area, source }
+      // A curve of voltages alone has no register.
+      const reading = latest.value.newest(seriesOf('register', tags).key) ?? latest.value.newest(seriesOf('instant', tags).key)
+      return reading?.measuredAt ?? null
+    },
     log: (level, message) => log[level](message),
   })
   const tokens = new TokenFile(config.dataDirectory, config.http, environment)
@@ -185,9 +208,7 @@ export const startGateway = async (
     address = await listenApi(api, config.http)
     closers.push(() => api.close())
   } catch (error) {
-    return give(
-      `the API cannot listen on ${config.http.host}:${config.http.port}: ${error instanceof Error ? error.message : String(error)}`,
-    )
+    return give(cannotListen(config.http, error))
   }
 
   field.start()
@@ -283,9 +304,18 @@ const startChores = ({ clock, field, outbox, store, tokens, log }: Chores): (() 
   const comm = new CommStatistics(field, clock.monotonic())
   let commPeriod = Math.floor(clock.now() / COMM_PERIOD_MS)
   let said = ''
+  let tokenProblem = ''
   const minute = setInterval(
     () => {
-      tokens.reload()
+      try {
+        tokens.reload()
+        tokenProblem = ''
+      } catch (error) {
+        // The tokens in force stay in force; a running gateway does not end for a file.
+        const text = error instanceof Error ? error.message : String(error)
+        if (text !== tokenProblem) log.warn(text)
+        tokenProblem = text
+      }
       said = sayWhoIsSilent(field, said, log)
       const period = Math.floor(clock.now() / COMM_PERIOD_MS)
       if (period === commPeriod) return
@@ -298,9 +328,12 @@ const startChores = ({ clock, field, outbox, store, tokens, log }: Chores): (() 
     Math.max(250, 1000 / clock.speed),
   )
   const housekeeping = setInterval(() => {
-    void store.pack?.(clock.now()).then((done) => {
-      if (!done.ok) log.warn(explain(done.error))
-    })
+    store
+      .pack?.(clock.now())
+      .then((done) => {
+        if (!done.ok) log.warn(explain(done.error))
+      })
+      .catch((error: unknown) => log.error({ err: error }, 'packing failed'))
   }, HOUSEKEEPING_MS)
   return () => {
     clearInterval(minute)

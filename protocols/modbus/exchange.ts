@@ -31,6 +31,8 @@ export const prepare = (framing: Framing, unit: number, request: ModbusRequest):
     replyBytes: unit === 0 ? 0 : frameLength(framing, length),
     ...(code === 5 || code === 6 ? { mirrors: true } : {}),
     ...(writes ? { writes } : {}),
+    // Over TCP the transaction id tells them apart.
+    ...(framing === 'tcp' ? {} : { twins: `${code} ${count}` }),
   }
 }
 

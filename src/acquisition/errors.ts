@@ -22,6 +22,8 @@ export const fail = failWith({
     recovery: 'wait',
     hint: 'the meter did not answer for long and is asked rarely; read it by hand to see whether it is back',
   },
+  FREEZE_NOT_YET: { recovery: 'wait', hint: 'the clock of the meter is behind, or it was off at midnight; it is asked again' },
+  GATEWAY_FAULT: { recovery: 'wait', hint: 'the log has the details: please report it' },
   READ_OVERTAKEN: {
     recovery: 'wait',
     hint: 'the line was busy until the next period began: read less often, fewer registers, or put fewer meters on it',

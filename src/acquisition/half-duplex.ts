@@ -24,6 +24,8 @@ const LONGEST_BABBLE_MS = 5000
  * other registers): a reply sent twice must have passed by then.
  */
 const TWIN_QUIET_MS = 30
+/** Waiting for silence ends here, milliseconds; longer than any quarantine. */
+const LONGEST_WAIT_MS = 4 * LONGEST_BABBLE_MS
 /** Nobody answers a broadcast; meters need this long to digest one. @source Modbus over serial line 1.02, 2.4.1 turnaround delay */
 const BROADCAST_PAUSE_MS = 100
 
@@ -33,6 +35,7 @@ type Verdict = 'answer' | 'stranger' | 'nothing'
 interface Ear {
   readonly device: string
   readonly request: Uint8Array
+  readonly twins: string | undefined
   readonly sentAt: number
   /** Echo bytes still expected; -1 when the answer has begun. */
   echoed: number
@@ -40,6 +43,14 @@ interface Ear {
   /** Half a frame that will never become whole. */
   flush(): void
   lost(result: { readonly ok: false; readonly error: ReturnType<typeof fail>['error'] }): void
+}
+
+/** A question that was never answered, not even late. */
+interface Unanswered {
+  readonly sentAt: number
+  readonly request: Uint8Array
+  readonly twins: string | undefined
+  readonly allowedMs: number
 }
 
 /** Answers heard a moment ago, in time or late: a second copy of one of them may still be on its way. */
@@ -74,6 +85,8 @@ export class HalfDuplexLine implements Line {
   #quarantineEnd = 0
   /** Device → monotonic time before which it is not asked: its late answer may still come. */
   readonly #notBefore = new Map<string, number>()
+  /** Device → when it was asked something that it has not answered yet, not even late. */
+  readonly #unanswered = new Map<string, Unanswered>()
   #wake: (() => void) | null = null
   #onProgress: ((at: number) => void) | null = null
   /** Whether this adapter returns our own bytes: unknown until it was seen. */
@@ -164,13 +177,14 @@ export class HalfDuplexLine implements Line {
       if (this.state === 'closed') return fail('LINE_CLOSED', `line ${this.id} is closed`, { line: this.id })
       const connection = (await this.#supervisor.ready()) ?? null
       if (!connection) return this.#count(downError(this.id, this.why))
-      await this.#untilQuiet(device)
+      this.#holdForUnanswered(device, request)
+      if (!(await this.#untilQuiet(device))) return this.#count(this.#neverSilent(device))
       // A copy of an answer just heard must not become the answer to this: not even of the same question.
       for (;;) {
         const twin = this.#twinOf(request, recent)
         if (twin === null) break
         this.#quietUntil = Math.max(this.#quietUntil, twin)
-        await this.#untilQuiet(device)
+        if (!(await this.#untilQuiet(device))) return this.#count(this.#neverSilent(device))
       }
       const open = this.#supervisor.connection
       if (!open) return this.#count(downError(this.id, this.why))
@@ -201,7 +215,7 @@ export class HalfDuplexLine implements Line {
     return new Promise((resolve) => {
       const sentAt = performance.now()
       const wireMs = (request.bytes.length + request.replyBytes) * this.#characterMs
-      const allowedMs = Math.max(reactionMs, this.latenessOf(device)) + wireMs
+      const allowedMs = (isProbe ? reactionMs : Math.max(reactionMs, this.latenessOf(device))) + wireMs
       let deadline = sentAt + allowedMs
       const lastDeadline = deadline + LONGEST_BABBLE_MS
       let damaged: Discarded | null = null
@@ -221,6 +235,7 @@ export class HalfDuplexLine implements Line {
       const ear: Ear = {
         device,
         request: request.bytes,
+        twins: request.twins,
         sentAt,
         // Of a request that its answer mirrors, an echo is only dropped where echo is known.
         echoed: this.#hasEcho === false || (request.mirrors && this.#hasEcho !== true) ? -1 : 0,
@@ -244,7 +259,9 @@ export class HalfDuplexLine implements Line {
               if (this.#ear !== ear) this.stats.strays++
               continue
             }
-            countLatency(this.stats, performance.now() - sentAt)
+            const answeredAt = performance.now()
+            countLatency(this.stats, answeredAt - sentAt)
+            this.#settle(ear, answeredAt)
             finish({ ok: true, value: item })
             // What follows the answer in the same bytes belongs to nobody.
             isLate = true
@@ -313,14 +330,7 @@ export class HalfDuplexLine implements Line {
     if (late) {
       this.#quarantineEnd = Math.max(this.#quarantineEnd, Math.min(at + this.#quietMs * 4 + 20, late.sentAt + LONGEST_BABBLE_MS * 2))
       this.#emit('late', bytes, '', late.device)
-      if (late.hear(bytes, true) === 'answer') {
-        this.stats.late++
-        this.#lateness.set(late.device, Math.min(LONGEST_BABBLE_MS, Math.max(this.latenessOf(late.device), (at - late.sentAt) * 1.25)))
-        this.#lateEar = null
-        this.#quarantineEnd = 0
-        this.#notBefore.delete(late.device)
-        this.#wake?.()
-      }
+      if (late.hear(bytes, true) === 'answer') this.#heardLate(late, at)
       return
     }
     this.stats.strays++
@@ -369,14 +379,21 @@ export class HalfDuplexLine implements Line {
     const end = performance.now() + allowedMs
     this.#lateEar = ear
     this.#notBefore.set(ear.device, end)
+    const first = this.#unanswered.get(ear.device)
+    if (first === undefined || ear.sentAt - first.sentAt > 2 * LONGEST_BABBLE_MS)
+      this.#unanswered.set(ear.device, { sentAt: ear.sentAt, request: ear.request, twins: ear.twins, allowedMs })
     this.#quarantineEnd = isProbe ? 0 : end
   }
 
-  async #untilQuiet(device: string): Promise<void> {
+  /** Waits until the line may be used. @returns false when it never falls silent */
+  async #untilQuiet(device: string): Promise<boolean> {
+    const began = performance.now()
     for (;;) {
       const now = performance.now()
       const until = Math.max(this.#quietUntil, this.#quarantineEnd, this.#notBefore.get(device) ?? 0)
       if (now >= until || this.state === 'closed') break
+      // Held back for a late answer is one thing, talked over without end another.
+      if (now - began > LONGEST_WAIT_MS && this.#quietUntil > now) return false
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, until - now)
         this.#wake = () => {
@@ -390,6 +407,57 @@ export class HalfDuplexLine implements Line {
     this.#lateEar?.flush()
     this.#lateEar = null
     this.#quarantineEnd = 0
+    return true
+  }
+
+  #neverSilent(device: string) {
+    return fail('LINE_DAMAGED', `${device} was not asked: line ${this.id} has not been silent for ${LONGEST_WAIT_MS / 1000} s`, {
+      line: this.id,
+      device,
+    })
+  }
+
+  /**
+   * A device that owes an answer is not asked something whose answer looks alike until even a very late one would have come. The same
+   * question may be repeated: then whichever answer comes is right.
+   */
+  #holdForUnanswered(device: string, { bytes, twins }: Pick<Request<never>, 'bytes' | 'twins'>): void {
+    const owed = this.#unanswered.get(device)
+    if (!owed || twins === undefined || owed.twins !== twins || owed.request.every((byte, at) => byte === bytes[at])) return
+    const until = owed.sentAt + Math.min(2 * LONGEST_BABBLE_MS, 8 * owed.allowedMs)
+    this.#notBefore.set(device, Math.max(this.#notBefore.get(device) ?? 0, until))
+  }
+
+  /** The answer has come after its time-out. It may even be the one to a question before: then this one's is still on its way. */
+  #heardLate(late: Ear, at: number): void {
+    this.stats.late++
+    const first = Math.min(this.#unanswered.get(late.device)?.sentAt ?? late.sentAt, late.sentAt)
+    this.#lateness.set(late.device, Math.min(LONGEST_BABBLE_MS, Math.max(this.latenessOf(late.device), (at - first) * 1.25)))
+    this.#unanswered.delete(late.device)
+    this.#quarantineEnd = 0
+    if (first < late.sentAt) this.#notBefore.set(late.device, late.sentAt + 1.1 * (at - first))
+    else {
+      this.#lateEar = null
+      this.#notBefore.delete(late.device)
+    }
+    this.#wake?.()
+  }
+
+  /**
+   * An answer has come. If the question before it was never answered, this may be that answer, late beyond every time-out, and the
+   * one to this question still be on its way: the device is held back until it would be there too.
+   */
+  #settle(ear: Ear, now: number): void {
+    const asked = this.#unanswered.get(ear.device)?.sentAt
+    const lateness = this.latenessOf(ear.device)
+    // What a meter once needed is forgotten slowly while it answers in time.
+    if (lateness > 0) this.#lateness.set(ear.device, now - ear.sentAt < lateness / 2 ? lateness * 0.95 : lateness)
+    if (asked === undefined) return
+    this.#unanswered.delete(ear.device)
+    const possible = now - asked
+    if (possible > 2 * LONGEST_BABBLE_MS) return
+    this.#lateEar = ear
+    this.#notBefore.set(ear.device, ear.sentAt + 1.1 * possible)
   }
 
   /** When the last copy of a recent answer that fits the request must have passed; null when none fits. */

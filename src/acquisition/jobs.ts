@@ -8,6 +8,10 @@ export interface Job {
   readonly owner: string
   /** Carries it out; calls `done` once when it is over, however it ended. */
   run(done: () => void): void
+  /** Nobody wants it any more: it is not carried out. */
+  readonly isDropped: boolean
+  /** Told that it will never run. */
+  drop(): void
 }
 
 /**
@@ -30,7 +34,10 @@ export class JobQueue {
   }
 
   submit(job: Job): void {
-    if (this.#isClosed) return
+    if (this.#isClosed) {
+      job.drop()
+      return
+    }
     if (this.#running < this.#width && this.#waiting.length === 0) this.#start(job)
     else this.#waiting.push(job)
   }
@@ -50,7 +57,7 @@ export class JobQueue {
   /** Nothing new starts; what waits is forgotten. */
   close(): void {
     this.#isClosed = true
-    this.#waiting.length = 0
+    for (const job of this.#waiting.splice(0)) job.drop()
   }
 
   async #urgentFirst(): Promise<void> {
@@ -70,8 +77,19 @@ export class JobQueue {
   readonly #over = (): void => {
     this.#running--
     if (this.#waiting.length > 0) {
+      this.#sweep()
       while (this.#running < this.#width && this.#waiting.length > 0) this.#start(this.#take())
     } else if (this.#running === 0 && this.#used.size > 1) this.#used.clear()
+  }
+
+  /** Reads whose period has passed leave the queue: a line that cannot keep up must not fall behind for ever. */
+  #sweep(): void {
+    for (let at = this.#waiting.length - 1; at >= 0; at--) {
+      const job = this.#waiting[at]
+      if (!job?.isDropped) continue
+      this.#waiting.splice(at, 1)
+      job.drop()
+    }
   }
 
   #take(): Job {

@@ -101,6 +101,20 @@ class ReadJob implements Job, Conduct {
     void this.#carryOut(done)
   }
 
+  get isDropped(): boolean {
+    return this.signal?.aborted ?? false
+  }
+
+  drop(): void {
+    const { id, state } = this.#poller.line
+    const given = { device: this.owner, line: id }
+    this.#resolve(
+      state === 'closed'
+        ? fail('LINE_CLOSED', `line ${id} is closed`, given)
+        : fail('READ_CANCELLED', `reading ${this.owner} was given up`, given),
+    )
+  }
+
   giveWay(): Promise<void> | null {
     return this.#poller.queue.giveWay(this.priority)
   }
@@ -135,7 +149,7 @@ class ReadJob implements Job, Conduct {
   }
 
   /** Why the meter is not asked now; null = it is. */
-  async #refusal() {
+  async #refusal(): Promise<{ readonly ok: false; readonly error: GatewayError } | null> {
     const { line } = this.#poller
     if (this.signal?.aborted) return fail('READ_CANCELLED', `reading ${this.owner} was given up`, { device: this.owner, line: line.id })
     return this.#probe()
@@ -167,13 +181,15 @@ class ReadJob implements Job, Conduct {
   }
 
   /** Asks a silent device whether it is back, if the line can pay for it. @returns why not; null = it is back */
-  async #probe() {
+  async #probe(): Promise<{ readonly ok: false; readonly error: GatewayError } | null> {
     const { health } = this.#device
     const { clock } = this.#poller
     if (this.#poller.mayProbe(this.#device)) {
       const began = clock.monotonic()
       const alive = await this.#device.probe(this)
       if (alive.ok) return null
+      // A line that is down says nothing about the device.
+      if (alive.error.code === 'LINE_DOWN' || alive.error.code === 'LINE_CLOSED') return alive
       this.#poller.payForProbe(clock.monotonic() - began)
       health.failures++
       health.lastError = alive.error

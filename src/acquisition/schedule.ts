@@ -11,6 +11,7 @@ import {
 } from '../core/index.ts'
 import type { Calendar, Period } from './calendar.ts'
 import type { Device } from './device.ts'
+import { fail } from './errors.ts'
 import type { Priority } from './jobs.ts'
 import type { Poller, Taken } from './poller.ts'
 import { countIn } from './stats.ts'
@@ -61,6 +62,7 @@ export interface ScheduleDeps {
 }
 
 interface Open {
+  readonly cancel: AbortController
   attempts: number
   timer: NodeJS.Timeout | null
   lastCode: string
@@ -103,6 +105,8 @@ const LONGEST_WAIT_MS = 1000
 const FIRST_RETRY_MS = 2000
 const LONGEST_RETRY_MS = 60_000
 const JUMP_MS = 2000
+/** A clock set back further than this is set back for good. */
+const FAR_BACK_MS = 2 * 3_600_000
 
 /**
  * Wall-clock-aligned tasks (采集任务). A due read is known by its label, the start of its period, and is carried out once; a clock set
@@ -191,12 +195,13 @@ export class Schedule {
     if (back !== undefined && member.mode === 'stand-in') return now - (label + spec.offsetMs) <= STAND_IN_MS ? label - 1 : label
     if (back === undefined) {
       const stored = newest(member.id, spec.read === 'curve' ? 'curve' : 'live')
-      return stored !== null && stored >= label ? label : label - 1
+      // A stamp of the future says nothing: a clock was wrong.
+      return stored !== null && stored >= label && stored <= now ? label : label - 1
     }
-    const stored = newest(member.id, spec.read === 'day-freeze' ? 'day-freeze' : 'month-freeze')
     let first = label
     for (let n = 1; n < back; n++) first = calendar.periodStart(spec.period, first - 1)
-    return Math.max(first - 1, stored ?? Number.NEGATIVE_INFINITY)
+    // All of them, stored or not: one of yesterday may still be missing, and a repeat is the same reading.
+    return first - 1
   }
 
   #tick(): void {
@@ -220,8 +225,16 @@ export class Schedule {
       const jump = wall - this.#last.wall - (monotonic - this.#last.monotonic) * clock.speed
       if (Math.abs(jump) > JUMP_MS * clock.speed)
         log('warn', `the wall clock was set ${jump > 0 ? 'forward' : 'back'} by ${Math.abs(Math.round(jump / 1000))} s`)
+      if (jump < -FAR_BACK_MS) this.#startAnew(wall)
     }
     this.#last = { wall, monotonic }
+  }
+
+  /** A clock set far back was far ahead before: what was done then must not keep everything waiting until it is there again. */
+  #startAnew(now: number): void {
+    for (const { spec, members } of this.#tasks)
+      for (const member of members)
+        member.lastLabel = Math.min(member.lastLabel, this.#deps.calendar.periodStart(spec.period, now - spec.offsetMs))
   }
 
   #due(task: Task, now: number): void {
@@ -242,7 +255,7 @@ export class Schedule {
         task.counters.due++
         const found = this.#deps.find(member.id)
         if (found) found.device.health.due++
-        member.open.set(each, { attempts: 0, timer: null, lastCode: 'READ_OVERTAKEN' })
+        member.open.set(each, { cancel: new AbortController(), attempts: 0, timer: null, lastCode: 'READ_OVERTAKEN' })
         this.#launch(task, member, each, task.spec.spreadMs > 0 ? (hash(member.id) % task.spec.spreadMs) / this.#deps.clock.speed : 0)
       }
     }
@@ -265,6 +278,8 @@ export class Schedule {
 
   #miss(task: Task, member: Member, label: number, open: Open): void {
     if (open.timer) clearTimeout(open.timer)
+    // One that still waits on its line leaves the queue: the next period has its own.
+    open.cancel.abort()
     member.open.delete(label)
     task.counters.missed++
     countIn(task.counters.reasons, open.lastCode)
@@ -279,7 +294,15 @@ export class Schedule {
     if (!open || this.#isStopped) return
     open.timer = setTimeout(() => {
       open.timer = null
-      const work = this.#carryOut(task, member, label, open).finally(() => this.#running.delete(work))
+      const work = this.#carryOut(task, member, label, open)
+        .catch((bug: unknown) => {
+          this.#deps.log(
+            'warn',
+            `${member.id}: reading failed by a fault of the gateway: ${bug instanceof Error ? (bug.stack ?? bug.message) : String(bug)}`,
+          )
+          this.#failed(task, member, label, open, internal(member.id).error)
+        })
+        .finally(() => this.#running.delete(work))
       this.#running.add(work)
     }, delayMs)
   }
@@ -296,15 +319,25 @@ export class Schedule {
       return this.#miss(task, member, label, open)
     }
     const { plan, standsFor } = work.value
-    const done = await found.poller.read(found.device, plan, { priority: open.attempts > 1 ? 'reread' : PRIORITIES[task.spec.read] })
+    // Midnight's register is not what the meter shows at noon, however long it was asked for.
+    if (standsFor && this.#isPast(task, label)) return this.#miss(task, member, label, open)
+    const done = await found.poller.read(found.device, plan, {
+      priority: open.attempts > 1 ? 'reread' : PRIORITIES[task.spec.read],
+      signal: open.cancel.signal,
+    })
     // Its label may have passed while it waited on the line: then it was counted as missed, but a value that came is kept.
     const isStillDue = member.open.get(label) === open
+    if (done.ok && standsFor && this.#isPast(task, label)) return this.#miss(task, member, label, open)
     const safe: Result<void> = done.ok ? await take(done.value, label, standsFor) : done
     if (!safe.ok) {
       this.#failed(task, member, label, open, safe.error)
       return
     }
     if (!isStillDue || !done.ok) return
+    if (!standsFor && FREEZES_BACK[task.spec.read] !== undefined && !this.#isOf(task, label, done.value)) {
+      this.#failed(task, member, label, open, notYet(member.id, label).error)
+      return
+    }
     member.open.delete(label)
     const { health } = found.device
     task.counters.read++
@@ -325,12 +358,29 @@ export class Schedule {
     if (read === 'current' || mode !== 'native')
       return planned(device.plan({ kind: 'current', ...filter }), read === 'day-freeze' || read === 'month-freeze' ? read : null)
     if (read === 'curve') {
-      const since = Math.max(newest(device.spec.id, 'curve') ?? 0, now - CURVE_BACK_MS)
+      const stored = newest(device.spec.id, 'curve') ?? 0
+      const since = Math.max(stored > now ? 0 : stored, now - CURVE_BACK_MS)
       return planned(device.plan({ kind: 'curve', since: calendar.meterTime(since), until: calendar.meterTime(now), ...filter }), null)
     }
     const current = calendar.periodStart(period, now)
     const nth = 1 + (read === 'month-freeze' ? calendar.monthsBetween(label, current) : calendar.daysBetween(label, current))
     return planned(device.plan({ kind: read, nth, ...filter }), null)
+  }
+
+  /** Whether it is too late for a live read to stand in for what was due. */
+  #isPast({ spec }: Task, label: number): boolean {
+    return this.#deps.clock.now() - (label + spec.offsetMs) > STAND_IN_MS
+  }
+
+  /** Whether the meter's freeze is the one that was due. Months freeze on a day of the meter's own. */
+  #isOf({ spec }: Task, label: number, { samples }: Taken): boolean {
+    if (spec.read === 'month-freeze') return true
+    const { calendar } = this.#deps
+    const next = calendar.dayAfter(calendar.dayStart(label))
+    return samples.some(({ at }) => {
+      const instant = at && calendar.instantOf(at)
+      return instant === null || (instant >= label && instant < next)
+    })
   }
 
   #isReadLive(device: string): boolean {
@@ -346,6 +396,10 @@ export class Schedule {
     this.#launch(task, member, label, pause * (0.75 + Math.random() / 2))
   }
 }
+
+const internal = (device: string) => fail('GATEWAY_FAULT', `reading ${device} failed inside the gateway`, { device })
+const notYet = (device: string, label: number) =>
+  fail('FREEZE_NOT_YET', `${device} has not yet the freeze of ${new Date(label).toISOString()}: what it gave was another one`, { device })
 
 interface Work {
   readonly plan: RegisterPlan

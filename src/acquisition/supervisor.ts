@@ -7,6 +7,9 @@ const ATTEMPTS_PER_SECOND = 20
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 30_000
 
+/** A connection that lived this long was a good one. */
+const STEADY_MS = 10_000
+
 let nextAttempt = 0
 const slot = (): number => {
   const now = performance.now()
@@ -28,6 +31,7 @@ export class Supervisor {
   #connection: Connection | null = null
   #opening: Promise<void> | null = null
   #failures = 0
+  #upSince = 0
   #timer: NodeJS.Timeout | null = null
   #isClosed = false
   #why: GatewayError | null = null
@@ -90,7 +94,7 @@ export class Supervisor {
       return
     }
     this.#connection = opened.value
-    this.#failures = 0
+    this.#upSince = performance.now()
     this.#why = null
     this.#events.up()
   }
@@ -98,6 +102,8 @@ export class Supervisor {
   #lost(why: GatewayError): void {
     this.#connection = null
     if (this.#isClosed) return
+    // A peer that accepts and hangs up at once (it serves another client) is no better than one that refuses.
+    this.#failures = performance.now() - this.#upSince > STEADY_MS ? 0 : this.#failures + 1
     this.#again(why)
   }
 

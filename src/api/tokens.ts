@@ -24,6 +24,9 @@ export const makeToken = (): { readonly text: string; readonly hash: string } =>
   return { text, hash: hashToken(text) }
 }
 
+/** Whether a text has the form of a token. */
+export const isTokenText = (text: string): boolean => FORM.test(text)
+
 /** SHA-256 of a token's text, 64 hexadecimal digits. Random secrets of this length need no slow hash. */
 export const hashToken = (text: string): string => digest(text).toString('hex')
 

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Problem } from './problems.ts'
 import { didYouMean } from './problems.ts'
@@ -114,6 +115,8 @@ export const loadGatewayConfig = (file: string, environment: NodeJS.ProcessEnv =
   const { value } = loaded
   const base = dirname(resolve(file))
   checkGateway(value, wrong)
+  if (value.profiles !== undefined && !isDirectory(resolve(base, value.profiles)))
+    wrong(['profiles'], `is "${value.profiles}", which is no directory`)
   const influxdb = value.store?.influxdb ? influxOf(value.store.influxdb, environment, wrong) : null
   if (problems.length > 0) return { ok: false, problems }
   const config: GatewayConfig = {
@@ -176,6 +179,8 @@ const taskOf = ({ id, read, every, offset, spread, meters, registers }: TaskFile
   filter: { lines: meters?.lines ?? null, areas: meters?.areas ?? null, ids: meters?.ids ?? null },
   registers: registers ?? null,
 })
+
+const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 
 type Wrong = (path: readonly (string | number)[], message: string) => void
 

@@ -6,14 +6,21 @@ import { loadYaml } from './yaml-file.ts'
 export interface LedgerContext {
   readonly lines: readonly string[]
   readonly profiles: readonly string[]
-  /** Null when the address is one of this profile's protocol on that line, else what is allowed. */
-  readonly addressProblem: (address: string, profile: string, line: string) => string | null
+  /** The address in its one form when it is one of this profile's protocol on that line, else what is allowed. */
+  readonly addressOf: (
+    address: string,
+    profile: string,
+    line: string,
+  ) => { readonly ok: true; readonly value: string } | { readonly ok: false; readonly problem: string }
+  readonly isRatio: (text: string) => boolean
+  /** Now, milliseconds since 1970 UTC. */
+  readonly now: number
 }
 
 export type LedgerResult = { readonly ok: true; readonly value: LedgerFile } | { readonly ok: false; readonly problems: readonly Problem[] }
 
 /** Reads and checks a ledger file: every reference must lead somewhere, nothing may be there twice. All problems are named at once. */
-export const loadLedgerFile = (file: string, { lines, profiles, addressProblem }: LedgerContext): LedgerResult => {
+export const loadLedgerFile = (file: string, { lines, profiles, addressOf, isRatio, now }: LedgerContext): LedgerResult => {
   const loaded = loadYaml(file, LedgerSchema, file)
   if (!loaded.ok) return loaded
   const problems: Problem[] = []
@@ -41,21 +48,27 @@ export const loadLedgerFile = (file: string, { lines, profiles, addressProblem }
   for (const [at, { area }] of points.entries()) if (area !== undefined) refer(['points', at, 'area'], area, 'area', areaIds)
   const taken = new Map<string, number>()
   const metered = new Map<string, number>()
-  for (const [at, { point, line, address, profile }] of meters.entries()) {
+  for (const [at, { point, line, address, profile, ct, pt, from }] of meters.entries()) {
+    let known = address
     refer(['meters', at, 'point'], point, 'point', pointIds)
     refer(['meters', at, 'line'], line, 'line', lineIds)
     refer(['meters', at, 'profile'], profile, 'profile', profileIds)
     if (lineIds.has(line) && profileIds.has(profile)) {
-      const problem = addressProblem(address, profile, line)
-      if (problem) wrong(['meters', at, 'address'], `is "${address}"; ${problem}`)
+      const found = addressOf(address, profile, line)
+      if (found.ok) known = found.value
+      else wrong(['meters', at, 'address'], `is "${address}"; ${found.problem}`)
     }
-    const other = taken.get(`${line} ${address}`)
+    for (const [name, ratio] of Object.entries({ ct, pt }))
+      if (ratio !== undefined && !isRatio(ratio)) wrong(['meters', at, name], `is "${ratio}"; must be a ratio above 0: \`400/5\` or \`80\``)
+    if (from !== undefined && Date.parse(from) > now)
+      wrong(['meters', at, 'from'], `is "${from}", which is still to come: write it down when it has happened`)
+    const other = taken.get(`${line} ${known}`)
     if (other !== undefined)
       wrong(
         ['meters', at, 'address'],
         `is "${address}" on line ${line}, as meters/${other} is: two meters cannot share an address on one line`,
       )
-    else taken.set(`${line} ${address}`, at)
+    else taken.set(`${line} ${known}`, at)
     const before = metered.get(point)
     if (before !== undefined)
       wrong(['meters', at, 'point'], `is "${point}", where meters/${before} hangs already: one point, one meter at a time`)

@@ -26,7 +26,7 @@ export class Secret {
   }
 }
 
-const FROM_ENV = /^\$\{([A-Z_][A-Z0-9_]*)\}$/
+const FROM_ENV = /^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$/
 const FROM_FILE = /^\$\{file:(.+)\}$/
 
 /**
@@ -41,9 +41,13 @@ export const resolveSecret = (text: string, environment: NodeJS.ProcessEnv): Sec
     return value === undefined || value === '' ? `takes its value from the environment, but ${name} is not set` : new Secret(value)
   }
   const file = FROM_FILE.exec(text)?.[1]
-  if (file === undefined) return new Secret(text)
+  if (file === undefined)
+    return text.startsWith('${')
+      ? 'begins like a reference but is neither a NAME of the environment in ${} nor a file:/path in ${}'
+      : new Secret(text)
   try {
-    return new Secret(readFileSync(file, 'utf8').trim())
+    const secret = readFileSync(file, 'utf8').trim()
+    return secret === '' ? `takes its value from ${file}, which is empty` : new Secret(secret)
   } catch (error) {
     return `takes its value from ${file}, which cannot be read: ${error instanceof Error ? error.message : String(error)}`
   }

@@ -20,6 +20,11 @@ export interface Request<Frame> {
   readonly judge: (frame: Frame) => 'answer' | 'stranger'
   /** Bytes of the longest answer that is expected, for the time allowed; 0 = nobody answers (broadcast). */
   readonly replyBytes: number
+  /**
+   * Requests of one device with the same word here have answers that cannot be told apart (Modbus RTU: an answer names no register).
+   * Absent: an answer says what it is about.
+   */
+  readonly twins?: string
   /** The answer may be byte for byte the request (Modbus writes): such an echo cannot be told from an answer. */
   readonly mirrors?: boolean
   /** Changes something in a meter. A line refuses it unless writing was switched on for it. */

@@ -2,6 +2,7 @@ import type { GatewayConfig, LedgerFile, Problem } from '../config/index.ts'
 import { loadLedgerFile } from '../config/index.ts'
 import type { AnyAdapter } from '../core/index.ts'
 import type { LedgerInput } from '../ledger/index.ts'
+import { parseRatio } from '../normalise/index.ts'
 import type { Profiles } from './profiles.ts'
 
 type AdapterOf = (protocol: string, framing: GatewayConfig['lines'][number]['modbus']) => AnyAdapter | null
@@ -17,17 +18,39 @@ export const checkedLedger = (
   const loaded = loadLedgerFile(config.ledgerFile, {
     lines: [...lines.keys()],
     profiles: profiles.ids,
-    addressProblem: (address, profile, line) => {
+    now: Date.now(),
+    isRatio: (text) => parseRatio(text) !== null,
+    addressOf: (address, profile, line) => {
       const found = profiles.get(profile)
       const adapter = found && adapterOf(found.protocol, lines.get(line)?.modbus ?? 'tcp')
-      if (!adapter) return `its profile ${profile} cannot be used: gridtally profile verify names the place`
+      if (!adapter) return { ok: false, problem: `its profile ${profile} cannot be used: gridtally profile verify names the place` }
       return adapter.bind((typed) => {
         const checked = typed.address(address)
-        return checked.ok ? null : `${checked.error.message}; ${checked.error.hint}`
+        return checked.ok ? checked : { ok: false, problem: `${checked.error.message}; ${checked.error.hint}` }
       })
     },
   })
-  return loaded.ok ? { ok: true, value: inputOf(loaded.value) } : loaded
+  if (!loaded.ok) return loaded
+  const problems = taskProblems(config, loaded.value)
+  return problems.length > 0 ? { ok: false, problems } : { ok: true, value: inputOf(loaded.value) }
+}
+
+/** A task that names meters or areas nobody has would read nobody, and look well. */
+const taskProblems = (config: GatewayConfig, { areas = [], meters }: LedgerFile): Problem[] => {
+  const known = { areas: new Set(areas.map(({ id }) => id)), ids: new Set(meters.map(({ id }) => id)) }
+  return config.tasks.flatMap(({ id, filter }) =>
+    (['areas', 'ids'] as const).flatMap((kind) =>
+      (filter[kind] ?? [])
+        .filter((name) => !known[kind].has(name))
+        .map((name) => ({
+          file: config.file,
+          line: 1,
+          column: 1,
+          path: `/tasks/${id}/meters/${kind}`,
+          message: `is "${name}", which is no ${kind === 'areas' ? 'area' : 'meter'} of the ledger`,
+        })),
+    ),
+  )
 }
 
 const inputOf = ({ zones = [], areas = [], points, meters }: LedgerFile): LedgerInput => ({

@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { hashToken, makeToken, type StoredToken } from '../api/index.ts'
+import { hashToken, isTokenText, makeToken, type StoredToken } from '../api/index.ts'
 import type { GatewayConfig } from '../config/index.ts'
 
 /** Hashes of the bearer tokens: those made by `gridtally token` (a file in the data directory) and those of the configuration. */
@@ -13,6 +13,8 @@ export class TokenFile {
     this.#path = join(dataDirectory, 'tokens.json')
     const fromConfig = http.tokens.map(({ name, sha256, permission }) => stored(`config-${name}`, name, sha256, permission))
     const given = environment.GRIDTALLY_TOKEN
+    if (given && !isTokenText(given))
+      throw new Error('GRIDTALLY_TOKEN is no token: it must be gt_ and 43 letters, digits, - or _; gridtally token add makes one')
     this.#fixed = given ? [...fromConfig, stored('environment', 'GRIDTALLY_TOKEN', hashToken(given), 'operate')] : fromConfig
     this.#own = this.#read()
   }
@@ -47,7 +49,9 @@ export class TokenFile {
       return JSON.parse(readFileSync(this.#path, 'utf8')) as StoredToken[]
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
-      throw error
+      throw new Error(
+        `${this.#path} cannot be read: ${error instanceof Error ? error.message : String(error)}; its owner must be the user the gateway runs as`,
+      )
     }
   }
 

@@ -119,7 +119,9 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
       const page = await outbox.deadLetters({ after, limit })
       // An empty list would say that there are none.
       if (!page.ok) throw new Error(explain(page.error))
-      return page.value.map(({ id, sink, firstTry, reason, reading }): DeadLetterView => ({ id, sink, at: firstTry, error: reason, reading }))
+      return page.value.map(
+        ({ id, sink, firstTry, reason, reading }): DeadLetterView => ({ id, sink, at: firstTry, error: reason, reading }),
+      )
     },
     replay: async (ids) => {
       const chosen: number[] = []

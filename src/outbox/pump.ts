@@ -212,7 +212,13 @@ export class Pump {
         else log.warn({ sink, error: answer.error }, 'sink cannot take readings now')
       }
       this.#become(state)
-      await this.#sleep(answer.kind === 'stop' ? STOPPED_PAUSE_MS * (1 + this.#deps.random()) : answer.waitMs === null ? this.#pause(tries) : Math.max(answer.waitMs, FIRST_PAUSE_MS))
+      await this.#sleep(
+        answer.kind === 'stop'
+          ? STOPPED_PAUSE_MS * (1 + this.#deps.random())
+          : answer.waitMs === null
+            ? this.#pause(tries)
+            : Math.max(answer.waitMs, FIRST_PAUSE_MS),
+      )
     }
   }
 

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { modbusRtu } from '../../protocols/modbus/adapter.ts'
 import { readRegisters, writeRegister } from '../../protocols/modbus/conversation.ts'
 import { type Channel, converse, HalfDuplexLine, type LineOptions } from '../../src/acquisition/index.ts'
@@ -59,6 +59,37 @@ it('never takes a late answer for the next one: 5,000 exchanges, answers at 0.9 
   // Each line learns how late its meter is, and then waits for it.
   expect(sum('late')).toBeGreaterThan(0)
   expect(sum('failed')).toBe(sum('late'))
+})
+
+it.each([1.2, 1.7, 2.2, 2.7, 3.4, 4.6, 6.5])('gives no wrong value when every answer takes %s time-outs', async (factor) => {
+  const { far, talk } = open()
+  far.onBytes = (request) => {
+    const answer = answerTo(request)
+    setTimeout(() => far.send(answer), 12 * factor)
+  }
+  for (let address = 0; address < 60; address += 2) {
+    const read = await talk(readRegisters('rtu', 7, 3, address, 2), 12, 2)
+    if (read.ok) expect(read.value).toEqual([address, address + 1])
+  }
+})
+
+it('does not wait for ever on a line that never falls silent', { timeout: 90_000 }, async () => {
+  vi.useFakeTimers()
+  try {
+    const { far, talk } = open({ quietMs: 5 })
+    far.onBytes = (request) => far.send(answerTo(request))
+    await talk(readRegisters('rtu', 7, 3, 0, 2))
+    const noise = setInterval(() => far.send(Uint8Array.of(0xff)), 1)
+    const read = talk(readRegisters('rtu', 7, 3, 2, 2))
+    await vi.advanceTimersByTimeAsync(25_000)
+    clearInterval(noise)
+    expect(await read).toMatchObject({
+      ok: false,
+      error: { code: 'LINE_DAMAGED', message: expect.stringContaining('has not been silent') },
+    })
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 it('ignores answers of other units, other functions and other lengths', async () => {

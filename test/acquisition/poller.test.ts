@@ -51,7 +51,7 @@ const open = (meters: number, silent: ReadonlySet<number> = new Set()) => {
     for (const { device, result } of await Promise.all(reads)) if (!silent.has(Number(device.spec.address))) expect(result.ok).toBe(true)
     return performance.now() - began
   }
-  return { bus, line, poller, devices, read, round }
+  return { bus, line, poller, devices, plans, read, round }
 }
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
@@ -97,6 +97,30 @@ it('reads on demand before everything that waits, and between two exchanges of a
   await until(urgent)
   expect(bus.asked.indexOf(8)).toBeLessThanOrEqual(1)
   await until(Promise.all(all))
+})
+
+it('drops reads that nobody wants any more, and ends them all when the line closes', async () => {
+  const { bus, poller, devices, plans } = open(4)
+  const over = new AbortController()
+  const [first, second, third] = devices
+  if (!first || !second || !third) throw new Error('no devices')
+  const wanted = (device: Device, signal?: AbortSignal) => {
+    const plan = plans.get(device)
+    if (!plan) throw new Error('no plan')
+    return poller.read(device, plan, { priority: 'current', ...(signal ? { signal } : {}) })
+  }
+  const running = wanted(first)
+  const dropped = [wanted(second, over.signal), wanted(second, over.signal)]
+  const kept = wanted(third)
+  over.abort()
+  expect((await until(running)).ok).toBe(true)
+  expect((await until(kept)).ok).toBe(true)
+  for (const each of dropped) expect(await until(each)).toMatchObject({ ok: false, error: { code: 'READ_CANCELLED' } })
+  expect(bus.asked).not.toContain(2)
+  const last = [wanted(first), wanted(second)]
+  poller.queue.close()
+  poller.line.close()
+  for (const each of last) expect((await until(each)).ok).toBe(false)
 })
 
 it('gives every meter its turn: the one that has used the line least is next', async () => {

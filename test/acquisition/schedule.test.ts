@@ -15,10 +15,12 @@ const site = (options: {
   readonly answers?: (asked: { kind: ReadKind; nth: number | undefined; at: number }) => boolean
   readonly newest?: (source: Source) => number | null
   readonly start?: number
+  readonly meterAheadMs?: number
   readonly devices?: readonly string[]
 }) => {
   let offset = (options.start ?? T0) - Date.now()
   const clock: Clock = { now: () => Date.now() + offset, monotonic: () => performance.now(), speed: 1 }
+  const calendar = new Calendar('Asia/Shanghai')
   const asked: { device: string; kind: ReadKind; nth: number | undefined; at: number }[] = []
   const taken: { device: string; label: string; standsFor: Source | null }[] = []
   const warnings: string[] = []
@@ -57,11 +59,16 @@ const site = (options: {
     const question = { kind: selection.kind, nth: selection.nth, at: clock.now() }
     asked.push({ device: device.spec.id, ...question })
     if (!(options.answers ?? (() => true))(question)) return failed('LINE_NO_REPLY')
-    return { ok: true, value: { device, plan, samples: [], receivedAt: clock.now(), isFirstTry: true } }
+    // A freeze is stamped with the midnight it is of, by the meter's own clock.
+    const meterNow = clock.now() + (options.meterAheadMs ?? 0)
+    const at =
+      selection.kind === 'day-freeze' ? calendar.meterTime(calendar.dayStart(meterNow) - ((selection.nth ?? 1) - 1) * 86_400_000) : null
+    const samples = [{ at, raws: [], scalers: null, absent: null }]
+    return { ok: true, value: { device, plan, samples, receivedAt: clock.now(), isFirstTry: true } }
   }
   const deps: ScheduleDeps = {
     clock,
-    calendar: new Calendar('Asia/Shanghai'),
+    calendar,
     tasks: options.tasks.map((task) => ({
       id: 'task',
       read: 'current',
@@ -187,6 +194,50 @@ it('reads live at the set time for a meter that keeps no freezes, and never at n
   expect(schedule.totals()).toMatchObject({ due: 0 })
   await vi.advanceTimersByTimeAsync(3 * 60 * MINUTE)
   expect(taken).toEqual([{ device: 'M1', label: '2026-11-22T00:00', standsFor: 'day-freeze' }])
+  await schedule.stop(0)
+})
+
+it('does not take what the meter shows at noon for the register of midnight, however long it was dead', async () => {
+  let up = false
+  const { schedule, taken } = site({
+    keeps: ['current'],
+    tasks: [{ read: 'day-freeze', period: { unit: 'day', count: 1 }, offsetMs: 5 * MINUTE }],
+    answers: () => up,
+    start: Date.parse('2026-11-22T00:00:00+08:00'),
+  })
+  schedule.start()
+  await vi.advanceTimersByTimeAsync(12 * 60 * MINUTE)
+  up = true
+  await vi.advanceTimersByTimeAsync(60 * MINUTE)
+  expect(taken).toEqual([])
+  expect(schedule.totals()).toMatchObject({ due: 1, read: 0, missed: 1 })
+  await schedule.stop(0)
+})
+
+it('keeps asking a meter whose clock is behind until it has the freeze of this midnight', async () => {
+  const { schedule, asked } = site({
+    tasks: [{ read: 'day-freeze', period: { unit: 'day', count: 1 }, offsetMs: 5 * MINUTE }],
+    start: Date.parse('2026-11-22T00:00:00+08:00'),
+    meterAheadMs: -10 * MINUTE,
+  })
+  schedule.start()
+  await vi.advanceTimersByTimeAsync(9 * MINUTE)
+  const before = schedule.totals().read
+  await vi.advanceTimersByTimeAsync(10 * MINUTE)
+  // The oldest of the four was given up when the newest became due.
+  expect(schedule.totals()).toMatchObject({ due: 4, read: 3, missed: 1 })
+  expect(before).toBe(0)
+  expect(asked.length).toBeGreaterThan(3)
+  await schedule.stop(0)
+})
+
+it('reads on after the clock was a month ahead and has been set right', async () => {
+  const { schedule, taken, step } = site({ tasks: [{}], start: T0 + 30 * 86_400_000 })
+  schedule.start()
+  await vi.advanceTimersByTimeAsync(MINUTE)
+  step(-30 * 86_400_000)
+  await vi.advanceTimersByTimeAsync(20 * MINUTE)
+  expect(labels(taken).at(-1)).toBe('2026-11-21T10:15')
   await schedule.stop(0)
 })
 

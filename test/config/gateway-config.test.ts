@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { expect, it } from 'vitest'
 import { loadGatewayConfig, loadLedgerFile, problemText } from '../../src/config/index.ts'
+import { parseRatio } from '../../src/normalise/index.ts'
 import { scratch } from '../support/processes.ts'
 
 const GOOD = `version: 1
@@ -145,7 +146,9 @@ const ledger = (text: string): string[] => {
   const loaded = loadLedgerFile(file, {
     lines: ['hall'],
     profiles: ['dlt645-2007/three-phase', 'dlt645-2007/single-phase'],
-    addressProblem: (address) => (/^\d{12}$/.test(address) ? null : 'must be 12 digits'),
+    addressOf: (address) => (/^\d{12}$/.test(address) ? { ok: true, value: address } : { ok: false, problem: 'must be 12 digits' }),
+    isRatio: (text) => parseRatio(text) !== null,
+    now: Date.parse('2026-11-21T00:00:00Z'),
   })
   return loaded.ok ? [] : loaded.problems.map((problem) => problemText(problem).replace(file, 'ledger.yaml'))
 }
@@ -175,7 +178,13 @@ it.each([
   ],
   ['two meters at one point', LEDGER.replace('point: P2', 'point: P1'), /is "P1", where meters\/0 hangs already/],
   ['a point in no area', LEDGER.replace('{ id: P2, area: A01 }', '{ id: P2, area: A02 }'), /is "A02", which is no area/],
-  ['a ratio of zero', LEDGER.replace('400/5', '"5:1"'), /\/meters\/0\/ct is "5:1"; must be `400\/5` or `80`/],
+  ['a ratio that is none', LEDGER.replace('400/5', '400/0'), /\/meters\/0\/ct is "400\/0"; must be a ratio above 0/],
+  [
+    'a fact that is still to come',
+    LEDGER.replace('ct: 400/5', 'from: 2027-01-01T00:00:00Z'),
+    /\/meters\/0\/from is "2027-01-01T00:00:00Z", which is still to come/,
+  ],
+  ['a ratio with a colon', LEDGER.replace('400/5', '"5:1"'), /\/meters\/0\/ct is "5:1"; must be `400\/5` or `80`/],
 ])('ledger: %s', (_, text, expected) => {
   const problems = ledger(text)
   if (expected) expect(problems.join('\n')).toMatch(expected)

@@ -70,8 +70,9 @@ const influxError = (words: string) => JSON.stringify({ error: words })
 describe('answers of a server', () => {
   it.each<[string, Respond, string, string | null, number | null]>([
     ['204', status(204), 'stored', null, null],
-    ['200 without a body', status(200), 'stored', null, null],
-    ['200 with JSON', status(200, '{}'), 'stored', null, null],
+    ['200 without a body, from nobody knows whom', status(200), 'later', 'INFLUX_NOT_INFLUX', null],
+    ['200 with JSON, from nobody knows whom', status(200, '{}'), 'later', 'INFLUX_NOT_INFLUX', null],
+    ['200 of a server that says it is InfluxDB', status(200, '', { 'x-influxdb-version': '3.0.0' }), 'stored', null, null],
     ['200 with an error in JSON', status(200, influxError('no')), 'later', 'INFLUX_NOT_INFLUX', null],
     ['200 with a page', status(200, '<html>welcome</html>', { 'content-type': 'text/html' }), 'later', 'INFLUX_NOT_INFLUX', null],
     ['a redirect', status(302, '', { location: 'https://elsewhere/' }), 'stop', 'INFLUX_REDIRECT', null],

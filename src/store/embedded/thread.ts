@@ -130,8 +130,7 @@ export const serve = <C extends Calls>(port: ThreadPort, file: string, start: ()
         port.postMessage({ id, ok: false, error: refusal })
         // The reason may pass (a lock, a full disk): the next question starts a new thread.
         port.close()
-      }
-      else {
+      } else {
         const handler = handlers[kind]
         if (!handler) throw new Error(`nobody answers ${kind}`)
         port.postMessage({ id, ok: true, value: handler(request) })
