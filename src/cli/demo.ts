@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Calendar } from '../acquisition/index.ts'
@@ -124,12 +124,16 @@ const live = async (gateway: Gateway, village: ChildProcess, { options, signal, 
 const villageStart = (path: string, speed: number): { readonly villageTime: number; readonly remember: (villageTime: number) => void } => {
   const calendar = new Calendar(ZONE)
   let villageTime = calendar.dayStart(Date.now()) - 5 * 60_000
-  if (existsSync(path)) {
-    const saved: unknown = JSON.parse(readFileSync(path, 'utf8'))
-    if (typeof saved === 'object' && saved !== null && 'villageTime' in saved && typeof saved.villageTime === 'number')
-      villageTime = saved.villageTime
+  const saved = readJson(path)
+  if (typeof saved === 'object' && saved !== null && 'villageTime' in saved && typeof saved.villageTime === 'number')
+    villageTime = saved.villageTime
+  return {
+    villageTime,
+    remember: (now) => {
+      writeFileSync(`${path}.new`, `${JSON.stringify({ villageTime: now, speed })}\n`)
+      renameSync(`${path}.new`, path)
+    },
   }
-  return { villageTime, remember: (now) => writeFileSync(path, `${JSON.stringify({ villageTime: now, speed })}\n`) }
 }
 
 const startVillage = (options: DemoOptions, directory: string, villageTime: number): Promise<ChildProcess> =>
@@ -158,6 +162,15 @@ const endVillage = async (village: ChildProcess): Promise<void> => {
   const timer = setTimeout(() => village.kill('SIGKILL'), 5000)
   await gone
   clearTimeout(timer)
+}
+
+/** What a file holds, null when it is not there or was left half. */
+const readJson = (path: string): unknown => {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    return null
+  }
 }
 
 const readToken = (path: string): string => {

