@@ -1,10 +1,10 @@
 /** One coarse timer for every deadline that need not be exact: thousands of requests, not one timer each. */
-const TICK_MS = 40
+const TICK_MS = 100
 
 const listeners = new Set<(now: number) => void>()
 let timer: NodeJS.Timeout | null = null
 
-/** Calls `listener` about every 40 ms until the returned function is called. */
+/** Calls `listener` about every 100 ms until the returned function is called. */
 export const onTick = (listener: (now: number) => void): (() => void) => {
   listeners.add(listener)
   timer ??= setInterval(() => {

@@ -42,9 +42,7 @@ export const resolveSecret = (text: string, environment: NodeJS.ProcessEnv): Sec
   }
   const file = FROM_FILE.exec(text)?.[1]
   if (file === undefined)
-    return text.startsWith('${')
-      ? 'begins like a reference but is neither a NAME of the environment in ${} nor a file:/path in ${}'
-      : new Secret(text)
+    return text.startsWith('${') ? `begins like a reference but is neither \${NAME} (environment) nor \${file:/path}` : new Secret(text)
   try {
     const secret = readFileSync(file, 'utf8').trim()
     return secret === '' ? `takes its value from ${file}, which is empty` : new Secret(secret)

@@ -131,10 +131,10 @@ export class VaultFile {
     this.transaction(() => {
       if (isHalfWorded) this.addWords([...words])
       for (const gap of gaps) this.setAside({ ...gap, reason: MISSING, raw: null }, at)
-      for (const sink of left) {
-        sql.dropCursor.run(sink)
-        this.note('warn', 'a sink is no longer configured; its place in the outbox is given up', { sink })
-      }
+      for (const sink of left) this.note('warn', 'a sink is no longer configured; its place in the outbox is given up', { sink })
+      // Written anew each time: a name with a flipped bit stands in the wrong place, and what stands behind it is no longer found.
+      if (left.length > 0 || cursors.size > 0) sql.dropCursors.run()
+      for (const [sink, position] of cursors) this.saveCursor(sink, position)
       this.prune(this.wanted(), next)
     })
     const dead = sql.deadSize.get()

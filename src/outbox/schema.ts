@@ -109,7 +109,7 @@ const SQL = {
   addWord: 'INSERT OR REPLACE INTO word(id, crc, text) VALUES (?, ?, ?)',
   addWordCopy: 'INSERT OR REPLACE INTO word_copy(id, crc, text) VALUES (?, ?, ?)',
   setCursor: 'INSERT OR REPLACE INTO cursor(sink, position, crc) VALUES (?, ?, ?)',
-  dropCursor: 'DELETE FROM cursor WHERE sink = ?',
+  dropCursors: 'DELETE FROM cursor',
   addDead: 'INSERT INTO dead(sink, series, measured_at, reason, first_try, last_try, raw, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   dead: 'SELECT id, sink, series, measured_at, reason, first_try, last_try, raw, crc FROM dead WHERE id > ? ORDER BY id LIMIT ?',
   deadOne: 'SELECT id, sink, series, measured_at, reason, first_try, last_try, raw, crc FROM dead WHERE id = ?',

@@ -27,6 +27,9 @@ export interface Survey {
  * @throws {Damaged} when the file contradicts itself
  */
 export const survey = (database: Database, sinks: readonly string[], before: Extent | null): Survey => {
+  // A flipped bit in a record's header turns a body into text or a number: only the page itself still holds the bytes.
+  const foreign = firstRow(database, 'first', "chunk WHERE typeof(body) <> 'blob'")
+  if (foreign) throw new Damaged(`the body of chunk ${foreign[0]} is no blob`)
   const { words, isHalfWorded } = wordsOf(database)
   const known = new Map<string, number>()
   const rows: string[] = []

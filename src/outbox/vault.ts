@@ -189,6 +189,8 @@ export class Vault {
     let row = sql.chunkWith.get(position) as ChunkRow | undefined
     if (!row || row.first + row.count <= position) row = sql.chunkFrom.get(position) as ChunkRow | undefined
     for (; row; row = sql.chunkFrom.get(position) as ChunkRow | undefined) {
+      // A flipped bit in a record's head makes a text of a blob.
+      if (!(row.body instanceof Uint8Array)) throw new Damaged(`the body of chunk ${row.first} is no blob`)
       const head = readHead(row.body)
       if (head && head.first !== row.first) throw new Damaged(`chunk ${head.first} lies at ${row.first}`)
       const { first } = row

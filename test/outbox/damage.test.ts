@@ -90,7 +90,8 @@ describe.each(['closed', 'killed'] as const)('an outbox that was %s', (kind) => 
         results.push({ lost, name })
         expect(lost).toBeLessThanOrEqual(1)
       }),
-      { numRuns: 60 },
+      // Found once: a blob that became a text of the same bytes.
+      { numRuns: 60, examples: [['outbox.db', 0.772166, 130]] },
     )
   }, 300_000)
 

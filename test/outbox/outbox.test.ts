@@ -225,7 +225,7 @@ describe('sinks', () => {
     await close(second)
     const third = await openHere(path, [fresh], { log })
     expect(third.outbox.state()).toMatchObject({ depth: 0, bytes: 0 })
-    expect(lines).toEqual([])
+    expect(lines).toEqual([[{ sink: 'old' }, 'a sink is no longer configured; its place in the outbox is given up']])
     await close(third)
   })
 
