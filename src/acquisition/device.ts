@@ -36,6 +36,12 @@ export interface DeviceHealth {
   readonly reasons: Map<string, number>
 }
 
+/** Reads in a row without any answer after which a device is only probed. */
+const DEAD_AFTER = 2
+
+/** Whether nothing but a cheap probe goes to the device until it answers. */
+export const isBackedOff = ({ failures }: DeviceHealth): boolean => failures >= DEAD_AFTER
+
 /** One meter on a line, its protocol bound: nobody outside needs to know which. */
 export interface Device {
   readonly spec: DeviceSpec

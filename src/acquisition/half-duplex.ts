@@ -135,6 +135,10 @@ export class HalfDuplexLine implements Line {
     return this.#supervisor.why
   }
 
+  get isQuarantined() {
+    return performance.now() < this.#quarantineEnd
+  }
+
   latenessOf(device: string): number {
     return this.#lateness.get(device) ?? 0
   }

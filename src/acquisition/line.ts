@@ -46,6 +46,8 @@ export interface Line {
   readonly stats: LineStats
   readonly state: 'idle' | 'opening' | 'up' | 'down' | 'closed'
   readonly why: GatewayError | null
+  /** Held after a time-out until no late answer can come any more. */
+  readonly isQuarantined: boolean
   /** Wall clock when it came into its state, milliseconds since 1970 UTC. */
   readonly since: number
   /** Requests that may be under way at once. */

@@ -139,6 +139,11 @@ export class PipelinedLine implements Line {
     return this.#supervisor.why
   }
 
+  /** An answer names its request here: a late one can be taken for no other. */
+  get isQuarantined() {
+    return false
+  }
+
   latenessOf(): number {
     return 0
   }

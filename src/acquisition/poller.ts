@@ -1,13 +1,11 @@
 import { type Clock, err, type GatewayError, ok, type RegisterPlan, type Result, type Sample } from '../core/index.ts'
 import type { Conduct } from './converse.ts'
-import type { Device } from './device.ts'
+import { type Device, isBackedOff } from './device.ts'
 import { fail } from './errors.ts'
 import { type Job, JobQueue, type Priority } from './jobs.ts'
 import type { Line } from './line.ts'
 import { countIn } from './stats.ts'
 
-/** Failed reads in a row after which a device is only probed. */
-const DEAD_AFTER = 2
 /** Share of a busy line's time that probing dead devices may cost; an idle line has nothing better to do. */
 const PROBE_SHARE = 0.08
 /** Probe time saved up at most, milliseconds. */
@@ -135,10 +133,10 @@ class ReadJob implements Job, Conduct {
 
   async #carryOut(done: () => void): Promise<void> {
     try {
-      const { failures } = this.#device.health
-      const isDoubtful = this.signal?.aborted || (failures >= DEAD_AFTER && !this.#insist)
+      const { health } = this.#device
+      const isDoubtful = this.signal?.aborted || (isBackedOff(health) && !this.#insist)
       const refused = isDoubtful ? await this.#refusal() : null
-      this.tries = failures > 0 && !this.#insist ? 1 : 2
+      this.tries = health.failures > 0 && !this.#insist ? 1 : 2
       const result = refused ?? this.#judge(await this.#device.read(this.#plan, this))
       done()
       this.#resolve(result)

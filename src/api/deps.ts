@@ -49,13 +49,15 @@ export interface ReadCounts {
   readonly reasons: Readonly<Record<string, number>>
 }
 
-export type LineState = 'up' | 'opening' | 'quarantined' | 'down'
+export type LineState = 'up' | 'opening' | 'down'
 
 export interface LineView extends ReadCounts {
   readonly id: string
   /** Where it leads: `tcp://host:port`, `/dev/serial/by-id/…`. */
   readonly address: string
   readonly state: LineState
+  /** Held after a time-out until no late answer can come any more. */
+  readonly quarantined: boolean
   /** Milliseconds since 1970 UTC when it came into this state. */
   readonly since: number
   /** Share of the last minute in which the wire was in use, 0 to 1. */
@@ -73,8 +75,8 @@ export interface DeviceView {
   readonly point: string
   readonly lastAnswerAt: number | null
   readonly consecutiveFailures: number
-  /** Not asked, but for a cheap probe, until then. */
-  readonly backOffUntil: number | null
+  /** Not asked, but for a cheap probe, until it answers. */
+  readonly backedOff: boolean
   readonly reasons: Readonly<Record<string, number>>
 }
 
@@ -138,6 +140,8 @@ export interface OutboxView {
   readonly oldestAt: number | null
   /** False while the outbox refuses new entries (full, disk). */
   readonly taking: boolean
+  /** Why it refuses. */
+  readonly error: GatewayError | null
   readonly damaged: number
   readonly sinks: readonly SinkView[]
 }

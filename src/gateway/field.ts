@@ -2,6 +2,7 @@ import {
   bindProtocol,
   Calendar,
   type Device,
+  isBackedOff,
   type Line,
   openLine,
   Poller,
@@ -143,7 +144,7 @@ export class Field {
   silent(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>()
     for (const { fact, device } of this.#meters.values())
-      if (device.health.failures >= 2) counts.set(fact.line, (counts.get(fact.line) ?? 0) + 1)
+      if (isBackedOff(device.health)) counts.set(fact.line, (counts.get(fact.line) ?? 0) + 1)
     return counts
   }
 

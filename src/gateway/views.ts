@@ -1,4 +1,4 @@
-import { LATENCY_BOUNDS, type TraceEvent } from '../acquisition/index.ts'
+import { isBackedOff, LATENCY_BOUNDS, type TraceEvent } from '../acquisition/index.ts'
 import type {
   ApiDeps,
   DeadLetterView,
@@ -241,6 +241,7 @@ export const lineView = (field: FieldLine, busy: BusyShares): LineView => {
     id: config.id,
     address: line.name,
     state: STATES[line.state] ?? 'down',
+    quarantined: line.isQuarantined,
     since: line.since,
     busyShare: busy.of(config.id),
     queue: poller.queue.depth,
@@ -257,7 +258,7 @@ const lineDetail = (field: FieldLine, busy: BusyShares): LineDetail => ({
     point: fact.point,
     lastAnswerAt: health.lastAnswerAt,
     consecutiveFailures: health.failures,
-    backOffUntil: null,
+    backedOff: isBackedOff(health),
     reasons: Object.fromEntries(health.reasons),
   })),
 })
@@ -277,13 +278,14 @@ const lineMetrics = (field: FieldLine, busy: BusyShares): LineMetrics => {
 const SINK_STATES = { running: 'storing', lagging: 'storing', waiting: 'waiting', stopped: 'stopped' } as const
 
 const outboxView = (outbox: Outbox, limitBytes: number): OutboxView => {
-  const { ready, depth, bytes, oldestAt, damaged, deadLetters, sinks } = outbox.state()
+  const { ready, reason, depth, bytes, oldestAt, damaged, deadLetters, sinks } = outbox.state()
   return {
     depth,
     bytes,
     limitBytes,
     oldestAt,
     taking: ready,
+    error: reason,
     damaged,
     sinks: sinks.map(({ id, state, depth: behind, stored, lastStoredAt, lastError }) => ({
       id,
@@ -297,7 +299,10 @@ const outboxView = (outbox: Outbox, limitBytes: number): OutboxView => {
   }
 }
 
-/** One sentence for each part. Ready means: what is read now can be made safe. */
+/**
+ * One sentence for each part. Ready means: what is read now can be made safe. Anybody may ask, so codes stand here and no addresses:
+ * the messages are behind a token.
+ */
 const healthView = (field: Field, outbox: Outbox): HealthView => {
   const parts: { part: string; state: 'ok' | 'degraded' | 'failed'; sentence: string; cure: string | null }[] = []
   const { ready, reason, depth, deadLetters, damaged, sinks } = outbox.state()
@@ -306,8 +311,8 @@ const healthView = (field: Field, outbox: Outbox): HealthView => {
     state: ready ? (damaged > 0 ? 'degraded' : 'ok') : 'failed',
     sentence: ready
       ? `takes readings; ${depth} wait for a sink${damaged > 0 ? `, ${damaged} entries were found damaged and set aside` : ''}`
-      : `takes nothing: ${reason?.message ?? 'closed'}`,
-    cure: ready ? null : (reason?.hint ?? null),
+      : `takes nothing: ${reason?.code ?? 'closed'}`,
+    cure: ready ? null : 'see GET /api/v1/outbox',
   })
   for (const { id, state, lastError, depth: behind } of sinks)
     parts.push({
@@ -315,9 +320,9 @@ const healthView = (field: Field, outbox: Outbox): HealthView => {
       state: state === 'running' || state === 'lagging' ? 'ok' : state === 'stopped' ? 'failed' : 'degraded',
       sentence:
         lastError && state !== 'running'
-          ? `${state}: ${lastError.message}; ${behind} readings wait safely`
+          ? `${state}: ${lastError.code}; ${behind} readings wait safely`
           : `${state}, ${behind} readings wait`,
-      cure: state === 'running' || state === 'lagging' ? null : (lastError?.hint ?? null),
+      cure: state === 'running' || state === 'lagging' ? null : 'see GET /api/v1/outbox',
     })
   if (deadLetters > 0)
     parts.push({
@@ -327,17 +332,17 @@ const healthView = (field: Field, outbox: Outbox): HealthView => {
       cure: 'see GET /api/v1/dead-letters',
     })
   for (const { config, line, meters } of field.lines) {
-    const silent = meters.filter(({ device }) => device.health.failures >= 2).length
+    const silent = meters.filter(({ device }) => isBackedOff(device.health)).length
     parts.push({
       part: `line ${config.id}`,
       state: line.state === 'down' ? 'failed' : silent > 0 ? 'degraded' : 'ok',
       sentence:
         line.state === 'down'
-          ? `is down: ${line.why?.message ?? 'unknown'}`
+          ? `is down: ${line.why?.code ?? 'unknown'}`
           : silent > 0
             ? `${silent} of ${many(meters.length, 'meter')} ${silent === 1 ? 'does' : 'do'} not answer`
             : many(meters.length, 'meter'),
-      cure: line.state === 'down' ? (line.why?.hint ?? null) : silent > 0 ? `see GET /api/v1/lines/${config.id}` : null,
+      cure: line.state === 'down' || silent > 0 ? `see GET /api/v1/lines/${config.id}` : null,
     })
   }
   return { ready, parts }

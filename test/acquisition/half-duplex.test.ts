@@ -153,6 +153,16 @@ it('names device, line, frame, reason and cure when nothing is heard', async () 
   expect(!read.ok && read.error.hint).toMatch(/address.*wiring/)
 })
 
+it('says that it is held for a late answer, and no longer once that cannot come', async () => {
+  const { far, line, talk } = open()
+  expect(line.isQuarantined).toBe(false)
+  await talk(readRegisters('rtu', 7, 3, 0, 2))
+  expect(line.isQuarantined).toBe(true)
+  far.onBytes = (request) => far.send(answerTo(request))
+  expect(await talk(readRegisters('rtu', 7, 3, 4, 2))).toEqual({ ok: true, value: [4, 5] })
+  expect(line.isQuarantined).toBe(false)
+})
+
 it('says that bytes came when they were damaged', async () => {
   const { far, talk } = open()
   far.onBytes = (request) => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { modbusRtu } from '../../protocols/modbus/adapter.ts'
-import { bindProtocol, type Device, HalfDuplexLine, Poller } from '../../src/acquisition/index.ts'
+import { bindProtocol, type Device, HalfDuplexLine, isBackedOff, Poller } from '../../src/acquisition/index.ts'
 import { anyAdapter, type RegisterPlan, systemClock } from '../../src/core/index.ts'
 import { memoryTransport } from '../../src/transport/index.ts'
 import { blockProfile, busOf } from '../support/bus.ts'
@@ -78,6 +78,7 @@ it('reads a revived meter again within two rounds', async () => {
   silent.delete(3)
   const third = devices[2]
   if (!third) throw new Error('no device')
+  expect(devices.filter(({ health }) => isBackedOff(health))).toEqual([third])
   const results: boolean[] = []
   for (let nth = 0; nth < 8 && !results.includes(true); nth++) {
     const others = Promise.all(devices.filter((device) => device !== third).map((device) => read(device)))
@@ -86,6 +87,7 @@ it('reads a revived meter again within two rounds', async () => {
   }
   expect(results.indexOf(true)).toBeGreaterThanOrEqual(0)
   expect(results.indexOf(true)).toBeLessThanOrEqual(2)
+  expect(isBackedOff(third.health)).toBe(false)
 })
 
 it('reads on demand before everything that waits, and between two exchanges of a running read', async () => {

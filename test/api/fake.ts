@@ -107,6 +107,7 @@ const line = {
   id: 'line-1',
   address: 'tcp://10.0.0.7:502',
   state: 'up' as const,
+  quarantined: false,
   since: NOW - 60_000,
   busyShare: 0.25,
   queue: 3,
@@ -120,7 +121,7 @@ const device = {
   point: 'P-001',
   lastAnswerAt: NOW - 5_000,
   consecutiveFailures: 2,
-  backOffUntil: null,
+  backedOff: true,
   reasons: { LINE_TIMEOUT: 2 },
 }
 
@@ -136,6 +137,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     limitBytes: 1e9,
     oldestAt: NOW - 3_000,
     taking: true,
+    error: null,
     damaged: 0,
     sinks: [{ id: 'influx', state: 'waiting' as const, behind: 4, stored: 900, deadLetters: 1, lastStoredAt: NOW - 9_000, error: null }],
   }

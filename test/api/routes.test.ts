@@ -185,7 +185,7 @@ describe('lines and tasks', () => {
         point: 'P-001',
         lastAnswerAt: new Date(NOW - 5_000).toISOString(),
         consecutiveFailures: 2,
-        backOffUntil: null,
+        backedOff: true,
         reasons: [{ code: 'LINE_TIMEOUT', count: 2, hint: '' }],
       },
     ])
@@ -286,6 +286,7 @@ describe('outbox and dead letters', () => {
       limitBytes: 1e9,
       oldestAt: new Date(NOW - 3_000).toISOString(),
       taking: true,
+      error: null,
       damaged: 0,
       sinks: [
         {

@@ -68,10 +68,9 @@ const lineJson = ({ since, reasons, error, ...line }: LineView, deps: ApiDeps) =
   error: failureJson(error),
 })
 
-const deviceJson = ({ lastAnswerAt, backOffUntil, reasons, ...device }: DeviceView, deps: ApiDeps) => ({
+const deviceJson = ({ lastAnswerAt, reasons, ...device }: DeviceView, deps: ApiDeps) => ({
   ...device,
   lastAnswerAt: isoOrNull(lastAnswerAt),
-  backOffUntil: isoOrNull(backOffUntil),
   reasons: reasonsJson(reasons, deps),
 })
 

@@ -23,8 +23,8 @@ export const outboxRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
       },
     },
     async () => {
-      const { oldestAt, sinks, ...outbox } = await deps.outbox()
-      return { ...outbox, oldestAt: isoOrNull(oldestAt), sinks: sinks.map(sinkJson) }
+      const { oldestAt, error, sinks, ...outbox } = await deps.outbox()
+      return { ...outbox, oldestAt: isoOrNull(oldestAt), error: failureJson(error), sinks: sinks.map(sinkJson) }
     },
   )
   app.get(
