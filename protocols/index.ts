@@ -2,6 +2,8 @@ import {
   type AnyAdapter,
   anyAdapter,
   type Conversation,
+  type EmbeddedFrame,
+  type FrameDecoder,
   failWith,
   type MeterTime,
   type Profile,
@@ -10,12 +12,14 @@ import {
 } from '../src/core/index.ts'
 import { dlt6451997, dlt6452007 } from './dlt645/adapter.ts'
 import { setTime } from './dlt645/commands.ts'
+import { embeddedFrame as dlt645Frame } from './dlt645/embedded.ts'
 import { explainBytes } from './dlt645/explain.ts'
 import { loadProfile as loadDlt645Profile } from './dlt645/profile.ts'
 import * as dlt645Vectors from './dlt645/vectors.ts'
 import { verifyProfile as verifyDlt645Profile } from './dlt645/verify.ts'
 import { modbusAscii, modbusRtu, modbusTcp } from './modbus/adapter.ts'
 import { writeCoil, writeCoils, writeRegister, writeRegisters } from './modbus/conversation.ts'
+import { embeddedFrame as modbusFrame } from './modbus/embedded.ts'
 import { explainFrame as explainModbus } from './modbus/explain.ts'
 import { loadProfile as loadModbusProfile } from './modbus/profile.ts'
 import * as modbusVectors from './modbus/vectors.ts'
@@ -118,6 +122,16 @@ const textOf = (fields: readonly NamedField[], facts: object, wrong: readonly st
   return [...rows, '', ...named, ...wrong].join('\n')
 }
 
+/** Decodes frames that come inside messages. @param profileOf  a meter profile by its id */
+export const frameDecoder =
+  (profileOf: (id: string) => Profile | undefined): FrameDecoder =>
+  (protocol, bytes, context): EmbeddedFrame => {
+    if (protocol === 'dlt645') return dlt645Frame(bytes, context.obis)
+    const profile = context.profile === null ? undefined : profileOf(context.profile)
+    const loaded = profile === undefined ? null : loadModbusProfile(profile)
+    return modbusFrame(bytes, loaded?.ok ? loaded.value : null, context)
+  }
+
 /** Runs a vector file: every leaf under `expect` is compared, every entry of `invalid` must be refused. */
 export const judgeVectors = (content: unknown): Result<readonly VectorResult[]> => {
   const protocol = String(memberOf(content, 'protocol') ?? '')
@@ -161,3 +175,4 @@ export const modbusWrite = (
 export const dlt645SetTime = (time: MeterTime): Act => ({ correlates: false, bind: (use) => use(dlt6452007, setTime(time)) })
 
 const isBits = (values: readonly number[] | readonly boolean[]): values is readonly boolean[] => typeof values[0] === 'boolean'
+export * from './mqtt/index.ts'

@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { DECODERS, explainFrame, judgeVectors, type VectorResult } from '../../protocols/index.ts'
-import { bytesOf } from '../core/index.ts'
+import { DECODERS, explainFrame, JsonObject, judgeVectors, parseJson, type VectorResult } from '../../protocols/index.ts'
+import { bytesOf, type Result } from '../core/index.ts'
+import { builtInMappings, compiledMappings, openMappings } from '../gateway/mappings.ts'
+import { openProfiles } from '../gateway/profiles.ts'
+import { judgePushVectors } from '../gateway/push-vectors.ts'
+import { pushWorld } from '../gateway/push-world.ts'
 import { CommandFailed, complain, EXIT, print, printJson } from './output.ts'
 
 /** `gridtally decode`: a frame explained field by field. */
@@ -23,21 +27,38 @@ export const decode = (protocol: string, hex: string, options: { readonly json?:
   if (!explained.ok) process.exitCode = EXIT.failed
 }
 
+/** Files are a program's own: larger than a message may be. */
+const FILE_LIMITS = { depth: 100, nodes: 5_000_000 }
+
+/** Messages go through the built-in mappings, frames through the codecs. */
+const judge = async (text: string): Promise<Result<readonly VectorResult[]>> => {
+  const content: unknown = JSON.parse(text)
+  const protocol = typeof content === 'object' && content !== null && 'protocol' in content ? String(content.protocol) : ''
+  if (!/^mqtt/i.test(protocol)) return judgeVectors(content)
+  const parsed = parseJson(text, FILE_LIMITS)
+  if (!parsed.ok) return parsed
+  const world = pushWorld('Asia/Shanghai', openProfiles(null))
+  const mappings = openMappings(null, world)
+  if (mappings.problems.length > 0) complain(`mappings in ${builtInMappings()} are broken: gridtally mapping verify names the places`)
+  const value = parsed.value instanceof JsonObject ? await judgePushVectors(parsed.value, compiledMappings(mappings), world) : []
+  return { ok: true, value }
+}
+
 /** `gridtally vectors`: runs vector files through the codecs and says what differs. */
-export const vectors = (files: readonly string[], options: { readonly json?: boolean }): void => {
-  const reports = files.map((file) => {
-    let content: unknown
+export const vectors = async (files: readonly string[], options: { readonly json?: boolean }): Promise<void> => {
+  const reports: { file: string; passed: number; failed: number; failures: readonly VectorResult[] }[] = []
+  for (const file of files) {
+    let judged: Result<readonly VectorResult[]>
     try {
-      content = JSON.parse(readFileSync(file, 'utf8'))
+      judged = await judge(readFileSync(file, 'utf8'))
     } catch (error) {
       throw new CommandFailed(`${file}: ${error instanceof Error ? error.message : String(error)}`, EXIT.usage)
     }
-    const judged = judgeVectors(content)
     if (!judged.ok) throw new CommandFailed(`${file}: ${judged.error.message}; ${judged.error.hint}`, EXIT.usage)
-    const results: readonly VectorResult[] = judged.value
+    const results = judged.value
     const failed = results.filter(({ differences }) => differences.length > 0)
-    return { file, passed: results.length - failed.length, failed: failed.length, failures: failed }
-  })
+    reports.push({ file, passed: results.length - failed.length, failed: failed.length, failures: failed })
+  }
   const passed = reports.reduce((sum, report) => sum + report.passed, 0)
   const failed = reports.reduce((sum, report) => sum + report.failed, 0)
   if (options.json) printJson({ passed, failed, files: reports })

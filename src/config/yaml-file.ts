@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import addFormats from 'ajv-formats'
 import type { Static, TSchema } from 'typebox'
-import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument } from 'yaml'
+import { type Document, isAlias, isMap, isNode, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
 import { didYouMean, type Problem, shown } from './problems.ts'
 
 /** A file that is larger is no configuration. */
@@ -75,20 +75,31 @@ const dedupe = (problems: readonly Problem[]): Problem[] => {
 }
 
 const unescapePointer = (segment: string): string => segment.replaceAll('~1', '/').replaceAll('~0', '~')
-const pointer = (path: readonly (string | number)[]): string => path.map((segment) => `/${segment}`).join('')
+const pointer = (path: readonly (string | number)[]): string =>
+  path.map((segment) => `/${String(segment).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 
 const placeIn = (document: Document, counter: LineCounter) => (path: readonly (string | number)[], wantsKey: boolean) => {
-  const parent = path.length === 0 ? document.contents : document.getIn(path.slice(0, -1), true)
-  const name = String(path.at(-1))
-  const pair = isMap(parent)
-    ? parent.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === name)
-    : undefined
-  const node = path.length === 0 ? document.contents : document.getIn(path, true)
+  const { parent, pair, node } = descend(document, path)
   const target = wantsKey || !isNode(node) ? (pair?.key ?? parent) : node
   const offset = isNode(target) ? (target.range?.[0] ?? 0) : 0
   const { line, col } = counter.linePos(offset)
   const written = isScalar(node) ? (node.source ?? null) : null
   return { line, column: col, written }
+}
+
+/** The node a path leads to, what it stands in, and the last that was found where it leads nowhere. Aliases lead to their anchors. */
+const descend = (document: Document, path: readonly (string | number)[]) => {
+  const resolved = (node: unknown): Node | null => (isAlias(node) ? (node.resolve(document) ?? null) : isNode(node) ? node : null)
+  let parent: Node | null = null
+  let pair: { readonly key: unknown; readonly value: unknown } | undefined
+  let node = resolved(document.contents)
+  for (const step of path) {
+    if (node === null) break
+    parent = node
+    pair = isMap(node) ? node.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(step)) : undefined
+    node = resolved(isSeq(node) ? node.items[Number(step)] : pair?.value)
+  }
+  return { parent, pair, node }
 }
 
 const describe = (error: ErrorObject, written: string | null): string => {

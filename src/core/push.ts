@@ -114,7 +114,33 @@ export interface PushedFrame {
   readonly preambleBytes: number | null
   readonly port: number | null
   readonly counter: number | null
+  /** Time of the message it came in, null = arrival. */
+  readonly at: number | null
 }
+
+/** What a protocol makes of a frame that came inside a message. */
+export interface EmbeddedFrame {
+  readonly protocol: string
+  /** Address in the frame, null where there is none. */
+  readonly address: string | null
+  readonly checksumOk: boolean
+  /** Wake-up bytes in front of the frame; null where the protocol has none. */
+  readonly preambleBytes: number | null
+  readonly values: readonly PushedValue[]
+  readonly skipped: readonly SkippedField[]
+  /** Why there is no value at all. */
+  readonly error: GatewayError | null
+}
+
+/** What is known about an embedded frame beside its bytes: a Modbus answer names no register. */
+export interface FrameContext {
+  readonly profile: string | null
+  readonly start: number | null
+  readonly function: number | null
+  /** DL/T 645: other codes for data identifiers. */
+  readonly obis: ReadonlyMap<string, Obis>
+}
+export type FrameDecoder = (protocol: 'dlt645' | 'modbus-rtu', bytes: Uint8Array, context: FrameContext) => EmbeddedFrame
 
 /** A claim about a message that a person should see: an identity that does not fit, a clock that is not set. */
 export interface PushFinding {

@@ -1,0 +1,95 @@
+import type { Reading } from '../core/index.ts'
+
+/** Rows of one series that are kept in memory. */
+const ROWS = 16
+
+/** An instant of which something was admitted that is not safe on disk yet, in the order in which it was admitted. */
+interface Underway {
+  readonly measuredAt: number
+  readonly safe: Reading | null
+  readonly underway: readonly Reading[]
+}
+
+/** A row that is safe stands for itself: there may be hundreds of thousands of them. */
+type Row = Reading | Underway
+
+const underwayOf = (row: Row): readonly Reading[] => ('underway' in row ? row.underway : [])
+const safeOf = (row: Row): Reading | null => ('underway' in row ? row.safe : row)
+
+/** What is known of one series: its last rows in the order in which they came, and its newest instant. */
+export class Past {
+  readonly #rows: Row[] = []
+  /** Newest instant of the rows no longer in memory. */
+  #floor = Number.NEGATIVE_INFINITY
+
+  constructor(newest: Reading | null) {
+    if (newest) this.recall(newest)
+  }
+
+  get newest(): number {
+    let newest = this.#floor
+    for (const { measuredAt } of this.#rows) if (measuredAt > newest) newest = measuredAt
+    return newest
+  }
+
+  has(measuredAt: number): boolean {
+    return this.#find(measuredAt) >= 0
+  }
+
+  /** The row as it is, or will be when all that is under way has been stored. */
+  at(measuredAt: number): Reading | null {
+    const row = this.#rows[this.#find(measuredAt)]
+    return row === undefined ? null : (underwayOf(row).at(-1) ?? safeOf(row))
+  }
+
+  /** Nothing of the row is under way. */
+  isSafe(measuredAt: number): boolean {
+    const row = this.#rows[this.#find(measuredAt)]
+    return row !== undefined && underwayOf(row).length === 0
+  }
+
+  add(reading: Reading): void {
+    const { measuredAt } = reading
+    const at = this.#find(measuredAt)
+    const row = this.#rows[at]
+    if (row) this.#rows[at] = { measuredAt, safe: safeOf(row), underway: [...underwayOf(row), reading] }
+    else this.#put({ measuredAt, safe: null, underway: [reading] })
+  }
+
+  /** A row that the store has. */
+  recall(reading: Reading): void {
+    if (!this.has(reading.measuredAt)) this.#put(reading)
+  }
+
+  commit(reading: Reading): void {
+    // What was merged before it stands in it.
+    this.#end(reading, (row, at) => ({ ...row, safe: reading, underway: row.underway.slice(at + 1) }))
+  }
+
+  forget(reading: Reading): void {
+    this.#end(reading, (row, at) => ({ ...row, underway: row.underway.toSpliced(at, 1) }))
+  }
+
+  #end(reading: Reading, after: (row: Underway, at: number) => Underway): void {
+    const place = this.#find(reading.measuredAt)
+    const row = this.#rows[place]
+    if (row === undefined || !('underway' in row)) return
+    const at = row.underway.indexOf(reading)
+    if (at < 0) return
+    const next = after(row, at)
+    if (next.underway.length > 0) this.#rows[place] = next
+    else if (next.safe) this.#rows[place] = next.safe
+    else this.#rows.splice(place, 1)
+  }
+
+  #find(measuredAt: number): number {
+    return this.#rows.findLastIndex((row) => row.measuredAt === measuredAt)
+  }
+
+  #put(row: Row): void {
+    this.#rows.push(row)
+    if (this.#rows.length <= ROWS) return
+    const oldest = this.#rows.shift()
+    if (oldest) this.#floor = Math.max(this.#floor, oldest.measuredAt)
+  }
+}
