@@ -1,4 +1,5 @@
 export * from './connection.ts'
 export * from './memory.ts'
+export * from './mqtt.ts'
 export * from './serial.ts'
 export * from './tcp.ts'
