@@ -26,6 +26,7 @@ const ROOMS = [
   { room: 'ledger', files: 'src/ledger/', may: ['src/core/', 'src/sqlite/'] },
   { room: 'outbox', files: 'src/outbox/', may: ['src/core/', 'src/sqlite/'] },
   { room: 'store', files: 'src/store/', may: ['src/core/', 'src/sqlite/'] },
+  { room: 'push', files: 'src/push/', may: ['src/core/', 'src/sqlite/'] },
   { room: 'acquisition', files: 'src/acquisition/', may: ['src/core/', 'src/transport/', 'protocols/index.ts'] },
   { room: 'api', files: 'src/api/', may: ['src/core/', 'src/anomaly/'] },
   { room: 'simulators', files: 'simulators/', may: ['src/core/', 'protocols/*/frame.ts', 'protocols/*/data.ts'] },
@@ -34,7 +35,7 @@ const ROOMS = [
     room: 'gateway',
     files: 'src/gateway/',
     may: [
-      ...['core', 'sqlite', 'transport', 'normalise', 'anomaly', 'config', 'ledger', 'outbox', 'store', 'acquisition', 'api'].map(
+      ...['core', 'sqlite', 'transport', 'normalise', 'anomaly', 'config', 'ledger', 'outbox', 'store', 'push', 'acquisition', 'api'].map(
         (room) => `src/${room}/`,
       ),
       'protocols/index.ts',
@@ -50,8 +51,8 @@ const ROOMS = [
 const IMPURE = ['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'process', 'console', 'fetch', 'performance', 'require']
 const IMPURE_CALLS = ['Date\\s*\\.\\s*now', 'new\\s+Date\\s*\\(\\s*\\)', 'Math\\s*\\.\\s*random', 'crypto\\s*\\.']
 
-/** Packages that are arithmetic as well: schemas, and checking data against them. */
-const PURE_PACKAGES = ['typebox']
+/** Packages that are arithmetic as well: schemas and checking data against them, and the wire format of protocol buffers. */
+const PURE_PACKAGES = ['typebox', '@bufbuild/protobuf']
 
 const TOPS = ['src', 'protocols', 'simulators', 'bench']
 
