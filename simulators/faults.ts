@@ -20,8 +20,18 @@ export const FAULTS = {
   reset: 'the meter is exchanged: registers from zero, memory empty',
   rollover: 'the import register of a DL/T 645 or integer meter passes its last digit at `from`; order it at the start',
   reboot: 'silent for `seconds`, with a power-down event in its memory',
+  burst: 'pushed: `messages` reports at once, one for each of the last seconds',
+  duplicate: 'pushed: the same message comes again',
+  ghost: 'pushed: a message `seconds` old stays with the broker as retained',
+  partial: 'pushed: some members are left out of the message',
+  broken: 'pushed: the message is cut in the middle, no JSON and no frame',
 } as const
 export type FaultKind = keyof typeof FAULTS
+
+/** What only a meter that pushes can do. */
+const PUSHED: ReadonlySet<FaultKind> = new Set(['burst', 'duplicate', 'ghost', 'partial', 'broken'])
+/** What a meter that pushes can do besides; the rest needs a question. */
+const ALSO_PUSHED: ReadonlySet<FaultKind> = new Set(['silent', 'late', 'truncated', 'clock', 'reset', 'rollover', 'reboot'])
 
 /** One order. Without meter and line it is for everybody. Times are village time, milliseconds since 1970 UTC. */
 export interface Fault {
@@ -42,13 +52,17 @@ export interface Fault {
   readonly offset?: number
   readonly ppm?: number
   readonly seconds?: number
+  /** `burst`: how many. */
+  readonly messages?: number
+  /** `clock` of a meter that pushes: never set, counts from 1970. */
+  readonly unset?: true
 }
 
 const fail = failWith({
   SIMULATOR_FAULT: { recovery: 'stop', hint: `write KIND[:key=value,...]; kinds: ${Object.keys(FAULTS).join(' ')}` },
 })
 
-const NUMBERS = new Set(['probability', 'count', 'seed', 'ms', 'bytes', 'code', 'offset', 'ppm', 'seconds'])
+const NUMBERS = new Set(['probability', 'count', 'seed', 'ms', 'bytes', 'code', 'offset', 'ppm', 'seconds', 'messages'])
 
 /**
  * Reads an order as typed on a command line: `late:meter=M0003,ms=900,probability=0.2`. `after` and `for` are village seconds from `now`.
@@ -67,7 +81,8 @@ export const parseFault = (text: string, now: number): Result<Fault> => {
       if (value !== 'before' && value !== 'after' && value !== 'inside')
         return fail('SIMULATOR_FAULT', `where=${value}; allowed: before, after, inside`)
       fault = { ...fault, where: value }
-    } else if (value === '' || Number.isNaN(number)) return fail('SIMULATOR_FAULT', `${pair} is no key=number`)
+    } else if (key === 'unset' && (value === '' || number === 1)) fault = { ...fault, unset: true }
+    else if (value === '' || Number.isNaN(number)) return fail('SIMULATOR_FAULT', `${pair} is no key=number`)
     else if (key === 'after') fault = { ...fault, from: now + number * 1000 }
     else if (key === 'for') fault = { ...fault, until: (fault.from ?? now) + number * 1000 }
     else if (NUMBERS.has(key)) fault = { ...fault, [key]: number }
@@ -110,14 +125,19 @@ export class FaultDesk {
     return this.#orders.map(({ fault }) => fault)
   }
 
-  /** Orders that hit this answer, in the order they were given. Each call counts as one answer of the meter. */
-  draw(line: string, meter: string, now: number): readonly Fault[] {
+  /**
+   * Orders that hit this answer, in the order they were given. Each call counts as one answer of the meter.
+   *
+   * @param pushed  the meter speaks unasked
+   */
+  draw(line: string, meter: string, now: number, pushed = false): readonly Fault[] {
     if (this.#orders.length === 0) return NONE
     const answer = (this.#answers.get(meter) ?? 0) + 1
     this.#answers.set(meter, answer)
     const hit: Fault[] = []
     for (const entry of this.#orders) {
       const { fault } = entry
+      if (pushed ? !PUSHED.has(fault.kind) && !ALSO_PUSHED.has(fault.kind) : PUSHED.has(fault.kind)) continue
       if (fault.meter !== undefined && fault.meter !== meter) continue
       if (fault.line !== undefined && fault.line !== line) continue
       const until = fault.kind === 'reboot' ? (fault.from ?? 0) + (fault.seconds ?? 30) * 1000 : (fault.until ?? Infinity)

@@ -1,12 +1,25 @@
 /** Simulated meters on real sockets and serial devices. */
 export { type Field, plainField } from './answering.ts'
+export { type ServedBroker, type StartedBroker, serveBroker, startBroker } from './broker.ts'
 export { FAULTS, type Fault, FaultDesk, type FaultKind, parseFault } from './faults.ts'
 export { Instrument } from './instrument.ts'
 export * from './meters.ts'
+export { FAMILIES, FAMILY_IDS, familyOf, pushAddressOf, pushTopicOf } from './mqtt/families.ts'
+export { type Device, type Draft, type Family, type FamilyId, KEYS, type Report, type Talk } from './mqtt/family.ts'
+export { type Fleet, type FleetOptions, type Member, startFleet } from './mqtt/fleet.ts'
+export { type Publisher, type PublisherOptions, startPublisher } from './mqtt/publisher.ts'
 export { openPtyPair, type PtyPair } from './pty.ts'
 export * from './run.ts'
 export { noTruth, openTruth, type Truth, type TruthValue } from './truth.ts'
-export { type LineMix, type VillageArea, type VillageLine, type VillageMeter, type VillagePlan, villageOf } from './village/describe.ts'
+export {
+  type LineMix,
+  PUSH_MIX,
+  type VillageArea,
+  type VillageLine,
+  type VillageMeter,
+  type VillagePlan,
+  villageOf,
+} from './village/describe.ts'
 export { type VillageFileOptions, writeVillageFiles } from './village/files.ts'
 export { type Face, instrumentsOf, type OpenLine, ratioOf, startVillage, type Village, type VillageOptions } from './village/start.ts'
 export { characterBits, type Pace } from './wire.ts'

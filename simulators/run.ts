@@ -1,9 +1,25 @@
 import { type Clock, scaledClock, systemClock } from '../src/core/clock.ts'
 import type { Result } from '../src/core/result.ts'
-import { ok } from '../src/core/result.ts'
+import { failWith, many, ok } from '../src/core/result.ts'
+import { plainField } from './answering.ts'
+import { serveBroker } from './broker.ts'
 import { type Fault, parseFault, strike } from './faults.ts'
-import { type Dlt645MeterSpec, startDlt645Line, startModbusTcpMeter, startPtyDlt645, startPtyModbus, startRtuOverTcp } from './meters.ts'
+import { Instrument } from './instrument.ts'
+import {
+  type Dlt645MeterSpec,
+  loneTrace,
+  startDlt645Line,
+  startModbusTcpMeter,
+  startPtyDlt645,
+  startPtyModbus,
+  startRtuOverTcp,
+} from './meters.ts'
+import { FAMILY_IDS, familyOf, pushAddressOf, pushTopicOf } from './mqtt/families.ts'
+import { startFleet } from './mqtt/fleet.ts'
 import { openPtyPair } from './pty.ts'
+import { numberOf } from './random.ts'
+import { noTruth, openTruth } from './truth.ts'
+import { PUSH_MIX } from './village/describe.ts'
 import { writeVillageFiles } from './village/files.ts'
 import { startVillage, type Village } from './village/start.ts'
 import { characterBits, type Pace } from './wire.ts'
@@ -23,6 +39,10 @@ export interface SimulateVillageOptions {
   readonly influx?: string
   readonly data?: string
   readonly every?: string
+  /** Some meters push to an MQTT broker. */
+  readonly push?: boolean
+  /** A broker that runs, for `push`; absent = the village starts its own. */
+  readonly broker?: string
   /** Ends by itself after so many real milliseconds. */
   readonly forMs?: number
 }
@@ -44,7 +64,11 @@ export interface RunningVillage {
  *
  * @errors  SIMULATOR_FAULT when an order cannot be read; nothing was started
  */
-export const simulateVillage = async (options: SimulateVillageOptions, print: Print = console.log): Promise<Result<RunningVillage>> => {
+export const simulateVillage = async (
+  options: SimulateVillageOptions,
+  print: Print = console.log,
+  warn: Print = console.error,
+): Promise<Result<RunningVillage>> => {
   const realStart = Date.now()
   const start = options.start ?? realStart
   const speed = options.speed ?? 1
@@ -52,7 +76,7 @@ export const simulateVillage = async (options: SimulateVillageOptions, print: Pr
   const clock: Clock = real ? systemClock : scaledClock(start, realStart, speed)
   const faults = parseFaults(options.faults ?? [], clock.now())
   if (!faults.ok) return faults
-  const { seed, out, meters, host, http, influx, data, every } = options
+  const { seed, out, meters, host, http, influx, data, every, push, broker } = options
   const village = await startVillage({
     seed,
     out,
@@ -60,6 +84,9 @@ export const simulateVillage = async (options: SimulateVillageOptions, print: Pr
     faults: faults.value,
     ...(meters !== undefined && { meters }),
     ...(host !== undefined && { host }),
+    ...(push && { lines: PUSH_MIX, onBrokerGone: (why: string) => warn(`${why}; nothing is pushed any more`) }),
+    ...(push && broker !== undefined && { broker }),
+    ...(every !== undefined && { everyMs: periodMs(every) }),
   })
   const files = writeVillageFiles(village, out, {
     ...(real ? {} : { clock: { start, realStart, speed } }),
@@ -78,6 +105,13 @@ export const simulateVillage = async (options: SimulateVillageOptions, print: Pr
   const life = lifetime(() => village.close(), options.forMs)
   return ok({ village, ...files, ...life })
 }
+
+/** Milliseconds of a period as typed: `10s`, `15m`, `1h`; a quarter of an hour for what has no fixed length. */
+const periodMs = (text: string): number => {
+  const [, count = '15', unit = 'm'] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? []
+  return Number(count) * (UNIT_MS[unit] ?? 1)
+}
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 const parseFaults = (texts: readonly string[], now: number): Result<readonly Fault[]> => {
   const faults: Fault[] = []
@@ -161,6 +195,66 @@ export const simulateMeter = async (options: SimulateMeterOptions, print: Print 
     await pair?.close()
   }, options.forMs)
   return ok({ where, ...life })
+}
+
+const fail = failWith({
+  SIMULATOR_FAMILY: { recovery: 'stop', hint: `--family is one of: ${FAMILY_IDS.join(' ')}` },
+  SIMULATOR_BROKER: { recovery: 'stop', hint: '--url is mqtt://HOST:PORT or mqtts://HOST:PORT' },
+})
+
+/** What `gridtally simulate mqtt` is asked for; texts as typed. */
+export interface SimulateMqttOptions {
+  readonly url: string
+  readonly family: string
+  /** `M0001` and up. */
+  readonly meters?: number
+  readonly every?: string
+  readonly seed?: number
+  readonly faults?: readonly string[]
+  /** File for the truth log. */
+  readonly truth?: string
+  readonly forMs?: number
+}
+
+/** Publishes meters of one device family to a broker. @errors SIMULATOR_FAULT, SIMULATOR_FAMILY, SIMULATOR_BROKER */
+export const simulateMqtt = async (options: SimulateMqttOptions, print: Print = console.log): Promise<Result<RunningMeter>> => {
+  const family = familyOf(options.family)
+  if (!family) return fail('SIMULATOR_FAMILY', `"${options.family}" is no device family`)
+  if (!/^(mqtts?|tcp|ssl):\/\/./.test(options.url)) return fail('SIMULATOR_BROKER', `"${options.url}" is no address of a broker`)
+  const faults = parseFaults(options.faults ?? [], Date.now())
+  if (!faults.ok) return faults
+  const seed = options.seed ?? 1
+  const field = plainField(systemClock, options.truth === undefined ? noTruth : openTruth(options.truth))
+  const members = Array.from({ length: options.meters ?? 1 }, (_, at) => {
+    const id = `M${String(at + 1).padStart(4, '0')}`
+    const trace = loneTrace(seed, family.phases.includes(3) ? 3 : 1)
+    return { family: family.id, instrument: new Instrument({ id, seed: seed + numberOf(id), trace }) }
+  })
+  for (const fault of faults.value) {
+    const from = fault.from ?? Date.now()
+    field.desk.order({ ...fault, from })
+    for (const { instrument } of members)
+      if (fault.meter === undefined || fault.meter === instrument.id) strike(instrument, fault, from, 1_000_000)
+  }
+  const everyMs = periodMs(options.every ?? '10s')
+  const fleet = await startFleet({ field, line: 'mqtt', members, everyMs, broker: options.url })
+  print(`${many(members.length, 'meter')} of family ${family.id} on ${many(fleet.connections, 'connection')} to ${fleet.url}`)
+  print(`first address ${pushAddressOf(family.id, 'M0001')}, topic ${pushTopicOf(family.id, 'M0001')}, mapping ${family.mapping}`)
+  const life = lifetime(async () => {
+    await fleet.close()
+    await field.truth.close()
+  }, options.forMs)
+  return ok({ where: fleet.url, ...life })
+}
+
+/** Serves an MQTT broker in this process: `gridtally simulate broker`. */
+export const simulateBroker = async (
+  options: { readonly host?: string; readonly port?: number; readonly forMs?: number },
+  print: Print = console.log,
+): Promise<RunningMeter> => {
+  const broker = await serveBroker(options)
+  print(`broker on ${broker.url}`)
+  return { where: broker.url, ...lifetime(broker.close, options.forMs) }
 }
 
 /** Ends once: by time, by SIGINT or SIGTERM, or by `stop`. */

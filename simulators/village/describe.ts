@@ -1,9 +1,12 @@
+import { FAMILIES, type FamilyId, familyTurns, pushAddressOf } from '../mqtt/families.ts'
 import { between, fraction, mix } from '../random.ts'
 
+/** How a line speaks that is asked. */
+export type PolledKind = 'modbus-tcp' | 'modbus-rtu' | 'dlt645'
 /** How a line of the village speaks. */
-export type LineKind = 'modbus-tcp' | 'modbus-rtu' | 'dlt645'
+export type LineKind = PolledKind | 'mqtt'
 
-/** One line: a port of its own. On `modbus-tcp` one meter, on the others up to sixteen. */
+/** One line: a port of its own. On `modbus-tcp` one meter, on the others up to sixteen; all that push are on one line, the broker. */
 export interface VillageLine {
   readonly id: string
   readonly kind: LineKind
@@ -26,6 +29,8 @@ export interface VillageMeter {
   readonly line: string
   readonly address: string
   readonly profile: string
+  /** Device family of a meter that pushes. */
+  readonly family?: FamilyId
   readonly ct: string
   readonly pt: string
   /** Metres of cable from the transformer. */
@@ -61,16 +66,18 @@ export interface VillagePlan {
 }
 
 /** Share of meters on each kind of line; the figures need not add up to anything. */
-export type LineMix = Readonly<Record<LineKind, number>>
+export type LineMix = Readonly<Record<PolledKind, number>> & { readonly mqtt?: number }
 
 const MIX: LineMix = { 'modbus-tcp': 2, 'modbus-rtu': 3, dlt645: 7 }
+/** The ordinary village, in which some meters push. */
+export const PUSH_MIX: LineMix = { ...MIX, mqtt: 2 }
 const METERS_A_BUS = 16
 const POLES = 5
 const METRES_A_POLE = 45
 
 /** Meter models by line and number of phases. */
 const MODELS: Readonly<
-  Record<LineKind, { readonly single: readonly string[]; readonly three: readonly string[]; readonly supply: string }>
+  Record<PolledKind, { readonly single: readonly string[]; readonly three: readonly string[]; readonly supply: string }>
 > = {
   'modbus-tcp': { single: ['eastron-sdm120', 'eastron-sdm230'], three: ['eastron-sdm630'], supply: 'acrel-adl400-dtsd1352' },
   'modbus-rtu': {
@@ -88,12 +95,14 @@ const MODELS: Readonly<
  * @param seed    any integer
  * @param meters  how many meters in all, area meters included; at least 4
  * @param share   meters by kind of line
+ * @param among   device families of the meters that push; absent = every one that tells what its area needs
  */
-export const villageOf = (seed: number, meters = 64, share: LineMix = MIX): VillagePlan => {
+export const villageOf = (seed: number, meters = 64, share: LineMix = MIX, among?: readonly FamilyId[]): VillagePlan => {
   const areaCount = Math.max(2, Math.ceil(meters / 48))
   const areas: VillageArea[] = []
   const list: VillageMeter[] = []
   const lines = new LineBook(share)
+  const turn = familyTurns(among)
   for (let at = 0; at < areaCount; at++) {
     const id = `A${String(at + 1).padStart(2, '0')}`
     const mark = mix(seed, 1, at)
@@ -107,7 +116,7 @@ export const villageOf = (seed: number, meters = 64, share: LineMix = MIX): Vill
     const customers = Math.floor((meters - areaCount) / areaCount) + (at < (meters - areaCount) % areaCount ? 1 : 0)
     const here = { seed, area: id, areaIndex: at }
     list.push(supplyMeter(here, list.length + 1, customers, lines, at))
-    for (let number = 1; number <= customers; number++) list.push(customerMeter(here, list.length + 1, number, lines))
+    for (let number = 1; number <= customers; number++) list.push(customerMeter(here, list.length + 1, number, lines, turn))
   }
   return { seed, zones: [{ id: 'Z1', name: '供电所' }], areas, lines: lines.all, meters: list }
 }
@@ -122,6 +131,7 @@ const supplyMeter = ({ area, areaIndex }: Here, serial: number, customers: numbe
   const place = lines.take(at % 2 === 0 ? 'dlt645' : 'modbus-rtu', serial, areaIndex)
   return {
     ...place,
+    ...modelOf(lines.kindOf(place.line), serial, 'supply', () => 'acrel'),
     id: meterId(serial),
     point: `P-${area}-000`,
     name: `${area} 台区总表`,
@@ -129,7 +139,6 @@ const supplyMeter = ({ area, areaIndex }: Here, serial: number, customers: numbe
     role: 'area-supply',
     use: 'supply',
     phase: 'L123',
-    profile: MODELS[lines.kindOf(place.line)].supply,
     ct: customers > 40 ? '600/5' : '400/5',
     pt: '1',
     distance: 0,
@@ -140,15 +149,16 @@ const supplyMeter = ({ area, areaIndex }: Here, serial: number, customers: numbe
   }
 }
 
-const customerMeter = ({ seed, area, areaIndex }: Here, serial: number, number: number, lines: LineBook): VillageMeter => {
+const customerMeter = ({ seed, area, areaIndex }: Here, serial: number, number: number, lines: LineBook, turn: Turn): VillageMeter => {
   const mark = mix(seed, 2, serial)
   const shop = number % 9 === 4
   const pole = Math.floor(fraction(mark, 1) * POLES)
   const service = Math.round(between(8, 40, mark, 2))
   const place = lines.take(null, serial, areaIndex)
-  const models = MODELS[lines.kindOf(place.line)][shop ? 'three' : 'single']
+  const solarW = fraction(mark, 4) < 0.16 ? 500 * Math.round(between(shop ? 16 : 6, shop ? 30 : 12, mark, 5)) : 0
   return {
     ...place,
+    ...modelOf(lines.kindOf(place.line), serial, shop ? 'three' : 'single', () => turn(shop ? 3 : 1, solarW > 0)),
     id: meterId(serial),
     point: `P-${area}-${String(number).padStart(3, '0')}`,
     name: `${area} ${String(number).padStart(3, '0')}号${shop ? '商铺' : '户'}`,
@@ -156,7 +166,6 @@ const customerMeter = ({ seed, area, areaIndex }: Here, serial: number, number: 
     role: 'customer',
     use: shop ? 'shop' : 'household',
     phase: shop ? 'L123' : (['L1', 'L2', 'L3'] as const)[(number + (number > 3 ? Math.floor(number / 9) : 0)) % 3]!,
-    profile: models[serial % models.length]!,
     ct: '1',
     pt: '1',
     distance: (pole + 1) * METRES_A_POLE + service,
@@ -164,15 +173,33 @@ const customerMeter = ({ seed, area, areaIndex }: Here, serial: number, number: 
     // Ten square millimetres of aluminium, there and back: 5.8 milliohm a metre.
     serviceOhm: Math.round(service * 58) / 10_000,
     size: Math.round(between(60, 160, mark, 3)) / 100,
-    solarW: fraction(mark, 4) < 0.16 ? 500 * Math.round(between(shop ? 16 : 6, shop ? 30 : 12, mark, 5)) : 0,
+    solarW,
   }
+}
+
+type Turn = ReturnType<typeof familyTurns>
+
+/** Model of a meter by its line; of one that pushes the family, and the address that goes with it. */
+const modelOf = (
+  kind: LineKind,
+  serial: number,
+  use: 'single' | 'three' | 'supply',
+  turn: () => FamilyId,
+): Pick<VillageMeter, 'profile'> & Partial<Pick<VillageMeter, 'family' | 'address'>> => {
+  if (kind === 'mqtt') {
+    const family = turn()
+    return { family, profile: `mqtt/${FAMILIES[family].mapping}`, address: pushAddressOf(family, meterId(serial)) }
+  }
+  if (use === 'supply') return { profile: MODELS[kind].supply }
+  const models = MODELS[kind][use]
+  return { profile: models[serial % models.length]! }
 }
 
 /** Puts meters on lines: a Modbus TCP meter has its own, the others share until a bus is full. */
 class LineBook {
   readonly all: VillageLine[] = []
   readonly #share: LineMix
-  readonly #count: Record<LineKind, number> = { 'modbus-tcp': 0, 'modbus-rtu': 0, dlt645: 0 }
+  readonly #count: Record<LineKind, number> = { 'modbus-tcp': 0, 'modbus-rtu': 0, dlt645: 0, mqtt: 0 }
   readonly #open = new Map<string, { readonly line: VillageLine; used: number }>()
 
   constructor(share: LineMix) {
@@ -185,9 +212,10 @@ class LineBook {
 
   /** The next place of the kind that is most behind its share, or of the kind wanted if the mix has it at all. */
   take(wanted: LineKind | null, serial: number, area: number): { readonly line: string; readonly address: string } {
-    const kind = wanted !== null && this.#share[wanted] > 0 ? wanted : this.#mostBehind()
+    const kind = wanted !== null && this.#shareOf(wanted) > 0 ? wanted : this.#mostBehind()
     this.#count[kind]++
     if (kind === 'modbus-tcp') return { line: this.#add(kind).id, address: '1' }
+    if (kind === 'mqtt') return { line: (this.all.find((line) => line.kind === kind) ?? this.#add(kind)).id, address: '' }
     const key = `${kind} ${area}`
     let open = this.#open.get(key)
     if (!open || open.used === METERS_A_BUS) {
@@ -202,10 +230,13 @@ class LineBook {
   }
 
   #mostBehind(): LineKind {
-    const kinds = (['modbus-tcp', 'modbus-rtu', 'dlt645'] as const).filter((kind) => this.#share[kind] > 0)
-    return kinds.reduce((best, kind) =>
-      (this.#count[kind] + 1) / this.#share[kind] < (this.#count[best] + 1) / this.#share[best] ? kind : best,
-    )
+    const kinds = (['modbus-tcp', 'modbus-rtu', 'dlt645', 'mqtt'] as const).filter((kind) => this.#shareOf(kind) > 0)
+    const behind = (kind: LineKind): number => (this.#count[kind] + 1) / this.#shareOf(kind)
+    return kinds.reduce((best, kind) => (behind(kind) < behind(best) ? kind : best))
+  }
+
+  #shareOf(kind: LineKind): number {
+    return this.#share[kind] ?? 0
   }
 
   #add(kind: LineKind): VillageLine {
@@ -216,6 +247,6 @@ class LineBook {
   }
 }
 
-const PREFIX: Readonly<Record<LineKind, string>> = { 'modbus-tcp': 'mtcp', 'modbus-rtu': 'rtu', dlt645: 'dlt' }
+const PREFIX: Readonly<Record<LineKind, string>> = { 'modbus-tcp': 'mtcp', 'modbus-rtu': 'rtu', dlt645: 'dlt', mqtt: 'push' }
 const AREA_NAMES = ['东街', '西街', '南塘', '北坡', '桥头', '学校', '水厂', '老街'] as const
 const meterId = (serial: number): string => `M${String(serial).padStart(4, '0')}`

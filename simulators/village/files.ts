@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { ZONE } from '../calendar.ts'
+import { FAMILIES } from '../mqtt/families.ts'
 import type { OpenLine, Village } from './start.ts'
 
 export interface VillageFileOptions {
@@ -47,7 +48,8 @@ const gatewayOf = (village: Village, { http, influx, database, data, clock, ever
         ? { kind: 'embedded' }
         : { kind: 'influxdb', influxdb: { url: influx, version: 'v1', database: database ?? 'gridtally', createDatabase: true } },
     ledger: './ledger.yaml',
-    lines: village.lines.map(lineOf),
+    lines: village.lines.filter(({ kind }) => kind !== 'mqtt').map(lineOf),
+    ...mqttOf(village),
     tasks: [
       { id: 'current', read: 'current', every: every ?? '15m', offset: '0s', spread: '0s' },
       ...(frozen.length > 0
@@ -66,6 +68,18 @@ const lineOf = ({ id, kind, host, port }: OpenLine) => ({
   transport: { kind: 'tcp', host, port },
   ...(kind === 'dlt645' ? {} : { modbus: kind === 'modbus-tcp' ? 'tcp' : 'rtu' }),
 })
+
+/** The broker, with the mappings that its meters need. */
+const mqttOf = ({ lines, meters }: Village) => {
+  const brokers = lines.filter(({ kind }) => kind === 'mqtt')
+  if (brokers.length === 0) return {}
+  return {
+    mqtt: brokers.map(({ id, host, port }) => {
+      const used = new Set(meters.flatMap(({ family }) => (family === undefined ? [] : [FAMILIES[family].mapping])))
+      return { id, url: `mqtt://${host.includes(':') ? `[${host}]` : host}:${port}`, connections: 1, mappings: [...used] }
+    }),
+  }
+}
 
 const ledgerOf = ({ plan }: Village) => ({
   version: 1,

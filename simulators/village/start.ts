@@ -11,6 +11,8 @@ import { type ModbusMeter, modbusMeter } from '../modbus/meter.ts'
 import { loadMapProfile, type MapProfile } from '../modbus/profile.ts'
 import { type Listener, serveRtuOverTcp } from '../modbus/rtu.ts'
 import { serveModbusTcp } from '../modbus/tcp.ts'
+import type { FamilyId } from '../mqtt/family.ts'
+import { type FleetOptions, type Member, pushFace, startFleet } from '../mqtt/fleet.ts'
 import { noTruth, note, openTruth } from '../truth.ts'
 import { quantityOf } from '../values.ts'
 import type { Pace } from '../wire.ts'
@@ -31,6 +33,14 @@ export interface VillageOptions {
   readonly pace?: Pace
   /** Ports by line id, so that a village can be started again where it was; absent = free ones. */
   readonly ports?: ReadonlyMap<string, number>
+  /** Meters that push: address of a broker that runs; absent = the village starts one in a process of its own. */
+  readonly broker?: string
+  /** Meters that push: village milliseconds between two reports; a quarter of an hour when absent. */
+  readonly everyMs?: number
+  /** Meters that push: only these device families. */
+  readonly families?: readonly FamilyId[]
+  /** The broker of the village ended by itself. */
+  readonly onBrokerGone?: (why: string) => void
   /** Profiles by id, instead of those of the installation. */
   readonly profiles?: (id: string) => MapProfile
 }
@@ -56,6 +66,8 @@ export interface Village {
   readonly meters: readonly VillageMeter[]
   /** null when no folder was given. */
   readonly truthPath: string | null
+  /** Process of the broker that the village started; null when it has none. */
+  readonly brokerPid: number | null
   /** Orders a fault; the function returned takes it back (not for clock, reset and rollover, which have happened). */
   inject(fault: Fault): () => void
   /** The face of a meter at a village instant; null when this model does not show the code. */
@@ -69,7 +81,7 @@ const REACTION: Pace = { reactionMs: [1, 4] }
 
 /** Builds the village of a seed and serves every meter of it on real sockets on free ports. */
 export const startVillage = async (options: VillageOptions): Promise<Village> => {
-  const plan = villageOf(options.seed, options.meters, options.lines)
+  const plan = villageOf(options.seed, options.meters, options.lines, options.families)
   if (options.out !== undefined) mkdirSync(options.out, { recursive: true })
   const truthPath = options.out === undefined ? null : join(options.out, 'truth.jsonl')
   const faultPath = options.out === undefined ? null : join(options.out, 'faults.jsonl')
@@ -78,9 +90,17 @@ export const startVillage = async (options: VillageOptions): Promise<Village> =>
   const meters = new Map<string, ModbusMeter | Dlt645Meter>()
   const profiles = options.profiles ?? cached(loadMapProfile)
   const open: OpenLine[] = []
-  const listeners: Listener[] = []
+  const listeners: { close(): Promise<void> }[] = []
+  let brokerPid: number | null = null
   for (const line of plan.lines) {
     const here = plan.meters.filter((meter) => meter.line === line.id)
+    if (line.kind === 'mqtt') {
+      const fleet = await startFleet(fleetOf(line, membersOf(here, instruments), field, options))
+      listeners.push(fleet)
+      brokerPid = fleet.brokerPid
+      open.push({ ...line, host: fleet.host, port: fleet.port, meters: here.map(({ id }) => id) })
+      continue
+    }
     const listener = await serveLine(line, here, instruments, meters, profiles, field, options)
     listeners.push(listener)
     open.push({ ...line, host: listener.host, port: listener.port, meters: here.map(({ id }) => id) })
@@ -99,8 +119,14 @@ export const startVillage = async (options: VillageOptions): Promise<Village> =>
     lines: open,
     meters: plan.meters,
     truthPath,
+    brokerPid,
     inject,
     faceAt(id, obis, at) {
+      const [pushed] = membersOf(
+        plan.meters.filter((meter) => meter.id === id),
+        instruments,
+      )
+      if (pushed) return pushFace(pushed, obis, at)
       const meter = meters.get(id)
       if (!meter) throw new Error(`no meter ${id}`)
       return 'face' in meter ? meter.face(obis, at) : dlt645Face(meter, obis, at)
@@ -114,6 +140,27 @@ export const startVillage = async (options: VillageOptions): Promise<Village> =>
       await Promise.all(listeners.map((listener) => listener.close()))
       await field.truth.close()
     },
+  }
+}
+
+/** The meters that push. */
+const membersOf = (here: readonly VillageMeter[], instruments: ReadonlyMap<string, Instrument>): Member[] =>
+  here.flatMap(({ id, family }) => (family === undefined ? [] : [{ family, instrument: instruments.get(id)! }]))
+
+const QUARTER_MS = 900_000
+
+const fleetOf = ({ id }: VillageLine, members: readonly Member[], field: Field, options: VillageOptions): FleetOptions => {
+  const { broker, host, ports, everyMs, onBrokerGone } = options
+  const port = ports?.get(id)
+  return {
+    field,
+    line: id,
+    members,
+    everyMs: everyMs ?? QUARTER_MS,
+    ...(broker !== undefined && { broker }),
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+    ...(onBrokerGone !== undefined && { onBrokerGone }),
   }
 }
 

@@ -1,6 +1,6 @@
-import { simulateMeter, simulateVillage } from '../../simulators/index.ts'
+import { simulateBroker, simulateMeter, simulateMqtt, simulateVillage } from '../../simulators/index.ts'
 import { openProfiles } from '../gateway/profiles.ts'
-import { CommandFailed, EXIT, failure, print } from './output.ts'
+import { CommandFailed, complain, EXIT, failure, print } from './output.ts'
 
 export interface VillageArguments {
   readonly out: string
@@ -13,6 +13,8 @@ export interface VillageArguments {
   readonly fault?: readonly string[]
   readonly influx?: string
   readonly httpPort?: number
+  readonly push?: boolean
+  readonly broker?: string
   readonly stdin?: boolean
   readonly for?: number
 }
@@ -32,11 +34,14 @@ export const simulateVillageCommand = async (args: VillageArguments): Promise<vo
       ...(args.speed === undefined ? {} : { speed: args.speed }),
       ...(start === undefined ? {} : { start }),
       ...(args.fault === undefined ? {} : { faults: args.fault }),
+      ...(args.push || args.broker !== undefined ? { push: true } : {}),
+      ...(args.broker === undefined ? {} : { broker: args.broker }),
       ...(args.influx === undefined ? {} : { influx: args.influx }),
       ...(args.httpPort === undefined ? {} : { http: { port: args.httpPort } }),
       ...(args.for === undefined ? {} : { forMs: args.for }),
     },
     print,
+    complain,
   )
   if (!running.ok) throw failure(running.error, EXIT.usage)
   // A parent that dies, however it dies, closes our standard input.
@@ -80,6 +85,51 @@ export const simulateLine = async (protocol: 'modbus-tcp' | 'modbus-rtu' | 'dlt6
       ...(args.address === undefined ? {} : { addresses: args.address }),
       ...(args.pty === undefined ? {} : { pty: args.pty }),
       ...(args.baud === undefined ? {} : { baud: args.baud }),
+      ...(args.fault === undefined ? {} : { faults: args.fault }),
+      ...(args.for === undefined ? {} : { forMs: args.for }),
+    },
+    print,
+  )
+  if (!running.ok) throw failure(running.error, EXIT.usage)
+  await running.value.ended
+}
+
+export interface BrokerArguments {
+  readonly host: string
+  readonly port: number
+  readonly stdin?: boolean
+  readonly for?: number
+}
+
+/** `gridtally simulate broker`: an MQTT broker with nothing on disk, for simulations. */
+export const simulateBrokerCommand = async (args: BrokerArguments): Promise<void> => {
+  const running = await simulateBroker({ host: args.host, port: args.port, ...(args.for === undefined ? {} : { forMs: args.for }) }, print)
+  if (args.stdin) process.stdin.resume().once('close', () => void running.stop())
+  await running.ended
+  process.stdin.destroy()
+}
+
+export interface MqttArguments {
+  readonly url: string
+  readonly family: string
+  readonly meters: number
+  readonly every: string
+  readonly seed: number
+  readonly truth?: string
+  readonly fault?: readonly string[]
+  readonly for?: number
+}
+
+/** `gridtally simulate mqtt`: meters of one device family that push to a broker. */
+export const simulateMqttCommand = async (args: MqttArguments): Promise<void> => {
+  const running = await simulateMqtt(
+    {
+      url: args.url,
+      family: args.family,
+      meters: args.meters,
+      every: args.every,
+      seed: args.seed,
+      ...(args.truth === undefined ? {} : { truth: args.truth }),
       ...(args.fault === undefined ? {} : { faults: args.fault }),
       ...(args.for === undefined ? {} : { forMs: args.for }),
     },

@@ -1,9 +1,10 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect } from 'mqtt'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { parse } from 'yaml'
-import { simulateMeter, simulateVillage, startVillage, writeVillageFiles } from '../../../simulators/index.ts'
+import { PUSH_MIX, pushTopicOf, simulateMeter, simulateVillage, startVillage, writeVillageFiles } from '../../../simulators/index.ts'
 import { di, digits, handClock, openRaw, request645, rtu, SILENCE, takeApart, whole } from '../tools.ts'
 
 const now = Date.UTC(2026, 10, 21, 12, 34, 56)
@@ -138,6 +139,67 @@ describe('a village on real sockets', () => {
     expect(ledger.points.map(({ id }: { id: string }) => id)).toEqual(ledger.meters.map(({ point }: { point: string }) => point))
     // Addresses are text: a leading zero would be lost, and twelve digits are no number.
     for (const { address } of ledger.meters) expect(typeof address).toBe('string')
+  })
+})
+
+describe('a village in which some meters push', () => {
+  it('starts a broker, publishes in village time, and every value heard there is in the truth log and on the face of its meter', async () => {
+    const out = folder()
+    const running = await simulateVillage({ seed: 3, meters: 20, out, speed: 60, start: now, every: '10s', push: true }, () => {})
+    if (!running.ok) throw new Error(running.error.message)
+    onTestFinished(() => running.value.stop())
+    const { village, gateway } = running.value
+    const line = village.lines.find(({ kind }) => kind === 'mqtt')!
+    const heard = new Set<string>()
+    const client = connect(`mqtt://127.0.0.1:${line.port}`)
+    onTestFinished(() => client.endAsync(true))
+    client.on('message', (topic) => heard.add(topic))
+    await new Promise<void>((resolve) => client.once('connect', () => resolve()))
+    await client.subscribeAsync('#')
+    const pushing = village.meters.filter(({ line: id }) => id === line.id)
+    expect(pushing.length).toBeGreaterThan(1)
+    const topics = pushing.filter(({ family }) => family !== 'acrel').map(({ id, family }) => pushTopicOf(family!, id))
+    while (!topics.every((topic) => heard.has(topic))) await new Promise((next) => setTimeout(next, 10))
+    const truth = truthOf(village.truthPath!)
+    expect(truth.length).toBeGreaterThan(0)
+    for (const { meter, register, value, instant, fault } of truth) {
+      expect(fault).toBeNull()
+      expect(village.faceAt(meter, register, Date.parse(instant))?.text, `${meter} ${register}`).toBe(value)
+    }
+    const written = parse(readFileSync(gateway, 'utf8'))
+    expect(written.lines.map(({ id }: { id: string }) => id)).not.toContain('push-01')
+    expect(written.mqtt).toEqual([
+      {
+        id: 'push-01',
+        url: `mqtt://127.0.0.1:${line.port}`,
+        connections: 1,
+        mappings: [...new Set(pushing.map(({ profile }) => profile.replace('mqtt/', '')))],
+      },
+    ])
+    const { meters } = parse(readFileSync(running.value.ledger, 'utf8'))
+    expect(meters.filter(({ line: id }: { line: string }) => id === 'push-01')).toEqual(
+      pushing.map(({ id, point, line: at, address, profile, ct, pt }) => ({ id, point, line: at, address, profile, ct, pt })),
+    )
+  })
+
+  it('says when its broker dies, and goes on answering on the other lines', async () => {
+    const warned: string[] = []
+    const village = await startVillage({
+      seed: 3,
+      meters: 10,
+      clock: handClock(now),
+      lines: PUSH_MIX,
+      onBrokerGone: (why) => warned.push(why),
+    })
+    onTestFinished(() => village.close())
+    process.kill(village.brokerPid!, 'SIGKILL')
+    while (warned.length === 0) await new Promise((next) => setTimeout(next, 10))
+    expect(warned[0]).toContain('the broker ended by itself')
+    const { port, meters } = village.lines.find(({ kind }) => kind === 'dlt645')!
+    const { address } = village.meters.find(({ id }) => id === meters[0])!
+    const raw = await openRaw(port)
+    onTestFinished(() => raw.close())
+    expect(takeApart(await raw.ask(request645(address, 0x11, di('00010000')), whole)).control).toBe(0x91)
   })
 })
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DAY_MS, EPOCH, SLOT_MS, startOfDay, startOfMonth, TARIFFS } from '../../../simulators/calendar.ts'
-import { instrumentsOf, ratioOf, villageOf } from '../../../simulators/index.ts'
+import { FAMILIES, instrumentsOf, PUSH_MIX, pushAddressOf, ratioOf, villageOf } from '../../../simulators/index.ts'
 import { solveArea } from '../../../simulators/village/grid.ts'
 import { PERIOD_SLOTS } from '../../../simulators/village/load.ts'
 
@@ -32,6 +32,31 @@ describe('village', () => {
   it('has only the kinds of line it is told to have', () => {
     const only = villageOf(1, 64, { 'modbus-tcp': 0, 'modbus-rtu': 0, dlt645: 1 })
     expect(new Set(only.lines.map(({ kind }) => kind))).toEqual(new Set(['dlt645']))
+  })
+
+  it('lets two meters in fourteen push when it is told to, all on one line, families by turn, each telling what its area needs', () => {
+    const pushing = villageOf(42, 200, PUSH_MIX)
+    expect(pushing.lines.filter(({ kind }) => kind === 'mqtt')).toEqual([{ id: 'push-01', kind: 'mqtt' }])
+    const meters = pushing.meters.filter(({ line }) => line === 'push-01')
+    expect(meters.length).toBeGreaterThan(200 / 8)
+    expect(new Set(meters.map(({ family }) => family)).size).toBeGreaterThan(12)
+    expect(new Set(meters.map(({ address }) => address)).size).toBe(meters.length)
+    for (const { id, family, address, profile, use, solarW } of meters) {
+      expect(address).toBe(pushAddressOf(family!, id))
+      expect(profile).toBe(`mqtt/${FAMILIES[family!].mapping}`)
+      expect(FAMILIES[family!]).toMatchObject({ totals: true, ...(solarW > 0 && { exports: true }) })
+      expect(FAMILIES[family!].phases).toContain(use === 'shop' ? 3 : 1)
+    }
+  })
+
+  it('can push from every meter; area meters then are Acrel, with the ratio of their transformers', () => {
+    const all = villageOf(42, 64, { 'modbus-tcp': 0, 'modbus-rtu': 0, dlt645: 0, mqtt: 1 })
+    expect(all.lines).toHaveLength(1)
+    expect(new Set(all.meters.filter(({ role }) => role === 'area-supply').map(({ family }) => family))).toEqual(new Set(['acrel']))
+    const few = villageOf(42, 64, PUSH_MIX, ['ttn', 'site-json'])
+    expect(new Set(few.meters.flatMap(({ family, solarW }) => (family && solarW === 0 ? [family] : [])))).toEqual(
+      new Set(['ttn', 'site-json']),
+    )
   })
 })
 
