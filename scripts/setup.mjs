@@ -17,7 +17,8 @@ const succeeds = (command, args) => spawnSync(command, args, { stdio: 'ignore' }
 /** What is needed, how to see that it is there, and Debian's name for it. `folder`: a file that proves it at less cost than running it. */
 const TOOLS = {
   influxd: { package: 'influxdb', there: () => program('influxd') },
-  mosquitto: { package: 'mosquitto', there: () => program('mosquitto') },
+  mosquitto: { package: 'mosquitto mosquitto-clients', there: () => program('mosquitto') && program('mosquitto_pub') },
+  openssl: { package: 'openssl', there: () => program('openssl') },
   socat: { package: 'socat', there: () => program('socat') },
   mbpoll: { package: 'mbpoll', there: () => program('mbpoll') },
   pymodbus: {
@@ -33,8 +34,8 @@ const TOOLS = {
 }
 const NEEDS = {
   '--demo': [],
-  '--test': ['influxd', 'mosquitto', 'socat', 'mbpoll', 'pymodbus'],
-  '--bench': ['influxd', 'gcc', 'libmodbus', 'pkg-config'],
+  '--test': ['influxd', 'mosquitto', 'openssl', 'socat', 'mbpoll', 'pymodbus'],
+  '--bench': ['influxd', 'mosquitto', 'gcc', 'libmodbus', 'pkg-config'],
 }
 
 const missingOf = (tools) => tools.filter((tool) => !TOOLS[tool].there())
