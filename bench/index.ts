@@ -7,6 +7,7 @@ import { type Anchor, type BenchContext, figure, NotHere, type Outcome } from '.
 import { embeddedCold, embeddedEnergy, embeddedHot, embeddedLatest, embeddedRate } from './embedded.ts'
 import { influxRate, influxWriterCost } from './influx.ts'
 import { endToEnd, modbusClient } from './modbus.ts'
+import { mappingCost, pushRate } from './mqtt.ts'
 import { projectRoot } from './reference/programs.ts'
 import { type BenchReport, type BenchRow, machine, textTable, verdictOf, writeInto } from './report.ts'
 import { outboxRate } from './safe.ts'
@@ -25,6 +26,8 @@ const ANCHORS: readonly Anchor[] = [
   outboxRate,
   serialLine,
   fuzzedExchanges,
+  pushRate,
+  mappingCost,
 ]
 
 export interface BenchOptions {

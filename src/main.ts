@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { adapterOf } from '../protocols/index.ts'
 import { buildApi, listenApi } from './api/index.ts'
-import { type GatewayConfig, type Problem, packageRoot } from './config/index.ts'
+import { type GatewayConfig, type Problem, packageRoot, problemText } from './config/index.ts'
 import {
   type Clock,
   explain,
@@ -19,7 +19,11 @@ import {
 } from './core/index.ts'
 import { CommStatistics } from './gateway/comm.ts'
 import { Field } from './gateway/field.ts'
+import { openMappings } from './gateway/mappings.ts'
 import { brokenText, openProfiles } from './gateway/profiles.ts'
+import { Publisher } from './gateway/publish.ts'
+import { mappingProblems, Push } from './gateway/push.ts'
+import { pushWorld } from './gateway/push-world.ts'
 import { checkedLedger } from './gateway/start-ledger.ts'
 import { TokenFile } from './gateway/tokens.ts'
 import { apiDeps, type BusyShares, lineView, rowsStored } from './gateway/views.ts'
@@ -35,6 +39,7 @@ export interface Gateway {
   /** Where the API listens. */
   readonly address: string
   readonly field: Field
+  readonly push: Push
   readonly outbox: Outbox
   readonly store: ReadingStore
   readonly latest: Latest
@@ -54,6 +59,20 @@ export interface Summary {
   readonly rowsStored: number
   readonly outboxDepth: number
   readonly deadLetters: number
+  readonly brokers: readonly {
+    readonly id: string
+    /** Connections that are up, of all. */
+    readonly up: number
+    readonly connections: number
+    readonly messages: number
+    readonly readings: number
+    readonly refused: number
+    readonly duplicates: number
+    readonly conflicts: number
+    readonly late: number
+    readonly meters: number
+    readonly unregistered: number
+  }[]
   readonly lines: readonly {
     readonly id: string
     readonly state: string
@@ -72,6 +91,9 @@ export type StartFailure = { readonly ok: false; readonly problems: readonly Pro
 const COMM_PERIOD_MS = 15 * 60_000
 const HOUSEKEEPING_MS = 10 * 60_000
 const STOP_WITHIN_MS = 5000
+const PUBLISH_WITHIN_MS = 2000
+const CATCH_UP_MS = 30_000
+const HEALTH_CHECK_MS = 5000
 
 export const version = (): string => {
   const file: unknown = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8'))
@@ -109,6 +131,11 @@ const open = async (
 ): Promise<{ readonly ok: true; readonly value: Gateway } | StartFailure> => {
   const refused = (message: string, problems: readonly Problem[] = []): StartFailure => ({ ok: false, problems, message })
   const profiles = openProfiles(config.profileDirectory)
+  const world = pushWorld(config.timezone, profiles)
+  const mappings = openMappings(config.mappingDirectory, world, usedMappings(config))
+  const wrong = mappingProblems(config, mappings)
+  if (wrong.length > 0) return refused('a mapping cannot be used', wrong)
+  for (const problem of mappings.problems) log.warn(`${problemText(problem)}; this mapping is not used, the others are`)
   const input = checkedLedger(config, profiles, adapterOf)
   for (const each of profiles.broken) log.warn(brokenText(each))
   if (!input.ok) return refused('the ledger file is wrong', input.problems)
@@ -142,12 +169,19 @@ const open = async (
   const store = await openStore(config, log)
   if (!store.ok) return give(explain(store.error))
   closers.push(() => store.value.close())
+  const say = (level: 'debug' | 'info' | 'warn' | 'error', message: string) => log[level](message)
+  const publishers: Publisher[] = []
+  for (const target of config.publish) {
+    const publisher = Publisher.of(target, { gateway: config.id, version: version(), clock, log: say })
+    if (!publisher.ok) return give(`publish ${target.id}: ${explain(publisher.error)}`)
+    publishers.push(publisher.value)
+  }
   const opened = await openOutbox({
     directory: join(config.dataDirectory, 'outbox'),
     maxBytes: config.outbox.maxBytes,
     whenFull: config.outbox.whenFull,
     clock,
-    sinks: [latest.value, store.value],
+    sinks: [latest.value, store.value, ...publishers.flatMap(({ sink }) => sink ?? [])],
     log: {
       info: (fields, text) => log.info(fields, text),
       warn: (fields, text) => log.warn(fields, text),
@@ -181,12 +215,28 @@ const open = async (
     },
     log: (level, message) => log[level](message),
   })
+  const push = await Push.open({
+    config,
+    clock,
+    mappings,
+    world,
+    meters: ledger.meters(null),
+    points: new Map(ledger.points().map((point) => [point.id, point])),
+    put: (readings) => outbox.put(readings),
+    store: store.value,
+    newest: (seriesKey) => latest.value.newest(seriesKey),
+    log: say,
+  })
+  if (!push.ok) return give(explain(push.error))
+  closers.push(() => push.value.close())
   const tokens = new TokenFile(config.dataDirectory, config.http, environment)
   const deps = apiDeps({
     version: version(),
     startedAt: clock.now(),
     clock,
     field,
+    push: push.value,
+    publishers,
     ledger,
     outbox,
     latest: latest.value,
@@ -212,27 +262,48 @@ const open = async (
   }
 
   field.start()
-  const stopChores = startChores({ clock, field, outbox, store: store.value, tokens, log })
+  for (const publisher of publishers) publisher.start()
+  // What the outbox still holds of the time before must be among the latest values, so that a repeat is known for one.
+  if (config.mqtt.length > 0) await untilCaughtUp(outbox)
+  push.value.start()
+  const sayHealth = async () => {
+    const health = await deps.health()
+    for (const publisher of publishers) publisher.sayHealth(health)
+  }
+  const stopChores = startChores({ clock, field, push: push.value, outbox, store: store.value, tokens, log, sayHealth })
   let closing: Promise<void> | null = null
   const close = async () => {
     stopChores()
-    await field.stop(STOP_WITHIN_MS)
+    await Promise.all([field.stop(STOP_WITHIN_MS), push.value.stop(STOP_WITHIN_MS)])
+    if (publishers.length > 0) await outbox.drained(PUBLISH_WITHIN_MS)
+    await Promise.all(publishers.map((publisher) => publisher.stop(PUBLISH_WITHIN_MS)))
     await unwind()
   }
   return ok({
     address,
     field,
+    push: push.value,
     outbox,
     store: store.value,
     latest: latest.value,
     tokens,
     clock,
-    summary: () => summaryOf(field, outbox, deps.busy),
+    summary: () => summaryOf(field, push.value, outbox, deps.busy),
     close: () => {
       closing ??= close()
       return closing
     },
   })
+}
+
+/** Only mappings that somebody uses are loaded, and proved, at the start. */
+const usedMappings = (config: GatewayConfig): ReadonlySet<string> => new Set(config.mqtt.flatMap(({ mappings }) => mappings.map(({ id }) => id)))
+
+/** Until the latest values have what the outbox holds, or for so long. */
+const untilCaughtUp = async (outbox: Outbox): Promise<void> => {
+  const deadline = performance.now() + CATCH_UP_MS
+  while ((outbox.state().sinks.find(({ id }) => id === 'latest')?.depth ?? 0) > 0 && performance.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
 const cannotListen = ({ host, port }: GatewayConfig['http'], error: unknown): string =>
@@ -293,15 +364,18 @@ const openStore = async (config: GatewayConfig, log: Logger): Promise<Result<Sto
 interface Chores {
   readonly clock: Clock
   readonly field: Field
+  readonly push: Push
   readonly outbox: Outbox
   readonly store: Store
   readonly tokens: TokenFile
   readonly log: Logger
+  /** Tells brokers how the gateway is. */
+  readonly sayHealth: () => Promise<void>
 }
 
 /** What is done beside reading: statistics rows, packing and retention, revoked tokens. Returns how to stop it. */
-const startChores = ({ clock, field, outbox, store, tokens, log }: Chores): (() => void) => {
-  const comm = new CommStatistics(field, clock.monotonic())
+const startChores = ({ clock, field, push, outbox, store, tokens, log, sayHealth }: Chores): (() => void) => {
+  const comm = new CommStatistics(field, push, clock.monotonic())
   let commPeriod = Math.floor(clock.now() / COMM_PERIOD_MS)
   let said = ''
   let tokenProblem = ''
@@ -327,6 +401,7 @@ const startChores = ({ clock, field, outbox, store, tokens, log }: Chores): (() 
     },
     Math.max(250, 1000 / clock.speed),
   )
+  const health = setInterval(() => void sayHealth(), HEALTH_CHECK_MS)
   const housekeeping = setInterval(() => {
     store
       .pack?.(clock.now())
@@ -337,6 +412,7 @@ const startChores = ({ clock, field, outbox, store, tokens, log }: Chores): (() 
   }, HOUSEKEEPING_MS)
   return () => {
     clearInterval(minute)
+    clearInterval(health)
     clearInterval(housekeeping)
   }
 }
@@ -355,7 +431,7 @@ const sayWhoIsSilent = (field: Field, before: string, log: Logger): string => {
   return text
 }
 
-const summaryOf = (field: Field, outbox: Outbox, busy: BusyShares): Summary => {
+const summaryOf = (field: Field, push: Push, outbox: Outbox, busy: BusyShares): Summary => {
   const { due, read, firstTry, missed } = field.schedule.totals()
   const { depth, deadLetters } = outbox.state()
   return {
@@ -366,6 +442,23 @@ const summaryOf = (field: Field, outbox: Outbox, busy: BusyShares): Summary => {
     rowsStored: rowsStored(outbox),
     outboxDepth: depth,
     deadLetters,
+    brokers: push.sources.map((source) => {
+      const { connections = [], received = 0 } = source.state() ?? {}
+      const { readings, refused, duplicates, conflicts, late } = source.counts()
+      return {
+        id: source.config.id,
+        up: connections.filter(({ state }) => state === 'up').length,
+        connections: connections.length,
+        messages: received,
+        readings,
+        refused,
+        duplicates,
+        conflicts,
+        late,
+        meters: source.devices.list({ isRegistered: true }).length,
+        unregistered: source.devices.unregisteredCount(),
+      }
+    }),
     lines: field.lines.map((line) => {
       const view = lineView(line, busy)
       return {

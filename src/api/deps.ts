@@ -1,4 +1,5 @@
 import type { GatewayError, RangePage, RangeQuery, Reading, Result } from '../core/index.ts'
+import type { BrokerDeps, BrokerView } from './broker-deps.ts'
 import type { StoredToken } from './tokens.ts'
 
 /** A value now or soon: what lies in memory need not pretend to wait. */
@@ -178,6 +179,9 @@ export interface MetricsSnapshot {
   readonly lines: readonly LineMetrics[]
   readonly outbox: OutboxView
   readonly rowsStored: number
+  readonly brokers: readonly BrokerView[]
+  /** Messages that could not be used and are kept. */
+  readonly refusedMessages: number
 }
 
 export interface LineMetrics extends ReadCounts {
@@ -190,7 +194,7 @@ export interface LineMetrics extends ReadCounts {
 }
 
 /** Everything the API needs of the other rooms, as plain functions. The composition root provides them. */
-export interface ApiDeps {
+export interface ApiDeps extends BrokerDeps {
   readonly version: string
   /** Milliseconds since 1970 UTC when the process started. */
   readonly startedAt: number
@@ -211,8 +215,8 @@ export interface ApiDeps {
 
   lines(): readonly LineView[]
   line(id: string): LineDetail | null
-  /** Calls `listener` for each frame until the function it returns is called. */
-  trace(lineId: string, listener: (frame: TracedFrame) => void): Result<() => void, Refusal>
+  /** Calls `listener` for each frame of a line, or each message of a broker, until the function it returns is called. */
+  trace(lineOrSourceId: string, listener: (frame: TracedFrame) => void): Result<() => void, Refusal>
   /** Reads a meter at once, before everything scheduled. Ends when `signal` aborts: nobody waits any more. */
   readNow(pointId: string, request: ReadNowRequest, signal: AbortSignal): Promise<Result<ReadNowAnswer, Refusal>>
 

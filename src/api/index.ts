@@ -1,3 +1,4 @@
+export * from './broker-deps.ts'
 export * from './deps.ts'
 export { type ReadingJson, type ReadingView, readingJson } from './reading-json.ts'
 export { buildApi, listenApi } from './server.ts'

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { brokerMetrics, type MetricValue as Value } from './broker-metrics.ts'
 import type { ApiDeps, LineMetrics, MetricsSnapshot } from './deps.ts'
 
 /** Everything a scrape answers: what the rooms counted, what the API counts itself, and the process. */
@@ -7,8 +8,6 @@ export interface ApiMetrics {
   readonly contentType: string
   text(): Promise<string>
 }
-
-type Value = readonly [labels: Readonly<Record<string, string>>, value: number]
 
 /** Registers the metrics in a registry of their own; the rooms are asked when somebody scrapes and at no other time. */
 export const apiMetrics = (app: FastifyInstance, { metrics, version }: Pick<ApiDeps, 'metrics' | 'version'>): ApiMetrics => {
@@ -110,6 +109,7 @@ export const apiMetrics = (app: FastifyInstance, { metrics, version }: Pick<ApiD
   gauge('gridtally_dead_letters', 'Readings a sink refused for good', ['sink'], ({ outbox }) =>
     outbox.sinks.map(({ id, deadLetters }): Value => [{ sink: id }, deadLetters]),
   )
+  brokerMetrics(counter, gauge)
   new Gauge({ name: 'gridtally_info', help: 'Version of the gateway', labelNames: ['version'], registers }).set({ version }, 1)
   collectDefaultMetrics({ register: registry })
   countRequests(app, registry)

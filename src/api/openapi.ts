@@ -45,6 +45,7 @@ const DESCRIPTION = `Readings, lines and health of the gateway.
 const TAGS = [
   { name: 'readings', description: 'Metering points and what their meters said.' },
   { name: 'lines', description: 'Buses and connections, their health and their frames.' },
+  { name: 'push', description: 'Brokers, the devices behind them, and messages that could not be used.' },
   { name: 'operation', description: 'Tasks, outbox, dead letters.' },
   { name: 'health', description: 'For supervisors and Prometheus.' },
 ]

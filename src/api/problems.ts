@@ -15,7 +15,12 @@ const table = {
   API_PERMISSION: { status: 403, hint: 'use a token with the permission "operate"' },
   API_ROUTE: { status: 404, hint: 'see /docs for every route' },
   API_POINT: { status: 404, hint: 'GET /api/v1/points lists the metering points of the ledger' },
-  API_LINE: { status: 404, hint: 'GET /api/v1/lines lists the lines' },
+  API_LINE: { status: 404, hint: 'GET /api/v1/lines lists the lines, GET /api/v1/brokers what can be traced beside them' },
+  API_BROKER: { status: 404, hint: 'GET /api/v1/brokers lists the brokers; only those with the direction "in" have devices' },
+  API_DEVICE: {
+    status: 404,
+    hint: 'GET /api/v1/brokers/BROKER/devices?text=… finds part of a name; in an address write / as %2F and a blank as %20',
+  },
   API_METHOD: { status: 405, hint: 'the header "allow" of this answer lists the methods' },
   API_SLOW: { status: 408, hint: 'send the request faster, or a smaller one' },
   API_BODY_SIZE: { status: 413, hint: 'bodies are limited to 1 MiB' },

@@ -1,25 +1,25 @@
-import { type Static, type TSchema, type TSchemaOptions, Type } from 'typebox'
+import { Type } from 'typebox'
 import { SOURCES } from '../core/index.ts'
+import { BrokerSchema, PushDevicePage, PushDeviceSchema, RefusedMessagePage, RefusedMessageSchema } from './broker-schemas.ts'
+import {
+  Count,
+  Cursor,
+  closed,
+  FailureSchema,
+  Instant,
+  InstantOrNull,
+  limitOf,
+  named,
+  nullable,
+  oneOf,
+  pageOf,
+  ref,
+  Text,
+  TextOrNull,
+  Word,
+} from './schema-words.ts'
 
-/** A reference to a schema that has a name, with the type of what it names; `description` is for this place. */
-export const ref = <Schema extends TSchema & { readonly $id: string }>(schema: Schema, description?: string) =>
-  Type.Unsafe<Static<Schema>>({ $ref: `${schema.$id}#`, ...(description ? { description } : {}) })
-
-const named = <const Id extends string, Schema extends TSchema>($id: Id, schema: Schema): Schema & { readonly $id: Id } => ({
-  ...schema,
-  $id,
-})
-
-const closed = { additionalProperties: false } as const
-const Text = (description: string, ...examples: string[]) => Type.String({ description, ...(examples.length > 0 ? { examples } : {}) })
-const Count = (description: string) => Type.Integer({ minimum: 0, description })
-const Instant = (description: string) => Type.String({ format: 'date-time', description, examples: ['2026-08-15T00:00:00.000Z'] })
-/** A text that may be null; one type array, because a union costs a validation for each value written. */
-const TextOrNull = (options: TSchemaOptions) => Type.Unsafe<string | null>({ type: ['string', 'null'], ...options })
-const InstantOrNull = (description: string) => TextOrNull({ format: 'date-time', description })
-const nullable = <Schema extends TSchema>(schema: Schema, options: TSchemaOptions = {}) => Type.Union([schema, Type.Null()], options)
-const oneOf = <const Words extends readonly string[]>(words: Words, description: string) =>
-  Type.Unsafe<Words[number]>({ type: 'string', enum: [...words], description })
+export { ref } from './schema-words.ts'
 
 export const WrongValueSchema = named(
   'WrongValue',
@@ -135,8 +135,6 @@ const counts = {
   reasons: Reasons,
 }
 
-const FailureSchema = Type.Object({ code: Type.String(), message: Type.String(), hint: Type.String() })
-
 const line = {
   id: Text('Line.', 'rs485-3'),
   address: Text('Where it leads.', 'tcp://10.0.0.7:502'),
@@ -246,16 +244,6 @@ export const HealthSchema = named(
   }),
 )
 
-/** One page of a list and the way to the next. */
-export const pageOf = <const Id extends string, Item extends TSchema & { readonly $id: string }>(id: Id, item: Item) =>
-  named(
-    id,
-    Type.Object({
-      items: Type.Array(ref(item)),
-      next: TextOrNull({ description: 'Cursor of the next page; null on the last.' }),
-    }),
-  )
-
 export const PointPage = pageOf('PointPage', PointSchema)
 export const ReadingPage = pageOf('ReadingPage', ReadingSchema)
 export const DeadLetterPage = pageOf('DeadLetterPage', DeadLetterSchema)
@@ -308,11 +296,9 @@ export const PointParams = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 200, description: 'Metering point.', examples: ['P-7'] }),
 })
 export const LineParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 200, description: 'Line.', examples: ['rs485-3'] }) })
-
-const limitOf = (standard: number, maximum: number) =>
-  Type.Optional(Type.Integer({ minimum: 1, maximum, default: standard, description: `Most items on a page, ${standard} if not given.` }))
-const Cursor = Type.Optional(Type.String({ maxLength: 2000, description: '`next` of the page before, unchanged.' }))
-const Word = (description: string, example: string) => Type.Optional(Type.String({ maxLength: 200, description, examples: [example] }))
+export const TraceParams = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 200, description: 'Line, or broker whose messages become readings.', examples: ['rs485-3'] }),
+})
 
 const filter = { area: Word('Only this transformer area.', 'A-1'), line: Word('Only what is read over this line.', 'rs485-3') }
 
@@ -388,4 +374,9 @@ export const NAMED = [
   LatestSchema,
   LatestPage,
   ReadNowSchema,
+  BrokerSchema,
+  PushDeviceSchema,
+  PushDevicePage,
+  RefusedMessageSchema,
+  RefusedMessagePage,
 ]

@@ -8,12 +8,14 @@ import { ANSWER_MS, limitedFastify, shedLoad } from './limits.ts'
 import { apiMetrics } from './metrics.ts'
 import { describeApi } from './openapi.ts'
 import { problem, refuse } from './problems.ts'
+import { brokerRoutes } from './routes/brokers.ts'
 import { healthRoutes } from './routes/health.ts'
 import { lineRoutes } from './routes/lines.ts'
 import { outboxRoutes } from './routes/outbox.ts'
 import { pointRoutes } from './routes/points.ts'
 import { readNowRoute } from './routes/read-now.ts'
 import { readingRoutes } from './routes/readings.ts'
+import { refusedMessageRoutes } from './routes/refused-messages.ts'
 import { traceRoute } from './routes/trace.ts'
 import { NAMED } from './schemas.ts'
 import { traceStreams } from './trace-streams.ts'
@@ -68,7 +70,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
   await typed.register(healthRoutes, { deps, metrics, publicMetrics: options.publicMetrics ?? false })
   await typed.register(
     async (v1) => {
-      for (const routes of [pointRoutes, readingRoutes, readNowRoute, lineRoutes, outboxRoutes])
+      for (const routes of [pointRoutes, readingRoutes, readNowRoute, lineRoutes, brokerRoutes, refusedMessageRoutes, outboxRoutes])
         await v1.register(routes, { deps, answerMs })
       await v1.register(traceRoute, { deps, streams })
     },

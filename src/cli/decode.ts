@@ -3,6 +3,7 @@ import { DECODERS, explainFrame, JsonObject, judgeVectors, parseJson, type Vecto
 import { bytesOf, type Result } from '../core/index.ts'
 import { builtInMappings, compiledMappings, openMappings } from '../gateway/mappings.ts'
 import { openProfiles } from '../gateway/profiles.ts'
+import { inflate } from '../gateway/push-sparkplug.ts'
 import { judgePushVectors } from '../gateway/push-vectors.ts'
 import { pushWorld } from '../gateway/push-world.ts'
 import { CommandFailed, complain, EXIT, print, printJson } from './output.ts'
@@ -34,7 +35,7 @@ const FILE_LIMITS = { depth: 100, nodes: 5_000_000 }
 const judge = async (text: string): Promise<Result<readonly VectorResult[]>> => {
   const content: unknown = JSON.parse(text)
   const protocol = typeof content === 'object' && content !== null && 'protocol' in content ? String(content.protocol) : ''
-  if (!/^mqtt/i.test(protocol)) return judgeVectors(content)
+  if (!/^mqtt/i.test(protocol)) return judgeVectors(content, inflate)
   const parsed = parseJson(text, FILE_LIMITS)
   if (!parsed.ok) return parsed
   const world = pushWorld('Asia/Shanghai', openProfiles(null))

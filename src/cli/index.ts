@@ -8,10 +8,11 @@ import { TokenFile } from '../gateway/tokens.ts'
 import { version } from '../main.ts'
 import { decode, vectors } from './decode.ts'
 import { demo } from './demo.ts'
+import { listMappings, mappingSchema, type TryArguments, tryMapping, verifyMappings } from './mapping.ts'
 import { CommandFailed, complain, EXIT, print, printJson, table } from './output.ts'
 import { read } from './read.ts'
 import { check, configOrFail, run } from './run.ts'
-import { simulateLine, simulateVillageCommand } from './simulate.ts'
+import { simulateBrokerCommand, simulateLine, simulateMqttCommand, simulateVillageCommand } from './simulate.ts'
 import { trace } from './trace.ts'
 import { setTimeNow, writeModbus } from './write.ts'
 
@@ -172,6 +173,8 @@ simulate
   .option('--influx <url>', 'gateway.yaml stores in this InfluxDB 1.x server')
   .option('--http-port <port>', 'port of the API in gateway.yaml', integer(0, 65_535))
   .option('--for <duration>', 'ends by itself', duration)
+  .option('--push', 'some meters push to an MQTT broker, which is started with the village')
+  .option('--broker <url>', 'they push to this broker instead: mqtt://127.0.0.1:1883')
   .option('--stdin', 'ends when its standard input is closed')
   .action(simulateVillageCommand)
 for (const protocol of ['modbus-tcp', 'modbus-rtu', 'dlt645'] as const)
@@ -189,6 +192,27 @@ for (const protocol of ['modbus-tcp', 'modbus-rtu', 'dlt645'] as const)
     .option('--fault <order...>', 'faults')
     .option('--for <duration>', 'ends by itself', duration)
     .action((options) => simulateLine(protocol, options))
+
+simulate
+  .command('mqtt')
+  .description('meters of one device family that push to an MQTT broker')
+  .requiredOption('--url <url>', 'the broker: mqtt://127.0.0.1:1883')
+  .requiredOption('--family <name>', 'device family: tasmota, zigbee2mqtt, acrel, sparkplug …; see docs/simulators.md')
+  .option('--meters <count>', 'meters', integer(1, 1000), 1)
+  .option('--every <period>', 'time between two reports: 10s, 15m', '10s')
+  .option('--seed <number>', 'other values', integer(0, 2 ** 31), 1)
+  .option('--truth <file>', 'writes every value down before it is published')
+  .option('--fault <order...>', 'faults: duplicate:probability=0.1 burst:messages=50')
+  .option('--for <duration>', 'ends by itself', duration)
+  .action(simulateMqttCommand)
+simulate
+  .command('broker')
+  .description('an MQTT broker for simulations: no passwords, nothing on disk')
+  .option('--host <address>', 'address to listen on', '127.0.0.1')
+  .option('--port <port>', '0 lets the system choose', integer(0, 65_535), 0)
+  .option('--for <duration>', 'ends by itself', duration)
+  .option('--stdin', 'ends when its standard input is closed')
+  .action(simulateBrokerCommand)
 
 const profile = program.command('profile').description('meter models')
 profile
@@ -226,6 +250,27 @@ profile
     }
     if (failed.length > 0) process.exitCode = EXIT.failed
   })
+
+const mapping = program.command('mapping').description('what messages of MQTT devices mean')
+mapping.command('list').description('all built-in mappings').addOption(json()).action(listMappings)
+mapping
+  .command('verify')
+  .description('runs the recorded messages of mappings')
+  .argument('[file...]', 'mapping files; without: all built-in ones')
+  .addOption(json())
+  .action(verifyMappings)
+mapping
+  .command('try')
+  .description('shows what one message becomes, and why a field was skipped')
+  .argument('<file>', 'the payload as it is; - reads standard input')
+  .requiredOption('--mapping <mapping>', 'a file, or the id of a built-in mapping')
+  .requiredOption('--topic <topic>', 'topic of the message')
+  .option('--retained', 'as if the broker had kept it')
+  .option('--zone <zone>', 'zone of local times', 'Asia/Shanghai')
+  .option('--at <instant>', 'when it arrived; default now')
+  .addOption(json())
+  .action((file: string, options: TryArguments) => tryMapping(file, options))
+mapping.command('schema').description('JSON Schema of mapping files, for editors').action(mappingSchema)
 
 const token = program.command('token').description('bearer tokens of the API')
 token

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { decodeMessage, MappingSchema } from '../../protocols/index.ts'
 import { problemText } from '../config/index.ts'
 import { decimalText, explain, many, nameOfObis, type PushOutcome } from '../core/index.ts'
+import { isZone } from '../gateway/local-time.ts'
 import { builtInMappings, type LoadedMapping, loadMapping, mappingFiles } from '../gateway/mappings.ts'
 import { openProfiles } from '../gateway/profiles.ts'
 import { pushWorld } from '../gateway/push-world.ts'
@@ -54,12 +55,15 @@ export interface TryArguments {
 
 /** `gridtally mapping try`: what one message becomes, and why a field was skipped. */
 export const tryMapping = (file: string, args: TryArguments): void => {
+  if (!isZone(args.zone)) throw new CommandFailed(`--zone ${args.zone}: an IANA time zone such as Asia/Shanghai is wanted`, EXIT.usage)
   const world = worldIn(args.zone)
   const loaded = mappingNamed(args.mapping, world)
   const compiled = loaded.compile({})
-  if (!compiled.ok) throw new CommandFailed(compiled.problems.map(({ path, message }) => `/${path.join('/')} ${message}`).join('\n'), EXIT.usage)
+  if (!compiled.ok)
+    throw new CommandFailed(compiled.problems.map(({ path, message }) => `/${path.join('/')} ${message}`).join('\n'), EXIT.usage)
   const arrivedAt = args.at === undefined ? Date.now() : Date.parse(args.at)
-  if (Number.isNaN(arrivedAt)) throw new CommandFailed(`--at ${args.at}: an instant such as 2026-11-21T12:00:00+08:00 is wanted`, EXIT.usage)
+  if (Number.isNaN(arrivedAt))
+    throw new CommandFailed(`--at ${args.at}: an instant such as 2026-11-21T12:00:00+08:00 is wanted`, EXIT.usage)
   let payload: Uint8Array
   try {
     payload = readFileSync(file === '-' ? 0 : file)
@@ -72,7 +76,13 @@ export const tryMapping = (file: string, args: TryArguments): void => {
   const environment = { ...world, windows: true, explain: true }
   const outcome = decodeMessage([compiled.value], message, environment)
   if (args.json) printJson(jsonOf(outcome))
-  else print(textOf(outcome, compiled.value.rules.map(({ topic }) => topic.text)))
+  else
+    print(
+      textOf(
+        outcome,
+        compiled.value.rules.map(({ topic }) => topic.text),
+      ),
+    )
   if (outcome.refused) process.exitCode = EXIT.failed
 }
 
@@ -81,7 +91,10 @@ const mappingNamed = (name: string, world: ReturnType<typeof worldIn>): LoadedMa
   const known = mappingFiles(builtInMappings())
   const file = /\.ya?ml$/.test(name) ? name : known.find((one) => one.endsWith(`/${name}.yaml`))
   if (file === undefined)
-    throw new CommandFailed(`--mapping ${name} is not known; a file, or one of ${known.map((one) => /([^/]+)\.yaml$/.exec(one)?.[1]).join(', ')}`, EXIT.usage)
+    throw new CommandFailed(
+      `--mapping ${name} is not known; a file, or one of ${known.map((one) => /([^/]+)\.yaml$/.exec(one)?.[1]).join(', ')}`,
+      EXIT.usage,
+    )
   const loaded = loadMapping(file, world)
   if (!loaded.ok) throw new CommandFailed(loaded.problems.map(problemText).join('\n'), EXIT.usage)
   return loaded.value
@@ -120,10 +133,13 @@ const textOf = (outcome: PushOutcome, topics: readonly string[]): string => {
   for (const { device, figures } of outcome.signals) lines.push(`signal of ${device}: ${JSON.stringify(figures)}`)
   for (const { device, key, value } of outcome.events) lines.push(`event of ${device}: ${key} = ${value}`)
   for (const { encoding, protocol, address, checksumOk } of outcome.frames)
-    lines.push(`frame: ${encoding}${protocol === null ? ', not decoded' : `, ${protocol}, address ${address}, check ${checksumOk ? 'holds' : 'does not hold'}`}`)
+    lines.push(
+      `frame: ${encoding}${protocol === null ? ', not decoded' : `, ${protocol}, address ${address}, check ${checksumOk ? 'holds' : 'does not hold'}`}`,
+    )
   for (const { topic, payload } of outcome.answers) lines.push(`answer to ${topic}: ${Buffer.from(payload).toString('utf8')}`)
   for (const { code, device, message } of outcome.findings) lines.push(`${code} ${device}: ${message}`)
-  if (outcome.skipped.length > 0) lines.push('skipped:', table(outcome.skipped.map(({ path, error }) => [`  ${path}`, error.code, error.message])))
+  if (outcome.skipped.length > 0)
+    lines.push('skipped:', table(outcome.skipped.map(({ path, error }) => [`  ${path}`, error.code, error.message])))
   return lines.join('\n')
 }
 

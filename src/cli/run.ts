@@ -1,8 +1,12 @@
 import pino, { type Logger } from 'pino'
 import { adapterOf } from '../../protocols/index.ts'
 import { type GatewayConfig, loadGatewayConfig, problemText } from '../config/index.ts'
+import { openMappings } from '../gateway/mappings.ts'
 import { brokenText, openProfiles } from '../gateway/profiles.ts'
+import { mappingProblems } from '../gateway/push.ts'
+import { pushWorld } from '../gateway/push-world.ts'
 import { checkedLedger } from '../gateway/start-ledger.ts'
+import { many } from '../core/index.ts'
 import { type Gateway, type StartFailure, startGateway } from '../main.ts'
 import { aborted, CommandFailed, complain, EXIT, print, printJson, untilInterrupted } from './output.ts'
 
@@ -58,6 +62,10 @@ export const check = (options: { readonly config: string; readonly json?: boolea
   let meters = 0
   if (loaded.ok) {
     const profiles = openProfiles(loaded.value.profileDirectory)
+    const used = new Set(loaded.value.mqtt.flatMap(({ mappings }) => mappings.map(({ id }) => id)))
+    const mappings = openMappings(loaded.value.mappingDirectory, pushWorld(loaded.value.timezone, profiles), used)
+    problems.push(...mappingProblems(loaded.value, mappings))
+    warnings.push(...mappings.problems.map(problemText))
     const ledger = checkedLedger(loaded.value, profiles, adapterOf)
     if (!ledger.ok) problems.push(...ledger.problems)
     else meters = ledger.value?.meters.length ?? 0
@@ -73,7 +81,7 @@ export const check = (options: { readonly config: string; readonly json?: boolea
   else {
     for (const warning of warnings) complain(warning)
     if (loaded.ok && problems.length === 0)
-      print(`${options.config} is good: ${loaded.value.lines.length} lines, ${loaded.value.tasks.length} tasks, ${meters} meters`)
+      print(`${options.config} is good: ${loaded.value.lines.length} lines, ${loaded.value.mqtt.length > 0 ? `${many(loaded.value.mqtt.length, 'broker')}, ` : ''}${loaded.value.tasks.length} tasks, ${meters} meters`)
   }
   if (problems.length > 0) {
     if (!options.json) throw new CommandFailed(problems.map(problemText).join('\n'), EXIT.usage)

@@ -1,9 +1,9 @@
-import { statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Problem } from './problems.ts'
 import { didYouMean } from './problems.ts'
-import { type GatewayFile, GatewaySchema, type LineFile, type TaskFile } from './schema.ts'
-import { resolveSecret, type Secret } from './secret.ts'
+import { type GatewayFile, GatewaySchema, type LineFile, type MqttFile, type PublishFile, type TaskFile } from './schema.ts'
+import { resolveSecret, Secret } from './secret.ts'
 import { loadYaml } from './yaml-file.ts'
 
 /** Everything that was left out is filled in, durations are milliseconds, paths absolute, secrets resolved. */
@@ -25,8 +25,50 @@ export interface GatewayConfig {
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
   readonly ledgerFile: string | null
   readonly profileDirectory: string | null
+  readonly mappingDirectory: string | null
   readonly lines: readonly LineConfig[]
+  readonly mqtt: readonly MqttConfig[]
+  readonly publish: readonly PublishConfig[]
   readonly tasks: readonly TaskConfig[]
+}
+
+/** How to reach a broker and as whom. */
+export interface BrokerConfig {
+  readonly id: string
+  readonly url: string
+  readonly version: '3.1.1' | '5'
+  readonly clientId: string
+  readonly username: string | null
+  readonly password: Secret | null
+  /** PEM text, read from the files that were named. */
+  readonly tls: {
+    readonly ca: string | null
+    readonly cert: string | null
+    readonly key: Secret | null
+    readonly servername: string | null
+    readonly insecure: boolean
+  } | null
+  readonly keepaliveS: number
+}
+
+export interface MqttConfig extends BrokerConfig {
+  readonly mappings: readonly { readonly id: string; readonly zone: string | null; readonly prefix: string | null }[]
+  readonly connections: number
+  readonly share: string
+  readonly sessionExpiryS: number
+  readonly maxPayloadBytes: number
+  readonly maxInFlight: number
+  readonly unregistered: 'keep' | 'refuse'
+  readonly maxUnregistered: number
+  readonly rebirth: boolean
+}
+
+export interface PublishConfig extends BrokerConfig {
+  readonly readings: string | null
+  readonly findings: string | null
+  readonly health: string | null
+  readonly qos: 0 | 1
+  readonly retain: boolean
 }
 
 export interface StoreConfig {
@@ -117,7 +159,12 @@ export const loadGatewayConfig = (file: string, environment: NodeJS.ProcessEnv =
   checkGateway(value, wrong)
   if (value.profiles !== undefined && !isDirectory(resolve(base, value.profiles)))
     wrong(['profiles'], `is "${value.profiles}", which is no directory`)
+  if (value.mappings !== undefined && !isDirectory(resolve(base, value.mappings)))
+    wrong(['mappings'], `is "${value.mappings}", which is no directory`)
   const influxdb = value.store?.influxdb ? influxOf(value.store.influxdb, environment, wrong) : null
+  const brokers = { base, gateway: value.gateway.id, environment, wrong }
+  const mqtt = (value.mqtt ?? []).map((source, at) => mqttOf(source, ['mqtt', at], brokers))
+  const publish = (value.publish ?? []).map((target, at) => publishOf(target, ['publish', at], brokers))
   if (problems.length > 0) return { ok: false, problems }
   const config: GatewayConfig = {
     file: resolve(file),
@@ -144,7 +191,10 @@ export const loadGatewayConfig = (file: string, environment: NodeJS.ProcessEnv =
     logLevel: value.log?.level ?? 'info',
     ledgerFile: value.ledger === undefined ? null : resolve(base, value.ledger),
     profileDirectory: value.profiles === undefined ? null : resolve(base, value.profiles),
+    mappingDirectory: value.mappings === undefined ? null : resolve(base, value.mappings),
     lines: value.lines.map(lineOf),
+    mqtt,
+    publish,
     tasks: value.tasks.map(taskOf),
   }
   return { ok: true, value: config }
@@ -180,11 +230,88 @@ const taskOf = ({ id, read, every, offset, spread, meters, registers }: TaskFile
   registers: registers ?? null,
 })
 
+interface Brokers {
+  readonly base: string
+  readonly gateway: string
+  readonly environment: NodeJS.ProcessEnv
+  readonly wrong: Wrong
+}
+
+const brokerOf = (file: MqttFile | PublishFile, at: readonly (string | number)[], { base, gateway, environment, wrong }: Brokers): BrokerConfig => {
+  let password: Secret | null = null
+  if (file.password !== undefined) {
+    const found = resolveSecret(file.password, environment)
+    if (typeof found === 'string') wrong([...at, 'password'], found)
+    else password = found
+  }
+  if (file.password !== undefined && file.username === undefined) wrong(at, '"username" is missing: a password alone is refused by brokers')
+  if (file.tls && !file.url.startsWith('mqtts:')) wrong([...at, 'url'], `is "${file.url}"; tls needs mqtts://`)
+  const pem = (name: 'ca' | 'cert' | 'key'): string | null => {
+    const path = file.tls?.[name]
+    if (path === undefined) return null
+    try {
+      const content = readFileSync(resolve(base, path), 'utf8')
+      if (content.includes('-----BEGIN ')) return content
+      wrong([...at, 'tls', name], `is "${path}", which is no PEM file`)
+    } catch (error) {
+      wrong([...at, 'tls', name], `is "${path}", which cannot be read: ${error instanceof Error ? error.message : String(error)}`)
+    }
+    return null
+  }
+  const [ca, cert, key] = [pem('ca'), pem('cert'), pem('key')]
+  if (file.tls && (file.tls.cert === undefined) !== (file.tls.key === undefined)) wrong([...at, 'tls'], 'cert and key belong together')
+  return {
+    id: file.id,
+    url: file.url,
+    version: file.version ?? '3.1.1',
+    clientId: file.clientId ?? `gridtally-${gateway}-${file.id}`,
+    username: file.username ?? null,
+    password,
+    tls: file.tls
+      ? { ca, cert, key: key === null ? null : new Secret(key), servername: file.tls.servername ?? null, insecure: file.tls.insecure ?? false }
+      : null,
+    keepaliveS: file.keepaliveS ?? 30,
+  }
+}
+
+const mqttOf = (file: MqttFile, at: readonly (string | number)[], brokers: Brokers): MqttConfig => {
+  const mappings = file.mappings.map((use) =>
+    typeof use === 'string' ? { id: use, zone: null, prefix: null } : { id: use.use, zone: use.zone ?? null, prefix: use.prefix ?? null },
+  )
+  for (const [nth, { prefix }] of mappings.entries())
+    if (prefix !== null && /[+#{}\u0000]/.test(prefix)) brokers.wrong([...at, 'mappings', nth, 'prefix'], `is "${prefix}"; + # { } cannot stand in it`)
+  return {
+    ...brokerOf(file, at, brokers),
+    mappings,
+    connections: file.connections ?? 1,
+    share: file.share ?? 'gridtally',
+    sessionExpiryS: file.sessionExpiryS ?? 604_800,
+    maxPayloadBytes: (file.maxPayloadKb ?? 256) * 1024,
+    maxInFlight: file.maxInFlight ?? 64,
+    unregistered: file.unregistered ?? 'keep',
+    maxUnregistered: file.maxUnregistered ?? 1000,
+    rebirth: file.rebirth ?? true,
+  }
+}
+
+const publishOf = (file: PublishFile, at: readonly (string | number)[], brokers: Brokers): PublishConfig => {
+  if (file.readings === undefined && file.findings === undefined && file.health === undefined)
+    brokers.wrong(at, 'sends nothing: one of readings, findings, health is missing')
+  return {
+    ...brokerOf(file, at, brokers),
+    readings: file.readings ?? null,
+    findings: file.findings ?? null,
+    health: file.health ?? null,
+    qos: file.qos ?? 1,
+    retain: file.retain ?? false,
+  }
+}
+
 const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 
 type Wrong = (path: readonly (string | number)[], message: string) => void
 
-const checkGateway = ({ gateway, lines, tasks, store, clock }: GatewayFile, wrong: Wrong): void => {
+const checkGateway = ({ gateway, lines, tasks, store, clock, mqtt = [], publish = [] }: GatewayFile, wrong: Wrong): void => {
   try {
     new Intl.DateTimeFormat('en', { timeZone: gateway.timezone })
   } catch {
@@ -200,6 +327,19 @@ const checkGateway = ({ gateway, lines, tasks, store, clock }: GatewayFile, wron
   if (clock && Number.isNaN(Date.parse(clock.start))) wrong(['clock', 'start'], 'is no instant')
   unique(lines, 'lines', wrong)
   unique(tasks, 'tasks', wrong)
+  unique(mqtt, 'mqtt', wrong)
+  unique(publish, 'publish', wrong)
+  for (const [at, { id }] of mqtt.entries())
+    if (lines.some((line) => line.id === id)) wrong(['mqtt', at, 'id'], `is "${id}", as a line is: meters name either by its id`)
+  // Two sessions of one client id throw each other out for ever.
+  const sessions = new Map<string, string>()
+  for (const [list, brokers] of [['mqtt', mqtt] as const, ['publish', publish] as const])
+    for (const [at, { id, url, clientId }] of brokers.entries()) {
+      const session = `${url} ${clientId ?? `gridtally-${gateway.id}-${id}`}`
+      const other = sessions.get(session)
+      if (other !== undefined) wrong([list, at, 'clientId'], `is the same as that of ${other} at the same broker: give each its own`)
+      sessions.set(session, `${list}/${at}`)
+    }
   const ways = new Map<string, string>()
   for (const [at, { id, transport, modbus }] of lines.entries()) {
     const way = transport.kind === 'tcp' ? `${transport.host}:${transport.port}` : transport.path

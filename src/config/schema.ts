@@ -106,6 +106,80 @@ const Influx = object({
   createDatabase: optional(Type.Boolean({ description: 'v1: create the database when it is missing', default: false })),
 })
 
+const BrokerMembers = {
+  id: Id,
+  url: text('^mqtts?://[^@/]+/?$', 'mqtt://host:1883 or mqtts://host:8883, without user and password'),
+  version: optional(oneOf(['3.1.1', '5'], 'protocol version', { default: '3.1.1' })),
+  clientId: optional(
+    text('^[A-Za-z0-9._-]{1,100}$', 'fixed, so that the broker keeps messages while we are away; default gridtally-GATEWAY-ID; each connection after the first appends a number'),
+  ),
+  username: optional(Type.String({ minLength: 1 })),
+  password: optional(Secret),
+  tls: optional(
+    object(
+      {
+        ca: optional(Type.String({ description: 'PEM file with the CA of the broker; default: the CAs of the system' })),
+        cert: optional(Type.String({ description: 'PEM file with our client certificate' })),
+        key: optional(Type.String({ description: 'PEM file with its key' })),
+        servername: optional(Host),
+        insecure: optional(Type.Boolean({ description: 'believes any certificate; for trials only', default: false })),
+      },
+      'for mqtts',
+    ),
+  ),
+  keepaliveS: optional(Type.Integer({ minimum: 5, maximum: 3600, default: 30 })),
+}
+
+const MappingUse = Type.Unsafe<string | { readonly use: string; readonly zone?: string; readonly prefix?: string }>({
+  type: ['string', 'object'],
+  pattern: '^[a-z0-9][a-z0-9-]{0,63}$',
+  properties: {
+    use: text('^[a-z0-9][a-z0-9-]{0,63}$', 'id of a mapping'),
+    zone: Type.String({ description: 'IANA zone of local times in these messages; default gateway.timezone' }),
+    prefix: Type.String({ description: 'put before every topic of the mapping: site-3/' }),
+  },
+  required: ['use'],
+  additionalProperties: false,
+  description: 'id of a mapping; `gridtally mapping list` names them',
+})
+
+const Mqtt = object(
+  {
+    ...BrokerMembers,
+    mappings: Type.Array(MappingUse, { minItems: 1, description: 'what its messages mean; the first that fits takes a message' }),
+    connections: optional(
+      Type.Integer({ minimum: 1, maximum: 64, description: 'more than one share the subscriptions; then no retained messages come', default: 1 }),
+    ),
+    share: optional(text('^[A-Za-z0-9._-]{1,64}$', 'group of the shared subscription; default gridtally')),
+    sessionExpiryS: optional(
+      Type.Integer({ minimum: 0, maximum: 4_294_967_295, description: 'version 5: how long the broker keeps our messages', default: 604_800 }),
+    ),
+    maxPayloadKb: optional(Type.Integer({ minimum: 1, maximum: 16_384, description: 'larger messages are refused', default: 256 })),
+    maxInFlight: optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'messages of a connection that are not safe yet', default: 64 })),
+    unregistered: optional(
+      oneOf(['keep', 'refuse'], 'meters that are not in the ledger: keep their readings, marked, or put the message aside', { default: 'keep' }),
+    ),
+    maxUnregistered: optional(
+      Type.Integer({ minimum: 0, maximum: 100_000, description: 'more unknown meters than that are turned away: names come from strangers', default: 1000 }),
+    ),
+    rebirth: optional(Type.Boolean({ description: 'Sparkplug: ask nodes for their birth when something is missing', default: true })),
+  },
+  'a broker whose messages become readings; its id is the line of its meters in the ledger',
+)
+
+const Topic = Type.String({ minLength: 1, maxLength: 500 })
+const Publish = object(
+  {
+    ...BrokerMembers,
+    readings: optional({ ...Topic, description: 'topic of readings; {gateway} {measurement} {meter} {point} {area} {source} are filled in' }),
+    findings: optional({ ...Topic, description: 'topic of findings and events; also {code}' }),
+    health: optional({ ...Topic, description: 'topic of the health of the gateway, retained' }),
+    qos: optional(Type.Unsafe<0 | 1>({ type: 'integer', enum: [0, 1], default: 1 })),
+    retain: optional(Type.Boolean({ description: 'the broker keeps the last reading of each topic', default: false })),
+  },
+  'a broker to which the gateway sends; it has a place of its own in the outbox',
+)
+
 /** `config/gateway.yaml`: everything but the ledger. The schema is the reference, the check and the form. */
 export const GatewaySchema = object({
   version: Type.Literal(1),
@@ -166,9 +240,16 @@ export const GatewaySchema = object({
   profiles: optional(
     Type.String({ description: 'directory with meter profiles of your own, beside the built-in ones; relative to this file' }),
   ),
+  mappings: optional(
+    Type.String({ description: 'directory with mappings of your own, beside the built-in ones; relative to this file' }),
+  ),
   lines: Type.Array(Line),
+  mqtt: optional(Type.Array(Mqtt)),
+  publish: optional(Type.Array(Publish)),
   tasks: Type.Array(Task),
 })
+export type MqttFile = Static<typeof Mqtt>
+export type PublishFile = Static<typeof Publish>
 export type GatewayFile = Static<typeof GatewaySchema>
 export type LineFile = Static<typeof Line>
 export type TaskFile = Static<typeof Task>
@@ -197,8 +278,8 @@ export const LedgerSchema = object({
       id: Id,
       point: Id,
       line: Id,
-      address: Type.String({ minLength: 1, maxLength: 64, description: 'in quotes: leading zeros count' }),
-      profile: Type.String({ minLength: 1 }),
+      address: Type.String({ minLength: 1, maxLength: 200, description: 'in quotes: leading zeros count; of a pushing meter what its mapping takes for the meter id' }),
+      profile: Type.String({ minLength: 1, description: 'meter model, or mqtt/MAPPING for a meter that pushes' }),
       ct: optional(Ratio),
       pt: optional(Ratio),
       timeoutMs: optional(Type.Integer({ minimum: 20, maximum: 120_000 })),

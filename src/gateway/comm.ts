@@ -1,5 +1,6 @@
 import { type Column, type Raw, type Reading, type Series, seriesOf, shapeOf } from '../core/index.ts'
 import type { Field } from './field.ts'
+import type { Push } from './push.ts'
 
 const count = (field: string): Column => ({ field, obis: null, unit: '', scaler: 0, integer: true })
 
@@ -10,6 +11,14 @@ const LINE = shapeOf([
   { field: 'latency', obis: null, unit: 's', scaler: -6 },
 ])
 const METER = shapeOf(['due', 'read', 'first_try', 'missed'].map(count))
+const PUSH_COUNTS = ['messages', 'values', 'duplicates', 'late', 'conflicts'] as const
+const PUSH_FIGURES = ['dBm', 'percent', 'rssi', 'snr', 'linkquality'] as const
+const figure = (field: string): Column => ({ field: field.toLowerCase(), obis: null, unit: '', scaler: -2 })
+const PUSHED = shapeOf([...PUSH_COUNTS.map(count), ...PUSH_FIGURES.map(figure)])
+const BROKER = shapeOf(['messages', 'readings', 'refused', 'duplicates', 'late', 'conflicts', 'reconnects'].map(count))
+
+/** Why a figure of a period is absent. */
+const NO_ANSWER: Readonly<Record<string, string>> = { line: 'LINE_NO_REPLY' }
 
 /**
  * Communication statistics (通信统计) of lines and meters, one row each for every period: what was due, what came, and why not.
@@ -17,12 +26,17 @@ const METER = shapeOf(['due', 'read', 'first_try', 'missed'].map(count))
  */
 export class CommStatistics {
   readonly #field: Field
+  readonly #push: Push
   readonly #before = new Map<string, readonly number[]>()
   readonly #series = new Map<string, Series>()
   #since: number
 
-  constructor(field: Field, now: number) {
+  constructor(field: Field, push: Push, now: number) {
     this.#field = field
+    this.#push = push
+    // Devices are remembered across restarts: what they did before is not of this period.
+    for (const source of push.sources)
+      for (const device of source.devices.list()) this.#added(`device ${source.config.id} ${device.name}`, PUSH_COUNTS.map((name) => device[name]))
     this.#since = now
   }
 
@@ -60,6 +74,27 @@ export class CommStatistics {
       const latency = answered > 0 ? Math.round((latencyMs / answered) * 1000) : null
       rows.push(this.#row('line', config.id, '', LINE, [...sums, ...added.slice(0, 8), share, latency], at))
     }
+    return [...rows, ...this.#pushed(at)]
+  }
+
+  /** Brokers, and the registered meters behind them; strangers are not worth a series. */
+  #pushed(at: number): Reading[] {
+    const rows: Reading[] = []
+    for (const source of this.#push.sources) {
+      const { id } = source.config
+      for (const { name, signal, ...device } of source.devices.list({ isRegistered: true })) {
+        const meter = source.meterOf(name)
+        const added = this.#added(`device ${id} ${name}`, PUSH_COUNTS.map((count) => device[count]))
+        if (!meter || added.every((value) => value === 0)) continue
+        const figures = PUSH_FIGURES.map((figure) => (signal?.figures[figure] === undefined ? null : Math.round(signal.figures[figure] * 100)))
+        rows.push(this.#row('meter', meter.meter, meter.area, PUSHED, [...added, ...figures], at))
+      }
+      const { readings, refused, duplicates, late, conflicts } = source.counts()
+      const state = source.state()
+      const reconnects = state?.connections.reduce((sum, connection) => sum + connection.reconnects, 0) ?? 0
+      const counts = [state?.received ?? 0, readings, refused, duplicates, late, conflicts, reconnects]
+      rows.push(this.#row('broker', id, '', BROKER, this.#added(`broker ${id}`, counts), at))
+    }
     return rows
   }
 
@@ -76,7 +111,7 @@ export class CommStatistics {
       series = seriesOf('comm', { kind, id, area })
       this.#series.set(key, series)
     }
-    const absent = raws.includes(null) ? new Map([[raws.indexOf(null), 'LINE_NO_REPLY']]) : null
+    const absent = raws.includes(null) ? new Map(raws.flatMap((raw, index) => (raw === null ? [[index, NO_ANSWER[kind] ?? 'MQTT_ABSENT'] as const] : []))) : null
     return { series, shape, raws, scalers: null, absent, ratio: '1', measuredAt: at, receivedAt: at, quality: 0 }
   }
 }

@@ -3,7 +3,21 @@ import { failWith } from '../core/index.ts'
 /** What can go wrong where the rooms meet. */
 export const fail = failWith({
   METER_UNKNOWN: { recovery: 'skip', hint: 'look it up with GET /api/v1/points' },
+  METER_PUSHES: {
+    recovery: 'skip',
+    hint: 'GET /api/v1/points/POINT/latest has the newest it sent, GET /api/v1/brokers/BROKER/devices says when it was heard',
+  },
   PROFILE_UNREADABLE: { recovery: 'skip', hint: 'gridtally profile verify FILE names the place' },
   PROFILE_PROTOCOL: { recovery: 'skip', hint: 'known protocols: modbus, dlt645-2007, dlt645-1997' },
+  PUSH_UNREGISTERED: {
+    recovery: 'skip',
+    hint: 'add the meter to the ledger, then replay the message; or set `unregistered: keep` for this broker',
+  },
+  PUSH_STRANGERS: {
+    recovery: 'skip',
+    hint: 'add the meters to the ledger, raise maxUnregistered, or bar whoever makes up names at the broker',
+  },
+  PUSH_SIZE: { recovery: 'skip', hint: 'raise maxPayloadKb of this broker when a meter really sends so much; else bar the sender' },
+  PUSH_UNKNOWN: { recovery: 'skip', hint: 'GET /api/v1/brokers names them' },
   GATEWAY_START: { recovery: 'stop', hint: 'see the message; nothing was started' },
 })

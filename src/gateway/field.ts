@@ -86,7 +86,7 @@ export class Field {
     this.calendar = new Calendar(config.timezone)
     const byLine = new Map<string, MeterFact[]>()
     for (const fact of deps.meters) byLine.set(fact.line, [...(byLine.get(fact.line) ?? []), fact])
-    const homeless = deps.meters.filter(({ line }) => !config.lines.some(({ id }) => id === line))
+    const homeless = deps.meters.filter(({ line }) => ![...config.lines, ...config.mqtt].some(({ id }) => id === line))
     if (homeless.length > 0)
       deps.log(
         'warn',

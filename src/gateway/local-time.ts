@@ -50,6 +50,16 @@ const offsetsOf = (face: number, zone: string): Offsets => {
   return { first: face - first.epochMilliseconds, second: face - second.epochMilliseconds }
 }
 
+/** Whether there is such a zone in the IANA time zone database. */
+export const isZone = (name: string): boolean => {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** What a clock of the zone shows at an instant. */
 export const wallClock = (instant: number, zone: string): MeterTime => {
   const { year, month, day, hour, minute, second } = Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone)

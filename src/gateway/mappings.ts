@@ -1,10 +1,17 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { type CompiledMapping, compileMapping, type Mapping, type MappingFile, MappingSchema, type MappingUse } from '../../protocols/index.ts'
-import { packageRoot, type Problem } from '../config/index.ts'
+import {
+  type CompiledMapping,
+  compileMapping,
+  type Mapping,
+  type MappingFile,
+  MappingSchema,
+  type MappingUse,
+} from '../../protocols/index.ts'
+import { type Problem, packageRoot } from '../config/index.ts'
 import { loadYaml } from '../config/yaml-file.ts'
-import type { PushWorld } from './push-world.ts'
 import { exampleDifferences } from './push-vectors.ts'
+import type { PushWorld } from './push-world.ts'
 
 export const builtInMappings = (): string => join(packageRoot(), 'config', 'mappings')
 
@@ -74,7 +81,13 @@ export const openMappings = (own: string | null, world: PushWorld, only?: Readon
         problems.push(...loaded.problems)
         found.delete(id)
       } else if (loaded.value.content.id !== id)
-        problems.push({ file: shownPath(file), line: 1, column: 1, path: '/id', message: `is "${loaded.value.content.id}"; must be the file's name, ${id}` })
+        problems.push({
+          file: shownPath(file),
+          line: 1,
+          column: 1,
+          path: '/id',
+          message: `is "${loaded.value.content.id}"; must be the file's name, ${id}`,
+        })
       else found.set(id, loaded.value)
     }
   }

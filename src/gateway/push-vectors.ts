@@ -18,14 +18,15 @@ import {
   decimalOfFloat64,
   hexOf,
   ok,
-  parseDecimal,
   type PushedRecord,
   type PushedValue,
   type PushMessage,
   type PushOutcome,
+  parseDecimal,
   type Reading,
 } from '../core/index.ts'
 import { Memory } from '../push/index.ts'
+import { isZone } from './local-time.ts'
 import { PushNormaliser } from './push-readings.ts'
 import type { PushWorld } from './push-world.ts'
 
@@ -58,6 +59,7 @@ const vectorDifferences = async (vector: JsonObject, mappings: readonly Mapping[
   const expect = vector.get('expect')
   if (!(expect instanceof JsonObject)) return [{ path: 'expect', expected: 'an object', got: null }]
   const zone = textOf(expect.get('assumeZone')) ?? world.zone
+  if (!isZone(zone)) return [{ path: 'expect.assumeZone', expected: zone, got: 'no IANA time zone' }]
   const here = { ...world, zone }
   const used = mappings.map((mapping) => ({ ...mapping, zone: textOf(expect.get('assumeZone')) ?? mapping.zone }))
   const json = vector.get('json')
@@ -75,6 +77,7 @@ export const exampleDifferences = (example: ExampleFile, mapping: Mapping, world
   const recorded = recordedOf(parsed.value)
   const expect = parsed.value.get('expect')
   if (!recorded || !(expect instanceof JsonObject)) return [{ path: '', expected: 'json, text or hex, and expect', got: null }]
+  if (example.zone !== undefined && !isZone(example.zone)) return [{ path: 'zone', expected: 'an IANA time zone', got: example.zone }]
   const here = example.zone === undefined ? mapping : { ...mapping, zone: example.zone }
   return outcomeDifferences(decode(recorded.message, [here], world), recorded, expect)
 }
@@ -101,7 +104,8 @@ const recordedOf = (vector: JsonObject): Recorded | null => {
 /** JSON as text again, numbers as they were written. */
 const writtenJson = (json: Json): string => {
   if (json instanceof JsonNumber) return json.text
-  if (json instanceof JsonObject) return `{${json.names.map((name, at) => `${JSON.stringify(name)}:${writtenJson(json.values[at] ?? null)}`).join(',')}}`
+  if (json instanceof JsonObject)
+    return `{${json.names.map((name, at) => `${JSON.stringify(name)}:${writtenJson(json.values[at] ?? null)}`).join(',')}}`
   return Array.isArray(json) ? `[${json.map(writtenJson).join(',')}]` : JSON.stringify(json)
 }
 
@@ -125,11 +129,17 @@ const same = (expected: Json | undefined, got: unknown): boolean => {
     return a !== null && compare(a, b) === 0
   }
   if (expected instanceof JsonObject)
-    return isRecord(got) && expected.names.length === Object.keys(got).length && expected.names.every((name, at) => same(expected.values[at], got[name]))
-  if (Array.isArray(expected)) return Array.isArray(got) && got.length === expected.length && expected.every((one, at) => same(one, got[at]))
+    return (
+      isRecord(got) &&
+      expected.names.length === Object.keys(got).length &&
+      expected.names.every((name, at) => same(expected.values[at], got[name]))
+    )
+  if (Array.isArray(expected))
+    return Array.isArray(got) && got.length === expected.length && expected.every((one, at) => same(one, got[at]))
   return expected === got
 }
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const leavesOf = (object: JsonObject): Leaves => object.names.map((name, at) => [name, object.values[at] ?? null] as const)
 
@@ -143,7 +153,14 @@ const outcomeDifferences = (outcome: PushOutcome, recorded: Recorded, expect: Js
     if (name === 'assumeZone') return []
     if (name === 'points') return pointsDifferences(outcome, recorded, expected, isAboutFrame(expect))
     if (name === 'failed') return failedDifferences(outcome, expected)
-    if (name === 'selector') return selectorHolds(outcome, recorded, textOf(expected) ?? '') ? [] : differ(path, expected, outcome.records.flatMap(({ values }) => values.map((value) => value.path)))
+    if (name === 'selector')
+      return selectorHolds(outcome, recorded, textOf(expected) ?? '')
+        ? []
+        : differ(
+            path,
+            expected,
+            outcome.records.flatMap(({ values }) => values.map((value) => value.path)),
+          )
     if (name === 'rawCheck') return rawDifferences(outcome, expected)
     if (name === 'frame' && expected instanceof JsonObject) {
       const got = frameFacts(outcome)
@@ -155,7 +172,13 @@ const outcomeDifferences = (outcome: PushOutcome, recorded: Recorded, expect: Js
 
 /** Everything but points, by the names of the vector files. */
 const factsOf = (outcome: PushOutcome): Readonly<Record<string, unknown>> => {
-  const [presence, signal, answer, frame, record] = [outcome.presence[0], outcome.signals[0], outcome.answers[0], outcome.frames[0], outcome.records[0]]
+  const [presence, signal, answer, frame, record] = [
+    outcome.presence[0],
+    outcome.signals[0],
+    outcome.answers[0],
+    outcome.frames[0],
+    outcome.records[0],
+  ]
   const discard = outcome.discard ?? (frame?.checksumOk === false ? 'checksum' : outcome.refused?.code)
   const format =
     outcome.discard === 'system-topic' ? 'not-a-reading' : outcome.discard === 'empty-payload' ? 'empty' : outcome.rule?.split('/').at(-1)
@@ -204,7 +227,12 @@ const pointsDifferences = ({ records }: PushOutcome, recorded: Recorded, expecte
     const measuredAt = textOf(point.get('measuredAt'))
     const index = left.findIndex((one) => one.meter === textOf(point.get('meterId')) && iso(one.measuredAt) === measuredAt)
     const [record] = index < 0 ? [] : left.splice(index, 1)
-    if (!record) return differ(path, point, records.map(({ meter, measuredAt: at }) => ({ meterId: meter, measuredAt: iso(at) })))
+    if (!record)
+      return differ(
+        path,
+        point,
+        records.map(({ meter, measuredAt: at }) => ({ meterId: meter, measuredAt: iso(at) })),
+      )
     return pointDifferences(record, recorded, point, path)
   })
   return left.length === 0 ? differences : [...differences, { path: 'expect.points', expected: expected.length, got: records.length }]
@@ -214,16 +242,24 @@ const pointDifferences = (record: PushedRecord, recorded: Recorded, point: JsonO
   leavesOf(point).flatMap(([name, expected]): Difference[] => {
     if (name === 'meterId' || name === 'measuredAt') return []
     if (name === 'timeSource') return same(expected, record.timeSource) ? [] : differ(`${path}.${name}`, expected, record.timeSource)
-    if (name === 'quality') return same(expected, record.flags[0] ?? 'good') ? [] : differ(`${path}.${name}`, expected, record.flags[0] ?? 'good')
+    if (name === 'quality')
+      return same(expected, record.flags[0] ?? 'good') ? [] : differ(`${path}.${name}`, expected, record.flags[0] ?? 'good')
     if (name !== 'readings' || !Array.isArray(expected)) return differ(`${path}.${name}`, expected, 'nothing known')
     return expected.flatMap((reading, at) =>
-      reading instanceof JsonObject ? readingDifferences(record, recorded, reading, `${path}.readings[${at}]`) : differ(path, reading, 'an object'),
+      reading instanceof JsonObject
+        ? readingDifferences(record, recorded, reading, `${path}.readings[${at}]`)
+        : differ(path, reading, 'an object'),
     )
   })
 
 const readingDifferences = ({ values }: PushedRecord, recorded: Recorded, expected: JsonObject, path: string): Difference[] => {
   const value = values.find((one) => leadsTo(one, recorded, expected))
-  if (!value) return differ(path, expected, values.map(({ path: place, text, obis }) => ({ path: place, raw: text, obis })))
+  if (!value)
+    return differ(
+      path,
+      expected,
+      values.map(({ path: place, text, obis }) => ({ path: place, raw: text, obis })),
+    )
   const facts: Readonly<Record<string, unknown>> = { unit: value.unit, obis: value.obis, di: value.di }
   return leavesOf(expected).flatMap(([name, wanted]): Difference[] => {
     const here = `${path}.${name}`
@@ -265,8 +301,12 @@ const itemHolds = (place: string, json: Json, list: string, member: string, text
 
 /** A selector above the points names the list whose items were searched by key. */
 const selectorHolds = ({ records }: PushOutcome, { json }: Recorded, selector: string): boolean => {
-  const [, base = '', inside = ''] = /^(.*?)\[\?(.*?)\]/.exec(selector) ?? []
-  const values = records.flatMap(({ values: all }) => all).filter(({ path }) => path.startsWith(`${base}[`))
+  const [, base = '', inside = '', behind = ''] = /^(.*?)\[\?(.*?)\](.*)$/.exec(selector) ?? []
+  const stands = (path: string): boolean => {
+    const item = path.startsWith(`${base}[`) ? /^\[\d+\](.*)$/.exec(path.slice(base.length)) : null
+    return item !== null && (behind === '' || item[1] === behind)
+  }
+  const values = records.flatMap(({ values: all }) => all).filter(({ path }) => stands(path))
   const quoted = /'([^']*)'/.exec(inside)?.[1]
   const member = quoted === undefined ? inside : null
   return values.some(({ path }) => {
@@ -306,7 +346,9 @@ const rawDifferences = (outcome: PushOutcome, expected: Json): Difference[] => {
   return leavesOf(expected).flatMap(([name, wanted]) => {
     if (name === 'hex') return same(wanted, frameFacts(outcome).hex) ? [] : differ('expect.rawCheck.hex', wanted, frameFacts(outcome).hex)
     const value = parseDecimal(textOf(wanted) ?? '')
-    return value && figures.some((figure) => compare(figure, value) === 0) ? [] : differ(`expect.rawCheck.${name}`, wanted, 'no such figure')
+    return value && figures.some((figure) => compare(figure, value) === 0)
+      ? []
+      : differ(`expect.rawCheck.${name}`, wanted, 'no such figure')
   })
 }
 

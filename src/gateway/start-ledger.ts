@@ -5,6 +5,9 @@ import type { LedgerInput } from '../ledger/index.ts'
 import { parseRatio } from '../normalise/index.ts'
 import type { Profiles } from './profiles.ts'
 
+/** Profiles of meters that push: the mapping their messages come through. */
+const PUSHED = 'mqtt/'
+
 type AdapterOf = (protocol: string, framing: GatewayConfig['lines'][number]['modbus']) => AnyAdapter | null
 
 /** The ledger file of a configuration, checked against its lines and the profiles; null when there is none. */
@@ -15,12 +18,19 @@ export const checkedLedger = (
 ): { readonly ok: true; readonly value: LedgerInput | null } | { readonly ok: false; readonly problems: readonly Problem[] } => {
   if (config.ledgerFile === null) return { ok: true, value: null }
   const lines = new Map(config.lines.map((line) => [line.id, line]))
+  const brokers = new Map(config.mqtt.map((source) => [source.id, new Set(source.mappings.map(({ id }) => `${PUSHED}${id}`))]))
   const loaded = loadLedgerFile(config.ledgerFile, {
-    lines: [...lines.keys()],
-    profiles: profiles.ids,
+    lines: [...lines.keys(), ...brokers.keys()],
+    profiles: [...profiles.ids, ...[...brokers.values()].flatMap((used) => [...used])],
     now: Date.now(),
     isRatio: (text) => parseRatio(text) !== null,
     addressOf: (address, profile, line) => {
+      const pushes = brokers.get(line)
+      if (pushes?.has(profile)) return { ok: true, value: address }
+      if (pushes)
+        return { ok: false, problem: `its profile ${profile} is none of what broker ${line} uses; allowed: ${[...pushes].join(', ')}` }
+      if (profile.startsWith(PUSHED))
+        return { ok: false, problem: `its profile ${profile} is for meters that push, and line ${line} is no broker` }
       const found = profiles.get(profile)
       const adapter = found && adapterOf(found.protocol, lines.get(line)?.modbus ?? 'tcp')
       if (!adapter) return { ok: false, problem: `its profile ${profile} cannot be used: gridtally profile verify names the place` }

@@ -7,7 +7,6 @@ import type {
   LineMetrics,
   LineState,
   LineView,
-  OutboxView,
   PointView,
   ReadCounts,
   Refusal,
@@ -15,18 +14,26 @@ import type {
   TracedFrame,
 } from '../api/index.ts'
 import { type Clock, decimalText, err, explain, type GatewayError, hintOf, many, multiply, ok, type ReadingStore } from '../core/index.ts'
-import type { Area, Ledger, Point } from '../ledger/index.ts'
+import type { Area, Ledger, MeterFact, Point } from '../ledger/index.ts'
 import { parseRatio } from '../normalise/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import type { Latest } from '../store/latest.ts'
 import { fail } from './errors.ts'
 import type { Field, FieldLine, FieldMeter } from './field.ts'
+import { DeadLetterCounts, outboxView, rowsStored } from './outbox-views.ts'
+import type { Publisher } from './publish.ts'
+import type { Push } from './push.ts'
+import { pushViews } from './push-views.ts'
+
+export { rowsStored } from './outbox-views.ts'
 
 export interface ViewDeps {
   readonly version: string
   readonly startedAt: number
   readonly clock: Clock
   readonly field: Field
+  readonly push: Push
+  readonly publishers: readonly Publisher[]
   readonly ledger: Ledger
   readonly outbox: Outbox
   readonly latest: Latest
@@ -49,11 +56,20 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
   for (const fact of ledger.history()) history.set(fact.point, [...(history.get(fact.point) ?? []), fact])
   const sorted = [...points.keys()].sort()
   const busy = new BusyShares(field)
+  const dead = new DeadLetterCounts(outbox)
+  const { push, publishers, startedAt } = deps
+  const {
+    pushedAt,
+    trace: traceSource,
+    health: pushHealth,
+    ...brokers
+  } = pushViews({ push, publishers, clock, startedAt, meters: ledger.meters(null) })
   const viewOf = (point: Point): PointView => pointView(point, areas, history.get(point.id) ?? [])
 
   return {
+    ...brokers,
     version: deps.version,
-    startedAt: deps.startedAt,
+    startedAt,
     now: () => clock.now(),
     tokens: deps.tokens,
     hintOf,
@@ -92,11 +108,13 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
         const frame = tracedFrame(event)
         if (frame) listener(frame)
       })
-      return stop ? ok(stop) : refuse('unknown', fail('METER_UNKNOWN', `there is no line ${id}`).error)
+      if (stop) return ok(stop)
+      const stopWatching = traceSource(id, listener)
+      return stopWatching ? ok(stopWatching) : refuse('unknown', fail('PUSH_UNKNOWN', `there is no line and no broker ${id}`).error)
     },
     readNow: async (id, request, signal) => {
       const meter = metersOf.get(id)
-      if (!meter) return refuse('unknown', fail('METER_UNKNOWN', `no meter is read at point ${id}`, { point: id }).error)
+      if (!meter) return refuseNow(id, pushedAt(id))
       const began = clock.monotonic()
       const frames: TracedFrame[] = []
       const stop = request.trace
@@ -114,7 +132,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
         stop?.()
       }
     },
-    outbox: () => outboxView(outbox, deps.maxOutboxBytes),
+    outbox: () => outboxView(outbox, dead, deps.maxOutboxBytes),
     deadLetters: async (after, limit) => {
       const page = await outbox.deadLetters({ after, limit })
       // An empty list would say that there are none.
@@ -135,6 +153,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
         }
       else chosen.push(...ids)
       const done = await outbox.replayDeadLetters(chosen)
+      dead.forget()
       return done.ok ? done : refuse('unavailable', done.error)
     },
     tasks: () =>
@@ -151,25 +170,33 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
         missed,
         reasons: Object.fromEntries(reasons),
       })),
-    health: () => healthView(field, outbox),
-    metrics: () => ({
+    health: () => healthView(field, outbox, pushHealth()),
+    metrics: async () => ({
       lines: field.lines.map((line) => lineMetrics(line, busy)),
-      outbox: outboxView(outbox, deps.maxOutboxBytes),
+      outbox: await outboxView(outbox, dead, deps.maxOutboxBytes),
       rowsStored: rowsStored(outbox),
+      brokers: brokers.brokers(),
+      refusedMessages: push.letters.count(),
     }),
     busy,
     close: () => busy.close(),
   }
 }
 
-/** Readings the store has taken since the start; the latest values are counted apart. */
-export const rowsStored = (outbox: Outbox): number =>
-  outbox
-    .state()
-    .sinks.filter(({ id }) => id !== 'latest')
-    .reduce((sum, { stored }) => sum + stored, 0)
-
 const refuse = (because: Refusal['because'], error: GatewayError) => err<Refusal>({ because, error })
+
+/** Nothing is read at a point: a meter there pushes, or there is none. */
+const refuseNow = (point: string, pushed: MeterFact | null) =>
+  pushed
+    ? refuse(
+        'not-possible',
+        fail('METER_PUSHES', `meter ${pushed.meter} at point ${point} pushes by itself through broker ${pushed.line} and cannot be asked`, {
+          point,
+          meter: pushed.meter,
+          broker: pushed.line,
+        }).error,
+      )
+    : refuse('unknown', fail('METER_UNKNOWN', `no meter is read at point ${point}`, { point }).error)
 
 const becauseOf = ({ code }: GatewayError): Refusal['because'] =>
   code === 'METER_UNKNOWN'
@@ -275,36 +302,12 @@ const lineMetrics = (field: FieldLine, busy: BusyShares): LineMetrics => {
   }
 }
 
-const SINK_STATES = { running: 'storing', lagging: 'storing', waiting: 'waiting', stopped: 'stopped' } as const
-
-const outboxView = (outbox: Outbox, limitBytes: number): OutboxView => {
-  const { ready, reason, depth, bytes, oldestAt, damaged, deadLetters, sinks } = outbox.state()
-  return {
-    depth,
-    bytes,
-    limitBytes,
-    oldestAt,
-    taking: ready,
-    error: reason,
-    damaged,
-    sinks: sinks.map(({ id, state, depth: behind, stored, lastStoredAt, lastError }) => ({
-      id,
-      state: SINK_STATES[state],
-      behind,
-      stored,
-      deadLetters: id === 'latest' ? 0 : deadLetters,
-      lastStoredAt,
-      error: lastError,
-    })),
-  }
-}
-
 /**
  * One sentence for each part. Ready means: what is read now can be made safe. Anybody may ask, so codes stand here and no addresses:
  * the messages are behind a token.
  */
-const healthView = (field: Field, outbox: Outbox): HealthView => {
-  const parts: { part: string; state: 'ok' | 'degraded' | 'failed'; sentence: string; cure: string | null }[] = []
+const healthView = (field: Field, outbox: Outbox, push: HealthView['parts']): HealthView => {
+  const parts: HealthView['parts'][number][] = []
   const { ready, reason, depth, deadLetters, damaged, sinks } = outbox.state()
   parts.push({
     part: 'outbox',
@@ -345,7 +348,7 @@ const healthView = (field: Field, outbox: Outbox): HealthView => {
       cure: line.state === 'down' || silent > 0 ? `see GET /api/v1/lines/${config.id}` : null,
     })
   }
-  return { ready, parts }
+  return { ready, parts: [...parts, ...push] }
 }
 
 /** Busy time of the lines over the last minute, sampled coarsely. */

@@ -104,6 +104,29 @@ export const newDevice = (name: string, { at, topic, isRegistered }: Heard): Pus
   finding: null,
 })
 
+/** Whether a message only counts: it changes nothing else that is known of the device. */
+export const onlyCounts = (device: PushDevice, { topic, rule, isRegistered, online, figures, finding, ...lists }: Heard): boolean =>
+  online === undefined &&
+  figures === undefined &&
+  finding === undefined &&
+  lists.skipped === undefined &&
+  lists.failures === undefined &&
+  lists.unmapped === undefined &&
+  topic === device.lastTopic &&
+  rule === device.rule &&
+  isRegistered === device.isRegistered
+
+/** Counts a message in the device itself, without making a new one: most messages are of this kind. */
+export const countIn = (device: { -readonly [Name in keyof PushDevice]: PushDevice[Name] }, heard: Heard): void => {
+  const { at, retained, values = 0, duplicates = 0, conflicts = 0, late = 0 } = heard
+  if (!retained) device.lastSeen = Math.max(device.lastSeen ?? at, at)
+  device.messages++
+  device.values += values
+  device.duplicates += duplicates
+  device.conflicts += conflicts
+  device.late += late
+}
+
 /**
  * The device after a message. A stored message is no sign of life, and neither is a will: the broker sends both.
  *
@@ -127,21 +150,9 @@ export const deviceAfter = (device: PushDevice, heard: Heard, room: number): Pus
     duplicates: device.duplicates + (heard.duplicates ?? 0),
     conflicts: device.conflicts + (heard.conflicts ?? 0),
     late: device.late + (heard.late ?? 0),
-    skipped: noted(device.skipped, heard.skipped, room, {
-      entryKey: ({ code }) => code,
-      newKey: (code) => short(code),
-      next: (code, before) => ({ code: short(code), count: (before?.count ?? 0) + 1 }),
-    }),
-    failures: noted(device.failures, heard.failures, room, {
-      entryKey: ({ item }) => item,
-      newKey: ({ item }) => short(item),
-      next: ({ item, code }, before) => ({ item: short(item), code: short(code), count: (before?.count ?? 0) + 1 }),
-    }),
-    unmapped: noted(device.unmapped, heard.unmapped, room, {
-      entryKey: ({ path }) => path,
-      newKey: ({ path }) => short(path),
-      next: ({ path, text }) => ({ path: short(path), text: short(text) }),
-    }),
+    skipped: noted(device.skipped, heard.skipped, room, SKIPPED),
+    failures: noted(device.failures, heard.failures, room, FAILURES),
+    unmapped: noted(device.unmapped, heard.unmapped, room, UNMAPPED),
     finding: finding ? { code: short(finding.code), message: short(finding.message), at } : device.finding,
   }
 }
@@ -161,6 +172,22 @@ interface Noting<Entry, New> {
   readonly entryKey: (entry: Entry) => string
   readonly newKey: (one: New) => string
   readonly next: (one: New, before: Entry | undefined) => Entry
+}
+
+const SKIPPED: Noting<PushDevice['skipped'][number], string> = {
+  entryKey: ({ code }) => code,
+  newKey: (code) => short(code),
+  next: (code, before) => ({ code: short(code), count: (before?.count ?? 0) + 1 }),
+}
+const FAILURES: Noting<PushDevice['failures'][number], { readonly item: string; readonly code: string }> = {
+  entryKey: ({ item }) => item,
+  newKey: ({ item }) => short(item),
+  next: ({ item, code }, before) => ({ item: short(item), code: short(code), count: (before?.count ?? 0) + 1 }),
+}
+const UNMAPPED: Noting<PushDevice['unmapped'][number], { readonly path: string; readonly text: string }> = {
+  entryKey: ({ path }) => path,
+  newKey: ({ path }) => short(path),
+  next: ({ path, text }) => ({ path: short(path), text: short(text) }),
 }
 
 /** A bounded list with what came noted in it: known entries are brought up to date, new ones go to the end while there is room. */

@@ -1,4 +1,4 @@
-import { DeviceSchema, deviceAfter, entriesOf, type Heard, nameOf, newDevice, type PushDevice } from './device.ts'
+import { countIn, DeviceSchema, deviceAfter, entriesOf, type Heard, nameOf, newDevice, onlyCounts, type PushDevice } from './device.ts'
 import type { Say } from './errors.ts'
 import { readList, writeList } from './snapshot.ts'
 
@@ -65,6 +65,11 @@ export class Devices {
   hear(name: string, heard: Heard): boolean {
     const key = nameOf(name)
     const known = this.#devices.get(key)
+    if (known !== undefined && onlyCounts(known, heard)) {
+      countIn(known, heard)
+      this.#hasChanged = true
+      return true
+    }
     const before = known ?? newDevice(key, heard)
     if (known === undefined && !heard.isRegistered && this.#unregistered >= this.#maxUnregistered) {
       this.#turnedAway++

@@ -22,7 +22,7 @@ const table = {
   },
   PUSH_TEMPLATE: {
     recovery: 'stop',
-    hint: 'a topic template has levels of plain text and {gateway} {measurement} {meter} {point} {area} {source}, no + and no #',
+    hint: 'a topic template has levels of plain text and {gateway} {measurement} {meter} {point} {area} {source} {code}, no + and no #',
   },
   PUSH_TOPIC: { recovery: 'skip', hint: 'an MQTT topic has 65,535 bytes at most: shorten the template, or the name of the meter' },
   PUSH_READING: { recovery: 'skip', hint: 'the reading has no JSON form: look at its time and its values' },

@@ -57,6 +57,11 @@ export class Memory {
     return this.#series.size
   }
 
+  /** Judges a reading that nobody has to be asked about; null: it has to wait for {@link admit}. */
+  admitNow(reading: Reading): Admission | null {
+    return !this.#queues.has(reading.series.key) && this.#needsNobody(reading) ? this.#judge(reading, null, null) : null
+  }
+
   /** Judges a reading. Those of one series are judged in the order of the calls. */
   admit(reading: Reading): Promise<Admission> {
     const { key } = reading.series
@@ -83,8 +88,7 @@ export class Memory {
   }
 
   #needsNobody(reading: Reading): boolean {
-    const past = this.#past(reading.series.key)
-    return past.has(reading.measuredAt) || reading.measuredAt > past.newest
+    return this.#past(reading.series.key).knows(reading.measuredAt)
   }
 
   async #decide(reading: Reading): Promise<Admission> {

@@ -19,17 +19,24 @@ const safeOf = (row: Row): Reading | null => ('underway' in row ? row.safe : row
 /** What is known of one series: its last rows in the order in which they came, and its newest instant. */
 export class Past {
   readonly #rows: Row[] = []
-  /** Newest instant of the rows no longer in memory. */
+  /** Newest instant of the rows that are not in memory: what is newer and not here does not exist. */
   #floor = Number.NEGATIVE_INFINITY
+  #newest = Number.NEGATIVE_INFINITY
 
+  /** @param newest  the newest row from before; there may be any number of older ones */
   constructor(newest: Reading | null) {
-    if (newest) this.recall(newest)
+    if (!newest) return
+    this.#floor = newest.measuredAt
+    this.recall(newest)
   }
 
   get newest(): number {
-    let newest = this.#floor
-    for (const { measuredAt } of this.#rows) if (measuredAt > newest) newest = measuredAt
-    return newest
+    return this.#newest
+  }
+
+  /** Whether a row of this instant, if there is one, is in memory. */
+  knows(measuredAt: number): boolean {
+    return measuredAt > this.#floor || this.has(measuredAt)
   }
 
   has(measuredAt: number): boolean {
@@ -62,6 +69,13 @@ export class Past {
   }
 
   commit(reading: Reading): void {
+    const place = this.#find(reading.measuredAt)
+    const row = this.#rows[place]
+    // Nearly always it is the only thing under way.
+    if (row && 'underway' in row && row.underway.length === 1 && row.underway[0] === reading) {
+      this.#rows[place] = reading
+      return
+    }
     // What was merged before it stands in it.
     this.#end(reading, (row, at) => ({ ...row, safe: reading, underway: row.underway.slice(at + 1) }))
   }
@@ -79,15 +93,21 @@ export class Past {
     const next = after(row, at)
     if (next.underway.length > 0) this.#rows[place] = next
     else if (next.safe) this.#rows[place] = next.safe
-    else this.#rows.splice(place, 1)
+    else {
+      this.#rows.splice(place, 1)
+      this.#newest = this.#rows.reduce((newest, one) => Math.max(newest, one.measuredAt), this.#floor)
+    }
   }
 
   #find(measuredAt: number): number {
-    return this.#rows.findLastIndex((row) => row.measuredAt === measuredAt)
+    if (measuredAt > this.#newest) return -1
+    for (let at = this.#rows.length - 1; at >= 0; at--) if (this.#rows[at]?.measuredAt === measuredAt) return at
+    return -1
   }
 
   #put(row: Row): void {
     this.#rows.push(row)
+    if (row.measuredAt > this.#newest) this.#newest = row.measuredAt
     if (this.#rows.length <= ROWS) return
     const oldest = this.#rows.shift()
     if (oldest) this.#floor = Math.max(this.#floor, oldest.measuredAt)

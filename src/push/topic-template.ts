@@ -2,9 +2,9 @@ import { ok, type Reading, type Result } from '../core/index.ts'
 import { fail, type PushError } from './errors.ts'
 
 /** Makes the topic of a reading. */
-export type TopicOf = (reading: Reading) => Result<string, PushError>
+export type TopicOf = (reading: Pick<Reading, 'series'>) => Result<string, PushError>
 
-const NAMES = ['gateway', 'measurement', 'meter', 'point', 'area', 'source'] as const
+const NAMES = ['gateway', 'measurement', 'meter', 'point', 'area', 'source', 'code'] as const
 
 /** @source MQTT 3.1.1, 1.5.3 UTF-8 encoded strings: a length of two bytes */
 const LONGEST_TOPIC = 65_535

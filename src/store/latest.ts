@@ -141,6 +141,12 @@ export const openLatest = async ({ directory, log = () => {} }: LatestOptions): 
  * proves nothing, and what was received later counts: a meter that once believed in the year 2099 would else never change again.
  */
 const replaces = (reading: Reading, known: Reading): boolean =>
+  isQuarantined(reading) !== isQuarantined(known) ? isQuarantined(known) : isNewer(reading, known)
+
+/** What cannot be believed is kept, and never shown in place of what can. */
+const isQuarantined = ({ quality }: Reading): boolean => (quality & QUALITY.quarantined) !== 0
+
+const isNewer = (reading: Reading, known: Reading): boolean =>
   (reading.quality | known.quality) & QUALITY.clockDoubtful
     ? reading.receivedAt >= known.receivedAt
     : reading.measuredAt >= known.measuredAt

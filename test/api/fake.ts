@@ -2,10 +2,13 @@ import { onTestFinished } from 'vitest'
 import {
   type ApiDeps,
   type ApiOptions,
+  type BrokerView,
   buildApi,
   hashToken,
   makeToken,
   type PointView,
+  type PushDeviceView,
+  type RefusedMessageView,
   type StoredToken,
   type TracedFrame,
 } from '../../src/api/index.ts'
@@ -99,6 +102,8 @@ export interface Field {
   readonly readings: Map<string, Reading[]>
   readonly points: PointView[]
   readonly tokens: StoredToken[]
+  readonly devices: PushDeviceView[]
+  readonly refused: RefusedMessageView[]
   readonly listeners: Set<(frame: TracedFrame) => void>
 }
 
@@ -125,12 +130,79 @@ const device = {
   reasons: { LINE_TIMEOUT: 2 },
 }
 
+const connection = { clientId: 'gridtally-plant', state: 'up' as const, since: NOW - 60_000, error: null, reconnects: 2, inFlight: 5 }
+
+/** A broker we listen to and one we send to. */
+export const brokersOf = (): BrokerView[] => [
+  {
+    id: 'plant',
+    direction: 'in',
+    address: 'mqtts://10.0.0.9:8883',
+    state: 'partly',
+    connections: [
+      connection,
+      {
+        ...connection,
+        clientId: 'gridtally-plant-1',
+        state: 'down',
+        error: errorOf(fail('LINE_DOWN', 'plant mqtts://10.0.0.9:8883 went')),
+      },
+    ],
+    subscriptions: [
+      { filter: 'tele/+/SENSOR', granted: true, reason: null },
+      { filter: 'secret/#', granted: false, reason: 'not authorized' },
+    ],
+    counts: {
+      ...{ received: 100, acknowledged: 99, oversize: 1, used: 80, refused: 7, readings: 160, values: 900, duplicates: 4, conflicts: 3 },
+      ...{ late: 2, unmapped: 11, answers: 6, asides: { 'empty-payload': 1, 'no-rule': 9 } },
+    },
+    lastMessageAt: NOW - 2_000,
+    meters: { registered: 12, unregistered: 3, inLedger: 20 },
+    unmatched: [
+      { topic: 'a/b', count: 1 },
+      { topic: 'c/d', count: 8 },
+    ],
+    sink: null,
+  },
+  {
+    ...{ id: 'cloud', direction: 'out', address: 'mqtt://10.0.0.8:1883', state: 'connecting', subscriptions: [], counts: null },
+    ...{ lastMessageAt: null, meters: null, unmatched: [], sink: 'publish-cloud' },
+    connections: [{ ...connection, clientId: 'gridtally-cloud', state: 'connecting' }],
+  },
+]
+
+export const pushDeviceOf = (name: string, change: Partial<PushDeviceView> = {}): PushDeviceView => ({
+  ...{ name, registered: false, meter: null, point: null, firstSeen: NOW - 1e8, lastSeen: NOW - 3_000, lastTopic: `tele/${name}/SENSOR` },
+  ...{ rule: 'tasmota/sensor', presence: 'online', presenceSince: NOW - 1e7, signal: { at: NOW - 3_000, figures: { rssi: -71.5 } } },
+  ...{ messages: 50, values: 300, duplicates: 1, conflicts: 2, late: 3 },
+  skipped: [
+    { code: 'MAPPING_TYPE', count: 2 },
+    { code: 'DLT645_BCD', count: 4 },
+  ],
+  failures: [{ item: 'Ua', code: '3007', count: 5 }],
+  unmapped: [{ path: '$.ENERGY.Factor', text: '0.97' }],
+  finding: { code: 'PUSH_CONFLICT', message: 'a second value', at: NOW - 4_000 },
+  ...change,
+})
+
+export const refusedOf = (id: number, change: Partial<RefusedMessageView> = {}): RefusedMessageView => ({
+  ...{ id, broker: 'plant', topic: 'tele/boiler/SENSOR', payload: Buffer.from('{"a":'), bytes: 5, at: NOW - id, retained: false },
+  ...{ replayable: true, error: errorOf(fail('PROFILE_LACKS', 'no JSON')) },
+  ...change,
+})
+
 /** A gateway that exists only as answers; tests change what it says. */
 export const field = (change: Partial<ApiDeps> = {}): Field => {
   const points = Array.from({ length: 25 }, (_, at) => pointOf(`P-${String(at + 1).padStart(3, '0')}`, at % 2 ? 'A-2' : 'A-1'))
   const readings = new Map(points.map(({ id }) => [id, dayOf(id)]))
   const tokens: StoredToken[] = Object.values(TOKENS).map(({ stored }) => stored)
   const listeners = new Set<(frame: TracedFrame) => void>()
+  const devices = [
+    pushDeviceOf('boiler house/meter 3', { registered: true, meter: 'M-P-003', point: 'P-003' }),
+    pushDeviceOf('gone', { presence: 'offline', lastSeen: NOW - 7_200_000 }),
+    pushDeviceOf('stranger', { presence: 'unknown', presenceSince: null, signal: null, finding: null, lastSeen: null, rule: null }),
+  ]
+  const refused = Array.from({ length: 7 }, (_, at) => refusedOf(at + 1, at === 6 ? { broker: 'other' } : {}))
   const outbox = {
     depth: 4,
     bytes: 8_192,
@@ -178,6 +250,24 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
           : [],
         tookMs: 42,
       }),
+    brokers: brokersOf,
+    isSource: (id) => id === 'plant',
+    pushDevices: (id, { registered, presence, text, silentForMs }, after, limit) =>
+      id !== 'plant'
+        ? null
+        : devices
+            .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+            .filter((one) => registered === undefined || one.registered === registered)
+            .filter((one) => presence === undefined || one.presence === presence)
+            .filter((one) => text === undefined || one.name.includes(text))
+            .filter(({ lastSeen }) => silentForMs === undefined || (lastSeen ?? 0) < NOW - silentForMs)
+            .filter(({ name }) => after === null || name > after)
+            .slice(0, limit),
+    pushDevice: (_id, name) => devices.find((one) => one.name === name) ?? null,
+    refusedMessages: (source, after, limit) =>
+      refused.filter(({ id, broker }) => id > after && (source === null || broker === source)).slice(0, limit),
+    replayRefused: async (ids) => ok(ids === 'all' ? { replayed: 5, left: 2 } : { replayed: ids.length, left: 0 }),
+    discardRefused: async (ids) => ok(ids === 'all' ? 7 : ids.length),
     outbox: () => outbox,
     deadLetters: (after, limit) =>
       Array.from({ length: 7 }, (_, at) => ({
@@ -194,12 +284,14 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     health: () => ({ ready: true, parts: [{ part: 'outbox', state: 'ok', sentence: '4 entries wait.', cure: null }] }),
     metrics: () => ({
       rowsStored: 900,
+      brokers: brokersOf(),
+      refusedMessages: 7,
       outbox,
       lines: [{ ...line, exchanges: { boundsS: [0.05, 0.5], counts: [3, 4, 1], sumS: 2.5 } }],
     }),
     ...change,
   }
-  return { deps, readings, points, tokens, listeners }
+  return { deps, readings, points, tokens, devices, refused, listeners }
 }
 
 /** Without load shedding: tests share their machine. */

@@ -53,6 +53,9 @@ describe('the OpenAPI document', () => {
   it('has every route, each named once and described', async () => {
     const { operations, document } = await describe31()
     expect(operations.map(({ name }) => name).sort()).toEqual([
+      'GET /api/v1/brokers',
+      'GET /api/v1/brokers/{id}/devices',
+      'GET /api/v1/brokers/{id}/devices/{name}',
       'GET /api/v1/dead-letters',
       'GET /api/v1/latest',
       'GET /api/v1/lines',
@@ -63,12 +66,15 @@ describe('the OpenAPI document', () => {
       'GET /api/v1/points/{id}',
       'GET /api/v1/points/{id}/latest',
       'GET /api/v1/points/{id}/readings',
+      'GET /api/v1/refused-messages',
       'GET /api/v1/tasks',
       'GET /health/live',
       'GET /health/ready',
       'GET /metrics',
       'POST /api/v1/dead-letters/replay',
       'POST /api/v1/points/{id}/read-now',
+      'POST /api/v1/refused-messages/discard',
+      'POST /api/v1/refused-messages/replay',
     ])
     const tags = document.tags.map(({ name }) => name)
     for (const { name, operation } of operations) {
@@ -134,6 +140,12 @@ describe('the OpenAPI document', () => {
     ['/api/v1/tasks', 'listTasks'],
     ['/api/v1/outbox', 'getOutbox'],
     ['/api/v1/dead-letters', 'listDeadLetters'],
+    ['/api/v1/brokers', 'listBrokers'],
+    ['/api/v1/brokers/plant/devices', 'listPushDevices'],
+    ['/api/v1/brokers/plant/devices/boiler%20house%2Fmeter%203', 'getPushDevice'],
+    ['/api/v1/brokers/plant/devices/nobody', 'getPushDevice'],
+    ['/api/v1/brokers/cloud/devices', 'listPushDevices'],
+    ['/api/v1/refused-messages', 'listRefusedMessages'],
     ['/api/v1/points/P-999', 'getPoint'],
     ['/api/v1/points?limit=x', 'listPoints'],
     ['/health/live', 'getLive'],

@@ -77,16 +77,27 @@ describe('what is admitted', () => {
       },
     ],
   ])('late and unchecked when the store %s, and it is said', async (_, lookUp) => {
-    const { memory, said } = memoryOver(new Shelf(), { lookUp })
-    await memory.admit(reading(2000, { '1.8.0': '2' }))
+    const shelf = new Shelf()
+    shelf.put(reading(2000, { '1.8.0': '2' }))
+    const { memory, said } = memoryOver(shelf, { lookUp })
     const late = reading(1000, { '1.8.0': '1' })
     expect(await memory.admit(late)).toMatchObject({ kind: 'late', reading: late, unchecked: { code: 'PUSH_STORE_SILENT' } })
     expect(said).toMatchObject([{ code: 'PUSH_STORE_SILENT', message: expect.stringContaining('no answer in 5 s') }])
   })
 
+  it('late without asking anybody when everything since the start is still in memory', async () => {
+    const { memory, shelf } = memoryOver()
+    shelf.put(reading(1000, { '1.8.0': '1' }))
+    for (const at of [2000, 4000]) await memory.admit(reading(at, { '1.8.0': '2' }))
+    expect(memory.admitNow(reading(3000, { '1.8.0': '2' }))).toMatchObject({ kind: 'late', unchecked: null })
+    expect(memory.admitNow(reading(500, { '1.8.0': '0' }))).toBeNull()
+    expect(shelf.asked).toBe(0)
+  })
+
   it('once, when two come at the same time while the store thinks', async () => {
-    const { memory } = memoryOver()
-    await memory.admit(reading(9000, { '1.8.0': '9' }))
+    const shelf = new Shelf()
+    shelf.put(reading(9000, { '1.8.0': '9' }))
+    const { memory } = memoryOver(shelf)
     const kinds = await Promise.all([1, 2, 3].map(() => memory.admit(reading(1000, { '1.8.0': '1' })).then(({ kind }) => kind)))
     expect(kinds).toEqual(['late', 'duplicate', 'duplicate'])
   })
@@ -97,7 +108,7 @@ describe('what is admitted', () => {
     const { memory } = memoryOver(shelf, {
       lookUp: (series, at) => new Promise((resolve) => releases.push(() => resolve(shelf.lookUp(series, at)))),
     })
-    await memory.admit(reading(9000, { '1.8.0': '9' }))
+    shelf.put(reading(9000, { '1.8.0': '9' }))
     const order: string[] = []
     const all = [
       memory.admit(reading(1000, { '1.8.0': '1' })).then(({ kind }) => order.push(`old ${kind}`)),

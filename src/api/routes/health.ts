@@ -69,7 +69,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; metrics: A
         tags: ['health'],
         summary: 'Counters and gauges for Prometheus',
         description:
-          'Reads due, done, first-try and missed by line and reason, outbox, sinks, lines, exchanges, HTTP requests, the process.',
+          'Reads due, done, first-try and missed by line and reason, outbox, sinks, lines, exchanges, brokers, HTTP requests, the process.',
         produces: ['text/plain; version=0.0.4; charset=utf-8'],
         response: { 200: Type.String({ description: 'Prometheus text format.' }) },
       },

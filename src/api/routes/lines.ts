@@ -57,7 +57,7 @@ export const lineRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   )
 }
 
-export const unknownLine = (id: string) => problem('API_LINE', `there is no line "${id}"`)
+const unknownLine = (id: string) => problem('API_LINE', `there is no line "${id}"`)
 
 export const failureJson = (error: GatewayError | null) => error && { code: error.code, message: error.message, hint: error.hint }
 
