@@ -24,6 +24,8 @@ import { explainFrame as explainModbus } from './modbus/explain.ts'
 import { loadProfile as loadModbusProfile } from './modbus/profile.ts'
 import * as modbusVectors from './modbus/vectors.ts'
 import { verifyProfile as verifyModbusProfile } from './modbus/verify.ts'
+import type { Inflate } from './mqtt/sparkplug/compressed.ts'
+import { judgeInvalidSparkplug, judgeSparkplug } from './mqtt/sparkplug/vectors.ts'
 
 /** The registry: one line a protocol. Nothing outside this file knows which protocols there are. */
 const ADAPTERS: Readonly<Record<string, AnyAdapter>> = {
@@ -42,7 +44,7 @@ export const adapterOf = (protocol: string, framing: 'tcp' | 'rtu' | 'ascii'): A
 
 const fail = failWith({
   PROFILE_PROTOCOL: { recovery: 'skip', hint: 'member "protocol": modbus, dlt645-2007 or dlt645-1997' },
-  VECTORS_PROTOCOL: { recovery: 'stop', hint: 'member "protocol" of the file: modbus, or DL/T 645' },
+  VECTORS_PROTOCOL: { recovery: 'stop', hint: 'member "protocol" of the file: modbus, DL/T 645, mqtt-payloads or sparkplug-b' },
 })
 
 /** One thing that differs from what was expected. */
@@ -133,8 +135,13 @@ export const frameDecoder =
   }
 
 /** Runs a vector file: every leaf under `expect` is compared, every entry of `invalid` must be refused. */
-export const judgeVectors = (content: unknown): Result<readonly VectorResult[]> => {
+export const judgeVectors = (content: unknown, inflate: Inflate | null = null): Result<readonly VectorResult[]> => {
   const protocol = String(memberOf(content, 'protocol') ?? '')
+  if (/sparkplug/i.test(protocol))
+    return {
+      ok: true,
+      value: [...judgeSparkplug(listOf(memberOf(content, 'vectors')), inflate), ...listOf(memberOf(content, 'invalid')).map((entry) => judgeInvalidSparkplug(entry, inflate))],
+    }
   const judge = /dl\/?t\s*-?645/i.test(protocol) ? dlt645Vectors : /modbus/i.test(protocol) ? modbusVectors : null
   if (!judge) return fail('VECTORS_PROTOCOL', `protocol is "${protocol}", which has no codec here`, { protocol })
   const valid = listOf(memberOf(content, 'vectors')).map((vector) => judge.evaluateVector(vector))

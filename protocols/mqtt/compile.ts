@@ -1,8 +1,10 @@
-import { fullObis, type Obis } from '../../src/core/obis.ts'
+import { fullObis, nameOfObis, type Obis } from '../../src/core/obis.ts'
 import { canonicalUnit } from '../../src/core/unit.ts'
-import type { Entry, Frame, Mapping, Part, Rule, Step, Table, Template, Time, Unit, Value } from './compiled.ts'
+import type { Absent, Entry, Frame, Mapping, Part, Reading, Rule, Step, Table, Template, Time, Unit, Value } from './compiled.ts'
 import { type Condition, conditionOf } from './condition.ts'
+import { decimalOf } from './number.ts'
 import { type Path, parsePath } from './path.ts'
+import { unitFits } from './quantity.ts'
 import type {
   ConditionFile,
   EntryFile,
@@ -87,8 +89,13 @@ class Compiler {
     const { parts, ...own } = file
     const hasOwn = OWN_MEMBERS.some((name) => own[name] !== undefined)
     if (parts && hasOwn)
-      for (const name of OWN_MEMBERS) if (own[name] !== undefined) this.wrong([...at, name], 'cannot stand beside parts: put it into one of them')
-    if (file.payload === 'sparkplug' && (parts || hasOwn)) this.wrong([...at, 'payload'], 'is sparkplug: values come from metrics, see `sparkplug`')
+      for (const name of OWN_MEMBERS)
+        if (own[name] !== undefined) this.wrong([...at, name], 'cannot stand beside parts: put it into one of them')
+    if (file.payload === 'sparkplug' && (parts || hasOwn))
+      this.wrong([...at, 'payload'], 'is sparkplug: values come from metrics, see `sparkplug`')
+    const isIdle = !parts && !hasOwn && file.payload !== 'sparkplug'
+    if (isIdle && file.ignore === undefined && !file.presence && !file.signal && !file.answer)
+      this.wrong(at, 'brings nothing: one of values, table, frame, event, failure, presence, signal, answer, ignore is missing')
     const files: readonly (readonly [PartFile, At])[] = parts
       ? parts.map((part, nth) => [part, [...at, 'parts', nth]] as const)
       : hasOwn
@@ -111,9 +118,14 @@ class Compiler {
             offline: new Set(file.presence.offline.map(String)),
           }
         : null,
-      signal: Object.entries(file.signal ?? {}).map(([figure, operand]) => [figure, this.#operand(operand, [...at, 'signal', figure])] as const),
+      signal: Object.entries(file.signal ?? {}).map(
+        ([figure, operand]) => [figure, this.#operand(operand, [...at, 'signal', figure])] as const,
+      ),
       answer: file.answer
-        ? { topic: this.#operand(file.answer.topic, [...at, 'answer', 'topic']), json: this.#template(file.answer.json, [...at, 'answer', 'json']) }
+        ? {
+            topic: this.#operand(file.answer.topic, [...at, 'answer', 'topic']),
+            json: this.#template(file.answer.json, [...at, 'answer', 'json']),
+          }
         : null,
       parts: files.map(([part, place]) => this.#part(part, place)),
       sparkplug:
@@ -138,8 +150,11 @@ class Compiler {
     const outer = this.#captures
     const each = (file.each ?? []).map((step, nth) => this.#step(step, [...at, 'each', nth]))
     const { values, table, frame, event, failure } = file
-    if (!values && !table && !frame && !event && !failure) this.wrong(at, 'brings nothing: one of values, table, frame, event, failure is missing')
+    if (!values && !table && !frame && !event && !failure)
+      this.wrong(at, 'brings nothing: one of values, table, frame, event, failure is missing')
     if (frame?.protocol === undefined && file.meter === undefined && (values || table)) this.wrong(at, '"meter" is missing')
+    if (frame?.protocol === 'modbus-rtu' && frame.profile !== undefined && file.meter === undefined)
+      this.wrong(at, '"meter" is missing: a unit number alone, {frame}, is that of many meters; join it with the sender')
     const part: Part = {
       each,
       // Without parts `when` is the rule's, and asked already.
@@ -157,7 +172,9 @@ class Compiler {
       failure: failure
         ? { item: this.#operand(failure.item, [...at, 'failure', 'item']), code: this.#operand(failure.code, [...at, 'failure', 'code']) }
         : null,
-      event: event ? { key: this.#operand(event.key, [...at, 'event', 'key']), value: this.#operand(event.value, [...at, 'event', 'value']) } : null,
+      event: event
+        ? { key: this.#operand(event.key, [...at, 'event', 'key']), value: this.#operand(event.value, [...at, 'event', 'value']) }
+        : null,
       frame: frame ? this.#frame(frame, [...at, 'frame']) : null,
     }
     this.#captures = outer
@@ -165,7 +182,7 @@ class Compiler {
   }
 
   /** Steps may use what the steps before captured. */
-  #step({ items, members, of, when }: StepFile, at: At): Step {
+  #step({ items, members, of, split, when }: StepFile, at: At): Step {
     if ((items === undefined) === (members === undefined)) this.wrong(at, 'must have either items (a list) or members (an object)')
     const from = this.#operand(items ?? of ?? '@', [...at, items === undefined ? 'of' : 'items'])
     if (!from.path) this.wrong([...at, items === undefined ? 'of' : 'items'], `is "${from.text}"; must be a path`)
@@ -175,7 +192,13 @@ class Compiler {
       if (this.#captures.includes(pattern.capture)) this.wrong([...at, 'members'], `has the capture "{${pattern.capture}}", which is taken`)
       this.#captures = [...this.#captures, pattern.capture]
     }
-    return { from, members: typeof pattern === 'string' ? null : pattern, when: this.#conditions(when, [...at, 'when']) }
+    const cut = split
+      ? { of: this.#operand(split.of, [...at, 'split', 'of']), at: split.at, into: [split.into[0] ?? '', split.into[1] ?? ''] as const }
+      : null
+    for (const name of cut?.into ?? [])
+      if (this.#captures.includes(name)) this.wrong([...at, 'split', 'into'], `has the capture "{${name}}", which is taken`)
+      else this.#captures = [...this.#captures, name]
+    return { from, members: typeof pattern === 'string' ? null : pattern, split: cut, when: this.#conditions(when, [...at, 'when']) }
   }
 
   #time({ of, form, pattern, digits, zone, plus }: TimeFile, at: At): Time {
@@ -198,12 +221,13 @@ class Compiler {
 
   #value(file: ValueFile, at: At): Value {
     if (file.unit === undefined) this.wrong([...at, 'unit'], 'is missing: a figure without unit is a guess; "" for what has none')
+    for (const code of [file.obis, ...(file.phases ?? [])]) this.#fit(code, file.unit, [...at, 'unit'])
     return {
       paths: this.#paths(file.path, [...at, 'path']),
       unit: this.#unit(file.unit, [...at, 'unit']),
       comma: file.comma ?? false,
       suffix: file.suffix ?? '',
-      absent: new Set((file.absent ?? []).map(String)),
+      absent: absentOf(file.absent),
       when: this.#conditions(file.when, [...at, 'when']),
       obis: this.#obis(file.obis, [...at, 'obis']),
       phases: (file.phases ?? []).map((code, nth) => this.#obis(code, [...at, 'phases', nth])),
@@ -213,16 +237,26 @@ class Compiler {
   }
 
   #table(file: TableFile, at: At): Table {
-    return {
-      by: this.#operand(file.by, [...at, 'by']),
+    const reading: Reading = {
       paths: this.#paths(file.path, [...at, 'path']),
       unit: this.#unit(file.unit, [...at, 'unit']),
       comma: file.comma ?? false,
-      absent: new Set((file.absent ?? []).map(String)),
+      suffix: file.suffix ?? '',
+      absent: absentOf(file.absent),
       when: this.#conditions(file.when, [...at, 'when']),
+    }
+    const entries = [...this.#entries(file.entries, [...at, 'entries'], file.unit !== undefined)].map(([name, entry]) => {
+      const absent = absentOf([...(file.absent ?? []), ...(file.entries[name]?.absent ?? [])])
+      return [name, { ...entry, reading: { ...reading, unit: entry.unit ?? reading.unit, absent } }] as const
+    })
+    for (const [name, { obis, unit }] of Object.entries(file.entries))
+      if (obis !== undefined) this.#fit(obis, unit ?? file.unit, unit === undefined ? [...at, 'unit'] : [...at, 'entries', name, 'unit'])
+    return {
+      ...reading,
+      by: this.#operand(file.by, [...at, 'by']),
       error: this.#optional(file.error, [...at, 'error']),
       errorFree: new Set((file.errorFree ?? []).map(String)),
-      entries: this.#entries(file.entries, [...at, 'entries'], file.unit !== undefined),
+      entries: new Map(entries),
       others: file.others ?? 'report',
     }
   }
@@ -278,6 +312,13 @@ class Compiler {
     return { fixed: text }
   }
 
+  /** A unit that is written down and can be none of that quantity. */
+  #fit(code: string, unit: string | undefined, at: At): void {
+    const obis = fullObis(code)
+    if (obis !== null && unit !== undefined && !/^[$@^{]/.test(unit) && canonicalUnit(unit) && !unitFits(obis, unit))
+      this.wrong(at, `is "${unit}", which is no unit of ${obis} (${nameOfObis(obis).en})`)
+  }
+
   #obis(text: string, at: At): Obis {
     const full = fullObis(text)
     if (full === null) this.wrong(at, `is "${text}"; each group of an OBIS code is at most 255`)
@@ -296,7 +337,7 @@ class Compiler {
 
   #conditions(files: readonly ConditionFile[] | undefined, at: At): Condition[] {
     return (files ?? []).flatMap((file, nth) => {
-      const condition = conditionOf(file, this.#operand(file.of, [...at, nth, 'of']))
+      const condition = conditionOf(file, this.#operand(file.of, [...at, nth, 'of']), this.#optional(file.same, [...at, nth, 'same']))
       if (!('message' in condition)) return [condition]
       this.wrong([...at, nth, condition.at], condition.message)
       return []
@@ -339,8 +380,28 @@ class Compiler {
   }
 }
 
+const absentOf = (fillers: readonly (string | number | boolean)[] = []): Absent => ({
+  texts: new Set(fillers.map(String)),
+  numbers: fillers.flatMap((filler) => decimalOf(String(filler)) ?? []),
+})
+
 /** Members that make a rule a part of its own. */
-const OWN_MEMBERS = ['each', 'meter', 'fold', 'time', 'values', 'table', 'units', 'valid', 'ct', 'pt', 'historical', 'failure', 'event', 'frame'] as const
+const OWN_MEMBERS = [
+  'each',
+  'meter',
+  'fold',
+  'time',
+  'values',
+  'table',
+  'units',
+  'valid',
+  'ct',
+  'pt',
+  'historical',
+  'failure',
+  'event',
+  'frame',
+] as const
 
 const unknownUnit = (unit: string): string =>
   `is "${unit}", a unit the house does not know; known are kWh Wh MWh kvarh varh kVAh VAh kW W MW kvar var kVA VA V mV kV A mA kA Hz deg % °C s ms min CNY and ""`

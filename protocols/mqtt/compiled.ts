@@ -1,4 +1,5 @@
 import type { RatioKind } from '../../src/core/adapter.ts'
+import type { Decimal } from '../../src/core/decimal.ts'
 import type { Obis } from '../../src/core/obis.ts'
 import type { FrameContext, PushedSignal } from '../../src/core/push.ts'
 import type { Condition } from './condition.ts'
@@ -52,6 +53,8 @@ export interface Step {
   readonly from: Operand
   /** Null: the items of a list. */
   readonly members: NamePattern | null
+  /** Cuts a text at its last separator into two captures. */
+  readonly split: { readonly of: Operand; readonly at: string; readonly into: readonly [before: string, behind: string] } | null
   readonly when: readonly Condition[]
 }
 
@@ -83,13 +86,19 @@ export interface Time {
   readonly plus: { readonly index: Operand; readonly period: Operand } | null
 }
 
+/** What stands where there is no value. */
+export interface Absent {
+  readonly texts: ReadonlySet<string>
+  readonly numbers: readonly Decimal[]
+}
+
 /** How a scalar becomes a number. */
 export interface Reading {
   readonly paths: readonly Path[]
   readonly unit: Unit
   readonly comma: boolean
   readonly suffix: string
-  readonly absent: ReadonlySet<string>
+  readonly absent: Absent
   readonly when: readonly Condition[]
 }
 
@@ -110,11 +119,16 @@ export interface Entry {
   readonly ratio: RatioKind
 }
 
-export interface Table extends Omit<Reading, 'suffix'> {
+/** An entry of a table: its unit and fillers go before the table's. */
+export interface TableEntry extends Entry {
+  readonly reading: Reading
+}
+
+export interface Table extends Reading {
   readonly by: Operand
   readonly error: Operand | null
   readonly errorFree: ReadonlySet<string>
-  readonly entries: ReadonlyMap<string, Entry>
+  readonly entries: ReadonlyMap<string, TableEntry>
   readonly others: 'report' | 'ignore'
 }
 

@@ -1,7 +1,7 @@
 import { nothingPushed, type PushMessage, type PushOutcome } from '../../src/core/push.ts'
-import type { GatewayError } from '../../src/core/result.ts'
+import { type GatewayError, ok, type Result } from '../../src/core/result.ts'
 import type { Mapping, Rule } from './compiled.ts'
-import { errorOf } from './errors.ts'
+import { errorOf, fail } from './errors.ts'
 import { type Json, parseJson } from './json.ts'
 import { fits, type PushEnvironment, runRule } from './run.ts'
 import { LONGEST_TOPIC } from './topic.ts'
@@ -32,8 +32,8 @@ export const decodeMessage = (
     return refused(errorOf('MQTT_TOPIC', `the topic has ${topic.length} characters, ${LONGEST_TOPIC} are the most that is looked at`))
   if (topic.startsWith('$SYS/')) return { ...nothingPushed, discard: 'system-topic' }
   const levels = topic.split('/')
-  let json: Json | undefined
-  let text: string | undefined
+  const read = new PayloadReader(payload)
+  let unreadable: PushOutcome | null = null
   let wasMatched = false
   for (const mapping of mappings)
     for (const rule of mapping.rules) {
@@ -43,35 +43,44 @@ export const decodeMessage = (
       // Deletion of a retained message. @source MQTT 3.1.1, 3.3.1.3 RETAIN
       if (payload.length === 0) return { ...nothingPushed, discard: 'empty-payload' }
       if (rule.payload === 'sparkplug') return sparkplug({ mapping, rule, captures }, message)
-      let value: Json = ''
-      if (rule.payload !== 'raw') {
-        if (text === undefined) {
-          const read = textOf(payload)
-          if (typeof read !== 'string') return { ...refused(read), rule: rule.name }
-          text = read
-        }
-        value = text
+      const value = read.as(rule.payload)
+      if (!value.ok) {
+        // Another rule may want it as text or as bytes.
+        unreadable ??= { ...refused(value.error), rule: rule.name }
+        continue
       }
-      if (rule.payload === 'json') {
-        if (json === undefined) {
-          const parsed = parseJson(text ?? '')
-          if (!parsed.ok) return { ...refused(parsed.error), rule: rule.name }
-          json = parsed.value
-        }
-        value = json
-      }
-      if (fits(rule, value, captures)) return runRule(mapping, rule, message, value, captures, environment)
+      if (fits(rule, value.value, captures)) return runRule(mapping, rule, message, value.value, captures, environment)
     }
   if (payload.length === 0) return { ...nothingPushed, discard: 'empty-payload' }
-  return { ...nothingPushed, discard: wasMatched ? 'no-rule' : 'no-topic' }
+  return unreadable ?? { ...nothingPushed, discard: wasMatched ? 'no-rule' : 'no-topic' }
 }
+
+/** A payload in the forms that rules ask for, each worked out once. */
+class PayloadReader {
+  readonly #payload: Uint8Array
+  #text: Result<string> | null = null
+  #json: Result<Json> | null = null
+
+  constructor(payload: Uint8Array) {
+    this.#payload = payload
+  }
+
+  as(form: 'json' | 'text' | 'raw'): Result<Json> {
+    if (form === 'raw') return NOTHING
+    this.#text ??= textOf(this.#payload)
+    if (form === 'text' || !this.#text.ok) return this.#text
+    this.#json ??= parseJson(this.#text.value)
+    return this.#json
+  }
+}
+const NOTHING = ok('')
 
 const refused = (error: GatewayError): PushOutcome => ({ ...nothingPushed, refused: error })
 
-const textOf = (payload: Uint8Array): string | GatewayError => {
+const textOf = (payload: Uint8Array): Result<string> => {
   try {
-    return UTF8.decode(payload)
+    return ok(UTF8.decode(payload))
   } catch {
-    return errorOf('MQTT_UTF8', 'the payload is no UTF-8 text')
+    return fail('MQTT_UTF8', 'the payload is no UTF-8 text')
   }
 }

@@ -10,15 +10,30 @@ export class JsonNumber {
   }
 }
 
+/** From here on members are found through a table: looking at each in turn costs the square of their number. */
+const MANY_NAMES = 16
+
 /** Members in two lists: no prototype, so that a name such as `__proto__` is a name and nothing else. */
 export class JsonObject {
   readonly names: string[] = []
   readonly values: Json[] = []
+  #places: Map<string, number> | null = null
 
   get(name: string): Json | undefined {
+    const at = this.indexOf(name)
+    return at < 0 ? undefined : this.values[at]
+  }
+
+  /** Place of a member; -1 when there is none. */
+  indexOf(name: string): number {
     const { names } = this
-    for (let at = 0; at < names.length; at++) if (names[at] === name) return this.values[at]
-    return undefined
+    if (names.length < MANY_NAMES) {
+      for (let at = 0; at < names.length; at++) if (names[at] === name) return at
+      return -1
+    }
+    this.#places ??= new Map()
+    for (let at = this.#places.size; at < names.length; at++) this.#places.set(names[at]!, at)
+    return this.#places.get(name) ?? -1
   }
 }
 
@@ -37,9 +52,6 @@ export const JSON_LIMITS: JsonLimits = { depth: 32, nodes: 20_000 }
 const LONGEST_NUMBER = 64
 /** Beyond it no meter, and no double, follows. */
 const LARGEST_EXPONENT = 99
-
-/** From here on a set looks for names that come twice. */
-const MANY_NAMES = 24
 
 /**
  * Reads JSON without losing a digit, in one pass, without recursion: a hostile text costs at most its length.
@@ -70,7 +82,6 @@ class Reader {
     const { depth: deepest, nodes: most } = this.#limits
     const open: (JsonObject | Json[])[] = []
     let nodes = 0
-    let names: Set<string> | null = null
     for (;;) {
       // A value begins here.
       if (++nodes > most) return this.#limit(`more than ${most} values`)
@@ -86,8 +97,7 @@ class Reader {
           value = container
         } else {
           open.push(container)
-          names = null
-          if (container instanceof JsonObject && !this.#name(container, null)) return null
+          if (container instanceof JsonObject && !this.#name(container)) return null
           continue
         }
       } else {
@@ -106,36 +116,32 @@ class Reader {
         const next = this.#skipBlank()
         if (next === COMMA) {
           this.#at++
-          if (container instanceof JsonObject) {
-            if (container.names.length >= MANY_NAMES) {
-              if (names === null || names.size !== container.names.length) names = new Set(container.names)
-            } else names = null
-            if (!this.#name(container, names)) return null
-          }
+          if (container instanceof JsonObject && !this.#name(container)) return null
           break
         }
         if (next !== (container instanceof JsonObject ? CLOSE_OBJECT : CLOSE_LIST)) return this.#wrong('a comma or the end was expected')
         this.#at++
         open.pop()
-        names = null
         value = container
       }
     }
   }
 
   /** A name and its colon. */
-  #name(object: JsonObject, known: Set<string> | null): boolean {
+  #name(object: JsonObject): boolean {
     if (this.#skipBlank() !== QUOTE) {
       this.#wrong('a name in quotes was expected')
       return false
     }
     const name = this.#string()
     if (this.error) return false
-    if (known ? known.has(name) : object.names.includes(name)) {
-      this.error = fail('MQTT_JSON_DUPLICATE', `the name ${JSON.stringify(name.slice(0, 60))} stands twice in one object, at character ${this.#at}`)
+    if (object.indexOf(name) >= 0) {
+      this.error = fail(
+        'MQTT_JSON_DUPLICATE',
+        `the name ${JSON.stringify(name.slice(0, 60))} stands twice in one object, at character ${this.#at}`,
+      )
       return false
     }
-    known?.add(name)
     object.names.push(name)
     if (this.#skipBlank() !== COLON) {
       this.#wrong('a colon was expected')
@@ -178,7 +184,8 @@ class Reader {
       const exponent = at
       while (isDigit(text.charCodeAt(at))) at++
       if (at === exponent) return this.#wrong('digits are missing in the exponent')
-      if (at - exponent > 4 || Number(text.slice(exponent, at)) > LARGEST_EXPONENT) return this.#limit(`the number ${text.slice(start, start + 24)}`)
+      if (at - exponent > 4 || Number(text.slice(exponent, at)) > LARGEST_EXPONENT)
+        return this.#limit(`the number ${text.slice(start, start + 24)}`)
     }
     if (at - start > LONGEST_NUMBER) return this.#limit(`a number of ${at - start} characters`)
     this.#at = at
@@ -218,7 +225,8 @@ class Reader {
       }
       if (code !== BACKSLASH) {
         let end = at + 1
-        while (end < text.length && text.charCodeAt(end) !== QUOTE && text.charCodeAt(end) !== BACKSLASH && text.charCodeAt(end) >= 0x20) end++
+        while (end < text.length && text.charCodeAt(end) !== QUOTE && text.charCodeAt(end) !== BACKSLASH && text.charCodeAt(end) >= 0x20)
+          end++
         pieces.push(text.slice(at, end))
         at = end
         continue

@@ -24,7 +24,8 @@ export interface Found {
 const PLAIN = /^[\p{L}_][\p{L}\p{N}_]*$/u
 
 /** `.name` or `['na me']`. */
-export const memberText = (name: string): string => (PLAIN.test(name) ? `.${name}` : `['${name.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}']`)
+export const memberText = (name: string): string =>
+  PLAIN.test(name) ? `.${name}` : `['${name.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}']`
 
 /**
  * Reads a path: a part of JSONPath that always leads to one place. `$.a.b`, `@['switch:0'].apower`, `$.Datas[0][2]`,
@@ -44,7 +45,8 @@ export const parsePath = (text: string): Path | string => {
     const member = /^\.([\p{L}_][\p{L}\p{N}_]*)/u.exec(rest) ?? null
     const quoted = member ? null : /^\[(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")\]/.exec(rest)
     const index = member || quoted ? null : /^\[(\d{1,6})\]/.exec(rest)
-    const find = member || quoted || index ? null : /^\[\?\(?(?:@\.)?([\p{L}_][\p{L}\p{N}_]*)\s*==\s*(?:'([^']*)'|"([^"]*)")\)?\]/u.exec(rest)
+    const find =
+      member || quoted || index ? null : /^\[\?\(?(?:@\.)?([\p{L}_][\p{L}\p{N}_]*)\s*==\s*(?:'([^']*)'|"([^"]*)")\)?\]/u.exec(rest)
     const found = member ?? quoted ?? index ?? find
     if (!found) return `is "${text}", which goes wrong at "${rest.slice(0, 20)}"; allowed: .name ['name'] [0] [?name=='text']`
     if (member) steps.push({ kind: 'member', name: member[1] ?? '' })

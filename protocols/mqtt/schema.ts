@@ -7,13 +7,15 @@ const object = <T extends Record<string, TSchema>>(properties: T, description = 
 const oneOf = <const T extends readonly string[]>(values: T, description: string) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: [...values], description })
 /** One or several: a text, or a list of texts. */
-const texts = (description: string) => Type.Unsafe<string | readonly string[]>({ type: ['string', 'array'], items: { type: 'string' }, minLength: 1, minItems: 1, description })
+const texts = (description: string) =>
+  Type.Unsafe<string | readonly string[]>({ type: ['string', 'array'], items: { type: 'string' }, minLength: 1, minItems: 1, description })
 
 const Name = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,63}$', description: 'small letters, digits, dash; at most 64' })
 const Operand = Type.String({
   minLength: 1,
   maxLength: 500,
-  description: 'a path ($ message, @ record, ^ the record around it), or text with {capture}, {index}, {$.path}, {@.path}, {^.path}, {frame}',
+  description:
+    'a path ($ message, @ record, ^ the record around it), or text with {capture}, {index}, {$.path}, {@.path}, {^.path}, {frame}',
 })
 const UnitText = Type.String({ maxLength: 500, description: 'unit (kWh, W, V …), or a path to it; "" for what has none' })
 const Obis = Type.String({ pattern: '^([0-9]{1,3}-[0-9]{1,3}:)?[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}$', description: 'OBIS code: 1.8.0' })
@@ -21,6 +23,12 @@ const Scale = Type.Integer({ minimum: -12, maximum: 12, description: 'power of t
 const Ratio = oneOf(['none', 'ct', 'pt', 'ctpt'], 'the value is secondary: it is multiplied by CT, PT or both, once; default none')
 const Scalars = Type.Array(Type.Unsafe<string | number | boolean>({ type: ['string', 'number', 'boolean'] }), {
   description: 'compared as text, as written in the message',
+})
+
+const Comma = Type.Boolean({ description: 'text with a decimal comma: 1234,5' })
+const Suffix = Type.String({ minLength: 1, description: 'text behind the number: " kWh"' })
+const Absent = Type.Array(Type.Unsafe<string | number | boolean>({ type: ['string', 'number', 'boolean'] }), {
+  description: 'what stands there when there is no value; numbers are compared as numbers: 65535 is 65535.0',
 })
 
 const Condition = object(
@@ -31,8 +39,10 @@ const Condition = object(
     exists: optional(Type.Boolean({ description: 'true: must be there and not null; false: must not' })),
     like: optional(Type.String({ minLength: 1, description: 'a name with one * in it: switch:*' })),
     form: optional(oneOf(['hex', 'number'], 'hex: pairs of hexadecimal digits, with or without blanks; number: decimal digits')),
+    same: optional(Operand),
+    orAbsent: optional(Type.Boolean({ description: 'true: also holds when it is not there' })),
   },
-  'a test of the message; what it looks at must be there unless exists is false',
+  'a test of the message; what it looks at must be there unless exists is false or orAbsent true. same: equal text, capitals or not',
 )
 const Conditions = Type.Array(Condition, { description: 'all must hold' })
 
@@ -56,22 +66,26 @@ const Value = object(
     scale: optional(Scale),
     ratio: optional(Ratio),
     phases: optional(Type.Array(Obis, { minItems: 1, maxItems: 4, description: 'codes when the value is a list, one a phase' })),
-    comma: optional(Type.Boolean({ description: 'text with a decimal comma: 1234,5' })),
-    suffix: optional(Type.String({ minLength: 1, description: 'text behind the number: " kWh"' })),
-    absent: optional(Scalars),
+    comma: optional(Comma),
+    suffix: optional(Suffix),
+    absent: optional(Absent),
     when: optional(Conditions),
   },
   'one quantity',
 )
 
-const Entry = object({ obis: optional(Obis), unit: optional(UnitText), scale: optional(Scale), ratio: optional(Ratio) }, 'what a name measures')
+const Entry = object(
+  { obis: optional(Obis), unit: optional(UnitText), scale: optional(Scale), ratio: optional(Ratio), absent: optional(Absent) },
+  'what a name measures',
+)
 const Table = object(
   {
     by: Operand,
     path: texts('where the value stands'),
     unit: optional(UnitText),
-    comma: optional(Type.Boolean()),
-    absent: optional(Scalars),
+    comma: optional(Comma),
+    suffix: optional(Suffix),
+    absent: optional(Absent),
     when: optional(Conditions),
     error: optional(Operand),
     errorFree: optional(Scalars),
@@ -86,6 +100,20 @@ const Step = object(
     items: optional(Operand),
     members: optional(Type.String({ minLength: 1, description: 'names of the members, one {capture} in it: em1:{channel}' })),
     of: optional(Operand),
+    split: optional(
+      object(
+        {
+          of: Operand,
+          at: Type.String({ minLength: 1, maxLength: 10, description: 'what stands between the two: .' }),
+          into: Type.Array(Type.String({ pattern: '^[a-z][A-Za-z0-9]*$' }), {
+            minItems: 2,
+            maxItems: 2,
+            description: 'names of two captures: before and behind the last separator; without one all of it is behind',
+          }),
+        },
+        'cuts a name in two: Channel.Device.kwh',
+      ),
+    ),
     when: optional(Conditions),
   },
   'one step of fan-out: the items of a list, or the members of an object',
@@ -99,7 +127,9 @@ const Frame = object(
     profile: optional(Type.String({ description: 'modbus-rtu: meter profile whose registers the answer holds' })),
     start: optional(Type.Integer({ minimum: 0, maximum: 65_535, description: 'modbus-rtu: first register that was asked for' })),
     function: optional(Type.Integer({ minimum: 3, maximum: 4, description: 'modbus-rtu: 3 or 4; default: what the answer says' })),
-    obis: optional(Type.Record(Type.String({ pattern: '^[0-9A-F]{8}$' }), Obis, { description: 'dlt645: other codes for data identifiers' })),
+    obis: optional(
+      Type.Record(Type.String({ pattern: '^[0-9A-F]{8}$' }), Obis, { description: 'dlt645: other codes for data identifiers' }),
+    ),
     port: optional(Operand),
     counter: optional(Operand),
   },
@@ -139,7 +169,12 @@ const Part = object(partMembers, 'one group of records of a message')
 const Rule = object(
   {
     id: Name,
-    form: optional(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,63}$', description: 'name of the form of message, default the id; several rules may share one' })),
+    form: optional(
+      Type.String({
+        pattern: '^[a-z0-9][a-z0-9-]{0,63}$',
+        description: 'name of the form of message, default the id; several rules may share one',
+      }),
+    ),
     topic: Type.String({ minLength: 1, description: 'MQTT filter; {name} captures a level, {name#} one or more' }),
     payload: optional(oneOf(['json', 'text', 'raw', 'sparkplug'], 'default json')),
     ignore: optional(Type.String({ description: 'messages that fit are put aside, with this word: command' })),
@@ -148,11 +183,15 @@ const Rule = object(
     messageId: optional(Operand),
     presence: optional(object({ of: Operand, online: Scalars, offline: Scalars }, 'comes and goes')),
     signal: optional(Signal),
-    answer: optional(object({ topic: Operand, json: Type.Unknown({ description: 'texts in it are operands; {now:yyyyMMddhhmmss} is the local time' }) })),
+    answer: optional(
+      object({ topic: Operand, json: Type.Unknown({ description: 'texts in it are operands; {now:yyyyMMddhhmmss} is the local time' }) }),
+    ),
     parts: optional(Type.Array(Part, { minItems: 1 })),
     sparkplug: optional(
       object({
-        meter: optional(oneOf(['device', 'node/device', 'group/node/device'], 'meter id; default node/device, the node alone for its own metrics')),
+        meter: optional(
+          oneOf(['device', 'node/device', 'group/node/device'], 'meter id; default node/device, the node alone for its own metrics'),
+        ),
         entries: optional(Type.Record(Type.String(), Entry, { description: 'metric name: what it measures' })),
         signals: optional(Type.Record(Type.String(), Type.String(), { description: 'metric name: dBm, percent, rssi, snr' })),
       }),
@@ -190,7 +229,10 @@ export const MappingSchema = object({
     ),
   ),
   rules: Type.Array(Rule, { minItems: 1, description: 'the first that fits a message takes it' }),
-  examples: Type.Array(Example, { minItems: 1, description: 'recorded messages and what they must become; run whenever the mapping is loaded' }),
+  examples: Type.Array(Example, {
+    minItems: 1,
+    description: 'recorded messages and what they must become; run whenever the mapping is loaded',
+  }),
 })
 export type MappingFile = Static<typeof MappingSchema>
 export type RuleFile = Static<typeof Rule>

@@ -56,7 +56,11 @@ type Piece = (scope: Scope) => string | null
  * @param extra     more placeholders, by their whole text
  * @returns         what is wrong, in words, or the operand
  */
-export const parseOperand = (text: string, captures: readonly string[], extra: (name: string) => Piece | null = () => null): Operand | string => {
+export const parseOperand = (
+  text: string,
+  captures: readonly string[],
+  extra: (name: string) => Piece | null = () => null,
+): Operand | string => {
   if (/^[$@^]/.test(text)) {
     const path = parsePath(text)
     return typeof path === 'string' ? path : { text, path, read: (scope) => textOf(scope.find(path)) }

@@ -1,5 +1,7 @@
 import type { MeterTime } from '../../src/core/adapter.ts'
+import { decimalText } from '../../src/core/decimal.ts'
 import type { TimeSource } from '../../src/core/push.ts'
+import { decimalOf } from './number.ts'
 
 /** Forms a time may have: numbers since 1970, text (ISO 8601, or local when it has no offset), or a pattern of digits. */
 export const TIME_FORMS = ['s', 'ms', 'us', 'ns', 'text', 'pattern'] as const
@@ -27,6 +29,8 @@ const MS: Readonly<Record<'s' | 'ms' | 'us' | 'ns', readonly [digits: number, so
 }
 /** Largest instant JavaScript's own dates know. @source ECMA-262, 21.4.1.1 time values */
 const LAST = 8.64e15
+/** Whether an instant is a date at all. */
+export const isCalendar = (instant: number): boolean => Math.abs(instant) <= LAST
 
 /**
  * A number since 1970 as milliseconds. The decimal point is moved in the text, so that `1708326852.5` loses nothing; what is
@@ -35,17 +39,21 @@ const LAST = 8.64e15
  * @returns  null when it is no number, or far outside of any calendar
  */
 export const epochOf = (text: string, form: 's' | 'ms' | 'us' | 'ns'): ReadTime | null => {
-  const match = /^(\d{1,20})(?:\.(\d{1,12}))?$/.exec(text.trim())
-  if (!match) return null
+  const match = /^(\d{1,20})(?:\.(\d{0,30}))?$/.exec(text.trim())
+  if (!match) {
+    // Small processors write 1.7321787e9.
+    const value = /[eE]/.test(text) ? decimalOf(text) : null
+    return value && Math.abs(value.scaler) < 20 ? epochOf(decimalText(value.raw, value.scaler), form) : null
+  }
   const [digits, source] = MS[form]
   const whole = match[1] ?? ''
   const fraction = match[2] ?? ''
   const instant =
     digits < 0 ? Number(whole + fraction.slice(0, 3).padEnd(3, '0')) : digits === 0 ? Number(whole) : Number(whole.slice(0, -digits) || '0')
-  return instant <= LAST ? { instant, alternative: null, source } : null
+  return isCalendar(instant) ? { instant, alternative: null, source } : null
 }
 
-const ISO = /^(\d{4})[-/](\d{1,2})[-/](\d{1,2})[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d{2}(?::?\d{2})?)?$/
+const ISO = /^(\d{4})[-/](\d{1,2})[-/](\d{1,2})[Tt ](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,12}))?)?\s?([Zz]|[+-]\d{2}(?::?\d{2})?)?$/
 
 /** Text with date and time: `2024-11-21T16:45:00+08:00`, `2024-11-21 16:45:00`, `2024/11/21 16:45`. Without offset it is local. */
 export const textTimeOf = (text: string, zone: string, local: LocalInstants): ReadTime | null => {
@@ -67,8 +75,11 @@ export const textTimeOf = (text: string, zone: string, local: LocalInstants): Re
   const check = new Date(utc)
   if (check.getUTCMonth() !== month - 1 || check.getUTCDate() !== day || hour > 23 || minute > 59 || second > 59) return null
   const sign = offset.startsWith('-') ? -1 : 1
-  const digits = offset === 'Z' ? '0000' : offset.slice(1).replace(':', '').padEnd(4, '0')
-  const away = sign * (Number(digits.slice(0, 2)) * 60 + Number(digits.slice(2)))
+  const digits = /^[Zz]$/.test(offset) ? '0000' : offset.slice(1).replace(':', '').padEnd(4, '0')
+  const [hours, minutes] = [Number(digits.slice(0, 2)), Number(digits.slice(2))]
+  // No place on earth is further from Greenwich. @source RFC 3339, 5.6; IANA time zone database
+  if (hours > 14 || minutes > 59) return null
+  const away = sign * (hours * 60 + minutes)
   return { instant: utc - away * 60_000, alternative: null, source: 'payload-iso' }
 }
 
@@ -95,10 +106,13 @@ export const parseTimePattern = (text: string): TimePattern | string => {
   for (const needed of ['year', 'month', 'day', 'hour', 'minute'] as const)
     if (parts.filter((part) => part === needed).length !== 1)
       return `is "${text}"; year (yyyy or yy), month (MM), day (dd), hour (hh) and minute (mm) must each stand there once, seconds (ss) may`
+  const odd = pieces.find((piece) => 'part' in piece && piece.digits !== 2 && !(piece.part === 'year' && piece.digits === 4))
+  if (odd || parts.filter((part) => part === 'second').length > 1)
+    return `is "${text}"; each part has two digits, the year two or four, and stands there once`
   return pieces
 }
 
-/** A local time written after a pattern. */
+/** A local time written after a pattern; digits without blanks around them. */
 export const patternTimeOf = (text: string, pattern: TimePattern, zone: string, local: LocalInstants): ReadTime | null => {
   const time: { -readonly [Part in keyof MeterTime]: number } = { year: 0, month: 1, day: 1, hour: 0, minute: 0, second: 0 }
   let at = 0

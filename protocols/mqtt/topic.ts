@@ -5,6 +5,8 @@ export const LONGEST_TOPIC = 1024
 type Level =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'one'; readonly name: string | null }
+  /** A capture with text before or behind it: `em-{device}`. */
+  | { readonly kind: 'cut'; readonly name: string; readonly pattern: NamePattern }
   | { readonly kind: 'many'; readonly name: string | null }
 
 /** A topic pattern, ready to be matched. */
@@ -21,8 +23,8 @@ export interface TopicPattern {
 const NAME = /^[a-z][A-Za-z0-9]*$/
 
 /**
- * Reads a topic pattern: an MQTT filter in which `{name}` stands for one level and `{name#}` for one or more, once, anywhere.
- * `zigbee2mqtt/{device#}/availability` takes names with slashes.
+ * Reads a topic pattern: an MQTT filter in which `{name}` stands for one level, `em-{name}` for one with that prefix, and `{name#}`
+ * for one or more, once, anywhere. `zigbee2mqtt/{device#}/availability` takes names with slashes.
  *
  * @returns  what is wrong, in words, or the pattern
  * @source   MQTT 3.1.1, 4.7 topic names and topic filters
@@ -36,23 +38,28 @@ export const parsePattern = (text: string): TopicPattern | string => {
   for (const [at, part] of text.split('/').entries()) {
     const named = /^\{([^{}#]*)(#?)\}$/.exec(part)
     const isMany = part === '#' || named?.[2] === '#'
+    const cut = !named && part.includes('{') ? parseNamePattern(part) : null
+    const name = named?.[1] ?? (typeof cut === 'string' ? null : (cut?.capture ?? null))
     if (isMany) {
       if (many >= 0) return `has two levels that stand for many, "${text.split('/')[many]}" and "${part}"`
       many = at
     }
-    if (named) {
-      const name = named[1] ?? ''
+    if (typeof cut === 'string' || (cut && /[+#]/.test(part)))
+      return `has the level "${part}"; a level holds one {name}, with text around it or {name#} alone`
+    if (name !== null) {
       if (!NAME.test(name)) return `has the capture "{${name}}"; a name begins with a small letter and holds letters and digits`
       if (names.includes(name)) return `has the capture "{${name}}" twice`
       names.push(name)
-      levels.push({ kind: isMany ? 'many' : 'one', name })
-    } else if (isMany) levels.push({ kind: 'many', name: null })
+    }
+    if (cut && name !== null) levels.push({ kind: 'cut', name, pattern: cut })
+    else if (named) levels.push({ kind: isMany ? 'many' : 'one', name })
+    else if (isMany) levels.push({ kind: 'many', name: null })
     else if (part === '+') levels.push({ kind: 'one', name: null })
     else if (/[+#{}]/.test(part)) return `has the level "${part}"; + # and {name} stand for whole levels`
     else levels.push({ kind: 'text', text: part })
   }
   const filter = (many < 0 ? levels : levels.slice(0, many + 1))
-    .map((level) => (level.kind === 'text' ? level.text : level.kind === 'one' ? '+' : '#'))
+    .map((level) => (level.kind === 'text' ? level.text : level.kind === 'many' ? '#' : '+'))
     .join('/')
   return { text, names, filter, match: (topic: readonly string[]) => match(levels, many, topic) }
 }
@@ -63,7 +70,10 @@ const match = (pattern: readonly Level[], many: number, topic: readonly string[]
   // Wildcards in front never take the broker's own topics. @source MQTT 3.1.1, 4.7.2
   if (pattern[0]?.kind !== 'text' && topic[0]?.startsWith('$')) return null
   // A # that ends a filter also matches the level above it; a named one must name something.
-  const least = many >= 0 && pattern[many]?.kind === 'many' && isBare(pattern[many]) && many === pattern.length - 1 ? pattern.length - 1 : pattern.length
+  const least =
+    many >= 0 && pattern[many]?.kind === 'many' && isBare(pattern[many]) && many === pattern.length - 1
+      ? pattern.length - 1
+      : pattern.length
   if (many < 0 ? topic.length !== pattern.length : topic.length < least) return null
   let captures: Record<string, string> | null = null
   const after = many < 0 ? 0 : pattern.length - 1 - many
@@ -73,8 +83,13 @@ const match = (pattern: readonly Level[], many: number, topic: readonly string[]
     if (level.kind === 'text') {
       if (topic[place] !== level.text) return null
     } else if (level.name !== null) {
-      const value = level.kind === 'one' ? topic[place]! : topic.slice(many, topic.length - after).join('/')
-      if (value === '') return null
+      const value =
+        level.kind === 'many'
+          ? topic.slice(many, topic.length - after).join('/')
+          : level.kind === 'one'
+            ? topic[place]!
+            : level.pattern.match(topic[place]!)
+      if (value === null || value === '') return null
       captures ??= Object.create(null) as Record<string, string>
       captures[level.name] = value
     }

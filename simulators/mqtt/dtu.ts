@@ -147,7 +147,7 @@ const macOf = (address: string): string => address.split('/')[0] ?? address
 /** A transparent serial server: bytes of a Modbus RTU answer are the whole message. @source  PUSR DTU manual: transparent mode */
 export const pusrRtu: Family = {
   id: 'pusr-rtu',
-  mapping: 'pusr',
+  mapping: 'sdm120-transparent',
   phases: [1],
   totals: true,
   exports: true,

@@ -329,7 +329,12 @@ describe('messages of each family', () => {
       'a PUSR frame names no register',
       'D4AD20B1C2D3/data',
       Uint8Array.from(Buffer.from('010404436680006FDF', 'hex')),
-      { rule: 'rtu-transparent/raw-embedded-frame', records: [], frames: [{ checksumOk: true }], skipped: [{ error: { code: 'MODBUS_PLAN' } }] },
+      {
+        rule: 'rtu-transparent/raw-embedded-frame',
+        records: [],
+        frames: [{ checksumOk: true }],
+        skipped: [{ error: { code: 'MODBUS_PLAN' } }],
+      },
     ],
     [
       'a frame with a broken checksum',
