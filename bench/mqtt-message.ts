@@ -14,5 +14,8 @@ export const messageOf = (meter: number, second: number): string =>
       Factor: 0.95,
       Voltage: 225 + (second % 20),
       Current: Number((0.5 + (second % 100) / 100).toFixed(3)),
+      Frequency: 49.98,
     },
+    TempUnit: 'C',
+    ESP32: { Temperature: 41.7 },
   })

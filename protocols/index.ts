@@ -140,7 +140,10 @@ export const judgeVectors = (content: unknown, inflate: Inflate | null = null): 
   if (/sparkplug/i.test(protocol))
     return {
       ok: true,
-      value: [...judgeSparkplug(listOf(memberOf(content, 'vectors')), inflate), ...listOf(memberOf(content, 'invalid')).map((entry) => judgeInvalidSparkplug(entry, inflate))],
+      value: [
+        ...judgeSparkplug(listOf(memberOf(content, 'vectors')), inflate),
+        ...listOf(memberOf(content, 'invalid')).map((entry) => judgeInvalidSparkplug(entry, inflate)),
+      ],
     }
   const judge = /dl\/?t\s*-?645/i.test(protocol) ? dlt645Vectors : /modbus/i.test(protocol) ? modbusVectors : null
   if (!judge) return fail('VECTORS_PROTOCOL', `protocol is "${protocol}", which has no codec here`, { protocol })
@@ -182,4 +185,5 @@ export const modbusWrite = (
 export const dlt645SetTime = (time: MeterTime): Act => ({ correlates: false, bind: (use) => use(dlt6452007, setTime(time)) })
 
 const isBits = (values: readonly number[] | readonly boolean[]): values is readonly boolean[] => typeof values[0] === 'boolean'
+
 export * from './mqtt/index.ts'

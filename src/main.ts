@@ -297,7 +297,8 @@ const open = async (
 }
 
 /** Only mappings that somebody uses are loaded, and proved, at the start. */
-const usedMappings = (config: GatewayConfig): ReadonlySet<string> => new Set(config.mqtt.flatMap(({ mappings }) => mappings.map(({ id }) => id)))
+const usedMappings = (config: GatewayConfig): ReadonlySet<string> =>
+  new Set(config.mqtt.flatMap(({ mappings }) => mappings.map(({ id }) => id)))
 
 /** Until the latest values have what the outbox holds, or for so long. */
 const untilCaughtUp = async (outbox: Outbox): Promise<void> => {

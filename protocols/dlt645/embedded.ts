@@ -8,7 +8,7 @@ import type { Item } from './item.ts'
 import { DI_DIGITS, itemOf } from './items.ts'
 
 /** Function codes of an answer to a read, by variant. @source DL/T 645-2007, 7 application layer; DL/T 645-1997, 6 */
-const READ_ANSWERS: Readonly<Record<number, Variant>> = { 0x11: '2007', 0x01: '1997' }
+const READ_ANSWERS: Readonly<Record<number, Variant>> = { 17: '2007', 1: '1997' }
 
 /**
  * Decodes an answer that came inside a message of a DTU, as if it had come on a line: the same checks, the same tables. An answer

@@ -32,7 +32,12 @@ export const embeddedFrame = (bytes: Uint8Array, profile: ModbusProfile | null, 
   return { ...frame, ...valuesOf(profile, code, context.start, pdu) }
 }
 
-const valuesOf = (profile: ModbusProfile, code: number, start: number, pdu: Uint8Array): Pick<EmbeddedFrame, 'values' | 'skipped' | 'error'> => {
+const valuesOf = (
+  profile: ModbusProfile,
+  code: number,
+  start: number,
+  pdu: Uint8Array,
+): Pick<EmbeddedFrame, 'values' | 'skipped' | 'error'> => {
   const end = start + (pdu.length - 2) / 2
   const selected = selectItems(profile, { kind: 'current' })
   if (!selected.ok) return { values: [], skipped: [], error: selected.error }

@@ -31,28 +31,48 @@ export const decodeMessage = (
   if (topic.length > LONGEST_TOPIC)
     return refused(errorOf('MQTT_TOPIC', `the topic has ${topic.length} characters, ${LONGEST_TOPIC} are the most that is looked at`))
   if (topic.startsWith('$SYS/')) return { ...nothingPushed, discard: 'system-topic' }
-  const levels = topic.split('/')
+  // Deletion of a retained message. @source MQTT 3.1.1, 3.3.1.3 RETAIN
+  if (payload.length === 0) return { ...nothingPushed, discard: 'empty-payload' }
+  const takers = takersOf(mappings, topic)
   const read = new PayloadReader(payload)
   let unreadable: PushOutcome | null = null
-  let wasMatched = false
-  for (const mapping of mappings)
-    for (const rule of mapping.rules) {
-      const captures = rule.topic.match(levels)
-      if (captures === null) continue
-      wasMatched = true
-      // Deletion of a retained message. @source MQTT 3.1.1, 3.3.1.3 RETAIN
-      if (payload.length === 0) return { ...nothingPushed, discard: 'empty-payload' }
-      if (rule.payload === 'sparkplug') return sparkplug({ mapping, rule, captures }, message)
-      const value = read.as(rule.payload)
-      if (!value.ok) {
-        // Another rule may want it as text or as bytes.
-        unreadable ??= { ...refused(value.error), rule: rule.name }
-        continue
-      }
-      if (fits(rule, value.value, captures)) return runRule(mapping, rule, message, value.value, captures, environment)
+  for (const taker of takers) {
+    const { mapping, rule, captures } = taker
+    if (rule.payload === 'sparkplug') return sparkplug(taker, message)
+    const value = read.as(rule.payload)
+    if (!value.ok) {
+      // Another rule may want it as text or as bytes.
+      unreadable ??= { ...refused(value.error), rule: rule.name }
+      continue
     }
-  if (payload.length === 0) return { ...nothingPushed, discard: 'empty-payload' }
-  return unreadable ?? { ...nothingPushed, discard: wasMatched ? 'no-rule' : 'no-topic' }
+    if (fits(rule, value.value, captures)) return runRule(mapping, rule, message, value.value, captures, environment)
+  }
+  return unreadable ?? { ...nothingPushed, discard: takers.length > 0 ? 'no-rule' : 'no-topic' }
+}
+
+/** Topics whose rules are known, by the list of mappings: meters say the same topic again and again. */
+const known = new WeakMap<readonly Mapping[], Map<string, readonly Taker[]>>()
+const MOST_TOPICS = 10_000
+
+/** The rules whose topic fits, in their order. */
+const takersOf = (mappings: readonly Mapping[], topic: string): readonly Taker[] => {
+  let topics = known.get(mappings)
+  if (!topics) {
+    topics = new Map()
+    known.set(mappings, topics)
+  }
+  const before = topics.get(topic)
+  if (before) return before
+  const levels = topic.split('/')
+  const takers = mappings.flatMap((mapping) =>
+    mapping.rules.flatMap((rule): Taker[] => {
+      const captures = rule.topic.match(levels)
+      return captures === null ? [] : [{ mapping, rule, captures }]
+    }),
+  )
+  if (topics.size >= MOST_TOPICS) topics.clear()
+  topics.set(topic, takers)
+  return takers
 }
 
 /** A payload in the forms that rules ask for, each worked out once. */

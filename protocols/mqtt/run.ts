@@ -71,11 +71,12 @@ class Run {
   readonly #environment: PushEnvironment
   readonly #times: MomentContext
   readonly #records = new Records()
-  readonly #skipped: SkippedField[] = []
-  readonly #failures: PushedFailure[] = []
-  readonly #events: PushedEvent[] = []
-  readonly #frames: PushedFrame[] = []
-  readonly #findings: PushFinding[] = []
+  // Most messages have none of these: lists are made when there is something to put in.
+  #skipped: SkippedField[] | null = null
+  #failures: PushedFailure[] | null = null
+  #events: PushedEvent[] | null = null
+  #frames: PushedFrame[] | null = null
+  #findings: PushFinding[] | null = null
   #device: string | null = null
   #isSenderDoubtful = false
   #visited = 0
@@ -111,12 +112,12 @@ class Run {
       records: this.#records.list.filter(({ values }) => values.length > 0),
       presence: presenceOf(rule, this.#device, scope, skip),
       signals: signalsOf(rule, device, scope),
-      events: this.#events,
-      failures: this.#failures,
-      frames: this.#frames,
+      events: this.#events ?? nothingPushed.events,
+      failures: this.#failures ?? nothingPushed.failures,
+      frames: this.#frames ?? nothingPushed.frames,
       answers: answersOf(rule, this.#message.retained, scope, skip),
-      skipped: this.#skipped,
-      findings: this.#findings,
+      skipped: this.#skipped ?? nothingPushed.skipped,
+      findings: this.#findings ?? nothingPushed.findings,
       messageId: messageId !== null && messageId.length <= NAME_LIMIT ? messageId : null,
       discard: null,
       refused: null,
@@ -356,6 +357,7 @@ class Run {
   }
 
   #fail(item: string, code: string, device: string): void {
+    this.#failures ??= []
     this.#failures.push({ device, item: item.slice(0, NAME_LIMIT), code: code.slice(0, NAME_LIMIT) })
   }
 
@@ -368,7 +370,10 @@ class Run {
     const { instant } = this.#moment(part, meter)
     if (this.#message.retained && instant === null)
       this.#skip(scope.places.at(-1) ?? '$', errorOf('MQTT_RETAINED', `a retained message of ${meter} has no time of its own`))
-    else this.#events.push({ device: meter, key: name.slice(0, NAME_LIMIT), value: text.slice(0, NAME_LIMIT), at: instant })
+    else {
+      this.#events ??= []
+      this.#events.push({ device: meter, key: name.slice(0, NAME_LIMIT), value: text.slice(0, NAME_LIMIT), at: instant })
+    }
   }
 
   /** Values of the frame inside; also says who it is from. */
@@ -385,6 +390,7 @@ class Run {
     const { bytes, encoding } = opened
     const decoded = frame.protocol ? this.#environment.frames(frame.protocol, bytes, frame.context) : null
     scope.frame = decoded?.checksumOk ? decoded.address : null
+    this.#frames ??= []
     this.#frames.push({
       device: this.#device,
       encoding,
@@ -404,11 +410,13 @@ class Run {
 
   /** The same claim about the same meter is made once. */
   #claim(code: string, device: string, message: string): void {
+    this.#findings ??= []
     const isKnown = this.#findings.some((one) => one.device === device && one.code === code && one.message === message)
     if (!isKnown && this.#findings.length < MOST_FINDINGS) this.#findings.push({ code, device, message })
   }
 
   #skip(path: string, error: GatewayError): void {
+    this.#skipped ??= []
     if (this.#skipped.length < MOST_SKIPPED) this.#skipped.push({ path, error })
   }
 }

@@ -1,12 +1,12 @@
 import pino, { type Logger } from 'pino'
 import { adapterOf } from '../../protocols/index.ts'
 import { type GatewayConfig, loadGatewayConfig, problemText } from '../config/index.ts'
+import { many } from '../core/index.ts'
 import { openMappings } from '../gateway/mappings.ts'
 import { brokenText, openProfiles } from '../gateway/profiles.ts'
 import { mappingProblems } from '../gateway/push.ts'
 import { pushWorld } from '../gateway/push-world.ts'
 import { checkedLedger } from '../gateway/start-ledger.ts'
-import { many } from '../core/index.ts'
 import { type Gateway, type StartFailure, startGateway } from '../main.ts'
 import { aborted, CommandFailed, complain, EXIT, print, printJson, untilInterrupted } from './output.ts'
 
@@ -81,7 +81,9 @@ export const check = (options: { readonly config: string; readonly json?: boolea
   else {
     for (const warning of warnings) complain(warning)
     if (loaded.ok && problems.length === 0)
-      print(`${options.config} is good: ${loaded.value.lines.length} lines, ${loaded.value.mqtt.length > 0 ? `${many(loaded.value.mqtt.length, 'broker')}, ` : ''}${loaded.value.tasks.length} tasks, ${meters} meters`)
+      print(
+        `${options.config} is good: ${loaded.value.lines.length} lines, ${loaded.value.mqtt.length > 0 ? `${many(loaded.value.mqtt.length, 'broker')}, ` : ''}${loaded.value.tasks.length} tasks, ${meters} meters`,
+      )
   }
   if (problems.length > 0) {
     if (!options.json) throw new CommandFailed(problems.map(problemText).join('\n'), EXIT.usage)

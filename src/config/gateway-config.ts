@@ -237,7 +237,11 @@ interface Brokers {
   readonly wrong: Wrong
 }
 
-const brokerOf = (file: MqttFile | PublishFile, at: readonly (string | number)[], { base, gateway, environment, wrong }: Brokers): BrokerConfig => {
+const brokerOf = (
+  file: MqttFile | PublishFile,
+  at: readonly (string | number)[],
+  { base, gateway, environment, wrong }: Brokers,
+): BrokerConfig => {
   let password: Secret | null = null
   if (file.password !== undefined) {
     const found = resolveSecret(file.password, environment)
@@ -268,7 +272,13 @@ const brokerOf = (file: MqttFile | PublishFile, at: readonly (string | number)[]
     username: file.username ?? null,
     password,
     tls: file.tls
-      ? { ca, cert, key: key === null ? null : new Secret(key), servername: file.tls.servername ?? null, insecure: file.tls.insecure ?? false }
+      ? {
+          ca,
+          cert,
+          key: key === null ? null : new Secret(key),
+          servername: file.tls.servername ?? null,
+          insecure: file.tls.insecure ?? false,
+        }
       : null,
     keepaliveS: file.keepaliveS ?? 30,
   }
@@ -279,7 +289,8 @@ const mqttOf = (file: MqttFile, at: readonly (string | number)[], brokers: Broke
     typeof use === 'string' ? { id: use, zone: null, prefix: null } : { id: use.use, zone: use.zone ?? null, prefix: use.prefix ?? null },
   )
   for (const [nth, { prefix }] of mappings.entries())
-    if (prefix !== null && /[+#{}\u0000]/.test(prefix)) brokers.wrong([...at, 'mappings', nth, 'prefix'], `is "${prefix}"; + # { } cannot stand in it`)
+    if (prefix !== null && /[+#{}\u0000]/.test(prefix))
+      brokers.wrong([...at, 'mappings', nth, 'prefix'], `is "${prefix}"; + # { } cannot stand in it`)
   return {
     ...brokerOf(file, at, brokers),
     mappings,

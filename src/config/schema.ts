@@ -111,7 +111,10 @@ const BrokerMembers = {
   url: text('^mqtts?://[^@/]+/?$', 'mqtt://host:1883 or mqtts://host:8883, without user and password'),
   version: optional(oneOf(['3.1.1', '5'], 'protocol version', { default: '3.1.1' })),
   clientId: optional(
-    text('^[A-Za-z0-9._-]{1,100}$', 'fixed, so that the broker keeps messages while we are away; default gridtally-GATEWAY-ID; each connection after the first appends a number'),
+    text(
+      '^[A-Za-z0-9._-]{1,100}$',
+      'fixed, so that the broker keeps messages while we are away; default gridtally-GATEWAY-ID; each connection after the first appends a number',
+    ),
   ),
   username: optional(Type.String({ minLength: 1 })),
   password: optional(Secret),
@@ -148,19 +151,38 @@ const Mqtt = object(
     ...BrokerMembers,
     mappings: Type.Array(MappingUse, { minItems: 1, description: 'what its messages mean; the first that fits takes a message' }),
     connections: optional(
-      Type.Integer({ minimum: 1, maximum: 64, description: 'more than one share the subscriptions; then no retained messages come', default: 1 }),
+      Type.Integer({
+        minimum: 1,
+        maximum: 64,
+        description: 'more than one share the subscriptions; then no retained messages come',
+        default: 1,
+      }),
     ),
     share: optional(text('^[A-Za-z0-9._-]{1,64}$', 'group of the shared subscription; default gridtally')),
     sessionExpiryS: optional(
-      Type.Integer({ minimum: 0, maximum: 4_294_967_295, description: 'version 5: how long the broker keeps our messages', default: 604_800 }),
+      Type.Integer({
+        minimum: 0,
+        maximum: 4_294_967_295,
+        description: 'version 5: how long the broker keeps our messages',
+        default: 604_800,
+      }),
     ),
     maxPayloadKb: optional(Type.Integer({ minimum: 1, maximum: 16_384, description: 'larger messages are refused', default: 256 })),
-    maxInFlight: optional(Type.Integer({ minimum: 1, maximum: 1000, description: 'messages of a connection that are not safe yet', default: 64 })),
+    maxInFlight: optional(
+      Type.Integer({ minimum: 1, maximum: 1000, description: 'messages of a connection that are not safe yet', default: 64 }),
+    ),
     unregistered: optional(
-      oneOf(['keep', 'refuse'], 'meters that are not in the ledger: keep their readings, marked, or put the message aside', { default: 'keep' }),
+      oneOf(['keep', 'refuse'], 'meters that are not in the ledger: keep their readings, marked, or put the message aside', {
+        default: 'keep',
+      }),
     ),
     maxUnregistered: optional(
-      Type.Integer({ minimum: 0, maximum: 100_000, description: 'more unknown meters than that are turned away: names come from strangers', default: 1000 }),
+      Type.Integer({
+        minimum: 0,
+        maximum: 100_000,
+        description: 'more unknown meters than that are turned away: names come from strangers',
+        default: 1000,
+      }),
     ),
     rebirth: optional(Type.Boolean({ description: 'Sparkplug: ask nodes for their birth when something is missing', default: true })),
   },
@@ -171,7 +193,10 @@ const Topic = Type.String({ minLength: 1, maxLength: 500 })
 const Publish = object(
   {
     ...BrokerMembers,
-    readings: optional({ ...Topic, description: 'topic of readings; {gateway} {measurement} {meter} {point} {area} {source} are filled in' }),
+    readings: optional({
+      ...Topic,
+      description: 'topic of readings; {gateway} {measurement} {meter} {point} {area} {source} are filled in',
+    }),
     findings: optional({ ...Topic, description: 'topic of findings and events; also {code}' }),
     health: optional({ ...Topic, description: 'topic of the health of the gateway, retained' }),
     qos: optional(Type.Unsafe<0 | 1>({ type: 'integer', enum: [0, 1], default: 1 })),
@@ -240,9 +265,7 @@ export const GatewaySchema = object({
   profiles: optional(
     Type.String({ description: 'directory with meter profiles of your own, beside the built-in ones; relative to this file' }),
   ),
-  mappings: optional(
-    Type.String({ description: 'directory with mappings of your own, beside the built-in ones; relative to this file' }),
-  ),
+  mappings: optional(Type.String({ description: 'directory with mappings of your own, beside the built-in ones; relative to this file' })),
   lines: Type.Array(Line),
   mqtt: optional(Type.Array(Mqtt)),
   publish: optional(Type.Array(Publish)),
@@ -278,7 +301,11 @@ export const LedgerSchema = object({
       id: Id,
       point: Id,
       line: Id,
-      address: Type.String({ minLength: 1, maxLength: 200, description: 'in quotes: leading zeros count; of a pushing meter what its mapping takes for the meter id' }),
+      address: Type.String({
+        minLength: 1,
+        maxLength: 200,
+        description: 'in quotes: leading zeros count; of a pushing meter what its mapping takes for the meter id',
+      }),
       profile: Type.String({ minLength: 1, description: 'meter model, or mqtt/MAPPING for a meter that pushes' }),
       ct: optional(Ratio),
       pt: optional(Ratio),

@@ -96,7 +96,9 @@ const descend = (document: Document, path: readonly (string | number)[]) => {
   for (const step of path) {
     if (node === null) break
     parent = node
-    pair = isMap(node) ? node.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(step)) : undefined
+    pair = isMap(node)
+      ? node.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(step))
+      : undefined
     node = resolved(isSeq(node) ? node.items[Number(step)] : pair?.value)
   }
   return { parent, pair, node }

@@ -24,12 +24,14 @@ const ALIASES: Readonly<Record<string, readonly [Unit, number]>> = {
   ms: ['s', -3],
 }
 
+const KNOWN: ReadonlyMap<string, readonly [Unit, number]> = new Map([
+  ...Object.entries(ALIASES),
+  ...UNITS.map((unit) => [unit, [unit, 0]] as const),
+])
+
 /**
  * The stored unit of a meter's unit, and the power of ten between them: `Wh` is [`kWh`, -3].
  *
  * @returns  null for a unit the house does not know
  */
-export const canonicalUnit = (unit: string): readonly [unit: Unit, shift: number] | null => {
-  const known = UNITS.find((candidate) => candidate === unit)
-  return known !== undefined ? [known, 0] : Object.hasOwn(ALIASES, unit) ? ALIASES[unit]! : null
-}
+export const canonicalUnit = (unit: string): readonly [unit: Unit, shift: number] | null => KNOWN.get(unit) ?? null

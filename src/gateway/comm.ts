@@ -36,7 +36,11 @@ export class CommStatistics {
     this.#push = push
     // Devices are remembered across restarts: what they did before is not of this period.
     for (const source of push.sources)
-      for (const device of source.devices.list()) this.#added(`device ${source.config.id} ${device.name}`, PUSH_COUNTS.map((name) => device[name]))
+      for (const device of source.devices.list())
+        this.#added(
+          `device ${source.config.id} ${device.name}`,
+          PUSH_COUNTS.map((name) => device[name]),
+        )
     this.#since = now
   }
 
@@ -84,9 +88,14 @@ export class CommStatistics {
       const { id } = source.config
       for (const { name, signal, ...device } of source.devices.list({ isRegistered: true })) {
         const meter = source.meterOf(name)
-        const added = this.#added(`device ${id} ${name}`, PUSH_COUNTS.map((count) => device[count]))
+        const added = this.#added(
+          `device ${id} ${name}`,
+          PUSH_COUNTS.map((count) => device[count]),
+        )
         if (!meter || added.every((value) => value === 0)) continue
-        const figures = PUSH_FIGURES.map((figure) => (signal?.figures[figure] === undefined ? null : Math.round(signal.figures[figure] * 100)))
+        const figures = PUSH_FIGURES.map((figure) =>
+          signal?.figures[figure] === undefined ? null : Math.round(signal.figures[figure] * 100),
+        )
         rows.push(this.#row('meter', meter.meter, meter.area, PUSHED, [...added, ...figures], at))
       }
       const { readings, refused, duplicates, late, conflicts } = source.counts()
@@ -111,7 +120,9 @@ export class CommStatistics {
       series = seriesOf('comm', { kind, id, area })
       this.#series.set(key, series)
     }
-    const absent = raws.includes(null) ? new Map(raws.flatMap((raw, index) => (raw === null ? [[index, NO_ANSWER[kind] ?? 'MQTT_ABSENT'] as const] : []))) : null
+    const absent = raws.includes(null)
+      ? new Map(raws.flatMap((raw, index) => (raw === null ? [[index, NO_ANSWER[kind] ?? 'MQTT_ABSENT'] as const] : [])))
+      : null
     return { series, shape, raws, scalers: null, absent, ratio: '1', measuredAt: at, receivedAt: at, quality: 0 }
   }
 }

@@ -240,16 +240,17 @@ export class PushSource {
   }
 
   #take(delivery: MqttDelivery): Promise<boolean> {
-    if (!delivery.retained) this.#lastMessageAt = delivery.arrivedAt
+    const { arrivedAt } = delivery
+    if (!delivery.retained) this.#lastMessageAt = arrivedAt
     const outcomes = this.#decode(delivery)
     if (this.#watchers.size > 0) this.#show(delivery, outcomes)
-    return this.#keep(delivery, outcomes, delivery.packetKey).then((error) => {
-      if (error === null) return true
-      // Something of ours failed, as a full disk does: the broker keeps the message and sends it again.
-      if (this.#once.isDue(error.code, delivery.arrivedAt))
-        this.#deps.log('error', `${this.config.id}: a message stays with the broker: ${explain(error)}`)
-      return false
-    })
+    return this.#keep(delivery, outcomes, delivery.packetKey).then((error) => error === null || this.#leaveWithBroker(error, arrivedAt))
+  }
+
+  /** Something of ours failed, as a full disk does: the broker keeps the message and sends it again. */
+  #leaveWithBroker(error: GatewayError, at: number): false {
+    if (this.#once.isDue(error.code, at)) this.#deps.log('error', `${this.config.id}: a message stays with the broker: ${explain(error)}`)
+    return false
   }
 
   #decode(message: PushMessage): readonly PushOutcome[] {
@@ -280,30 +281,52 @@ export class PushSource {
 
   #keepOne(message: PushMessage, outcome: PushOutcome, packetKey: string | null): Promise<GatewayError | null> {
     if (outcome.refused) return this.#refuse(message, outcome.refused)
-    if (outcome.discard === null) return this.#keepOutcome(message, outcome, packetKey)
-    this.#asides.set(outcome.discard, (this.#asides.get(outcome.discard) ?? 0) + 1)
-    if (outcome.discard === 'no-rule' || outcome.discard === 'no-topic') this.#noteUnmatched(message.topic)
-    return FINE
+    if (outcome.discard !== null) {
+      this.#asides.set(outcome.discard, (this.#asides.get(outcome.discard) ?? 0) + 1)
+      if (outcome.discard === 'no-rule' || outcome.discard === 'no-topic') this.#noteUnmatched(message.topic)
+      return FINE
+    }
+    if (packetKey !== null && outcome.records.some(({ measuredAt }) => measuredAt === null))
+      return this.#keepArrived(message, outcome, packetKey)
+    return this.#keepAt(message, outcome, message.arrivedAt)
   }
 
-  async #keepOutcome(message: PushMessage, outcome: PushOutcome, packetKey: string | null): Promise<GatewayError | null> {
+  /** A message without a time of its own must get the same one again when the broker repeats it. */
+  async #keepArrived(message: PushMessage, outcome: PushOutcome, packetKey: string): Promise<GatewayError | null> {
+    const { topic, payload, arrivedAt, duplicate } = message
+    const { id } = this.config
+    // An id of the sender's own tells a repeat even where it came another way, with other bytes.
+    const assigned =
+      outcome.messageId === null
+        ? await this.#deps.arrivals.assign(`${id} ${packetKey}`, topic, payload, arrivedAt, duplicate)
+        : await this.#deps.arrivals.assign(`${id} id ${outcome.messageId}`, topic, NOTHING, arrivedAt, true)
+    return assigned.ok ? this.#keepAt(message, outcome, assigned.value) : assigned.error
+  }
+
+  /**
+   * What waits for the disk holds the readings and nothing else: hundreds of messages are under way at once, and each would keep
+   * everything it was made of alive.
+   */
+  #keepAt(message: PushMessage, outcome: PushOutcome, arrival: number): Promise<GatewayError | null> {
+    const kept = this.#prepare(message, outcome, arrival)
+    const stored =
+      kept instanceof Promise
+        ? kept.then((later) => ('error' in later ? later.error : this.#store(later.put, later.waiting)))
+        : this.#store(kept.put, kept.waiting)
+    return outcome.answers.length === 0 ? stored : stored.then((error) => error ?? this.#answer(outcome))
+  }
+
+  /** Works out what is to be stored; at once, unless the store has to be asked for something. */
+  #prepare(message: PushMessage, outcome: PushOutcome, arrival: number): Kept | Promise<Kept | { readonly error: GatewayError }> {
     const { arrivedAt } = message
-    let arrival = arrivedAt
-    // A message without a time of its own must get the same one again when the broker repeats it.
-    if (packetKey !== null && outcome.records.some(({ measuredAt }) => measuredAt === null)) {
-      const key = `${this.config.id} ${packetKey}`
-      const assigned = await this.#deps.arrivals.assign(key, message.topic, message.payload, arrivedAt, message.duplicate)
-      if (!assigned.ok) return assigned.error
-      arrival = assigned.value
-    }
     const heard = new Map<string, MutableHeard>()
     const put: Reading[] = []
     const waiting: Waiting[] = []
+    const hard: (() => Promise<GatewayError | null>)[] = []
     for (const record of outcome.records) {
       const meter = this.#meterOf(record)
       if (meter === null) {
-        const error = await this.#turnAway(message, record.meter)
-        if (error) return error
+        hard.push(() => this.#turnAway(message, record.meter))
         continue
       }
       const note = heardOf(heard, meter, message, outcome)
@@ -311,16 +334,23 @@ export class PushSource {
         // Nearly every reading is newer than all before it, and nobody has to be asked.
         const admission = this.#memory.admitNow(reading)
         if (admission === null || admission.kind === 'conflict')
-          await this.#admit(meter, record, reading, admission, { put, waiting, heard: note })
+          hard.push(() => this.#admit(meter, record, reading, admission, { put, waiting, heard: note }).then(() => null))
         else this.#note(meter, reading, admission, note, put, waiting)
       }
     }
-    this.#noteOutcome(message, outcome, heard, put)
-    const error = await this.#store(put, waiting)
-    if (error) return error
-    for (const [device, one] of heard) this.#deps.devices.hear(device, one)
-    if (outcome.answers.length > 0) this.#answer(outcome)
-    return null
+    const finish = (): Kept => {
+      this.#noteOutcome(message, outcome, heard, put)
+      for (const [device, one] of heard) this.#deps.devices.hear(device, one)
+      return { put, waiting }
+    }
+    if (hard.length === 0) return finish()
+    return (async () => {
+      for (const one of hard) {
+        const error = await one()
+        if (error) return { error }
+      }
+      return finish()
+    })()
   }
 
   /** The ledger's meter behind a record, or a stranger; null when strangers are not wanted, or are too many. */
@@ -513,7 +543,7 @@ export class PushSource {
     return (await this.#refuse({ topic, payload: head, retained, duplicate: false, arrivedAt }, error, bytes)) === null
   }
 
-  #answer({ answers, device }: PushOutcome): void {
+  #answer({ answers, device }: PushOutcome): null {
     for (const { topic, payload } of answers) {
       this.#answers++
       void this.#end?.publish(topic, payload, { qos: 1 }).then((done) => {
@@ -524,6 +554,7 @@ export class PushSource {
           )
       })
     }
+    return null
   }
 
   #noteUnmatched(topic: string): void {
@@ -588,7 +619,14 @@ interface Waiting {
   readonly settled: Promise<boolean>
 }
 
+/** What is to be stored of one message. */
+interface Kept {
+  readonly put: readonly Reading[]
+  readonly waiting: readonly Waiting[]
+}
+
 const FINE = Promise.resolve(null)
+const NOTHING = new Uint8Array()
 
 type MutableHeard = { -readonly [Name in keyof Heard]: Heard[Name] } & {
   values: number

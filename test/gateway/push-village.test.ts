@@ -22,7 +22,7 @@ interface ReadingJson {
 }
 
 /** Sources say Wh and W, the store kWh and kW. */
-const asStored = ({ value, unit }: Row): number => Number(value) / (/^(Wh|varh|W|var|VA)$/.test(unit) ? 1000 : 1)
+const asStored = ({ value, unit }: Row): string => (Number(value) / (/^(Wh|varh|W|var|VA)$/.test(unit) ? 1000 : 1)).toFixed(6)
 
 it('stores what pushing meters of every family said, and nothing else', async () => {
   const directory = scratch()
@@ -38,12 +38,17 @@ it('stores what pushing meters of every family said, and nothing else', async ()
   const pushing = village.meters.filter(({ line }) => line.startsWith('push'))
   expect(new Set(pushing.map(({ profile }) => profile)).size).toBeGreaterThan(8)
   const gateway = await runGateway(files.gateway)
-  const latestOf = async (point: string) => ((await gateway.get(`/api/v1/points/${point}/latest`)) as { readings?: ReadingJson[] }).readings ?? []
-  const registered = async (point: string) => (await latestOf(point)).some(({ measurement, source }) => measurement === 'register' && source === 'push')
+  const latestOf = async (point: string) =>
+    ((await gateway.get(`/api/v1/points/${point}/latest`)) as { readings?: ReadingJson[] }).readings ?? []
+  const registered = async (point: string) =>
+    (await latestOf(point)).some(({ measurement, source }) => measurement === 'register' && source === 'push')
   await expect
-    .poll(async () => (await Promise.all(pushing.map(({ point }) => registered(point)))).filter(Boolean).length, { timeout: 45_000, interval: 500 })
+    .poll(async () => (await Promise.all(pushing.map(({ point }) => registered(point)))).filter(Boolean).length, {
+      timeout: 45_000,
+      interval: 500,
+    })
     .toBe(pushing.length)
-  const said = new Map<string, Set<number>>()
+  const said = new Map<string, Set<string>>()
   // The truth row is on the disk before a message leaves, so that it is read after the answers.
   const answers = await Promise.all(pushing.map(async ({ id, point, profile }) => ({ id, profile, readings: await latestOf(point) })))
   for (const line of readFileSync(join(directory, 'truth.jsonl'), 'utf8').split('\n')) {
@@ -60,7 +65,7 @@ it('stores what pushing meters of every family said, and nothing else', async ()
       if (source !== 'push' || measurement !== 'register') continue
       expect(quality, `${id} ${profile}`).toEqual(['good'])
       for (const { obis, value } of values) {
-        expect([...(said.get(`${id} ${obis}`) ?? [])], `${id} ${profile} ${obis}`).toContain(Number(value))
+        expect([...(said.get(`${id} ${obis}`) ?? [])], `${id} ${profile} ${obis}`).toContain(Number(value).toFixed(6))
         compared++
       }
     }
