@@ -59,13 +59,13 @@ const valuesOf = (
     if (!field) continue
     const path = decoded.value.labels ? `${di} ${decoded.value.labels[at] ?? at}` : di
     if (field.error) skipped.push({ path, error: field.error })
-    else if (field.raw !== null && field.format.kind === 'number') values.push(valueOf(item, di, path, at, field, body, codes))
+    else if (field.raw !== null && field.format.kind === 'number') values.push(pushedValue(item, di, path, at, field, body, codes))
   }
   const none = values.length === 0 && skipped.length === 0
   return { values, skipped, error: none ? errorOf('DLT645_NO_DATA', `data item ${di} holds no register`) : null }
 }
 
-const valueOf = (
+const pushedValue = (
   item: Item,
   di: string,
   path: string,

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { decodeMessage, MappingSchema } from '../../protocols/index.ts'
 import { problemText } from '../config/index.ts'
-import { decimalText, explain, many, nameOfObis, type PushOutcome } from '../core/index.ts'
+import { decimalText, explain, hexOf, many, nameOfObis, nothingPushed, type PushOutcome } from '../core/index.ts'
 import { isZone } from '../gateway/local-time.ts'
 import { builtInMappings, type LoadedMapping, loadMapping, mappingFiles } from '../gateway/mappings.ts'
 import { openProfiles } from '../gateway/profiles.ts'
+import { SparkplugHosts } from '../gateway/push-sparkplug.ts'
 import { pushWorld } from '../gateway/push-world.ts'
 import { CommandFailed, complain, EXIT, print, printJson, table } from './output.ts'
 
@@ -74,7 +75,12 @@ export const tryMapping = (file: string, args: TryArguments): void => {
   if (payload.at(-1) === 0x0a) payload = payload.subarray(0, payload.at(-2) === 0x0d ? -2 : -1)
   const message = { topic: args.topic, payload, retained: args.retained ?? false, duplicate: false, arrivedAt }
   const environment = { ...world, windows: true, explain: true }
-  const outcome = decodeMessage([compiled.value], message, environment)
+  // Births of a Sparkplug node stand alone; its DATA needs them, and one message is all there is here.
+  const sparkplug = new SparkplugHosts(null, true)
+  const outcome = decodeMessage([compiled.value], message, environment, (taker, one) => {
+    const [first] = [...sparkplug.take(taker, one, arrivedAt), ...sparkplug.tick(arrivedAt + 60_000).flatMap(({ outcomes }) => outcomes)]
+    return first ?? nothingPushed
+  })
   if (args.json) printJson(jsonOf(outcome))
   else
     print(
@@ -121,9 +127,9 @@ const textOf = (outcome: PushOutcome, topics: readonly string[]): string => {
     const marks = [...flags, ...(historical ? ['historical'] : []), ...ratios]
     const when = measuredAt === null ? 'arrival' : new Date(measuredAt).toISOString()
     lines.push(`meter ${meter} at ${when} (${timeSource})${marks.length > 0 ? `, ${marks.join(', ')}` : ''}`)
-    const rows = values.map(({ path, value, unit, obis }) => [
+    const rows = values.map(({ path, text, value, unit, obis }) => [
       `  ${path}`,
-      `${decimalText(value.raw, value.scaler)} ${unit ?? ''}`.trim(),
+      `${obis === null ? text : decimalText(value.raw, value.scaler)} ${unit ?? ''}`.trim(),
       obis ?? 'no OBIS code: not stored',
       obis === null ? '' : nameOfObis(obis).en,
     ])
@@ -136,11 +142,17 @@ const textOf = (outcome: PushOutcome, topics: readonly string[]): string => {
     lines.push(
       `frame: ${encoding}${protocol === null ? ', not decoded' : `, ${protocol}, address ${address}, check ${checksumOk ? 'holds' : 'does not hold'}`}`,
     )
-  for (const { topic, payload } of outcome.answers) lines.push(`answer to ${topic}: ${Buffer.from(payload).toString('utf8')}`)
+  for (const { topic, payload } of outcome.answers) lines.push(`answer to ${topic}: ${shownBytes(payload)}`)
   for (const { code, device, message } of outcome.findings) lines.push(`${code} ${device}: ${message}`)
   if (outcome.skipped.length > 0)
     lines.push('skipped:', table(outcome.skipped.map(({ path, error }) => [`  ${path}`, error.code, error.message])))
   return lines.join('\n')
+}
+
+/** Text where it is text, else hexadecimal. */
+const shownBytes = (payload: Uint8Array): string => {
+  const text = Buffer.from(payload).toString('utf8')
+  return /[\p{Cc}\ufffd]/u.test(text) ? hexOf(payload) : text
 }
 
 /** `gridtally mapping schema`. */

@@ -82,7 +82,7 @@ export const check = (options: { readonly config: string; readonly json?: boolea
     for (const warning of warnings) complain(warning)
     if (loaded.ok && problems.length === 0)
       print(
-        `${options.config} is good: ${loaded.value.lines.length} lines, ${loaded.value.mqtt.length > 0 ? `${many(loaded.value.mqtt.length, 'broker')}, ` : ''}${loaded.value.tasks.length} tasks, ${meters} meters`,
+        `${options.config} is good: ${loaded.value.lines.length} lines, ${loaded.value.mqtt.length > 0 ? `${many(loaded.value.mqtt.length, 'broker')}, ` : ''}${loaded.value.tasks.length} tasks, ${many(meters, 'meter')}`,
       )
   }
   if (problems.length > 0) {

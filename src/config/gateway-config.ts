@@ -289,8 +289,8 @@ const mqttOf = (file: MqttFile, at: readonly (string | number)[], brokers: Broke
     typeof use === 'string' ? { id: use, zone: null, prefix: null } : { id: use.use, zone: use.zone ?? null, prefix: use.prefix ?? null },
   )
   for (const [nth, { prefix }] of mappings.entries())
-    if (prefix !== null && /[+#{}\u0000]/.test(prefix))
-      brokers.wrong([...at, 'mappings', nth, 'prefix'], `is "${prefix}"; + # { } cannot stand in it`)
+    if (prefix !== null && /[+#{}\p{Cc}]/u.test(prefix))
+      brokers.wrong([...at, 'mappings', nth, 'prefix'], `is "${prefix}"; + # { } and control characters cannot stand in it`)
   return {
     ...brokerOf(file, at, brokers),
     mappings,

@@ -120,7 +120,7 @@ describe('what is named exists', () => {
   it('error codes', () => {
     const known = new Set(sources.flatMap((text) => text.match(/\b[A-Z][A-Z0-9]*_[A-Z_]+\b/g) ?? []))
     const named = DOCS.flatMap((where) => [
-      ...new Set(read(where).match(/\b(LINE|DEVICE|DLT645|MODBUS|TRANSPORT|OUTBOX|STORE|INFLUX|API)_[A-Z_]+\b/g) ?? []),
+      ...new Set(read(where).match(/\b(LINE|DEVICE|DLT645|MODBUS|TRANSPORT|OUTBOX|STORE|INFLUX|API|MQTT|PUSH)_[A-Z_]+\b/g) ?? []),
     ])
     expect(named.length).toBeGreaterThan(30)
     expect(named.filter((code) => !known.has(code))).toEqual([])
@@ -146,6 +146,7 @@ describe('what is made from the code is in step with it', () => {
   it.each([
     ['config/gateway.schema.json', 'config schema'],
     ['config/ledger.schema.json', 'config schema --ledger'],
+    ['config/mapping.schema.json', 'mapping schema'],
   ])('%s: bin/gridtally %s > it', async (path, words) =>
     expect(JSON.parse(read(path))).toEqual(JSON.parse((await gridtally(words.split(' '))).stdout)),
   )
