@@ -19,9 +19,9 @@ it('lets a device of deploy/mosquitto.acl write its own topics and nobody elseâ€
     config,
     prepare: (folder) => {
       writeFileSync(join(folder, 'mosquitto.acl'), readFileSync(join(DEPLOY, 'mosquitto.acl')))
-      writeFileSync(join(folder, 'passwords'), '')
+      writeFileSync(join(folder, 'mosquitto.accounts'), readFileSync(join(DEPLOY, 'mosquitto.accounts')))
       for (const account of ['gridtally', 'meter-1', 'meter-2'])
-        execFileSync('mosquitto_passwd', ['-b', join(folder, 'passwords'), account, 'secret'], { stdio: 'pipe' })
+        execFileSync('mosquitto_passwd', ['-b', join(folder, 'mosquitto.accounts'), account, 'secret'], { stdio: 'pipe' })
     },
   })
   onTestFinished(() => broker.destroy())
