@@ -205,6 +205,7 @@ const frameFacts = ({ frames: [frame] }: PushOutcome): Readonly<Record<string, u
         address: frame.address,
         checksumOk: frame.checksumOk,
         crcOk: frame.checksumOk,
+        ...(frame.protocol === 'modbus-rtu' ? { unit: frame.bytes[0], function: frame.bytes[1], byteCount: frame.bytes[2] } : {}),
         preambleBytes: frame.preambleBytes,
         fPort: frame.port,
         fCnt: frame.counter,
