@@ -14,6 +14,9 @@ const UNFIT = /[\p{Cc}\p{Cs}\u2028\u2029]/u
 
 export const isName = (text: string): boolean => text !== '' && text.length <= NAME_LIMIT && !UNFIT.test(text)
 
+/** No dBm, percent, rssi, snr or linkquality comes near: what is larger is no signal. */
+const LARGEST_SIGNAL = 1e6
+
 type Skip = (path: string, error: SkippedField['error']) => void
 
 export const presenceOf = ({ presence }: Rule, device: string | null, scope: Scope, skip: Skip): PushOutcome['presence'] => {
@@ -32,7 +35,7 @@ export const signalsOf = ({ signal }: Rule, device: string | null, scope: Scope)
   for (const [name, operand] of signal) {
     const text = operand.read(scope)
     const value = text === null || text.trim() === '' ? Number.NaN : Number(text)
-    if (Number.isFinite(value)) figures[name] = value
+    if (Math.abs(value) <= LARGEST_SIGNAL) figures[name] = value
   }
   return Object.keys(figures).length === 0 ? [] : [{ device, figures }]
 }

@@ -1,5 +1,5 @@
 import { type Decimal, multiply } from '../../src/core/decimal.ts'
-import type { PushFinding, TimeSource } from '../../src/core/push.ts'
+import type { PushFinding, PushFlag, TimeSource } from '../../src/core/push.ts'
 import type { GatewayError } from '../../src/core/result.ts'
 import type { Time } from './compiled.ts'
 import { errorOf } from './errors.ts'
@@ -13,7 +13,7 @@ export interface Moment {
   readonly instant: number | null
   readonly source: TimeSource
   readonly alternative: number | null
-  readonly flags: readonly string[]
+  readonly flags: readonly PushFlag[]
   /** What a person should know about it. */
   readonly problem: MomentProblem | null
 }
@@ -61,7 +61,7 @@ const unreadable = ({ of, form }: Time, text: string): Moment => {
 }
 
 const plausible = ({ instant, alternative, source }: ReadTime, { of }: Time, { arrivedAt, window }: MomentContext): Moment => {
-  const doubt = (flag: string, code: string, message: string): Moment => ({
+  const doubt = (flag: PushFlag, code: string, message: string): Moment => ({
     ...ARRIVAL,
     flags: [flag],
     problem: { finding: { code, message }, path: of.text, error: null },

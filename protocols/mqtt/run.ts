@@ -6,6 +6,7 @@ import {
   type PushedEvent,
   type PushedFailure,
   type PushedFrame,
+  type PushedRecord,
   type PushedValue,
   type PushFinding,
   type PushMessage,
@@ -235,7 +236,7 @@ class Run {
 
   #add({ ct, pt, historical }: Part, meter: string, { instant, source, alternative, flags }: Moment, values: readonly PushedValue[]): void {
     const scope = this.#scope
-    const head = {
+    const head: Omit<PushedRecord, 'values'> = {
       meter,
       measuredAt: instant,
       timeSource: source,

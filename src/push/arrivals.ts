@@ -57,10 +57,11 @@ export class Arrivals {
   }
 
   /**
-   * The instant under which a message is to be stored: the one given then when it is a known repeat, else its arrival, which is on
-   * the disk before this resolves.
+   * The instant under which a message is to be stored: the one given then when it is a known repeat, else `arrivedAt`, which is on
+   * the disk before this resolves. It is final: whatever moves a message away from its arrival is decided before.
    *
    * @param packetKey  tells packets of one session apart: source and packet identifier
+   * @param arrivedAt  the instant that is wanted for it: that of its arrival, or a free one behind it
    * @param duplicate  the broker says that it sent the message before
    * @returns          milliseconds since 1970 UTC
    * @errors           PUSH_DISK, PUSH_BUSY, PUSH_CLOSED
@@ -74,8 +75,9 @@ export class Arrivals {
   ): Promise<Result<number, PushError>> {
     const hash = hashOf(packetKey, topic, payload)
     if (duplicate) {
-      const first = await this.#underway.get(hash)
-      if (first?.ok) return first
+      // Nothing is waited for in between: of two repeats in one turn the second finds the first.
+      const first = this.#underway.get(hash)
+      if (first) return first
       const instant = this.#known.get(hash)
       if (instant !== undefined) return ok(instant)
     }

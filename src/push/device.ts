@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { cut } from './errors.ts'
+import { cut, keptText } from './errors.ts'
 
 const Code = Type.Object({ code: Type.String(), count: Type.Number() })
 const Item = Type.Object({ item: Type.String(), code: Type.String(), count: Type.Number() })
@@ -80,15 +80,17 @@ const ENTRIES = 50
 const FIGURES = 20
 
 const short = (text: string): string => cut(text, TEXT)
+/** For what stays with a device. */
+const kept = (text: string): string => keptText(text, TEXT)
 export const nameOf = short
 
 /** A device nobody has heard of. */
 export const newDevice = (name: string, { at, topic, isRegistered }: Heard): PushDevice => ({
-  name: short(name),
+  name: kept(name),
   isRegistered,
   firstSeen: at,
   lastSeen: null,
-  lastTopic: short(topic),
+  lastTopic: kept(topic),
   rule: null,
   presence: 'unknown',
   presenceSince: null,
@@ -140,8 +142,8 @@ export const deviceAfter = (device: PushDevice, heard: Heard, room: number): Pus
     ...device,
     isRegistered: heard.isRegistered,
     lastSeen: isAlive ? Math.max(device.lastSeen ?? at, at) : device.lastSeen,
-    lastTopic: short(topic),
-    rule: rule === null ? device.rule : short(rule),
+    lastTopic: topic === device.lastTopic ? device.lastTopic : kept(topic),
+    rule: rule === null || rule === device.rule ? device.rule : kept(rule),
     presence,
     presenceSince: presence === device.presence ? device.presenceSince : at,
     signal: figures ? signalOf(device.signal, figures, at) : device.signal,
@@ -153,7 +155,7 @@ export const deviceAfter = (device: PushDevice, heard: Heard, room: number): Pus
     skipped: noted(device.skipped, heard.skipped, room, SKIPPED),
     failures: noted(device.failures, heard.failures, room, FAILURES),
     unmapped: noted(device.unmapped, heard.unmapped, room, UNMAPPED),
-    finding: finding ? { code: short(finding.code), message: short(finding.message), at } : device.finding,
+    finding: finding ? { code: kept(finding.code), message: kept(finding.message), at } : device.finding,
   }
 }
 
@@ -163,7 +165,7 @@ export const entriesOf = ({ skipped, failures, unmapped }: PushDevice): number =
 const signalOf = (before: PushDevice['signal'], figures: Readonly<Record<string, number>>, at: number): PushDevice['signal'] => {
   const all = new Map(Object.entries(before?.figures ?? {}))
   for (const [name, value] of Object.entries(figures))
-    if (Number.isFinite(value) && (all.has(short(name)) || all.size < FIGURES)) all.set(short(name), value)
+    if (Number.isFinite(value) && (all.has(short(name)) || all.size < FIGURES)) all.set(kept(name), value)
   return { at, figures: Object.fromEntries(all) }
 }
 
@@ -177,17 +179,17 @@ interface Noting<Entry, New> {
 const SKIPPED: Noting<PushDevice['skipped'][number], string> = {
   entryKey: ({ code }) => code,
   newKey: (code) => short(code),
-  next: (code, before) => ({ code: short(code), count: (before?.count ?? 0) + 1 }),
+  next: (code, before) => ({ code: before?.code ?? kept(code), count: (before?.count ?? 0) + 1 }),
 }
 const FAILURES: Noting<PushDevice['failures'][number], { readonly item: string; readonly code: string }> = {
   entryKey: ({ item }) => item,
   newKey: ({ item }) => short(item),
-  next: ({ item, code }, before) => ({ item: short(item), code: short(code), count: (before?.count ?? 0) + 1 }),
+  next: ({ item, code }, before) => ({ item: before?.item ?? kept(item), code: kept(code), count: (before?.count ?? 0) + 1 }),
 }
 const UNMAPPED: Noting<PushDevice['unmapped'][number], { readonly path: string; readonly text: string }> = {
   entryKey: ({ path }) => path,
   newKey: ({ path }) => short(path),
-  next: ({ path, text }) => ({ path: short(path), text: short(text) }),
+  next: ({ path, text }, before) => ({ path: before?.path ?? kept(path), text: kept(text) }),
 }
 
 /** A bounded list with what came noted in it: known entries are brought up to date, new ones go to the end while there is room. */

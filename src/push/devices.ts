@@ -20,7 +20,7 @@ export interface DeviceFilter {
   readonly presence?: PushDevice['presence']
   /** No sign of life since then. */
   readonly silentSince?: number
-  /** Part of the name. */
+  /** Part of the name, in capitals or not. */
   readonly text?: string
   /** Names behind it, in the order of their code points. */
   readonly after?: string
@@ -41,6 +41,8 @@ export class Devices {
   readonly #options: DevicesOptions
   readonly #maxUnregistered: number
   readonly #devices = new Map<string, PushDevice>()
+  /** All names in their order; null: to be put in order at the next list. */
+  #names: readonly string[] | null = null
   #unregistered = 0
   #unregisteredEntries = 0
   #turnedAway = 0
@@ -58,6 +60,20 @@ export class Devices {
   }
 
   /**
+   * Makes the entry of an unknown device before anything is counted: what is under way for it has its place.
+   *
+   * @returns  false when it is unregistered and one too many
+   */
+  reserve(name: string, heard: Heard): boolean {
+    const key = nameOf(name)
+    if (this.#devices.has(key)) return true
+    if (!this.#hasRoomFor(heard)) return false
+    this.#put(newDevice(key, heard))
+    this.#hasChanged = true
+    return true
+  }
+
+  /**
    * Notes what a message told of a device.
    *
    * @returns  false when it is unregistered, new, and one too many: nothing of it is remembered
@@ -70,13 +86,9 @@ export class Devices {
       this.#hasChanged = true
       return true
     }
-    const before = known ?? newDevice(key, heard)
-    if (known === undefined && !heard.isRegistered && this.#unregistered >= this.#maxUnregistered) {
-      this.#turnedAway++
-      return false
-    }
+    if (known === undefined && !this.#hasRoomFor(heard)) return false
     const room = heard.isRegistered ? Number.POSITIVE_INFINITY : UNREGISTERED_ENTRIES - this.#unregisteredEntries
-    this.#put(deviceAfter(before, heard, room))
+    this.#put(deviceAfter(known ?? newDevice(key, heard), heard, room))
     this.#hasChanged = true
     return true
   }
@@ -85,16 +97,16 @@ export class Devices {
     return this.#devices.get(nameOf(name))
   }
 
-  list({ isRegistered, presence, silentSince, text, after, limit }: DeviceFilter = {}): readonly PushDevice[] {
-    const fitting = [...this.#devices.values()].filter(
-      (device) =>
-        (isRegistered === undefined || device.isRegistered === isRegistered) &&
-        (presence === undefined || device.presence === presence) &&
-        (silentSince === undefined || (device.lastSeen ?? 0) < silentSince) &&
-        (text === undefined || device.name.includes(text)) &&
-        (after === undefined || device.name > after),
-    )
-    return fitting.sort((a, b) => (a.name < b.name ? -1 : 1)).slice(0, limit)
+  list({ after, limit = Number.POSITIVE_INFINITY, ...filter }: DeviceFilter = {}): readonly PushDevice[] {
+    this.#names ??= [...this.#devices.keys()].sort()
+    const names = this.#names
+    const fits = fitting(filter)
+    const page: PushDevice[] = []
+    for (let at = after === undefined ? 0 : firstBehind(names, after); at < names.length && page.length < limit; at++) {
+      const device = this.#devices.get(names[at] ?? '')
+      if (device && fits(device)) page.push(device)
+    }
+    return page
   }
 
   get size(): number {
@@ -131,6 +143,7 @@ export class Devices {
   #put(device: PushDevice): void {
     const before = this.#devices.get(device.name)
     if (before) this.#count(before, -1)
+    else this.#names = null
     this.#count(device, 1)
     this.#devices.set(device.name, device)
   }
@@ -138,6 +151,13 @@ export class Devices {
   #remove(device: PushDevice): void {
     this.#count(device, -1)
     this.#devices.delete(device.name)
+    this.#names = null
+  }
+
+  #hasRoomFor({ isRegistered }: Heard): boolean {
+    if (isRegistered || this.#unregistered < this.#maxUnregistered) return true
+    this.#turnedAway++
+    return false
   }
 
   #count(device: PushDevice, sign: 1 | -1): void {
@@ -166,4 +186,24 @@ export class Devices {
     if (!this.#isSilent) this.#options.say(written.error)
     this.#isSilent = true
   }
+}
+
+const fitting = ({ isRegistered, presence, silentSince, text }: DeviceFilter): ((device: PushDevice) => boolean) => {
+  const part = text?.toLowerCase()
+  return (device) =>
+    (isRegistered === undefined || device.isRegistered === isRegistered) &&
+    (presence === undefined || device.presence === presence) &&
+    (silentSince === undefined || (device.lastSeen ?? 0) < silentSince) &&
+    (part === undefined || device.name.toLowerCase().includes(part))
+}
+
+/** Place of the first name behind another one, which need not be there. */
+const firstBehind = (names: readonly string[], after: string): number => {
+  let low = 0
+  for (let high = names.length; low < high; ) {
+    const middle = (low + high) >> 1
+    if ((names[middle] ?? '') > after) high = middle
+    else low = middle + 1
+  }
+  return low
 }

@@ -44,3 +44,6 @@ export const cut = (text: string, most: number): string => {
   const last = text.charCodeAt(most - 1)
   return text.slice(0, last >= 0xd800 && last <= 0xdbff ? most - 1 : most)
 }
+
+/** The same as a text of its own: what is cut out of a message would keep the whole message in memory. */
+export const keptText = (text: string, most: number): string => Buffer.from(cut(text, most), 'utf16le').toString('utf16le')

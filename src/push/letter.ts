@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { Check } from 'typebox/value'
 import type { GatewayError } from '../core/index.ts'
-import { cut } from './errors.ts'
+import { keptText } from './errors.ts'
 import type { LetterDraft } from './letters.ts'
 
 /** One message that could not be used. */
@@ -51,21 +51,22 @@ export const letterOf = (id: number, { source, topic, payload, bytes, at, error,
   const isPayloadWhole = payload.length === bytes && bytes <= WHOLE_BYTES
   return {
     id,
-    source: cut(source, TEXT_LENGTH),
-    topic: cut(topic, TOPIC_LENGTH),
-    payload: payload.slice(0, isPayloadWhole ? WHOLE_BYTES : HEAD_BYTES),
+    source: keptText(source, TEXT_LENGTH),
+    topic: keptText(topic, TOPIC_LENGTH),
+    // A copy: the slice of a Buffer would hold the whole message.
+    payload: new Uint8Array(payload.subarray(0, isPayloadWhole ? WHOLE_BYTES : HEAD_BYTES)),
     bytes,
     isWhole: isPayloadWhole && topic.length <= TOPIC_LENGTH,
     at,
     retained,
     error: {
       ...error,
-      message: cut(error.message, TEXT_LENGTH),
-      hint: cut(error.hint, TEXT_LENGTH),
+      message: keptText(error.message, TEXT_LENGTH),
+      hint: keptText(error.hint, TEXT_LENGTH),
       context: Object.fromEntries(
         Object.entries(error.context)
           .slice(0, 20)
-          .map(([name, value]) => [cut(name, 100), typeof value === 'string' ? cut(value, 200) : value]),
+          .map(([name, value]) => [keptText(name, 100), typeof value === 'string' ? keptText(value, 200) : value]),
       ),
     },
   }

@@ -31,13 +31,15 @@ export interface LetterQuery {
   readonly source?: string
 }
 
-/** Letters taken for a replay. They stay where they are until `done` names them. */
+/** Letters taken for a replay, to be ended by `done` or `release`. They stay where they are until `done` names them. */
 export interface Taken {
   readonly letters: readonly Letter[]
   /** Ids that cannot be replayed: gone, in another replay, or not kept whole. */
   readonly left: readonly { readonly id: number; readonly why: 'gone' | 'busy' | 'cut' }[]
   /** Ends the replay: these are gone, the others of it can be taken again. @returns how many went */
   done(ids: readonly number[]): Promise<Result<number, PushError>>
+  /** Ends the replay without a loss: all of them can be taken again. Nothing happens when it has ended already. */
+  release(): void
 }
 
 const MAX_LETTERS = 10_000
@@ -128,13 +130,18 @@ export class Letters {
         this.#busy.add(id)
       }
     }
-    const done = async (replayed: readonly number[]): Promise<Result<number, PushError>> => {
-      const mine = new Set(letters.map(({ id }) => id))
-      const gone = await this.discard(replayed.filter((id) => mine.has(id)))
+    const mine = new Set(letters.map(({ id }) => id))
+    const release = () => {
       for (const id of mine) this.#busy.delete(id)
+      // Somebody else may have taken them by the next call.
+      mine.clear()
+    }
+    const done = async (replayed: readonly number[]): Promise<Result<number, PushError>> => {
+      const gone = await this.discard(replayed.filter((id) => mine.has(id)))
+      release()
       return gone
     }
-    return { letters, left, done }
+    return { letters, left, done, release }
   }
 
   close(): Promise<void> {

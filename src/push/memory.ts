@@ -1,6 +1,6 @@
 import type { GatewayError, Reading, Result, Series } from '../core/index.ts'
 import { fail, type Say, textOf } from './errors.ts'
-import { type Conflict, compareReadings } from './merge.ts'
+import { type Conflict, compareReadings, isDoubtful } from './merge.ts'
 import { Past } from './past.ts'
 
 export interface MemoryDeps {
@@ -22,6 +22,10 @@ export type Admission =
   | { readonly kind: 'duplicate'; readonly settled: Promise<boolean> | null }
   /** Store this in place of the kept row: its values and those that were not there. */
   | { readonly kind: 'merged'; readonly reading: Reading }
+  /** A good row has the instant of this doubtful reading, of which nothing is remembered: try the next millisecond. */
+  | { readonly kind: 'occupied' }
+  /** Store `reading` in place of the doubtful row; `displaced` is that row as it was, to be admitted one millisecond later. */
+  | { readonly kind: 'displaced'; readonly reading: Reading; readonly displaced: Reading }
   /** The first value stays. `reading` is to be stored when it is not null: kept values and new columns. */
   | {
       readonly kind: 'conflict'
@@ -34,7 +38,7 @@ const MAX_SERIES = 50_000
 
 /**
  * Remembers the last rows of each series, so that what a broker sends twice is stored once, what comes in parts becomes one row,
- * and what contradicts a kept value is told and not stored.
+ * and what contradicts a kept value is told and not stored. A doubtful reading never shares a row with a good one: it makes way.
  *
  * Whoever stores an admitted reading says so with `committed`, or `forget` when it was refused. Until then a repeat of it carries
  * `settled`: true when the row has become safe, false when it was forgotten and the repeat is to be admitted again.
@@ -60,6 +64,21 @@ export class Memory {
   /** Judges a reading that nobody has to be asked about; null: it has to wait for {@link admit}. */
   admitNow(reading: Reading): Admission | null {
     return !this.#queues.has(reading.series.key) && this.#needsNobody(reading) ? this.#judge(reading, null, null) : null
+  }
+
+  /**
+   * What {@link admit} would meet at the reading's instant, from memory alone; nothing is remembered.
+   *
+   * @returns  `free`: no row; `same`: a row that has all its values; `occupied`: any other row
+   */
+  judgeOnly(reading: Reading): 'free' | 'same' | 'occupied' {
+    const { series, measuredAt } = reading
+    const past = this.#series.get(series.key) ?? new Past(this.#deps.newest(series.key) ?? null)
+    const kept = past.at(measuredAt)
+    if (kept === null) return 'free'
+    if (isDoubtful(kept) !== isDoubtful(reading)) return 'occupied'
+    const { merged, conflicts } = compareReadings(kept, reading)
+    return merged === null && conflicts.length === 0 ? 'same' : 'occupied'
   }
 
   /** Judges a reading. Those of one series are judged in the order of the calls. */
@@ -118,11 +137,19 @@ export class Memory {
       past.add(reading)
       return isNew ? { kind: 'new', reading } : { kind: 'late', reading, unchecked }
     }
+    if (isDoubtful(reading) && !isDoubtful(kept)) return { kind: 'occupied' }
+    if (isDoubtful(kept) && !isDoubtful(reading)) {
+      past.add(reading)
+      return { kind: 'displaced', reading, displaced: kept }
+    }
     const { merged, conflicts } = compareReadings(kept, reading)
+    // While the good row is not safe, what it displaced is not either: whoever stores more of the row sees to both.
+    const displaced = merged !== null && !isDoubtful(merged) ? past.doubtfulAt(measuredAt) : null
     const settled = merged === null && !past.isSafe(measuredAt) ? this.#whenSettled(kept) : null
     if (merged) past.add(merged)
     if (conflicts.length > 0) return { kind: 'conflict', reading: merged, conflicts, settled }
-    return merged ? { kind: 'merged', reading: merged } : { kind: 'duplicate', settled }
+    if (merged === null) return { kind: 'duplicate', settled }
+    return displaced ? { kind: 'displaced', reading: merged, displaced } : { kind: 'merged', reading: merged }
   }
 
   #past(key: string): Past {

@@ -18,6 +18,9 @@ export interface Conflict {
   readonly refused: Decimal
 }
 
+/** A doubtful reading never shares a row with a good one: whoever reads the row would take both for what one of them is. */
+export const isDoubtful = ({ quality }: Pick<Reading, 'quality'>): boolean => (quality & QUALITY.quarantined) !== 0
+
 /** What a second reading of the same series and instant brings. */
 export interface Comparison {
   /** The kept row with the columns it did not have; null when there is none. */
@@ -34,8 +37,8 @@ interface Cell {
 }
 
 /**
- * Compares a reading with the row that is there. Equal numbers are equal however they are written: 1.50 is 1.5. What is absent
- * in the new one says nothing against what is kept; the quality of the kept row stays.
+ * Compares a reading with the row that is there, of equal doubt. Equal numbers are equal however they are written: 1.50 is 1.5.
+ * What is absent in the new one says nothing against what is kept. A row that takes values from both has the doubts of both.
  *
  * A row has one ratio: with another one nothing of the new reading can stand in it.
  */
@@ -92,6 +95,8 @@ const assemble = (kept: Reading, reading: Reading, unsorted: readonly Cell[]): R
   const cells = unsorted.toSorted((a, b) => (a.column.field < b.column.field ? -1 : 1))
   const absent = new Map(cells.flatMap(({ raw, reason }, at) => (raw === null && reason !== undefined ? [[at, reason] as const] : [])))
   const wasFilled = kept.raws.includes(null) && !cells.some(({ raw }) => raw === null)
+  // Partial is what the row is, not what came last.
+  const quality = kept.quality | (reading.quality & ~QUALITY.partial)
   return {
     series: kept.series,
     shape: shapeOf(cells.map(({ column }) => column)),
@@ -103,6 +108,6 @@ const assemble = (kept: Reading, reading: Reading, unsorted: readonly Cell[]): R
     ratio: kept.ratio,
     measuredAt: kept.measuredAt,
     receivedAt: Math.max(kept.receivedAt, reading.receivedAt),
-    quality: wasFilled ? kept.quality & ~QUALITY.partial : kept.quality,
+    quality: wasFilled ? quality & ~QUALITY.partial : quality,
   }
 }

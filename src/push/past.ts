@@ -1,4 +1,5 @@
 import type { Reading } from '../core/index.ts'
+import { isDoubtful } from './merge.ts'
 
 /** Rows of one series that are kept in memory. */
 const ROWS = 16
@@ -49,6 +50,14 @@ export class Past {
     return row === undefined ? null : (underwayOf(row).at(-1) ?? safeOf(row))
   }
 
+  /** The doubtful row of this instant, also when a good one is on its way into its place. */
+  doubtfulAt(measuredAt: number): Reading | null {
+    const row = this.#rows[this.#find(measuredAt)]
+    if (row === undefined) return null
+    const safe = safeOf(row)
+    return underwayOf(row).findLast(isDoubtful) ?? (safe !== null && isDoubtful(safe) ? safe : null)
+  }
+
   /** Nothing of the row is under way. */
   isSafe(measuredAt: number): boolean {
     const row = this.#rows[this.#find(measuredAt)]
@@ -76,7 +85,7 @@ export class Past {
       this.#rows[place] = reading
       return
     }
-    // What was merged before it stands in it.
+    // What was merged before it stands in it; what it displaced has its place.
     this.#end(reading, (row, at) => ({ ...row, safe: reading, underway: row.underway.slice(at + 1) }))
   }
 

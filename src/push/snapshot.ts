@@ -1,4 +1,5 @@
-import { open, readFile, rename } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type TSchema, Type } from 'typebox'
 import { Check } from 'typebox/value'
@@ -10,25 +11,63 @@ import { fail, type PushError, type Say, textOf } from './errors.ts'
 const STRETCH = 100
 
 /**
- * Writes a JSON file that holds a list: beside it first, then renamed, so that there is always a whole one. Other work goes on
- * meanwhile; an entry is as it is when its turn comes.
+ * Writes a JSON file that holds a list. Other work goes on meanwhile; an entry is as it is when its turn comes.
  *
  * @errors PUSH_DISK
  */
-export const writeList = async (path: string, entries: Iterable<unknown>): Promise<Result<void, PushError>> => {
+export const writeList = (path: string, entries: Iterable<unknown>): Promise<Result<void, PushError>> =>
+  replaceFile(path, async (file) => {
+    let lines: string[] = []
+    let isFirst = true
+    const flush = async (end: string) => {
+      await file.appendFile(`${isFirst ? '[' : lines.length > 0 ? ',' : ''}\n${lines.join(',\n')}${end}`)
+      isFirst = false
+      lines = []
+    }
+    for (const entry of entries) if (lines.push(JSON.stringify(entry)) >= STRETCH) await flush('')
+    await flush('\n]\n')
+  })
+
+/**
+ * Writes a small JSON file, as the value is at the call. What is saved last is what stays, however many saves are under way.
+ *
+ * @errors PUSH_DISK
+ */
+export const saveJson = async (path: string, json: unknown): Promise<Result<void, PushError>> => {
+  const text = `${JSON.stringify(json)}\n`
+  return replaceFile(path, (file) => file.appendFile(text))
+}
+
+/** Reads such a file; null when there is none, or a damaged one: it is made again. */
+export const loadJson = (path: string): unknown => {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    return null
+  }
+}
+
+/** The last write under way of each file: two at once would write into one another. */
+const underway = new Map<string, Promise<Result<void, PushError>>>()
+
+type WriteFile = (file: FileHandle) => Promise<void>
+
+/** Writes beside the file first, then renames, so that there is always a whole one. */
+const replaceFile = (path: string, write: WriteFile): Promise<Result<void, PushError>> => {
+  const before = underway.get(path)
+  const replacing = before ? before.then(() => replaceNow(path, write)) : replaceNow(path, write)
+  underway.set(path, replacing)
+  return replacing.finally(() => {
+    if (underway.get(path) === replacing) underway.delete(path)
+  })
+}
+
+const replaceNow = async (path: string, write: WriteFile): Promise<Result<void, PushError>> => {
   const beside = `${path}.new`
   try {
     const file = await open(beside, 'w')
     try {
-      let lines: string[] = []
-      let isFirst = true
-      const flush = async (end: string) => {
-        await file.appendFile(`${isFirst ? '[' : lines.length > 0 ? ',' : ''}\n${lines.join(',\n')}${end}`)
-        isFirst = false
-        lines = []
-      }
-      for (const entry of entries) if (lines.push(JSON.stringify(entry)) >= STRETCH) await flush('')
-      await flush('\n]\n')
+      await write(file)
       await file.datasync()
     } finally {
       await file.close()
@@ -37,6 +76,8 @@ export const writeList = async (path: string, entries: Iterable<unknown>): Promi
     await syncDirectory(dirname(path))
     return ok(undefined)
   } catch (error) {
+    // Half a file takes room on a disk that has none.
+    await rm(beside, { force: true }).catch(() => {})
     return fail('PUSH_DISK', `${path} cannot be written: ${textOf(error)}`, { path })
   }
 }

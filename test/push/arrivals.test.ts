@@ -59,6 +59,18 @@ describe('the arrival journal', () => {
     expect(await Promise.all(answers)).toEqual(answers.map(() => ({ ok: true, value: START })))
   })
 
+  it('gives two repeats in one turn one instant, though their first is long forgotten', async () => {
+    const path = join(scratch(), 'arrivals')
+    const arrivals = await opened(path)
+    const repeat = (at: number) => arrivals.assign('mqtt id 99', 'power', payload(''), START + at, true)
+    const answers = await Promise.all([repeat(5), repeat(6), repeat(7)])
+    expect(answers).toEqual(answers.map(() => ({ ok: true, value: START + 5 })))
+    await arrivals.close()
+    const again = await opened(path)
+    expect(again.found.records).toBe(1)
+    expect(await again.assign('mqtt id 99', 'power', payload(''), START + 9, true)).toEqual({ ok: true, value: START + 5 })
+  })
+
   it('syncs once for many that come at once', async () => {
     const disk = new MoodyDisk()
     const arrivals = await opened(join(scratch(), 'arrivals'), { openFile: disk.open })

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Heard } from '../../src/push/device.ts'
 import { type After, type DevicesOptions, openDevices } from '../../src/push/devices.ts'
@@ -142,8 +143,64 @@ describe('the devices of a source', () => {
     expect(names({ presence: 'offline' })).toEqual(['c 3'])
     expect(names({ silentSince: START + 500 })).toEqual(['a 1', 'c 3'])
     expect(names({ text: ' 2' })).toEqual(['b 2'])
+    expect(names({ text: 'B' })).toEqual(['b 2'])
     expect(names({ after: 'a 1', limit: 1 })).toEqual(['b 2'])
+    expect(names({ after: 'b', limit: 9 })).toEqual(['b 2', 'c 3'])
+    expect(names({ after: 'a 1', isRegistered: false, limit: 1 })).toEqual(['c 3'])
+    expect(names({ after: 'c 3' })).toEqual([])
+    devices.hear('Zähler 7', heard(0))
+    expect(names({ text: 'zÄH' })).toEqual(['Zähler 7'])
     expect(devices.unregisteredCount()).toBe(2)
+  })
+
+  it('are paged as they are when the page is asked for', () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(fc.constantFrom('hear', 'forget', 'page'), fc.string({ maxLength: 3 }))), async (steps) => {
+        const { devices } = await opened({ path: '/nonexistent/devices.json' })
+        const there = new Set<string>()
+        for (const [step, name] of steps) {
+          if (step === 'hear' && devices.hear(name, heard(0, { isRegistered: name.length > 2 }))) there.add(name)
+          if (step === 'forget') {
+            devices.forget(START + 1)
+            for (const one of there) if (one.length <= 2) there.delete(one)
+          }
+          const behind = [...there].filter((one) => one > name).sort()
+          expect(devices.list({ after: name, limit: 3 }).map((device) => device.name)).toEqual(behind.slice(0, 3))
+        }
+        expect(devices.list().map(({ name }) => name)).toEqual([...there].sort())
+      }),
+    ))
+
+  it('50,000 of them are paged without putting all in order for each page', async () => {
+    const { devices } = await opened()
+    for (let at = 0; at < 50_000; at++) devices.hear(`meter ${(at * 7919) % 50_000}`, heard(at))
+    devices.list({ limit: 1 })
+    const start = performance.now()
+    let count = 0
+    for (let after = ''; ; ) {
+      const page = devices.list({ after, limit: 100 })
+      count += page.length
+      if (page.length < 100) break
+      after = page.at(-1)!.name
+    }
+    expect(count).toBe(50_000)
+    expect(performance.now() - start).toBeLessThan(1000)
+  })
+
+  it('have a place before anything is counted, if there is one', async () => {
+    const { devices, path } = await opened({ maxUnregistered: 2 })
+    const stranger = heard(0, { isRegistered: false, values: 5, online: true })
+    expect(devices.reserve('a', stranger)).toBe(true)
+    expect(devices.get('a')).toMatchObject({ messages: 0, values: 0, lastSeen: null, firstSeen: START, presence: 'unknown' })
+    expect(devices.reserve('a', stranger)).toBe(true)
+    expect([devices.reserve('b', stranger), devices.reserve('c', stranger), devices.hear('c', stranger)]).toEqual([true, false, false])
+    expect([devices.size, devices.unregisteredCount(), devices.overLimit()]).toEqual([2, 2, 2])
+    expect(devices.reserve('meter', heard(0))).toBe(true)
+    expect(devices.hear('a', stranger)).toBe(true)
+    expect(devices.get('a')).toMatchObject({ messages: 1, values: 5, lastSeen: START, presence: 'online' })
+    expect(devices.list().map(({ name }) => name)).toEqual(['a', 'b', 'meter'])
+    await devices.close()
+    expect((await opened({ path })).devices.get('b')).toMatchObject({ messages: 0 })
   })
 
   it('are bounded where their names come from strangers', async () => {

@@ -38,6 +38,13 @@ describe('what is kept of a letter', () => {
     expect(letter).toMatchObject({ bytes: length, isWhole })
     expect(letter.payload).toEqual(payload.slice(0, kept))
   })
+  it('a copy of the payload: what a Buffer is a part of is not kept', () => {
+    const message = Buffer.alloc(100_000, 7)
+    for (const length of [9, 300, 50_000]) {
+      const { payload } = letterOf(7, draft(7, { payload: message.subarray(0, length), bytes: length }))
+      expect(payload.buffer.byteLength).toBe(payload.length)
+    }
+  })
   it('a payload that came as its beginning is never whole', () => {
     const letter = letterOf(7, draft(7, { payload: new Uint8Array(300), bytes: 301 }))
     expect(letter).toMatchObject({ bytes: 301, isWhole: false })
@@ -140,6 +147,24 @@ describe('dead letters', () => {
     expect(ids(letters.take([2]).letters)).toEqual([2])
     await letters.close()
     expect((await opened(path)).count()).toBe(3)
+  })
+
+  it('can be taken again when a replay ends without a word', async () => {
+    const letters = await opened(join(scratch(), 'letters'))
+    for (let id = 0; id < 3; id++) await letters.add(draft(id))
+    const first = letters.take([1, 2])
+    first.release()
+    const second = letters.take([1, 2, 3])
+    expect(ids(second.letters)).toEqual([1, 2, 3])
+    // What has ended takes nothing away from whoever came after it.
+    first.release()
+    expect(await first.done([1])).toEqual({ ok: true, value: 0 })
+    expect(letters.take([1, 2]).left).toMatchObject([{ why: 'busy' }, { why: 'busy' }])
+    expect(await second.done([1])).toEqual({ ok: true, value: 1 })
+    const third = letters.take([2, 3])
+    second.release()
+    expect(ids(third.letters)).toEqual([2, 3])
+    expect(letters.take([3]).left).toEqual([{ id: 3, why: 'busy' }])
   })
 
   it('are not promised while the disk refuses, and not listed either', async () => {

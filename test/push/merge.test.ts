@@ -44,6 +44,17 @@ describe('a second reading of one instant', () => {
     expect(whole).toMatchObject({ raws: [1, 25, 3], quality: QUALITY.clockDoubtful, absent: null })
   })
 
+  it.each([
+    [0, QUALITY.clockDoubtful, QUALITY.clockDoubtful],
+    [QUALITY.unregistered, QUALITY.manual, QUALITY.unregistered | QUALITY.manual],
+    [QUALITY.quarantined, QUALITY.quarantined | QUALITY.clockDoubtful, QUALITY.quarantined | QUALITY.clockDoubtful],
+    [0, QUALITY.partial, 0],
+    [QUALITY.partial, 0, QUALITY.partial],
+  ])('a row of quality %i that takes values of quality %i has %i', (first, second, quality) => {
+    const kept = reading(0, { '1.8.0': '1' }, { quality: first })
+    expect(compareReadings(kept, reading(0, { '2.8.0': '2' }, { quality: second })).merged).toMatchObject({ raws: [1, 2], quality })
+  })
+
   it('contradicts: the first value stays, new columns are added', () => {
     const kept = reading(0, { '1.8.0': '1.50' })
     const { merged, conflicts } = compareReadings(kept, reading(0, { '1.8.0': '1.501', '2.8.0': '7' }))

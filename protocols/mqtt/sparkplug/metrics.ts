@@ -1,7 +1,7 @@
 import type { RatioKind } from '../../../src/core/adapter.ts'
 import { decimalNumber, decimalText, parseDecimal, type Raw } from '../../../src/core/decimal.ts'
 import { fullObis, type Obis } from '../../../src/core/obis.ts'
-import type { PushedRecord, PushedValue, SkippedField } from '../../../src/core/push.ts'
+import type { PushedRecord, PushedValue, PushFlag, SkippedField } from '../../../src/core/push.ts'
 import { ok, type Result } from '../../../src/core/result.ts'
 import { type Definition, type Definitions, definitionOf, type Unresolved } from './definitions.ts'
 import { errorOf, fail, type SparkplugError } from './errors.ts'
@@ -147,15 +147,17 @@ const instantOf = (metric: Metric, { meter, timestamp, now }: MetricContext): Om
   const raw = metric.timestamp ?? timestamp
   // Beyond this no date has a name.
   const at = raw === null || raw > 8_640_000_000_000_000 ? null : Number(raw)
-  const flags: string[] = []
+  const flags: PushFlag[] = []
   if (at !== null && at < YEAR_2000) flags.push('clock-unset')
   else if (raw !== null && (at === null || at > now + AHEAD_MS || at < now - OLDEST_MS)) flags.push('time-implausible')
+  // An instant that cannot be believed is none: the arrival stands in.
+  const isBelieved = flags.length === 0
   const quality = metric.properties.get('Quality')?.value
   if (quality?.field === 'int' && quality.value !== GOOD) flags.push('quality-bad')
   return {
     meter,
-    measuredAt: at,
-    timeSource: raw === null ? 'arrival' : 'payload-epoch-ms',
+    measuredAt: isBelieved ? at : null,
+    timeSource: at === null || !isBelieved ? 'arrival' : 'payload-epoch-ms',
     alternative: null,
     flags,
     ct: null,

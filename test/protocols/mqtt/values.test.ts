@@ -171,14 +171,14 @@ describe('ratios', () => {
   it('in the message: registers as displayed with the ratio beside them, instantaneous values primary, each once', () =>
     expect(figures({ ...payload, ct: 40, pt: 10 }, { ct: 7, pt: 7 })).toEqual({
       codes: [],
-      readings: ['400 1.8.0 1234.56', '1 31.7.0 50 32.7.0 1005 14.7.0 50'],
+      readings: ['400 1.8.0 1234.56', '1 14.7.0 50 31.7.0 50 32.7.0 1005'],
     }))
   it('not in the message: those of the ledger', () =>
-    expect(figures(payload, { ct: 80, pt: 1 }).readings).toEqual(['80 1.8.0 1234.56', '1 31.7.0 100 32.7.0 100.5 14.7.0 50']))
+    expect(figures(payload, { ct: 80, pt: 1 }).readings).toEqual(['80 1.8.0 1234.56', '1 14.7.0 50 31.7.0 100 32.7.0 100.5']))
   it('as text, and as a rating plate has them', () =>
     expect(figures({ ...payload, ct: '400/5', pt: '1' }, { ct: 7, pt: 7 }).readings).toEqual([
       '80 1.8.0 1234.56',
-      '1 31.7.0 100 32.7.0 100.5 14.7.0 50',
+      '1 14.7.0 50 31.7.0 100 32.7.0 100.5',
     ]))
   it.each([0, -5, '', 'x', '400/0', '1/2/3', true])("%j is none: the ledger's, and it is said", (ct) => {
     const { codes: said, readings } = figures({ ia: 1.25, ct, pt: 1 }, { ct: 80, pt: 1 })
