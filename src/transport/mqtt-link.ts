@@ -220,20 +220,24 @@ export class MqttLink {
     this.#inFlight++
     events.received()
     if (bytes !== null) events.oversize()
-    const answer =
+    const answer = answerOf(() =>
       bytes === null
         ? listener.message({
             ...{ topic, payload, retained, duplicate, arrivedAt, qos, connection },
             packetKey: owed ? `${clientId} ${messageId}` : null,
           })
-        : listener.oversize({ topic, bytes, head: payload, retained, qos, connection })
+        : listener.oversize({ topic, bytes, head: payload, retained, qos, connection }),
+    )
     const settled = (isSafe: boolean) => {
       this.#inFlight--
       if (owed) this.#acks.settle(owed, isSafe)
       if (owed && !isSafe) this.#fetchAgain()
       this.#release()
     }
-    answer.then(settled, () => settled(false))
+    answer.then(
+      (isSafe) => settled(isSafe === true),
+      () => settled(false),
+    )
     done(LATER)
   }
 
@@ -287,5 +291,15 @@ export class MqttLink {
     }, ms)
     this.#timers.add(timer)
     return timer
+  }
+}
+
+/** A message is safe when the listener's promise says so; one that throws, or promises nothing, has said nothing. */
+const answerOf = (ask: () => Promise<boolean>): Promise<boolean> => {
+  try {
+    const answer = ask()
+    return answer instanceof Promise ? answer : Promise.resolve(false)
+  } catch {
+    return Promise.resolve(false)
   }
 }

@@ -64,12 +64,6 @@ export class Pace {
     this.#pause(this.#jitter())
   }
 
-  /** A try was given up by us. */
-  gaveUp(): void {
-    this.#trying--
-    this.#look()
-  }
-
   #jitter(): number {
     const away = this.#up > 0 ? 0 : performance.now() - this.#awaySince
     const most = Math.min(LONGEST_PAUSE_MS, Math.max(SHORT_PAUSE_MS, away / SHARE_OF_ABSENCE), FIRST_PAUSE_MS * 2 ** this.#tries)

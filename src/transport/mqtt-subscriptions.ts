@@ -24,7 +24,7 @@ export interface SubscriptionPlan {
   readonly unsubscribe: readonly string[]
 }
 
-/** What the broker answered to one connection: filter → null, or why not. */
+/** What the broker answered to one connection, by filter. */
 type Grants = Map<string, { readonly granted: boolean; readonly reason: string | null }>
 
 /** The filters that are wanted, those that a session may still hold, and what each connection was granted. */
@@ -84,12 +84,13 @@ export class Subscriptions {
       const fault = filterFault(filter)
       if (fault !== null) {
         const { error } = fail('MQTT_SUBSCRIBE', `${JSON.stringify(filter)} is no filter: ${fault}`, { filter })
-        return { filter, granted: false, reason: explain(error) }
+        return { filter, granted: false, refused: true, reason: explain(error) }
       }
       const answers = [...this.#grants.values()].map((grants) => grants.get(filter))
       const granted = answers.length > 0 && answers.every((answer) => answer?.granted === true)
-      const reason = answers.find((answer) => answer?.reason)?.reason ?? null
-      return { filter, granted, reason: reason ?? (granted ? null : 'the broker has not answered yet') }
+      const reason = (answers.find((answer) => answer?.granted === false) ?? answers.find((answer) => answer?.reason))?.reason ?? null
+      const refused = answers.some((answer) => answer?.granted === false)
+      return { filter, granted, refused, reason: reason ?? (granted ? null : 'the broker has not answered yet') }
     })
   }
 }

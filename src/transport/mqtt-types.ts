@@ -63,7 +63,8 @@ export interface MqttOversize {
 export interface MqttListener {
   /**
    * Resolves with true when the message is safe, or was put aside: then it is acknowledged. With false it never is on this
-   * connection; the broker sends it again after the next connect, which follows when 30 s have passed.
+   * connection; the broker sends it again after the next connect, which follows when 30 s have passed. Whatever else comes back
+   * counts as false, and so does an exception.
    */
   message(delivery: MqttDelivery): Promise<boolean>
   /** The same for a message that is too large. */
@@ -88,6 +89,8 @@ export interface MqttSubscriptionState {
   readonly filter: string
   /** Every connection that is up has it. */
   readonly granted: boolean
+  /** The broker said no, or it is no filter at all: asking again does not help. */
+  readonly refused: boolean
   readonly reason: string | null
 }
 

@@ -70,6 +70,7 @@ it('names the filter that the broker refuses, and has the others', async () => {
   expect(end.state().subscriptions[2]).toEqual({
     filter: 'a+',
     granted: false,
+    refused: true,
     reason: expect.stringMatching(/^MQTT_SUBSCRIBE "a\+" is no filter: \+ stands for one whole level.*; check the filter/),
   })
   await publish('yes/a', '1')
@@ -102,7 +103,7 @@ it('subscribes again at a broker that has forgotten us', async () => {
   await ready(end)
   await mosquitto.stop()
   await until(() => end.state().connections[0]?.state !== 'up')
-  expect(end.state().subscriptions).toEqual([{ filter: 'm', granted: false, reason: 'the broker has not answered yet' }])
+  expect(end.state().subscriptions).toEqual([{ filter: 'm', granted: false, refused: false, reason: 'the broker has not answered yet' }])
   await mosquitto.start()
   await ready(end)
   await mosquitto.publish('m', 'again')

@@ -35,7 +35,7 @@ it.each(VERSIONS)('delivers a message with all that is known of it, MQTT %s', as
     connections: [{ clientId: 'gridtally-test', state: 'up', error: null, reconnects: 0, inFlight: 0 }],
     received: 4,
     oversize: 0,
-    subscriptions: [{ filter: 'meter/+', granted: true, reason: null }],
+    subscriptions: [{ filter: 'meter/+', granted: true, refused: false, reason: null }],
   })
 })
 
