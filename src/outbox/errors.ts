@@ -17,6 +17,10 @@ const table = {
   OUTBOX_NEWER: { recovery: 'stop', hint: 'this outbox was written by a newer version: start that one again' },
   OUTBOX_CLOSED: { recovery: 'stop', hint: 'the gateway is stopping: send it again after the start' },
   OUTBOX_TOO_LARGE: { recovery: 'skip', hint: 'one reading exceeds a megabyte: split its columns over several readings' },
+  OUTBOX_READING: {
+    recovery: 'skip',
+    hint: 'a reading has whole milliseconds, integers and whole exponents: whoever made this one is wrong, report it with the message',
+  },
   OUTBOX_DAMAGED: {
     recovery: 'skip',
     hint: 'the unreadable bytes are kept beside the outbox: check the disk and the memory of this machine',

@@ -1,6 +1,6 @@
 import { type Clock, type MemoryDictionary, ok, type Reading, type Result, type RowCodec } from '../core/index.ts'
 import { ENTRY_HEAD, frameEntry, HEAD, MAX_BYTES, MAX_ENTRIES } from './entry.ts'
-import { fail, type OutboxError } from './errors.ts'
+import { fail, type OutboxError, textOf } from './errors.ts'
 import type { VaultPort } from './port.ts'
 import type { After } from './types.ts'
 import type { Committed, DamagedEntry, DeadEntry, Word } from './vault-types.ts'
@@ -28,6 +28,15 @@ interface Pack {
   readonly chunk: Uint8Array
   readonly readings: readonly Reading[]
   readonly callers: readonly Caller[]
+}
+
+/** How far the intake was filled before a call, so that a call that fails leaves nothing of itself behind. */
+interface Mark {
+  readonly end: number
+  readonly readings: number
+  readonly callers: number
+  readonly queue: number
+  readonly waitingBytes: number
 }
 
 /** Longest a cursor waits for a commit to travel with. */
@@ -75,17 +84,18 @@ export class Intake {
     if (readings.length === 0) return Promise.resolve(ok(undefined))
     return new Promise((settle) => {
       const caller: Caller = { packs: 0, error: null, settle }
+      const mark = this.#mark()
       for (const reading of readings) {
-        if (!this.#add(reading)) {
-          caller.error = fail('OUTBOX_TOO_LARGE', `one reading of ${reading.series.key} exceeds ${MAX_BYTES} bytes`).error
-          continue
+        const error = this.#take(reading)
+        if (error) {
+          this.#backTo(mark)
+          return settle({ ok: false, error })
         }
         if (this.#callers.at(-1) !== caller) {
           this.#callers.push(caller)
           caller.packs++
         }
       }
-      if (caller.packs === 0 && caller.error) settle({ ok: false, error: caller.error })
       this.#schedule()
     })
   }
@@ -135,6 +145,42 @@ export class Intake {
 
   get isIdle(): boolean {
     return this.#underWay === 0 && this.#queue.length === 0 && this.#readings.length === 0
+  }
+
+  /** Adds one reading, or says why it can never be kept. Whatever a caller hands over, nothing is thrown. */
+  #take(reading: Reading): OutboxError | null {
+    try {
+      const fault = faultOf(reading)
+      if (fault !== null) return fail('OUTBOX_READING', `a reading of ${reading.series.key} has ${fault}`).error
+      return this.#add(reading) ? null : fail('OUTBOX_TOO_LARGE', `one reading of ${reading.series.key} exceeds ${MAX_BYTES} bytes`).error
+    } catch (error) {
+      return fail('OUTBOX_READING', `a reading cannot be packed: ${textOf(error)}`).error
+    }
+  }
+
+  #mark(): Mark {
+    return {
+      end: this.#end,
+      readings: this.#readings.length,
+      callers: this.#callers.length,
+      queue: this.#queue.length,
+      waitingBytes: this.#waitingBytes,
+    }
+  }
+
+  /** Takes out what came since. The packs closed meanwhile are still here: they leave with {@link #schedule}. */
+  #backTo({ end, readings, callers, queue, waitingBytes }: Mark): void {
+    const closed = this.#queue[queue]
+    if (closed) {
+      this.#scratch.set(closed.chunk.subarray(0, end))
+      this.#readings = [...closed.readings]
+      this.#callers = [...closed.callers]
+    }
+    this.#queue.length = queue
+    this.#readings.length = readings
+    this.#callers.length = callers
+    this.#end = end
+    this.#waitingBytes = waitingBytes
   }
 
   #add(reading: Reading): boolean {
@@ -237,4 +283,18 @@ export class Intake {
     this.#schedule()
     if (this.#underWay === 0 && this.#queue.length === 0) for (const done of this.#idle.splice(0)) done()
   }
+}
+
+/** What the packed form would not give back as it is, in words; null for a sound reading. */
+const faultOf = ({ shape, raws, scalers, measuredAt, receivedAt }: Reading): string | null => {
+  if (!Number.isSafeInteger(measuredAt)) return `the time ${measuredAt}, which is no whole millisecond`
+  if (!Number.isSafeInteger(receivedAt)) return `the time of arrival ${receivedAt}, which is no whole millisecond`
+  for (let column = 0; column < raws.length; column++) {
+    const raw = raws[column]
+    if (raw === null || raw === undefined) continue
+    if (typeof raw !== 'bigint' && !Number.isInteger(raw)) return `${raw} for ${shape.columns[column]?.field}, which is no integer`
+    const scaler = scalers?.[column] ?? 0
+    if (!Number.isSafeInteger(scaler)) return `the exponent ${scaler} for ${shape.columns[column]?.field}, which is no integer`
+  }
+  return null
 }

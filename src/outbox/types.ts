@@ -87,9 +87,10 @@ export interface DeadLetter {
 
 export interface Outbox {
   /**
-   * Takes readings. Resolves when they are on disk, synced: only then may anybody be told.
+   * Takes readings. Resolves when they are on disk, synced: only then may anybody be told. Never rejects.
    *
-   * @errors  OUTBOX_FULL, OUTBOX_DISK: nothing was promised, try again later; OUTBOX_CLOSED; OUTBOX_TOO_LARGE
+   * @errors  OUTBOX_FULL, OUTBOX_DISK: nothing was promised, try again later; OUTBOX_CLOSED; OUTBOX_READING, OUTBOX_TOO_LARGE: one of
+   *          them can never be kept, and none of this call was taken
    */
   put(readings: readonly Reading[]): Promise<Result<void>>
   state(): OutboxState
