@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { checkSessions } from './broker-address.ts'
 import type { Problem } from './problems.ts'
 import { didYouMean } from './problems.ts'
 import { type GatewayFile, GatewaySchema, type LineFile, type MqttFile, type PublishFile, type TaskFile } from './schema.ts'
@@ -342,15 +343,7 @@ const checkGateway = ({ gateway, lines, tasks, store, clock, mqtt = [], publish 
   unique(publish, 'publish', wrong)
   for (const [at, { id }] of mqtt.entries())
     if (lines.some((line) => line.id === id)) wrong(['mqtt', at, 'id'], `is "${id}", as a line is: meters name either by its id`)
-  // Two sessions of one client id throw each other out for ever.
-  const sessions = new Map<string, string>()
-  for (const [list, brokers] of [['mqtt', mqtt] as const, ['publish', publish] as const])
-    for (const [at, { id, url, clientId }] of brokers.entries()) {
-      const session = `${url} ${clientId ?? `gridtally-${gateway.id}-${id}`}`
-      const other = sessions.get(session)
-      if (other !== undefined) wrong([list, at, 'clientId'], `is the same as that of ${other} at the same broker: give each its own`)
-      sessions.set(session, `${list}/${at}`)
-    }
+  checkSessions(gateway.id, { mqtt, publish }, wrong)
   const ways = new Map<string, string>()
   for (const [at, { id, transport, modbus }] of lines.entries()) {
     const way = transport.kind === 'tcp' ? `${transport.host}:${transport.port}` : transport.path

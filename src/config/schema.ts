@@ -108,7 +108,7 @@ const Influx = object({
 
 const BrokerMembers = {
   id: Id,
-  url: text('^mqtts?://[^@/]+/?$', 'mqtt://host:1883 or mqtts://host:8883, without user and password'),
+  url: text('^mqtts?://[^@/?#\\s]+/?$', 'mqtt://host:1883 or mqtts://host:8883, without user, password and query'),
   version: optional(oneOf(['3.1.1', '5'], 'protocol version', { default: '3.1.1' })),
   clientId: optional(
     text(

@@ -137,8 +137,8 @@ export const openLatest = async ({ directory, log = () => {} }: LatestOptions): 
 }
 
 /**
- * A newer instant replaces an older one, the same instant replaces itself. Where one of the two clocks was doubtful its instant
- * proves nothing, and what was received later counts: a meter that once believed in the year 2099 would else never change again.
+ * A newer instant replaces an older one, the same instant replaces itself. Where one of two polled clocks was doubtful its
+ * instant proves nothing, and what was received later counts: a meter that once believed in the year 2099 would else never change again.
  */
 const replaces = (reading: Reading, known: Reading): boolean =>
   isQuarantined(reading) !== isQuarantined(known) ? isQuarantined(known) : isNewer(reading, known)
@@ -146,8 +146,9 @@ const replaces = (reading: Reading, known: Reading): boolean =>
 /** What cannot be believed is kept, and never shown in place of what can. */
 const isQuarantined = ({ quality }: Reading): boolean => (quality & QUALITY.quarantined) !== 0
 
+/** What was pushed with a doubtful time lies under its arrival already: there the instant counts. */
 const isNewer = (reading: Reading, known: Reading): boolean =>
-  (reading.quality | known.quality) & QUALITY.clockDoubtful
+  (reading.quality | known.quality) & QUALITY.clockDoubtful && reading.series.tags.source !== 'push'
     ? reading.receivedAt >= known.receivedAt
     : reading.measuredAt >= known.measuredAt
 

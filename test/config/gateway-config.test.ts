@@ -109,6 +109,66 @@ it.each([
   expect(problems.join('\n')).toMatch(expected)
 })
 
+const mqtt = (more: string) => `{ mappings: [tasmota], ${more} }`
+const brokers = (sources: readonly string[], targets: readonly string[] = []) =>
+  `${GOOD}mqtt: [${sources.map(mqtt).join(', ')}]\npublish: [${targets.map((more) => `{ health: h, ${more} }`).join(', ')}]\n`
+
+it.each([
+  [
+    'a connection that has the client id of another broker',
+    brokers(['id: a, url: mqtt://h, clientId: a, connections: 2', 'id: b, url: mqtt://h, clientId: a-1']),
+  ],
+  ['the same the other way round', brokers(['id: b, url: mqtt://h, clientId: a-1', 'id: a, url: mqtt://h, clientId: a, connections: 2'])],
+  [
+    'a connection that has the id of a target',
+    brokers(['id: a, url: mqtt://h, clientId: a, connections: 3'], ['id: p, url: mqtt://h, clientId: a-2']),
+  ],
+  ['connections of ids that nobody gave', brokers(['id: a, url: mqtt://h, connections: 2', 'id: a-1, url: mqtt://h'])],
+  ['one client id, the port given and not', brokers(['id: a, url: mqtt://h, clientId: x', 'id: b, url: mqtt://h:1883, clientId: x'])],
+  ['one client id, a stroke at the end', brokers(['id: a, url: mqtt://h, clientId: x'], ['id: b, url: mqtt://h/, clientId: x'])],
+  [
+    'one client id, capitals',
+    brokers(['id: a, url: mqtt://broker.example, clientId: x', 'id: b, url: mqtt://Broker.Example, clientId: x']),
+  ],
+  ['one client id, with TLS', brokers(['id: a, url: mqtts://h, clientId: x', 'id: b, url: mqtts://h:8883/, clientId: x'])],
+  [
+    'one client id, an address of six',
+    brokers(["id: a, url: 'mqtt://[::1]', clientId: x", "id: b, url: 'mqtt://[::1]:1883', clientId: x"]),
+  ],
+])('refuses two sessions of one client id: %s', (_, text) => {
+  expect(load(text).problems.join('\n')).toMatch(
+    /\/(mqtt\/1|publish\/0)\/clientId makes ".+" at .+:(1883|8883), which is the same as that of mqtt\/0, connection \d: give each its own$/,
+  )
+})
+
+it.each([
+  ['other ports', brokers(['id: a, url: mqtt://h, clientId: x', 'id: b, url: mqtt://h:1884, clientId: x'])],
+  ['other hosts', brokers(['id: a, url: mqtt://h, clientId: x', 'id: b, url: mqtt://i, clientId: x'])],
+  ['fewer connections', brokers(['id: a, url: mqtt://h, clientId: a, connections: 1', 'id: b, url: mqtt://h, clientId: a-1'])],
+  ['a number no connection has', brokers(['id: a, url: mqtt://h, clientId: a, connections: 2', 'id: b, url: mqtt://h, clientId: a-2'])],
+  ['ids that nobody gave', brokers(['id: a, url: mqtt://h'], ['id: b, url: mqtt://h'])],
+])('takes client ids that do not meet: %s', (_, text) => expect(load(text).problems).toEqual([]))
+
+it.each([
+  ['a port above', 'mqtt://h:99999', /\/mqtt\/0\/url is "mqtt:\/\/h:99999"; must be mqtt:\/\/HOST:PORT .* with a port from 1 to 65535/],
+  ['a port of 65536', 'mqtt://h:65536', /with a port from 1 to 65535/],
+  ['a port of 0', 'mqtt://h:0', /with a port from 1 to 65535/],
+  ['a port that is none', 'mqtt://h:abc', /with a port from 1 to 65535/],
+  ['a query', 'mqtt://h?clientId=x', /\/mqtt\/0\/url is "mqtt:\/\/h\?clientId=x"/],
+  ['a query behind the stroke', 'mqtt://h/?x', /\/mqtt\/0\/url/],
+  ['a fragment', 'mqtt://h#x', /\/mqtt\/0\/url/],
+  ['a path', 'mqtt://h/x', /\/mqtt\/0\/url/],
+  ['a password', 'mqtt://u:p@h', /\/mqtt\/0\/url/],
+  ['no host', 'mqtt://:1883', /\/mqtt\/0\/url/],
+])('refuses the url of a broker with %s', (_, url, words) => {
+  expect(load(brokers([`id: a, url: '${url}'`])).problems.join('\n')).toMatch(words)
+})
+
+it.each(['mqtt://h', 'mqtt://h/', 'mqtt://h:1', 'mqtts://h:65535', 'mqtt://192.0.2.7:1883', 'mqtt://[2001:db8::1]:1883'])(
+  'takes %s',
+  (url) => expect(load(brokers([`id: a, url: '${url}'`])).problems).toEqual([]),
+)
+
 it('names every problem at once', () => {
   expect(load(GOOD.replace('read: current', 'read: x').replace('502', '0')).problems).toHaveLength(2)
 })

@@ -53,6 +53,46 @@ it('does not believe for ever in an instant that a doubtful clock once gave', as
   expect(latest.all()).toEqual([trusted])
 })
 
+const { clockDoubtful, quarantined } = QUALITY
+const pushed = (measuredAt: number, more: Parameters<typeof registers>[2] = {}) => registers('m1', measuredAt, { source: 'push', ...more })
+
+it.each([
+  [
+    'polled, by a doubtful clock: what came later',
+    registers('m1', START + HOUR),
+    registers('m1', START, { receivedAt: START + 2 * HOUR, quality: clockDoubtful }),
+    1,
+  ],
+  [
+    'pushed, sent afterwards with a doubtful time: the newer instant',
+    pushed(START + HOUR),
+    pushed(START, { receivedAt: START + 2 * HOUR, quality: clockDoubtful }),
+    0,
+  ],
+  [
+    'pushed, the doubtful one is the newer',
+    pushed(START, { receivedAt: START + HOUR }),
+    pushed(START + 1, { receivedAt: START + 1, quality: clockDoubtful }),
+    1,
+  ],
+  [
+    'pushed, after a doubtful one: the newer instant',
+    pushed(START + HOUR, { quality: clockDoubtful }),
+    pushed(START, { receivedAt: START + 2 * HOUR }),
+    0,
+  ],
+  ['pushed, none doubtful, sent afterwards', pushed(START + HOUR), pushed(START, { receivedAt: START + 2 * HOUR }), 0],
+  ['quarantined after good, polled', registers('m1', START), registers('m1', START + HOUR, { quality: quarantined }), 0],
+  ['quarantined after good, pushed', pushed(START), pushed(START + HOUR, { quality: quarantined | clockDoubtful }), 0],
+  ['good after quarantined, though it is older', pushed(START + HOUR, { quality: quarantined | clockDoubtful }), pushed(START), 1],
+  ['quarantined after quarantined', pushed(START, { quality: quarantined }), pushed(START + HOUR, { quality: quarantined }), 1],
+])('of two readings keeps the right one: %s', async (_, first, second, wanted) => {
+  const latest = await open(await temporary())
+  await written(latest, first)
+  await written(latest, second)
+  expect(latest.all()).toEqual([[first, second][wanted]])
+})
+
 it('finds everything of a meter, a point, an id and a measurement, and all of it after a restart', async () => {
   const directory = await temporary()
   const before = await open(directory)
