@@ -21,7 +21,7 @@ import { CommStatistics } from './gateway/comm.ts'
 import { Field } from './gateway/field.ts'
 import { openMappings } from './gateway/mappings.ts'
 import { brokenText, openProfiles } from './gateway/profiles.ts'
-import { Publisher } from './gateway/publish.ts'
+import { Publisher, publishProblems, takenFilters } from './gateway/publish.ts'
 import { mappingProblems, Push } from './gateway/push.ts'
 import { pushWorld } from './gateway/push-world.ts'
 import { checkedLedger } from './gateway/start-ledger.ts'
@@ -92,7 +92,7 @@ const COMM_PERIOD_MS = 15 * 60_000
 const HOUSEKEEPING_MS = 10 * 60_000
 const STOP_WITHIN_MS = 5000
 const PUBLISH_WITHIN_MS = 2000
-const CATCH_UP_MS = 30_000
+const CATCH_UP_MS = 10_000
 const HEALTH_CHECK_MS = 5000
 
 export const version = (): string => {
@@ -135,6 +135,8 @@ const open = async (
   const mappings = openMappings(config.mappingDirectory, world, usedMappings(config))
   const wrong = mappingProblems(config, mappings)
   if (wrong.length > 0) return refused('a mapping cannot be used', wrong)
+  const looping = publishProblems(config, takenFilters(config, mappings))
+  if (looping.length > 0) return refused('a publish topic cannot be used', looping)
   for (const problem of mappings.problems) log.warn(`${problemText(problem)}; this mapping is not used, the others are`)
   const input = checkedLedger(config, profiles, adapterOf)
   for (const each of profiles.broken) log.warn(brokenText(each))
@@ -263,8 +265,8 @@ const open = async (
 
   field.start()
   for (const publisher of publishers) publisher.start()
-  // What the outbox still holds of the time before must be among the latest values, so that a repeat is known for one.
-  if (config.mqtt.length > 0) await untilCaughtUp(outbox)
+  // What the outbox still holds of the time before must be where it is looked for, so that a repeat is known for one.
+  if (config.mqtt.length > 0) await untilCaughtUp(outbox, [latest.value.id, store.value.id], log)
   push.value.start()
   const sayHealth = async () => {
     const health = await deps.health()
@@ -300,11 +302,14 @@ const open = async (
 const usedMappings = (config: GatewayConfig): ReadonlySet<string> =>
   new Set(config.mqtt.flatMap(({ mappings }) => mappings.map(({ id }) => id)))
 
-/** Until the latest values have what the outbox holds, or for so long. */
-const untilCaughtUp = async (outbox: Outbox): Promise<void> => {
+/** Until the sinks have what the outbox held at the start, or for so long. A store that is away must not keep messages waiting. */
+const untilCaughtUp = async (outbox: Outbox, sinks: readonly string[], log: Logger): Promise<void> => {
+  const ends = new Map(outbox.state().sinks.map(({ id, cursor, depth }) => [id, cursor + depth]))
+  const behind = () => outbox.state().sinks.filter(({ id, cursor }) => sinks.includes(id) && cursor < (ends.get(id) ?? 0))
   const deadline = performance.now() + CATCH_UP_MS
-  while ((outbox.state().sinks.find(({ id }) => id === 'latest')?.depth ?? 0) > 0 && performance.now() < deadline)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+  while (behind().length > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
+  for (const { id, depth } of behind())
+    log.warn(`${many(depth, 'reading')} of before still wait for ${id}: a repeat of one of them may be taken for new until then`)
 }
 
 const cannotListen = ({ host, port }: GatewayConfig['http'], error: unknown): string =>

@@ -4,6 +4,7 @@ import { type GatewayConfig, loadGatewayConfig, problemText } from '../config/in
 import { many } from '../core/index.ts'
 import { openMappings } from '../gateway/mappings.ts'
 import { brokenText, openProfiles } from '../gateway/profiles.ts'
+import { publishProblems, takenFilters } from '../gateway/publish.ts'
 import { mappingProblems } from '../gateway/push.ts'
 import { pushWorld } from '../gateway/push-world.ts'
 import { checkedLedger } from '../gateway/start-ledger.ts'
@@ -64,7 +65,7 @@ export const check = (options: { readonly config: string; readonly json?: boolea
     const profiles = openProfiles(loaded.value.profileDirectory)
     const used = new Set(loaded.value.mqtt.flatMap(({ mappings }) => mappings.map(({ id }) => id)))
     const mappings = openMappings(loaded.value.mappingDirectory, pushWorld(loaded.value.timezone, profiles), used)
-    problems.push(...mappingProblems(loaded.value, mappings))
+    problems.push(...mappingProblems(loaded.value, mappings), ...publishProblems(loaded.value, takenFilters(loaded.value, mappings)))
     warnings.push(...mappings.problems.map(problemText))
     const ledger = checkedLedger(loaded.value, profiles, adapterOf)
     if (!ledger.ok) problems.push(...ledger.problems)

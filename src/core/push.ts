@@ -27,6 +27,14 @@ export type TimeSource =
   | 'payload-iso'
   | 'payload-local'
 
+/** What is doubtful about a record. */
+export type PushFlag =
+  | 'time-ambiguous' //    the hour that occurs twice
+  | 'clock-unset' //       the sender's clock was never set
+  | 'time-implausible' //  too far from the arrival
+  | 'quality-bad' //       the sender says so itself
+  | 'identity' //          somebody else may have sent it
+
 /** One value of a message, in the unit the message has it. */
 export interface PushedValue {
   /** Where it stood: `$.ENERGY.Total`, `$.Datas[0][2]`, a metric's name, a data identifier. */
@@ -54,8 +62,7 @@ export interface PushedRecord {
   readonly timeSource: TimeSource
   /** The other instant that the text could mean, in the hour that occurs twice. */
   readonly alternative: number | null
-  /** `time-ambiguous`, `clock-unset`, `time-implausible`, `quality-bad`, `identity`. */
-  readonly flags: readonly string[]
+  readonly flags: readonly PushFlag[]
   readonly values: readonly PushedValue[]
   /** CT and PT ratio as the message gives them, decimal text; null: the ledger's. */
   readonly ct: string | null

@@ -1,6 +1,8 @@
+import type { MqttConfig } from '../config/index.ts'
 import { type Column, type Raw, type Reading, type Series, seriesOf, shapeOf } from '../core/index.ts'
+import type { Devices } from '../push/index.ts'
 import type { Field } from './field.ts'
-import type { Push } from './push.ts'
+import type { PushSource } from './push-source.ts'
 
 const count = (field: string): Column => ({ field, obis: null, unit: '', scaler: 0, integer: true })
 
@@ -17,6 +19,12 @@ const figure = (field: string): Column => ({ field: field.toLowerCase(), obis: n
 const PUSHED = shapeOf([...PUSH_COUNTS.map(count), ...PUSH_FIGURES.map(figure)])
 const BROKER = shapeOf(['messages', 'readings', 'refused', 'duplicates', 'late', 'conflicts', 'reconnects'].map(count))
 
+/** What statistics ask of a broker whose messages become readings. */
+export interface CountedSource extends Pick<PushSource, 'meterOf' | 'counts' | 'state'> {
+  readonly config: Pick<MqttConfig, 'id'>
+  readonly devices: Pick<Devices, 'list'>
+}
+
 /** Why a figure of a period is absent. */
 const NO_ANSWER: Readonly<Record<string, string>> = { line: 'LINE_NO_REPLY' }
 
@@ -25,13 +33,13 @@ const NO_ANSWER: Readonly<Record<string, string>> = { line: 'LINE_NO_REPLY' }
  * Counters grow for ever; a row holds what one period added.
  */
 export class CommStatistics {
-  readonly #field: Field
-  readonly #push: Push
+  readonly #field: Pick<Field, 'lines'>
+  readonly #push: { readonly sources: readonly CountedSource[] }
   readonly #before = new Map<string, readonly number[]>()
   readonly #series = new Map<string, Series>()
   #since: number
 
-  constructor(field: Field, push: Push, now: number) {
+  constructor(field: Pick<Field, 'lines'>, push: { readonly sources: readonly CountedSource[] }, now: number) {
     this.#field = field
     this.#push = push
     // Devices are remembered across restarts: what they did before is not of this period.
@@ -93,9 +101,7 @@ export class CommStatistics {
           PUSH_COUNTS.map((count) => device[count]),
         )
         if (!meter || added.every((value) => value === 0)) continue
-        const figures = PUSH_FIGURES.map((figure) =>
-          signal?.figures[figure] === undefined ? null : Math.round(signal.figures[figure] * 100),
-        )
+        const figures = PUSH_FIGURES.map((figure) => hundredths(signal?.figures[figure]))
         rows.push(this.#row('meter', meter.meter, meter.area, PUSHED, [...added, ...figures], at))
       }
       const { readings, refused, duplicates, late, conflicts } = source.counts()
@@ -125,4 +131,10 @@ export class CommStatistics {
       : null
     return { series, shape, raws, scalers: null, absent, ratio: '1', measuredAt: at, receivedAt: at, quality: 0 }
   }
+}
+
+/** A figure as its column keeps it; null where it is none, or too large to be exact. */
+const hundredths = (figure: number | undefined): number | null => {
+  const raw = figure === undefined ? Number.NaN : Math.round(figure * 100)
+  return Number.isSafeInteger(raw) ? raw : null
 }

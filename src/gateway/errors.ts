@@ -17,7 +17,11 @@ export const fail = failWith({
     recovery: 'skip',
     hint: 'add the meters to the ledger, raise maxUnregistered, or bar whoever makes up names at the broker',
   },
+  PUSH_PUT: { recovery: 'wait', hint: 'the outbox could not take it: see GET /api/v1/outbox; the broker sends the message again' },
+  PUSH_MAPPING: { recovery: 'skip', hint: 'mend the mapping that the log names, start again, then replay the message' },
+  STORE_SLOW: { recovery: 'retry', hint: 'look at the load of the store; what it was asked about is taken for new meanwhile' },
   PUSH_SIZE: { recovery: 'skip', hint: 'raise maxPayloadKb of this broker when a meter really sends so much; else bar the sender' },
   PUSH_UNKNOWN: { recovery: 'skip', hint: 'GET /api/v1/brokers names them' },
+  PUBLISH_NOT_STARTED: { recovery: 'wait', hint: 'it connects by itself when the gateway has started; nothing is lost meanwhile' },
   GATEWAY_START: { recovery: 'stop', hint: 'see the message; nothing was started' },
 })

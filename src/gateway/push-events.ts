@@ -1,4 +1,5 @@
-import { type Column, type Obis, parseDecimal, QUALITY, type Raw, type Reading, seriesOf, shapeOf } from '../core/index.ts'
+import { decimalOf } from '../../protocols/index.ts'
+import { type Column, type Obis, QUALITY, type Raw, type Reading, seriesOf, shapeOf } from '../core/index.ts'
 import type { MeterFacts } from '../normalise/index.ts'
 
 const ACTIVE: Column = { field: 'active', obis: null, unit: '', scaler: 0, integer: true }
@@ -28,7 +29,7 @@ export const eventReading = (
   receivedAt: number,
   options: { readonly value?: string; readonly isRegistered: boolean },
 ): Reading => {
-  const value = options.value === undefined ? null : parseDecimal(options.value)
+  const value = options.value === undefined ? null : decimalOf(options.value)
   const series = seriesOf('event', { meter, point, area, code: code.slice(0, LONGEST_CODE) })
   const quality = options.isRegistered ? 0 : QUALITY.unregistered
   const base = { series, absent: null, ratio: '1', measuredAt: at, receivedAt, quality }
@@ -39,22 +40,22 @@ export const eventReading = (
 
 /** Two values for one quantity at one instant: the first was kept. */
 export const conflictReading = (
-  facts: Pick<MeterFacts, 'meter' | 'point' | 'area'>,
+  { meter, point, area }: Pick<MeterFacts, 'meter' | 'point' | 'area'>,
   field: Obis | string,
   at: number,
-  receivedAt: number,
+  isRegistered: boolean,
   kept: Figure,
   refused: Figure,
 ): Reading => ({
-  series: seriesOf('event', { meter: facts.meter, point: facts.point, area: facts.area, code: `PUSH_CONFLICT ${field}` }),
+  series: seriesOf('event', { meter, point, area, code: `PUSH_CONFLICT ${field}` }),
   shape: CONFLICT,
   raws: [1, kept.raw, refused.raw],
   scalers: [0, kept.scaler, refused.scaler],
   absent: null,
   ratio: '1',
   measuredAt: at,
-  receivedAt,
-  quality: 0,
+  receivedAt: at,
+  quality: isRegistered ? 0 : QUALITY.unregistered,
 })
 
 /** The same claim about the same meter is said again after this long, milliseconds. */

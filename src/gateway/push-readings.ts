@@ -5,6 +5,7 @@ import {
   type PlannedValue,
   type PushedRecord,
   type PushedValue,
+  type PushFlag,
   QUALITY,
   type Raw,
   type Reading,
@@ -18,15 +19,20 @@ export interface PushMeter {
 }
 
 /** Bits a record's flags mean. */
-const FLAGS: Readonly<Record<string, number>> = {
+const FLAGS: Readonly<Record<PushFlag, number>> = {
   'time-ambiguous': QUALITY.clockDoubtful,
   'clock-unset': QUALITY.clockDoubtful | QUALITY.quarantined,
   'time-implausible': QUALITY.clockDoubtful | QUALITY.quarantined,
   identity: QUALITY.quarantined,
+  'quality-bad': QUALITY.quarantined,
 }
 
 /** Ways one meter's messages look that are remembered; what was seen last comes first. */
 const MOST_FORMS = 16
+/** Each set of quantities is a form of row for ever: a sender that makes up sets gets one row a quantity. */
+const MOST_SETS = 64
+/** Codes of one meter: there are no more in any that was ever built. */
+const MOST_CODES = 500
 
 /**
  * Turns what a message said about one meter into readings. A normaliser is made once for each set of quantities a meter sends:
@@ -35,6 +41,9 @@ const MOST_FORMS = 16
 export class PushNormaliser {
   readonly #meter: PushMeter
   #forms: Form[] = []
+  /** Sets of quantities seen, in whatever order they came. */
+  readonly #sets = new Set<string>()
+  readonly #codes = new Set<string>()
 
   constructor(meter: PushMeter) {
     this.#meter = meter
@@ -45,23 +54,40 @@ export class PushNormaliser {
     const values = record.values.every(isQuantity) ? record.values : record.values.filter(isQuantity)
     if (values.length === 0) return []
     const form = this.#forms.find((one) => isForm(one, record, values)) ?? this.#newForm(record, values)
+    if (form === null) return values.flatMap((value) => this.#alone(record, value, at, receivedAt))
     let quality = this.#meter.isRegistered ? 0 : QUALITY.unregistered
-    for (const flag of record.flags) quality |= FLAGS[flag] ?? 0
-    const raws: Raw[] = new Array(values.length)
-    const scalers: number[] = new Array(values.length)
-    for (let index = 0; index < values.length; index++) {
-      const { raw, scaler } = values[index]!.value
+    for (const flag of record.flags) quality |= FLAGS[flag]
+    const { order, normalise } = form
+    const raws: Raw[] = new Array(order.length)
+    const scalers: number[] = new Array(order.length)
+    for (let index = 0; index < order.length; index++) {
+      const { raw, scaler } = values[order[index]!]!.value
       raws[index] = raw
       scalers[index] = scaler
     }
-    return form.normalise({ at: null, raws, scalers, absent: null }, receivedAt, quality, at)
+    return normalise({ at: null, raws, scalers, absent: null }, receivedAt, quality, at)
   }
 
-  #newForm(record: PushedRecord, values: readonly PushedValue[]): Form {
+  #alone(record: PushedRecord, value: PushedValue, at: number, receivedAt: number): readonly Reading[] {
+    if (value.obis === null || (!this.#codes.has(value.obis) && this.#codes.size >= MOST_CODES)) return []
+    return this.readings({ ...record, values: [value] }, at, receivedAt)
+  }
+
+  /** Null: there are too many sets already, and this is one more. */
+  #newForm(record: PushedRecord, values: readonly PushedValue[]): Form | null {
+    // The same quantities in another order are the same row.
+    const order = values.map((_, index) => index).sort((a, b) => compareText(values[a]?.obis ?? '', values[b]?.obis ?? ''))
+    const set = order.map((index) => values[index]?.obis ?? '').join(' ')
+    if (values.length > 1 && !this.#sets.has(set)) {
+      if (this.#sets.size >= MOST_SETS) return null
+      this.#sets.add(set)
+    }
+    for (const { obis } of values) if (obis !== null && this.#codes.size < MOST_CODES) this.#codes.add(obis)
+    const said = values.map(({ obis, unit, ratio }): PlannedValue => ({ obis: obis ?? '', unit: unit ?? '', scaler: null, ratio }))
     // Each value brings its own exponent: a sender writes 1.5 and 1.25.
-    const planned = values.map(({ obis, unit, ratio }): PlannedValue => ({ obis: obis ?? '', unit: unit ?? '', scaler: null, ratio }))
+    const planned = order.map((index) => said[index]!)
     const normalise = normaliserOf(this.#factsOf(record), { source: 'push', values: planned }, noTime)
-    const form = { ct: record.ct, pt: record.pt, planned, normalise }
+    const form: Form = { ct: record.ct, pt: record.pt, said, order, normalise }
     this.#forms = [form, ...this.#forms].slice(0, MOST_FORMS)
     return form
   }
@@ -78,14 +104,19 @@ export class PushNormaliser {
 interface Form {
   readonly ct: string | null
   readonly pt: string | null
-  readonly planned: readonly PlannedValue[]
+  /** In the order of the message. */
+  readonly said: readonly PlannedValue[]
+  /** Places in the message, in the order of the row. */
+  readonly order: readonly number[]
   readonly normalise: Normaliser
 }
 
-const isForm = ({ ct, pt, planned }: Form, record: PushedRecord, values: readonly PushedValue[]): boolean => {
-  if (planned.length !== values.length || ct !== record.ct || pt !== record.pt) return false
-  for (let at = 0; at < planned.length; at++) {
-    const [want, got] = [planned[at]!, values[at]!]
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+const isForm = ({ ct, pt, said }: Form, record: PushedRecord, values: readonly PushedValue[]): boolean => {
+  if (said.length !== values.length || ct !== record.ct || pt !== record.pt) return false
+  for (let at = 0; at < said.length; at++) {
+    const [want, got] = [said[at]!, values[at]!]
     if (want.obis !== got.obis || want.unit !== got.unit || want.ratio !== got.ratio) return false
   }
   return true

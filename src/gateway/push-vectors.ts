@@ -378,7 +378,7 @@ const sequenceDifferences = async (
         const admitted = await memory.admit(reading)
         if (admitted.kind === 'duplicate') counts.duplicates++
         else if (admitted.kind === 'conflict') counts.conflicts += admitted.conflicts.length
-        else {
+        else if (admitted.kind !== 'occupied') {
           if (admitted.kind === 'late') counts.late++
           memory.committed(admitted.reading)
           stored.set(`${record.meter} ${reading.measuredAt}`, storedPoint(record.meter, admitted.reading))

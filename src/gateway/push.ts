@@ -1,14 +1,17 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Mapping } from '../../protocols/index.ts'
 import type { GatewayConfig, MqttConfig, Problem } from '../config/index.ts'
-import { type Clock, explain, ok, type Reading, type ReadingStore, type Result, type Series } from '../core/index.ts'
+import { type Clock, explain, ok, type Reading, type ReadingStore, type Result } from '../core/index.ts'
 import type { MeterFact, Point } from '../ledger/index.ts'
-import { type Arrivals, type Letters, lossOf, openArrivals, openDevices, openLetters } from '../push/index.ts'
+import { type Arrivals, type Letters, loadJson, lossOf, openArrivals, openDevices, openLetters, saveJson } from '../push/index.ts'
+import { fail } from './errors.ts'
 import type { Mappings } from './mappings.ts'
-import { PushSource, type SourceDeps, uncovered } from './push-source.ts'
+import { uncovered } from './push-filters.ts'
+import { type FormerSession, PushSource, type SourceDeps } from './push-source.ts'
 import { SparkplugHosts } from './push-sparkplug.ts'
 import type { PushWorld } from './push-world.ts'
+import { realAfter } from './timers.ts'
 
 export interface PushDeps {
   readonly config: Pick<GatewayConfig, 'dataDirectory' | 'mqtt'>
@@ -28,6 +31,8 @@ const SAVE_MS = 60_000
 /** A store that does not answer must not hold up messages for longer. */
 const LOOK_UP_MS = 5000
 const MOST_FILTERS = 1000
+/** A store that was silent is left alone for so long. */
+const SILENT_MS = 30_000
 
 /** Every broker whose messages become readings, and what is remembered of them. */
 export class Push {
@@ -37,6 +42,7 @@ export class Push {
   readonly #hosts: ReadonlyMap<string, SparkplugHosts>
   readonly #directory: string
   readonly #clock: Clock
+  readonly #log: PushDeps['log']
   #timers: NodeJS.Timeout[] = []
 
   private constructor(
@@ -45,7 +51,7 @@ export class Push {
     arrivals: Arrivals,
     hosts: ReadonlyMap<string, SparkplugHosts>,
     directory: string,
-    clock: Clock,
+    { clock, log }: Pick<PushDeps, 'clock' | 'log'>,
   ) {
     this.sources = sources
     this.letters = letters
@@ -53,6 +59,7 @@ export class Push {
     this.#hosts = hosts
     this.#directory = directory
     this.#clock = clock
+    this.#log = log
   }
 
   /** @errors PUSH_DISK */
@@ -70,15 +77,15 @@ export class Push {
     }
     for (const loss of [lossOf(files.letters, letters.value.found), lossOf(files.arrivals, arrivals.value.found)])
       if (loss) log('warn', explain(loss))
+    const lookUp = lookUpIn(deps.store)
     const hosts = new Map<string, SparkplugHosts>()
     const sources: PushSource[] = []
     for (const source of config.mqtt) {
-      const sparkplug = new SparkplugHosts(readJson(join(directory, `${source.id}-births.json`)), source.rebirth)
+      const sparkplug = new SparkplugHosts(loadJson(join(directory, `${source.id}-births.json`)), source.rebirth)
       hosts.set(source.id, sparkplug)
-      const compiled = source.mappings.flatMap(({ id, zone, prefix }): Mapping[] => {
-        const made = mappings.get(id)?.compile({ ...(zone === null ? {} : { zone }), ...(prefix === null ? {} : { prefix }) })
-        return made?.ok ? [made.value] : []
-      })
+      const used = source.mappings.map((use) => mappings.get(use.id)?.compile(useOf(use)))
+      const compiled = used.flatMap((made): Mapping[] => (made?.ok ? [made.value] : []))
+      const isBroken = compiled.length < used.length
       const devices = await openDevices({
         path: join(directory, `${source.id}-devices.json`),
         maxUnregistered: source.maxUnregistered,
@@ -86,17 +93,12 @@ export class Push {
         say: (error) => log('warn', explain(error)),
       })
       const sessionFile = join(directory, `${source.id}-session.json`)
-      const session = sessionOf(readJson(sessionFile))
-      const before = [...session.filters]
+      const before = sessionOf(loadJson(sessionFile))
       const filters = uncovered(compiled.flatMap(({ rules }) => rules.map(({ topic }) => topic.filter)))
-      const known = session.clientId === source.clientId && session.url === source.url
-      const connections = Math.max(source.connections, known ? session.connections : 0)
-      const { clientId, url, share } = source
-      if (known && session.share !== '' && session.share !== share)
-        before.push(...[...filters, ...before].map((filter) => `$share/${session.share}/${filter}`))
-      // Whatever we ever asked for may still stand in the sessions that the broker keeps.
-      const remembered = { clientId, url, share, filters: [...new Set([...filters, ...before])].slice(0, MOST_FILTERS) }
-      writeJson(sessionFile, { ...remembered, connections })
+      const sessions = sessionsAfter(before, source, filters)
+      // Whatever we ever asked for may still stand in the sessions that the broker keeps: it is written down before it is asked for.
+      const saved = await saveJson(sessionFile, sessions.remembered)
+      if (!saved.ok) return saved
       sources.push(
         new PushSource({
           config: source,
@@ -106,20 +108,21 @@ export class Push {
           meters: deps.meters.filter(({ line }) => line === source.id),
           points: deps.points,
           put: deps.put,
-          lookUp: (series, measuredAt) => lookUp(deps.store, series, measuredAt),
+          lookUp,
           newest: deps.newest,
           arrivals: arrivals.value,
           letters: letters.value,
           devices,
           sparkplug,
-          before: before.filter((filter) => !filters.includes(filter)),
-          retired: Array.from({ length: connections - source.connections }, (_, n) => source.connections + n),
-          drained: () => writeJson(sessionFile, { ...remembered, connections: source.connections }),
+          before: sessions.before,
+          isBroken,
+          former: sessions.former,
+          emptied: () => void saveJson(sessionFile, sessions.afterwards).then((done) => done.ok || log('warn', explain(done.error))),
           log,
         }),
       )
     }
-    return ok(new Push(sources, letters.value, arrivals.value, hosts, directory, clock))
+    return ok(new Push(sources, letters.value, arrivals.value, hosts, directory, { clock, log }))
   }
 
   source(id: string): PushSource | null {
@@ -131,9 +134,10 @@ export class Push {
     if (this.sources.length === 0) return
     this.#timers = [
       setInterval(() => {
-        for (const source of this.sources) void source.tick()
+        for (const source of this.sources)
+          source.tick().catch((error: unknown) => this.#log('error', `${source.config.id}: ${String(error)}`))
       }, TICK_MS),
-      setInterval(() => this.#save(), SAVE_MS),
+      setInterval(() => void this.#save(), SAVE_MS),
     ]
   }
 
@@ -141,7 +145,7 @@ export class Push {
   async stop(withinMs: number): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer)
     await Promise.all(this.sources.map((source) => source.stop(withinMs)))
-    this.#save()
+    await this.#save()
   }
 
   async close(): Promise<void> {
@@ -153,17 +157,22 @@ export class Push {
   async replay(ids: readonly number[]): Promise<Result<{ readonly replayed: number; readonly left: number }>> {
     const taken = this.letters.take(ids)
     const used: number[] = []
-    for (const { id, source, topic, payload, at, retained } of taken.letters)
-      if (await this.source(source)?.replay(topic, payload, at, retained)) used.push(id)
-    const done = await taken.done(used)
-    return done.ok ? ok({ replayed: used.length, left: ids.length - used.length }) : done
+    try {
+      for (const { id, source, topic, payload, at, retained } of taken.letters)
+        if (await this.source(source)?.replay(topic, payload, at, retained)) used.push(id)
+    } finally {
+      // Whatever happens, what was used is gone and the others can be taken again.
+      await taken.done(used)
+    }
+    return ok({ replayed: used.length, left: ids.length - used.length })
   }
 
-  /** Known births, so that a restart need not ask every node. */
-  #save(): void {
+  /** Known births: used after a restart only where nodes must not be asked for them again. */
+  async #save(): Promise<void> {
     for (const [id, hosts] of this.#hosts) {
       const births = hosts.snapshot()
-      if (births !== null) writeJson(join(this.#directory, `${id}-births.json`), births)
+      const saved = births === null ? null : await saveJson(join(this.#directory, `${id}-births.json`), births)
+      if (saved && !saved.ok) this.#log('warn', explain(saved.error))
     }
     for (const { devices } of this.sources) devices.forget(this.#clock.now() - FORGET_MS)
   }
@@ -172,49 +181,34 @@ export class Push {
 /** Unknown devices that were not heard of for so long are forgotten. */
 const FORGET_MS = 90 * 86_400_000
 
-const lookUp = async (store: Pick<ReadingStore, 'range'>, series: Series, measuredAt: number): Promise<Result<Reading | null>> => {
-  const { source: _, ...tags } = series.tags
-  const { measurement } = series
-  const asked = store.range({ measurement, tags, source: 'push', from: measuredAt, to: measuredAt + 1, limit: 1 })
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<Result<Reading | null>>((resolve) => {
-    timer = setTimeout(() => resolve({ ok: false, error: TOO_LATE }), LOOK_UP_MS)
-  })
-  const found = await Promise.race([
-    asked.then((page): Result<Reading | null> => (page.ok ? ok(page.value.readings[0] ?? null) : page)),
-    late,
-  ])
-  clearTimeout(timer)
-  return found
-}
-
-const TOO_LATE = {
-  code: 'STORE_SLOW',
-  message: `the store did not answer within ${LOOK_UP_MS} ms`,
-  recovery: 'retry',
-  hint: 'look at the load of the store',
-  context: {},
-} as const
-
-const realAfter = (ms: number, run: () => void): (() => void) => {
-  const timer = setTimeout(run, ms)
-  timer.unref()
-  return () => clearTimeout(timer)
-}
-
-const readJson = (path: string): unknown => {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8'))
-  } catch {
-    // Not there yet, or left half: it is made again.
-    return null
+/** Asks a store for one row. One that was silent is not asked again for a while: a message must not wait for it again and again. */
+const lookUpIn = (store: Pick<ReadingStore, 'range'>): SourceDeps['lookUp'] => {
+  let silentUntil = Number.NEGATIVE_INFINITY
+  const silent = (): Result<Reading | null> => fail('STORE_SLOW', `the store did not answer within ${LOOK_UP_MS} ms`)
+  return async (series, measuredAt) => {
+    if (performance.now() < silentUntil) return silent()
+    const { source: _, ...tags } = series.tags
+    const { measurement } = series
+    const source = measurement === 'event' ? {} : ({ source: 'push' } as const)
+    const asked = store.range({ measurement, tags, ...source, from: measuredAt, to: measuredAt + 1, limit: 1 })
+    let cancel = () => {}
+    const late = new Promise<Result<Reading | null>>((resolve) => {
+      cancel = realAfter(LOOK_UP_MS, () => resolve(silent()))
+    })
+    const found = await Promise.race([
+      asked.then((page): Result<Reading | null> => (page.ok ? ok(page.value.readings[0] ?? null) : page)),
+      late,
+    ])
+    cancel()
+    if (!found.ok) silentUntil = performance.now() + SILENT_MS
+    return found
   }
 }
 
-const writeJson = (path: string, json: unknown): void => {
-  writeFileSync(`${path}.new`, JSON.stringify(json))
-  renameSync(`${path}.new`, path)
-}
+const useOf = ({ zone, prefix }: MqttConfig['mappings'][number]) => ({
+  ...(zone === null ? {} : { zone }),
+  ...(prefix === null ? {} : { prefix }),
+})
 
 /** What we once asked of a broker. */
 interface Session {
@@ -223,6 +217,28 @@ interface Session {
   readonly share: string
   readonly filters: readonly string[]
   readonly connections: number
+}
+
+/** What has to be taken back of former configurations, and what to remember of this one. */
+const sessionsAfter = (before: Session, { clientId, url, share, connections }: MqttConfig, filters: readonly string[]) => {
+  const isSame = before.clientId === clientId && before.url === url
+  const shared = before.share !== '' && before.share !== share ? before.filters.map((filter) => `$share/${before.share}/${filter}`) : []
+  const remembered = [...new Set([...filters, ...before.filters])].slice(0, MOST_FILTERS)
+  const of = (name: string, number: number): FormerSession => ({ clientId: number === 0 ? name : `${name}-${number}` })
+  const numbers = (from: number, to: number) => Array.from({ length: Math.max(0, to - from) }, (_, n) => from + n)
+  const former = isSame
+    ? numbers(connections, before.connections).map((number) => of(clientId, number))
+    : before.url === url
+      ? numbers(0, before.connections).map((number) => of(before.clientId, number))
+      : []
+  const now: Session = { clientId, url, share, filters: remembered, connections }
+  return {
+    before: [...before.filters.filter((filter) => !filters.includes(filter)), ...shared],
+    former,
+    // While a former session is not empty, the next start has to look after it as well.
+    remembered: former.length === 0 ? now : { ...before, share, filters: remembered },
+    afterwards: now,
+  }
 }
 
 const sessionOf = (json: unknown): Session => {
@@ -246,9 +262,6 @@ export const mappingProblems = (config: GatewayConfig, mappings: Mappings): read
 const useProblems = (config: GatewayConfig, source: MqttConfig, use: MqttConfig['mappings'][number], mappings: Mappings): Problem[] => {
   const at = (message: string): Problem => ({ file: config.file, line: 1, column: 1, path: `/mqtt/${source.id}/mappings`, message })
   if (!mappings.ids.includes(use.id)) return [at(`has "${use.id}", which is no mapping; there are: ${mappings.ids.join(', ')}`)]
-  const made = mappings.get(use.id)?.compile({
-    ...(use.zone === null ? {} : { zone: use.zone }),
-    ...(use.prefix === null ? {} : { prefix: use.prefix }),
-  })
+  const made = mappings.get(use.id)?.compile(useOf(use))
   return made && !made.ok ? made.problems.map(({ path, message }) => at(`"${use.id}": /${path.join('/')} ${message}`)) : []
 }

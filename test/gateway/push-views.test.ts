@@ -32,7 +32,7 @@ const connection = (state: MqttConnectionState['state'], code: string | null = n
 })
 const stateOf = (connections: readonly MqttConnectionState[], more: Partial<MqttState> = {}): MqttState => ({
   ...{ id: 'plant', connections, received: 9, acknowledged: 8, oversize: 1 },
-  subscriptions: [{ filter: 'site/#', granted: true, reason: null }],
+  subscriptions: [{ filter: 'site/#', granted: true, refused: false, reason: null }],
   ...more,
 })
 const UP = stateOf([connection('up')])
@@ -183,7 +183,7 @@ describe('health', () => {
     ],
     [
       'a subscription is refused',
-      stateOf([connection('up')], { subscriptions: [{ filter: 'secret/#', granted: false, reason: 'not authorized' }] }),
+      stateOf([connection('up')], { subscriptions: [{ filter: 'secret/#', granted: false, refused: true, reason: 'not authorized' }] }),
       {},
       'degraded',
       '1 of 1 subscription is refused',
@@ -234,7 +234,7 @@ describe('health', () => {
 
   it('names neither an address nor a topic: anybody may ask', async () => {
     const state = stateOf([connection('up'), connection('down', 'MQTT_CLOSED')], {
-      subscriptions: [{ filter: 'secret/#', granted: false, reason: 'secret not authorized' }],
+      subscriptions: [{ filter: 'secret/#', granted: false, refused: true, reason: 'secret not authorized' }],
     })
     const { views, publishers, refuse } = await site(state, { lastMessageAt: NOW - 5 * HOUR })
     publishers.push({ config: target('cloud'), sink: null, state: () => stateOf([connection('down', 'MQTT_CLOSED')]) })
