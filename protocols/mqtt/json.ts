@@ -106,7 +106,7 @@ class Reader {
       }
       // The value is whole: hand it to what it stands in, and close what ends here.
       for (;;) {
-        const container = open.at(-1)
+        const container = open[open.length - 1]
         if (container === undefined) {
           this.#skipBlank()
           return this.#at < this.#text.length ? this.#wrong('the text goes on after the value') : value

@@ -13,6 +13,8 @@ export interface Path {
   readonly steps: readonly Step[]
   /** Written place when it holds no search, so that it need not be made anew for each value. */
   readonly fixed: string | null
+  /** The same from the message on. */
+  readonly whole: string | null
 }
 
 /** A value and the place where it stood. */
@@ -56,7 +58,8 @@ export const parsePath = (text: string): Path | string => {
     at += found[0].length
   }
   const hasFind = steps.some(({ kind }) => kind === 'find')
-  return { text, up, steps, fixed: hasFind ? null : writtenSteps(steps) }
+  const fixed = hasFind ? null : writtenSteps(steps)
+  return { text, up, steps, fixed, whole: fixed !== null && up === null ? `$${fixed}` : null }
 }
 
 const writtenSteps = (steps: readonly Step[]): string =>

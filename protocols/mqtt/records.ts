@@ -22,20 +22,33 @@ export class Records {
       this.list.push(record)
       this.#byKey?.set(keyOf(record), record)
     }
-    const refused: (readonly [PushedValue, PushedValue])[] = []
+    let refused: (readonly [PushedValue, PushedValue])[] | null = null
     for (const value of values) {
-      const kept = value.obis === null ? undefined : record.values.find(({ obis }) => obis === value.obis)
-      if (kept) refused.push([value, kept])
-      else record.values.push(value)
+      const kept = valueOf(record, value.obis)
+      if (kept === null) record.values.push(value)
+      else {
+        refused ??= []
+        refused.push([value, kept])
+      }
     }
-    return refused
+    return refused ?? NONE
   }
 
   #find(head: Omit<PushedRecord, 'values'>): Building | undefined {
-    if (this.list.length < 8) return this.list.find((one) => isSame(one, head))
+    if (this.list.length < 8) {
+      for (const one of this.list) if (isSame(one, head)) return one
+      return undefined
+    }
     this.#byKey ??= new Map(this.list.map((one) => [keyOf(one), one]))
     return this.#byKey.get(keyOf(head))
   }
+}
+
+const NONE: readonly (readonly [PushedValue, PushedValue])[] = []
+
+const valueOf = ({ values }: Building, obis: string | null): PushedValue | null => {
+  if (obis !== null) for (const value of values) if (value.obis === obis) return value
+  return null
 }
 
 type Head = Omit<PushedRecord, 'values'>

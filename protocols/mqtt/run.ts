@@ -65,6 +65,19 @@ export const runRule = (
 export const fits = (rule: Rule, json: Json, captures: Readonly<Record<string, string>>): boolean =>
   rule.when.length === 0 || allHold(rule.when, new Scope(json, captures, () => ''))
 
+/** What came out until now. Most messages have none of the lists: they are made when there is something to put in. */
+interface SoFar {
+  skipped: SkippedField[] | null
+  failures: PushedFailure[] | null
+  events: PushedEvent[] | null
+  frames: PushedFrame[] | null
+  findings: PushFinding[] | null
+  device: string | null
+  isSenderDoubtful: boolean
+  visited: number
+  refused: PushError | null
+}
+
 class Run {
   readonly #rule: Rule
   readonly #message: PushMessage
@@ -72,16 +85,17 @@ class Run {
   readonly #environment: PushEnvironment
   readonly #times: MomentContext
   readonly #records = new Records()
-  // Most messages have none of these: lists are made when there is something to put in.
-  #skipped: SkippedField[] | null = null
-  #failures: PushedFailure[] | null = null
-  #events: PushedEvent[] | null = null
-  #frames: PushedFrame[] | null = null
-  #findings: PushFinding[] | null = null
-  #device: string | null = null
-  #isSenderDoubtful = false
-  #visited = 0
-  #refused: PushError | null = null
+  readonly #so: SoFar = {
+    skipped: null,
+    failures: null,
+    events: null,
+    frames: null,
+    findings: null,
+    device: null,
+    isSenderDoubtful: false,
+    visited: 0,
+    refused: null,
+  }
 
   constructor(mapping: Mapping, rule: Rule, message: PushMessage, scope: Scope, zone: string, environment: PushEnvironment) {
     this.#rule = rule
@@ -95,30 +109,30 @@ class Run {
     const rule = this.#rule
     const scope = this.#scope
     if (rule.ignore !== null) return { ...nothingPushed, rule: rule.name, discard: rule.ignore }
-    if (rule.device) this.#device = this.#name(rule.device.read(scope), 'device')
+    if (rule.device) this.#so.device = this.#name(rule.device.read(scope), 'device')
     const broken = rule.sender.find((condition) => !condition.holds(scope))
     if (broken) {
-      this.#isSenderDoubtful = true
+      this.#so.isSenderDoubtful = true
       const topic = this.#message.topic.slice(0, NAME_LIMIT)
-      this.#claim('PUSH_IDENTITY', this.#device ?? '', `the sender does not fit the topic ${topic}: ${broken.text} does not hold`)
+      this.#claim('PUSH_IDENTITY', this.#so.device ?? '', `the sender does not fit the topic ${topic}: ${broken.text} does not hold`)
     }
     for (const part of rule.parts) this.#fanOut(part, 0)
-    if (this.#refused) return { ...nothingPushed, rule: rule.name, device: this.#device, refused: this.#refused }
-    const device = this.#device ?? this.#records.list[0]?.meter ?? null
+    if (this.#so.refused) return { ...nothingPushed, rule: rule.name, device: this.#so.device, refused: this.#so.refused }
+    const device = this.#so.device ?? this.#records.list[0]?.meter ?? null
     const skip = (path: string, error: GatewayError) => this.#skip(path, error)
     const messageId = rule.messageId?.read(scope) ?? null
     return {
       rule: rule.name,
       device,
       records: this.#records.list.filter(({ values }) => values.length > 0),
-      presence: presenceOf(rule, this.#device, scope, skip),
+      presence: presenceOf(rule, this.#so.device, scope, skip),
       signals: signalsOf(rule, device, scope),
-      events: this.#events ?? nothingPushed.events,
-      failures: this.#failures ?? nothingPushed.failures,
-      frames: this.#frames ?? nothingPushed.frames,
+      events: this.#so.events ?? nothingPushed.events,
+      failures: this.#so.failures ?? nothingPushed.failures,
+      frames: this.#so.frames ?? nothingPushed.frames,
       answers: answersOf(rule, this.#message.retained, scope, skip),
-      skipped: this.#skipped ?? nothingPushed.skipped,
-      findings: this.#findings ?? nothingPushed.findings,
+      skipped: this.#so.skipped ?? nothingPushed.skipped,
+      findings: this.#so.findings ?? nothingPushed.findings,
       messageId: messageId !== null && messageId.length <= NAME_LIMIT ? messageId : null,
       discard: null,
       refused: null,
@@ -128,8 +142,8 @@ class Run {
   #fanOut(part: Part, depth: number): void {
     const step = part.each[depth]
     if (!step) {
-      if (++this.#visited > MOST_RECORDS) {
-        this.#refused ??= errorOf('MQTT_JSON_LIMIT', `the message has more than ${MOST_RECORDS} records`)
+      if (++this.#so.visited > MOST_RECORDS) {
+        this.#so.refused ??= errorOf('MQTT_JSON_LIMIT', `the message has more than ${MOST_RECORDS} records`)
         return
       }
       if (allHold(part.when, this.#scope)) this.#record(part)
@@ -141,7 +155,7 @@ class Run {
     const base = this.#scope.placeOf(path)
     if (step.members) this.#members(part, depth, step, list, base)
     else if (Array.isArray(list))
-      for (let index = 0; index < list.length && !this.#refused; index++)
+      for (let index = 0; index < list.length && !this.#so.refused; index++)
         this.#enter(part, depth, step, list[index]!, `${base}[${index}]`, index)
   }
 
@@ -149,7 +163,7 @@ class Run {
     if (!(object instanceof JsonObject) || !step.members) return
     const { capture, match } = step.members
     const before = this.#scope.captures
-    for (let index = 0; index < object.names.length && !this.#refused; index++) {
+    for (let index = 0; index < object.names.length && !this.#so.refused; index++) {
       const name = object.names[index]!
       const captured = match(name)
       if (captured === null) continue
@@ -241,7 +255,7 @@ class Run {
       measuredAt: instant,
       timeSource: source,
       alternative,
-      flags: this.#isSenderDoubtful ? ['identity', ...flags] : flags,
+      flags: this.#so.isSenderDoubtful ? ['identity', ...flags] : flags,
       ct: ct && this.#ratio(ct.read(scope), 'ct'),
       pt: pt && this.#ratio(pt.read(scope), 'pt'),
       historical,
@@ -350,7 +364,7 @@ class Run {
   #failure({ item, code }: NonNullable<Part['failure']>): void {
     const [name, why] = [item.read(this.#scope), code.read(this.#scope)]
     if (name === null || why === null) return
-    this.#fail(name, why, this.#device ?? '')
+    this.#fail(name, why, this.#so.device ?? '')
     this.#skip(
       this.#scope.places.at(-1) ?? '$',
       errorOf('MQTT_SOURCE_ERROR', `${name.slice(0, 40)}: the source says error ${why.slice(0, 40)}`),
@@ -358,22 +372,22 @@ class Run {
   }
 
   #fail(item: string, code: string, device: string): void {
-    this.#failures ??= []
-    this.#failures.push({ device, item: item.slice(0, NAME_LIMIT), code: code.slice(0, NAME_LIMIT) })
+    this.#so.failures ??= []
+    this.#so.failures.push({ device, item: item.slice(0, NAME_LIMIT), code: code.slice(0, NAME_LIMIT) })
   }
 
   #event(part: Part, { key, value }: NonNullable<Part['event']>): void {
     const scope = this.#scope
     const [name, text] = [key.read(scope), value.read(scope)]
     if (name === null || text === null) return
-    const meter = part.meter ? this.#meter(part) : (this.#device ?? '')
+    const meter = part.meter ? this.#meter(part) : (this.#so.device ?? '')
     if (meter === null) return
     const { instant } = this.#moment(part, meter)
     if (this.#message.retained && instant === null)
       this.#skip(scope.places.at(-1) ?? '$', errorOf('MQTT_RETAINED', `a retained message of ${meter} has no time of its own`))
     else {
-      this.#events ??= []
-      this.#events.push({ device: meter, key: name.slice(0, NAME_LIMIT), value: text.slice(0, NAME_LIMIT), at: instant })
+      this.#so.events ??= []
+      this.#so.events.push({ device: meter, key: name.slice(0, NAME_LIMIT), value: text.slice(0, NAME_LIMIT), at: instant })
     }
   }
 
@@ -391,9 +405,9 @@ class Run {
     const { bytes, encoding } = opened
     const decoded = frame.protocol ? this.#environment.frames(frame.protocol, bytes, frame.context) : null
     scope.frame = decoded?.checksumOk ? decoded.address : null
-    this.#frames ??= []
-    this.#frames.push({
-      device: this.#device,
+    this.#so.frames ??= []
+    this.#so.frames.push({
+      device: this.#so.device,
       encoding,
       bytes,
       protocol: decoded?.protocol ?? null,
@@ -402,7 +416,7 @@ class Run {
       preambleBytes: decoded?.preambleBytes ?? null,
       port: integerOf(frame.port?.read(scope)),
       counter: integerOf(frame.counter?.read(scope)),
-      at: times.length > 0 ? this.#moment(part, this.#device ?? '').instant : null,
+      at: times.length > 0 ? this.#moment(part, this.#so.device ?? '').instant : null,
     })
     if (decoded?.error) this.#skip(frame.path.text, decoded.error)
     for (const { path, error } of decoded?.skipped ?? []) this.#skip(path, error)
@@ -411,14 +425,14 @@ class Run {
 
   /** The same claim about the same meter is made once. */
   #claim(code: string, device: string, message: string): void {
-    this.#findings ??= []
-    const isKnown = this.#findings.some((one) => one.device === device && one.code === code && one.message === message)
-    if (!isKnown && this.#findings.length < MOST_FINDINGS) this.#findings.push({ code, device, message })
+    this.#so.findings ??= []
+    const isKnown = this.#so.findings.some((one) => one.device === device && one.code === code && one.message === message)
+    if (!isKnown && this.#so.findings.length < MOST_FINDINGS) this.#so.findings.push({ code, device, message })
   }
 
   #skip(path: string, error: GatewayError): void {
-    this.#skipped ??= []
-    if (this.#skipped.length < MOST_SKIPPED) this.#skipped.push({ path, error })
+    this.#so.skipped ??= []
+    if (this.#so.skipped.length < MOST_SKIPPED) this.#so.skipped.push({ path, error })
   }
 }
 

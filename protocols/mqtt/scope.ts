@@ -33,6 +33,7 @@ export class Scope {
   }
 
   placeOf(path: Path): string {
+    if (path.whole !== null) return path.whole
     const base = path.up === null ? '$' : (this.places[Math.max(0, this.places.length - 1 - path.up)] ?? '$')
     return placeOf(path, base, this.from(path))
   }

@@ -51,9 +51,13 @@ export class PushNormaliser {
 
   /** @param at  the instant under which it is stored: its own, or that of arrival */
   readings(record: PushedRecord, at: number, receivedAt: number): readonly Reading[] {
-    const values = record.values.every(isQuantity) ? record.values : record.values.filter(isQuantity)
-    if (values.length === 0) return []
-    const form = this.#forms.find((one) => isForm(one, record, values)) ?? this.#newForm(record, values)
+    let values = record.values
+    let form = this.#formOf(record, values)
+    if (form === null) {
+      values = values.filter(isQuantity)
+      if (values.length === 0) return []
+      form = this.#formOf(record, values) ?? this.#newForm(record, values)
+    }
     if (form === null) return values.flatMap((value) => this.#alone(record, value, at, receivedAt))
     let quality = this.#meter.isRegistered ? 0 : QUALITY.unregistered
     for (const flag of record.flags) quality |= FLAGS[flag]
@@ -66,6 +70,11 @@ export class PushNormaliser {
       scalers[index] = scaler
     }
     return normalise({ at: null, raws, scalers, absent: null }, receivedAt, quality, at)
+  }
+
+  #formOf(record: PushedRecord, values: readonly PushedValue[]): Form | null {
+    for (const form of this.#forms) if (isForm(form, record, values)) return form
+    return null
   }
 
   #alone(record: PushedRecord, value: PushedValue, at: number, receivedAt: number): readonly Reading[] {

@@ -101,8 +101,8 @@ const fill = (part: Part, sample: Sample, measuredAt: number, receivedAt: number
     }
   } else {
     const count = part.from.length
-    const chosen: (Raw | null)[] = new Array<Raw | null>(count).fill(null)
-    const exponents: number[] | null = sample.scalers ? new Array<number>(count).fill(0) : null
+    const chosen: (Raw | null)[] = []
+    const exponents: number[] | null = sample.scalers ? [] : null
     let present = 0
     for (let column = 0; column < count; column++) {
       const index = part.from[column]!
@@ -110,13 +110,15 @@ const fill = (part: Part, sample: Sample, measuredAt: number, receivedAt: number
       if (raw === null || raw === undefined) {
         absent ??= new Map()
         absent.set(column, sample.absent?.get(index)?.code ?? 'NOT_AVAILABLE')
+        chosen.push(null)
+        if (exponents) exponents.push(0)
         continue
       }
       present++
       const factor = part.factors[column]!
       const product = factor ? multiply({ raw, scaler: 0 }, factor) : null
-      chosen[column] = product ? product.raw : raw
-      if (exponents) exponents[column] = (sample.scalers?.[index] ?? 0) + part.shifts[column]! + (product?.scaler ?? 0)
+      chosen.push(product ? product.raw : raw)
+      if (exponents) exponents.push((sample.scalers?.[index] ?? 0) + part.shifts[column]! + (product?.scaler ?? 0))
     }
     // Nothing of this kind came at all: its absence shows in the other part and in the comm statistics.
     if (present === 0 && sample.raws.length > count) return null

@@ -220,14 +220,17 @@ export class MqttLink {
     this.#inFlight++
     events.received()
     if (bytes !== null) events.oversize()
-    const answer = answerOf(() =>
-      bytes === null
-        ? listener.message({
-            ...{ topic, payload, retained, duplicate, arrivedAt, qos, connection },
-            packetKey: owed ? `${clientId} ${messageId}` : null,
-          })
-        : listener.oversize({ topic, bytes, head: payload, retained, qos, connection }),
-    )
+    const packetKey = owed ? `${clientId} ${messageId}` : null
+    let answer: Promise<boolean>
+    try {
+      answer = promised(
+        bytes === null
+          ? listener.message({ topic, payload, retained, duplicate, arrivedAt, qos, connection, packetKey })
+          : listener.oversize({ topic, bytes, head: payload, retained, qos, connection }),
+      )
+    } catch {
+      answer = UNSAFE
+    }
     const settled = (isSafe: boolean) => {
       this.#inFlight--
       if (owed) this.#acks.settle(owed, isSafe)
@@ -294,12 +297,7 @@ export class MqttLink {
   }
 }
 
-/** A message is safe when the listener's promise says so; one that throws, or promises nothing, has said nothing. */
-const answerOf = (ask: () => Promise<boolean>): Promise<boolean> => {
-  try {
-    const answer = ask()
-    return answer instanceof Promise ? answer : Promise.resolve(false)
-  } catch {
-    return Promise.resolve(false)
-  }
-}
+const UNSAFE = Promise.resolve(false)
+
+/** A message is safe when the listener's promise says so; one that promises nothing has said nothing. */
+const promised = (answer: Promise<boolean>): Promise<boolean> => (answer instanceof Promise ? answer : UNSAFE)
