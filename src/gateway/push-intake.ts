@@ -158,12 +158,14 @@ export class PushIntake {
     for (const record of outcome.records) {
       const meter = this.#find(record.meter, message, outcome)
       if (meter === null) turnedAway.push(record.meter)
-      else
-        for (const reading of this.#readingsOf(meter, record, arrival, message, outcome, kept)) {
-          const job: Job = { meter, note: notes.of(meter), reading, moves: record.measuredAt === null, steps: 0 }
+      else {
+        const note = notes.of(meter)
+        for (const reading of this.#readingsOf(meter, note, record, arrival, message, outcome, kept)) {
+          const job: Job = { meter, note, reading, moves: record.measuredAt === null, steps: 0 }
           // Nearly every reading is newer than all before it, and nobody has to be asked.
           if (!this.#placeNow(job, kept)) hard.push(job)
         }
+      }
     }
     for (const { device, key, value, at } of outcome.events) {
       const meter = device === '' ? null : this.#find(device, message, outcome)
@@ -201,6 +203,7 @@ export class PushIntake {
 
   #readingsOf(
     meter: KnownMeter,
+    note: Note,
     record: PushedRecord,
     arrival: number,
     { arrivedAt }: PushMessage,
@@ -211,6 +214,7 @@ export class PushIntake {
     if (meter.mapping === null || isOf(rule, meter.mapping)) return meter.normaliser.readings(record, at, arrivedAt)
     // Whoever says this, it is not the device that the ledger knows.
     const message = `its values came through the mapping ${rule?.split('/')[0]}, the ledger says ${meter.mapping}`
+    note.finding = { code: 'PUSH_IDENTITY', message }
     this.#claim(meter, 'PUSH_IDENTITY', message, arrivedAt, put)
     return meter.normaliser.readings({ ...record, flags: [...record.flags, 'identity'] }, at, arrivedAt)
   }
