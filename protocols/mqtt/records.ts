@@ -24,7 +24,7 @@ export class Records {
     }
     let refused: (readonly [PushedValue, PushedValue])[] | null = null
     for (const value of values) {
-      const kept = valueOf(record, value.obis)
+      const kept = keptFor(record, value.obis)
       if (kept === null) record.values.push(value)
       else {
         refused ??= []
@@ -46,7 +46,7 @@ export class Records {
 
 const NONE: readonly (readonly [PushedValue, PushedValue])[] = []
 
-const valueOf = ({ values }: Building, obis: string | null): PushedValue | null => {
+const keptFor = ({ values }: Building, obis: string | null): PushedValue | null => {
   if (obis !== null) for (const value of values) if (value.obis === obis) return value
   return null
 }
