@@ -298,20 +298,35 @@ export class PushIntake {
     put.push(eventReading(meter.facts, code, at, at, { isRegistered: meter.isRegistered }))
   }
 
-  async #store({ put, waiting }: Kept, packetKey: string | null): Promise<GatewayError | null> {
-    if (put.length > 0) {
-      let safe = await this.#putSoon(put)
-      // Of what went together one reading may be unfit: the others are not to stay out because of it.
-      if (!safe.ok && safe.error.recovery === 'skip') safe = await this.#putSafely(put)
-      if (!safe.ok) {
-        for (const reading of put) this.#memory.forget(reading)
-        if (safe.error.recovery === 'skip' && packetKey !== null) this.#noteUnfit(packetKey, safe.error)
-        return safe.error
-      }
-      for (const reading of put) this.#memory.committed(reading)
-      this.#counts.readings += put.length
+  #store(kept: Kept, packetKey: string | null): Promise<GatewayError | null> {
+    if (kept.put.length === 0) return this.#repeats(kept, packetKey)
+    return this.#putSoon(kept.put).then((safe) => {
+      if (!safe.ok) return this.#failed(kept, safe.error, packetKey)
+      this.#noteSafe(kept.put)
+      return kept.waiting.length === 0 ? null : this.#repeats(kept, packetKey)
+    })
+  }
+
+  #noteSafe(put: readonly Reading[]): void {
+    for (const reading of put) this.#memory.committed(reading)
+    this.#counts.readings += put.length
+  }
+
+  async #failed(kept: Kept, error: GatewayError, packetKey: string | null): Promise<GatewayError | null> {
+    const { put } = kept
+    // Of what went together one reading may be unfit: the others are not to stay out because of it.
+    const again: Result<void> = error.recovery === 'skip' ? await this.#putSafely(put) : { ok: false, error }
+    if (again.ok) {
+      this.#noteSafe(put)
+      return this.#repeats(kept, packetKey)
     }
-    // A repeat is as safe as the reading it repeats, and no safer.
+    for (const reading of put) this.#memory.forget(reading)
+    if (again.error.recovery === 'skip' && packetKey !== null) this.#noteUnfit(packetKey, again.error)
+    return again.error
+  }
+
+  /** A repeat is as safe as the reading it repeats, and no safer. */
+  async #repeats({ waiting }: Kept, packetKey: string | null): Promise<GatewayError | null> {
     for (const { job, settled } of waiting) {
       if (await settled) continue
       const again: Kept = { put: [], waiting: [] }

@@ -107,16 +107,16 @@ export const newDevice = (name: string, { at, topic, isRegistered }: Heard): Pus
 })
 
 /** Whether a message only counts: it changes nothing else that is known of the device. */
-export const onlyCounts = (device: PushDevice, { topic, rule, isRegistered, online, figures, finding, ...lists }: Heard): boolean =>
-  online === undefined &&
-  figures === undefined &&
-  finding === undefined &&
-  lists.skipped === undefined &&
-  lists.failures === undefined &&
-  lists.unmapped === undefined &&
-  topic === device.lastTopic &&
-  rule === device.rule &&
-  isRegistered === device.isRegistered
+export const onlyCounts = (device: PushDevice, heard: Heard): boolean =>
+  heard.online === undefined &&
+  heard.figures === undefined &&
+  heard.finding === undefined &&
+  heard.skipped === undefined &&
+  heard.failures === undefined &&
+  heard.unmapped === undefined &&
+  heard.topic === device.lastTopic &&
+  heard.rule === device.rule &&
+  heard.isRegistered === device.isRegistered
 
 /** Counts a message in the device itself, without making a new one: most messages are of this kind. */
 export const countIn = (device: { -readonly [Name in keyof PushDevice]: PushDevice[Name] }, heard: Heard): void => {

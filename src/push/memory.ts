@@ -155,6 +155,8 @@ export class Memory {
   #past(key: string): Past {
     let past = this.#series.get(key)
     if (past === undefined) past = new Past(this.#deps.newest(key) ?? null)
+    // While there is room for all, nobody asks which was used last.
+    else if (this.#series.size < this.#maxSeries / 2) return past
     else this.#series.delete(key)
     this.#series.set(key, past)
     if (this.#series.size > this.#maxSeries)

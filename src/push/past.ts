@@ -46,13 +46,13 @@ export class Past {
 
   /** The row as it is, or will be when all that is under way has been stored. */
   at(measuredAt: number): Reading | null {
-    const row = this.#rows[this.#find(measuredAt)]
+    const row = this.#row(measuredAt)
     return row === undefined ? null : (underwayOf(row).at(-1) ?? safeOf(row))
   }
 
   /** The doubtful row of this instant, also when a good one is on its way into its place. */
   doubtfulAt(measuredAt: number): Reading | null {
-    const row = this.#rows[this.#find(measuredAt)]
+    const row = this.#row(measuredAt)
     if (row === undefined) return null
     const safe = safeOf(row)
     return underwayOf(row).findLast(isDoubtful) ?? (safe !== null && isDoubtful(safe) ? safe : null)
@@ -60,14 +60,14 @@ export class Past {
 
   /** Nothing of the row is under way. */
   isSafe(measuredAt: number): boolean {
-    const row = this.#rows[this.#find(measuredAt)]
+    const row = this.#row(measuredAt)
     return row !== undefined && underwayOf(row).length === 0
   }
 
   add(reading: Reading): void {
     const { measuredAt } = reading
     const at = this.#find(measuredAt)
-    const row = this.#rows[at]
+    const row = at < 0 ? undefined : this.#rows[at]
     if (row) this.#rows[at] = { measuredAt, safe: safeOf(row), underway: [...underwayOf(row), reading] }
     else this.#put({ measuredAt, safe: null, underway: [reading] })
   }
@@ -79,7 +79,7 @@ export class Past {
 
   commit(reading: Reading): void {
     const place = this.#find(reading.measuredAt)
-    const row = this.#rows[place]
+    const row = place < 0 ? undefined : this.#rows[place]
     // Nearly always it is the only thing under way.
     if (row && 'underway' in row && row.underway.length === 1 && row.underway[0] === reading) {
       this.#rows[place] = reading
@@ -95,7 +95,7 @@ export class Past {
 
   #end(reading: Reading, after: (row: Underway, at: number) => Underway): void {
     const place = this.#find(reading.measuredAt)
-    const row = this.#rows[place]
+    const row = place < 0 ? undefined : this.#rows[place]
     if (row === undefined || !('underway' in row)) return
     const at = row.underway.indexOf(reading)
     if (at < 0) return
@@ -108,6 +108,12 @@ export class Past {
     }
   }
 
+  #row(measuredAt: number): Row | undefined {
+    const at = this.#find(measuredAt)
+    return at < 0 ? undefined : this.#rows[at]
+  }
+
+  /** Place of a row; -1, which must not be looked up in a list, when there is none: that is slow. */
   #find(measuredAt: number): number {
     if (measuredAt > this.#newest) return -1
     for (let at = this.#rows.length - 1; at >= 0; at--) if (this.#rows[at]?.measuredAt === measuredAt) return at
