@@ -47,6 +47,17 @@ export interface TaskStatus extends Readonly<TaskCounters> {
   readonly everyMs: number
 }
 
+/** What becomes of due reads, told as it happens. A label is the start of the period that was due, milliseconds since 1970 UTC. */
+export interface ScheduleEvents {
+  due(task: TaskSpec, device: string, label: number): void
+  /** Safe. `standsFor`: a live read that stands in for a freeze. */
+  read(task: TaskSpec, device: string, label: number, tries: number, isFirstTry: boolean, standsFor: Source | null): void
+  /** Given up by the schedule; what lies behind must be filled another way. */
+  missed(task: TaskSpec, device: string, label: number, tries: number, code: string): void
+  /** One try failed; the schedule goes on. */
+  failed(task: TaskSpec, device: string, label: number, tries: number, code: string): void
+}
+
 export interface ScheduleDeps {
   readonly clock: Clock
   readonly calendar: Calendar
@@ -57,6 +68,7 @@ export interface ScheduleDeps {
   /** Instant of the newest stored reading of a source; null when there is none. */
   readonly newest: (device: string, source: Source) => number | null
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
+  readonly events?: ScheduleEvents
   /** The wall clock is looked at this often at least, so that a step is noticed; one second unless said. */
   readonly longestWaitMs?: number
 }
@@ -253,6 +265,7 @@ export class Schedule {
         if (!isFreeze || member.mode === 'stand-in' || this.#isTooOld(read, period, old, label)) this.#miss(task, member, old, open)
       for (const each of labels) {
         task.counters.due++
+        this.#deps.events?.due(task.spec, member.id, each)
         const found = this.#deps.find(member.id)
         if (found) found.device.health.due++
         member.open.set(each, { cancel: new AbortController(), attempts: 0, timer: null, lastCode: 'READ_OVERTAKEN' })
@@ -283,6 +296,7 @@ export class Schedule {
     member.open.delete(label)
     task.counters.missed++
     countIn(task.counters.reasons, open.lastCode)
+    this.#deps.events?.missed(task.spec, member.id, label, open.attempts, open.lastCode)
     const found = this.#deps.find(member.id)
     if (!found) return
     found.device.health.missed++
@@ -342,10 +356,12 @@ export class Schedule {
     const { health } = found.device
     task.counters.read++
     health.read++
-    if (open.attempts === 1 && done.value.isFirstTry) {
+    const isFirstTry = open.attempts === 1 && done.value.isFirstTry
+    if (isFirstTry) {
       task.counters.firstTry++
       health.firstTry++
     }
+    this.#deps.events?.read(task.spec, member.id, label, open.attempts, isFirstTry, standsFor)
     if (open.attempts > 1)
       log('debug', `${member.id}: ${task.spec.id} of ${new Date(label).toISOString()} read at try ${open.attempts} (${clock.now()})`)
   }
@@ -390,6 +406,7 @@ export class Schedule {
   #failed(task: Task, member: Member, label: number, open: Open, error: GatewayError): void {
     open.lastCode = error.code
     if (member.open.get(label) !== open) return
+    this.#deps.events?.failed(task.spec, member.id, label, open.attempts, error.code)
     const { clock } = this.#deps
     const leftMs = (task.nextAt - clock.now()) / clock.speed
     const pause = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (open.attempts - 1), Math.max(500, leftMs / 4))
