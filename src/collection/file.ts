@@ -1,0 +1,438 @@
+import { join } from 'node:path'
+import { ok, type Result } from '../core/index.ts'
+import { type Database, inTransaction, type Statement } from '../sqlite/index.ts'
+import { fail } from './errors.ts'
+import { daysBetween } from './policy.ts'
+import {
+  byPerson,
+  failed,
+  filled,
+  missed,
+  newRecord,
+  overdue,
+  type PersonAct,
+  points,
+  type Rules,
+  read,
+  type Step,
+  tried,
+  woken,
+} from './record.ts'
+import { COLUMNS, type DueRow, Names, openCollectionDatabase, recordOf, valuesOf } from './schema.ts'
+import {
+  type CollectionEvent,
+  DUE_KINDS,
+  type DueKey,
+  type DueKind,
+  type DuePlace,
+  type DueRecord,
+  GAP_STATES,
+  type GapAct,
+  type GapDetail,
+  type GapFilter,
+  type GapState,
+  type ManualEntry,
+} from './types.ts'
+
+/** A task whose readings are due whatever happens: what was due in the past follows from it. */
+export interface DueTask {
+  readonly kind: DueKind
+  readonly stepMs: number
+  /** How long after its label a reading is asked for, milliseconds. */
+  readonly offsetMs: number
+  readonly meters: readonly (DuePlace & { readonly meter: string; readonly since: number })[]
+}
+
+/** A downtime longer than this is told, not written down reading by reading. */
+const MOST_DAYS_BACK = 62
+const HISTORY_ACTS = 200
+
+type Id = Pick<DueRecord, 'id'>
+
+/**
+ * The gap ledger (补抄台账) on disk: one row for each due reading, `collection.db` in the gateway's data directory. Synchronous; it
+ * belongs in a thread of its own.
+ */
+export class CollectionFile {
+  readonly database: Database
+  readonly names: Names
+  readonly rules: Rules
+  readonly #find: Statement
+  readonly #get: Statement
+  readonly #insert: Statement
+  readonly #update: Statement
+  readonly #act: Statement
+  readonly #stepOf: Statement
+
+  /** @throws  when the file cannot be opened */
+  constructor(directory: string, rules: Rules) {
+    this.rules = rules
+    this.database = openCollectionDatabase(join(directory, 'collection.db'))
+    this.names = new Names(this.database)
+    const marks = COLUMNS.map(() => '?').join(', ')
+    this.#find = this.database.prepare('SELECT * FROM due WHERE kind = ? AND label = ? AND meter = ?')
+    this.#get = this.database.prepare('SELECT * FROM due WHERE id = ?')
+    this.#insert = this.database.prepare(`INSERT OR IGNORE INTO due (${COLUMNS.join(', ')}) VALUES (${marks})`)
+    this.#update = this.database.prepare(`UPDATE due SET ${COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`)
+    this.#act = this.database.prepare('INSERT INTO act (due, at, what, who, note) VALUES (?, ?, ?, ?, ?)')
+    this.#stepOf = this.database.prepare('SELECT ms FROM step WHERE meter = ?')
+  }
+
+  close(): void {
+    this.database.close()
+  }
+
+  /** Writes what happened, all of it or nothing. Told twice, it has happened once. */
+  take(events: readonly CollectionEvent[]): void {
+    this.#write(() => {
+      for (const event of events) this.#apply(event)
+    })
+  }
+
+  /**
+   * Works out what was due between the last look and now, so that a time without gateway leaves no unknown hole.
+   *
+   * @returns  how many readings became known, and from when on (0 at the first start: what was before is not ours)
+   */
+  catchUp(tasks: readonly DueTask[], now: number): { readonly added: number; readonly since: number } {
+    const since = this.mark('looked')
+    let added = 0
+    this.#write(() => {
+      for (const task of tasks) {
+        for (const label of this.#labels(task, since, now))
+          for (const { meter, since: hungSince, ...place } of task.meters)
+            if (hungSince <= label) added += this.#due({ kind: task.kind, label, meter }, { ...place, stepMs: task.stepMs, at: now })
+      }
+      // Whatever is still open of an earlier period is nobody's first pass any more.
+      for (const kind of DUE_KINDS) {
+        const present = Math.min(...tasks.filter((task) => task.kind === kind).map((task) => this.#present(task, now)))
+        if (Number.isFinite(present)) this.#overdue(kind, 'label', present, now)
+      }
+      this.setMark('looked', now)
+    })
+    return { added, since }
+  }
+
+  /** Readings that nobody reported on within their first pass become gaps. @returns how many */
+  sweep(now: number): number {
+    const { days, settings } = this.rules
+    const today = days.dayStart(now)
+    // A curve is late when its day is over, a freeze when its first pass is; an hour more for whoever still reports.
+    const graceMs = settings.firstPassMs + 3_600_000
+    return this.#write(() => {
+      this.setMark('looked', Math.max(now, this.mark('looked')))
+      return (
+        this.#overdue('day-freeze', 'due_at', now - graceMs, now) +
+        this.#overdue('month-freeze', 'due_at', now - graceMs, now) +
+        this.#overdue('curve', 'label', now - today > settings.firstPassMs ? today : days.dayStart(today - 1), now)
+      )
+    })
+  }
+
+  /**
+   * Gaps whose time has come, the oldest try first, one for each meter and the newest instant of it.
+   *
+   * @param perLine  at most so many of each line
+   * @param busy     lines and meters that are being worked on
+   * @returns     the gaps, and when the next one is due (null: none waits)
+   */
+  due(now: number, perLine: number, busy: { readonly lines: readonly string[]; readonly meters: readonly string[] }) {
+    const lines = busy.lines.flatMap((line) => this.names.known(line) ?? [])
+    const meters = busy.meters.flatMap((meter) => this.names.known(meter) ?? [])
+    const rows = this.database
+      .prepare(
+        `SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY line ORDER BY next_try) AS nth FROM (
+           SELECT *, max(label) FROM due WHERE state = 1 AND next_try <= ?
+           AND line NOT IN (${lines.join(',')}) AND meter NOT IN (${meters.join(',')}) GROUP BY meter))
+         WHERE nth <= ? ORDER BY next_try`,
+      )
+      .all(now, perLine) as unknown as DueRow[]
+    const next = this.database.prepare('SELECT min(next_try) AS at FROM due WHERE state = 1').get() as { at: number | null }
+    return { gaps: rows.map((row) => recordOf(row, this.names)), nextAt: next.at }
+  }
+
+  /** Meters with gaps that wait for them to answer. */
+  waiting(): string[] {
+    const rows = this.database.prepare('SELECT DISTINCT meter FROM due WHERE state = 1').all() as { meter: number }[]
+    return rows.map(({ meter }) => this.names.text(meter))
+  }
+
+  /** By id ascending, after one of them. */
+  list(filter: GapFilter, after: number, limit: number): DueRecord[] {
+    const conditions: string[] = ['id > ?']
+    const values: number[] = [after]
+    const equal = (column: string, text: string | undefined) => {
+      if (text === undefined) return
+      conditions.push(`${column} = ?`)
+      values.push(this.names.known(text) ?? -1)
+    }
+    equal('line', filter.line)
+    equal('area', filter.area)
+    equal('meter', filter.meter)
+    equal('point', filter.point)
+    if (filter.kind !== undefined) {
+      conditions.push('kind = ?')
+      values.push(DUE_KINDS.indexOf(filter.kind))
+    }
+    if (filter.states) conditions.push(`state IN (${filter.states.map((state) => GAP_STATES.indexOf(state)).join(',')})`)
+    if (filter.from !== undefined) {
+      conditions.push('label >= ?')
+      values.push(filter.from)
+    }
+    if (filter.to !== undefined) {
+      conditions.push('label < ?')
+      values.push(filter.to)
+    }
+    if (!filter.all) conditions.push('missed_at IS NOT NULL')
+    const rows = this.database
+      .prepare(`SELECT * FROM due WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT ?`)
+      .all(...values, limit) as unknown as DueRow[]
+    return rows.map((row) => recordOf(row, this.names))
+  }
+
+  /** How many gaps there are in each state. */
+  counts(): Record<GapState, number> {
+    const counts = { open: 0, scheduled: 0, filled: 0, permanent: 0, waived: 0 }
+    const rows = this.database.prepare('SELECT state, count(*) AS n FROM due WHERE missed_at IS NOT NULL GROUP BY state').all() as {
+      state: number
+      n: number
+    }[]
+    for (const { state, n } of rows) counts[GAP_STATES[state] ?? 'open'] = n
+    return counts
+  }
+
+  get(id: number): GapDetail | null {
+    const row = this.#get.get(id) as DueRow | undefined
+    if (!row) return null
+    const history = this.database
+      .prepare('SELECT at, what, who, note FROM act WHERE due = ? ORDER BY id LIMIT ?')
+      .all(id, HISTORY_ACTS) as unknown as GapAct[]
+    return { ...recordOf(row, this.names), history: history.map((act) => ({ ...act })), entry: this.#entryOf(id) }
+  }
+
+  /** What a person does with a gap. @errors GAP_UNKNOWN, GAP_STATE */
+  act(id: number, act: PersonAct, who: string, why: string, at: number): Result<GapDetail> {
+    return this.#write(() => {
+      const record = this.get(id)
+      if (!record) return unknown(id)
+      const step = byPerson(record, act, who, why, at)
+      if (!step.ok) return step
+      this.#keep(record, step.value)
+      return ok(this.get(id) ?? record)
+    })
+  }
+
+  /** Keeps a value read by a person until a second one has looked. @errors GAP_UNKNOWN, GAP_STATE */
+  enter(id: number, entry: ManualEntry): Result<GapDetail> {
+    return this.#write(() => {
+      const record = this.get(id)
+      if (!record) return unknown(id)
+      if (record.state === 'filled' || record.state === 'waived') return wrongState(record, 'a value is entered for a gap')
+      this.database.prepare('INSERT OR REPLACE INTO entry (due, content) VALUES (?, ?)').run(id, JSON.stringify(entry))
+      const text = Object.entries(entry.values).map(([obis, value]) => `${obis} = ${value}`)
+      this.#act.run(id, entry.at, 'entered', entry.by, `${text.join(', ')}: ${entry.reason}`)
+      return ok(this.get(id) ?? record)
+    })
+  }
+
+  /**
+   * Looks whether a second person may confirm, and gives what is to be stored.
+   *
+   * @errors  GAP_UNKNOWN, GAP_STATE, GAP_NO_ENTRY, GAP_SAME_PERSON
+   */
+  confirmable(id: number, who: string): Result<GapDetail & { readonly entry: ManualEntry }> {
+    const record = this.get(id)
+    if (!record) return unknown(id)
+    const { entry } = record
+    if (record.state === 'filled' || record.state === 'waived') return wrongState(record, 'a value is confirmed for a gap')
+    if (!entry) return fail('GAP_NO_ENTRY', `no value was entered for gap ${id}`, { gap: id })
+    if (samePerson(entry.by, who))
+      return fail('GAP_SAME_PERSON', `${entry.by} has entered the value of gap ${id} and cannot confirm it`, { gap: id })
+    return ok({ ...record, entry })
+  }
+
+  /** The value of a person is safe. */
+  confirmed(id: number, who: string, at: number): Result<GapDetail> {
+    return this.#write(() => {
+      const found = this.confirmable(id, who)
+      if (!found.ok) return found
+      const { entry } = found.value
+      const note = `${entry.reason}; read by ${entry.by}`
+      this.#keep(found.value, filled({ ...found.value, missedAt: found.value.missedAt ?? at }, at, 'manual', entry.instant, who, note))
+      this.database.prepare('DELETE FROM entry WHERE due = ?').run(id)
+      return ok(this.get(id) ?? found.value)
+    })
+  }
+
+  /** Rows nobody needs any more: what came at once earlier, gaps later. @returns how many went */
+  retain(now: number): number {
+    const { keepDays, keepGapDays } = this.rules.settings
+    return this.#write(() => {
+      const gone = (sql: string, ...values: number[]) => Number(this.database.prepare(sql).run(...values).changes)
+      const count =
+        gone(
+          'DELETE FROM due WHERE id IN (SELECT id FROM due WHERE missed_at IS NULL AND state = 2 AND label < ? LIMIT 50000)',
+          now - keepDays * DAY_MS,
+        ) + gone('DELETE FROM due WHERE id IN (SELECT id FROM due WHERE label < ? LIMIT 50000)', now - keepGapDays * DAY_MS)
+      gone('DELETE FROM act WHERE at < ? AND due NOT IN (SELECT id FROM due)', now - keepGapDays * DAY_MS)
+      gone('DELETE FROM heard WHERE day < ?', now - keepDays * DAY_MS)
+      return count
+    })
+  }
+
+  mark(name: string): number {
+    const row = this.database.prepare('SELECT value FROM mark WHERE name = ?').get(name) as { value: number } | undefined
+    return row?.value ?? 0
+  }
+
+  setMark(name: string, value: number): void {
+    this.database.prepare('INSERT OR REPLACE INTO mark (name, value) VALUES (?, ?)').run(name, value)
+  }
+
+  #write<T>(work: () => T): T {
+    try {
+      return inTransaction(this.database, work)
+    } catch (error) {
+      this.names.forget()
+      throw error
+    }
+  }
+
+  #entryOf(id: number): ManualEntry | null {
+    const row = this.database.prepare('SELECT content FROM entry WHERE due = ?').get(id) as { content: string } | undefined
+    return row ? (JSON.parse(row.content) as ManualEntry) : null
+  }
+
+  #apply(event: CollectionEvent): void {
+    switch (event.what) {
+      case 'due':
+        this.#due(event, event)
+        return
+      case 'read':
+        return this.#of(event, (record) => read(record, event))
+      case 'missed':
+        return this.#of(event, (record) => missed(record, event, this.rules))
+      case 'failed':
+        return this.#of(event, (record) => failed(record, event))
+      case 'tried':
+        return this.#byId(event, (record) => tried(record, event))
+      case 'filled':
+        return this.#byId(event, (record) =>
+          filled(
+            { ...record, tries: record.tries + 1, spentMs: record.spentMs + event.spentMs },
+            event.at,
+            event.fill,
+            event.instant,
+            event.by,
+            event.note,
+          ),
+        )
+      case 'points':
+        return this.#points(event)
+      case 'wake':
+        return this.#wake(event.meter, event.at)
+      case 'heard':
+        this.database
+          .prepare('INSERT OR IGNORE INTO heard (day, meter, at) VALUES (?, ?, ?)')
+          .run(event.day, this.names.id(event.meter), event.at)
+        return
+      case 'online':
+        this.database
+          .prepare(
+            `INSERT INTO online (day, line, minutes, up) VALUES (?, ?, ?, ?)
+             ON CONFLICT(day, line) DO UPDATE SET minutes = minutes + excluded.minutes, up = up + excluded.up`,
+          )
+          .run(event.day, this.names.id(event.line), event.minutes, event.up)
+    }
+  }
+
+  #due(key: DueKey, place: DuePlace & { readonly stepMs: number; readonly at: number }): number {
+    const known = key.kind === 'curve' ? (this.#stepOf.get(this.names.id(key.meter)) as { ms: number } | undefined) : undefined
+    const record = newRecord({ what: 'due', ...key, ...place, stepMs: known?.ms ?? place.stepMs }, this.rules)
+    return Number(this.#insert.run(...valuesOf(record, this.names)).changes)
+  }
+
+  #overdue(kind: DueKind, column: 'label' | 'due_at', before: number, now: number): number {
+    const rows = this.database
+      .prepare(`SELECT * FROM due WHERE state = 0 AND kind = ? AND ${column} < ?`)
+      .all(DUE_KINDS.indexOf(kind), before) as unknown as DueRow[]
+    let count = 0
+    for (const row of rows) {
+      const record = recordOf(row, this.names)
+      count += this.#keep(record, overdue(record, now, this.rules))
+    }
+    return count
+  }
+
+  #of({ kind, label, meter }: DueKey, change: (record: DueRecord) => Step | null): void {
+    const row = this.#find.get(DUE_KINDS.indexOf(kind), label, this.names.id(meter)) as DueRow | undefined
+    if (!row) return
+    const record = recordOf(row, this.names)
+    this.#keep(record, change(record))
+  }
+
+  #byId({ id }: Id, change: (record: DueRecord) => Step | null): void {
+    const row = this.#get.get(id) as DueRow | undefined
+    if (!row) return
+    const record = recordOf(row, this.names)
+    this.#keep(record, change(record))
+  }
+
+  #keep(before: DueRecord, step: Step | null): number {
+    if (!step) return 0
+    this.#update.run(...valuesOf(step.record, this.names), before.id)
+    if (step.act) this.#act.run(before.id, step.act.at, step.act.what, step.act.who, step.act.note)
+    return 1
+  }
+
+  #points({ meter, at, instants }: Extract<CollectionEvent, { what: 'points' }>): void {
+    for (const day of new Set(instants.map((instant) => this.rules.days.dayStart(instant)))) {
+      this.#of({ kind: 'curve', label: day, meter }, (record) => {
+        const step = points(record, at, instants, this.rules)
+        if (step && step.record.stepMs !== record.stepMs)
+          this.database.prepare('INSERT OR REPLACE INTO step (meter, ms) VALUES (?, ?)').run(this.names.id(meter), step.record.stepMs)
+        return step
+      })
+    }
+  }
+
+  #wake(meter: string, at: number): void {
+    const rows = this.database.prepare('SELECT * FROM due WHERE state = 1 AND meter = ?').all(this.names.id(meter)) as unknown as DueRow[]
+    for (const row of rows) {
+      const record = recordOf(row, this.names)
+      const next = woken(record, at)
+      if (next) this.#keep(record, { record: next, act: null })
+    }
+  }
+
+  /** Label of the period that is in its first pass. */
+  #present({ kind, offsetMs }: DueTask, now: number): number {
+    const { days } = this.rules
+    return kind === 'month-freeze' ? days.periodStart(MONTH, now - offsetMs) : days.dayStart(now - offsetMs)
+  }
+
+  /** Instants of a task's readings that were due after `since` until now. */
+  #labels({ kind, offsetMs }: DueTask, since: number, now: number): number[] {
+    const { days } = this.rules
+    const labels: number[] = []
+    const today = days.dayStart(now)
+    // At the first start only the present period is due; with a watermark, everything after it.
+    const first = since === 0 ? today : days.dayStart(Math.min(since, now))
+    const from = daysBetween(first, today) > MOST_DAYS_BACK ? days.dayStart(today - MOST_DAYS_BACK * DAY_MS) : first
+    for (let day = from; day <= today; day = days.dayAfter(day)) {
+      if (kind === 'month-freeze' && !isFirstOfMonth(day, days)) continue
+      if (day + offsetMs <= now) labels.push(day)
+    }
+    return labels
+  }
+}
+
+const DAY_MS = 86_400_000
+
+const MONTH = { unit: 'month', count: 1 } as const
+const isFirstOfMonth = (day: number, days: Rules['days']): boolean => days.periodStart(MONTH, day) === day
+
+const samePerson = (a: string, b: string): boolean => a.trim().toLowerCase() === b.trim().toLowerCase()
+const unknown = (id: number) => fail('GAP_UNKNOWN', `there is no due reading ${id}`, { gap: id })
+const wrongState = ({ id, meter, state }: DueRecord, what: string) =>
+  fail('GAP_STATE', `gap ${id} of meter ${meter} is ${state}; ${what} that is open, scheduled or permanent`, { gap: id, state })

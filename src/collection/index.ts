@@ -1,0 +1,40 @@
+export { CollectionFile, type DueTask } from './file.ts'
+export {
+  EXCLUSIONS,
+  type Exclusion,
+  type Figure,
+  KPI_GROUPS,
+  KPIS,
+  type Kpi,
+  type KpiGroup,
+  type KpiMeter,
+  type Member,
+  rateText,
+} from './kpi.ts'
+export { type FactsOf, type KpiFigure, KpiFile, type KpiUnit } from './kpi-file.ts'
+export { missingStretches, type Stretch } from './points.ts'
+export { budgetOf, isSilence, lastChance } from './policy.ts'
+export type { PersonAct } from './record.ts'
+export { Recorder } from './recorder.ts'
+export { type FillContext, GapRunner, type GapSource, type Outcome } from './runner.ts'
+export { type AskCollection, CollectionThread, collectionHandlers, serveCollection } from './thread.ts'
+export {
+  type CollectionEvent,
+  type CollectionSettings,
+  type Days,
+  DEFAULT_SETTINGS,
+  DUE_KINDS,
+  type DueKey,
+  type DueKind,
+  type DuePlace,
+  type DueRecord,
+  FILLS,
+  type Fill,
+  GAP_STATES,
+  type GapAct,
+  type GapDetail,
+  type GapFilter,
+  type GapState,
+  GOOD_FILLS,
+  type ManualEntry,
+} from './types.ts'

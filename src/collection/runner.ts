@@ -1,0 +1,223 @@
+import type { Clock } from '../core/index.ts'
+import { afterLineDown, isNotAsked, isSilence, LineBudget, nextTry } from './policy.ts'
+import type { AskCollection } from './thread.ts'
+import type { CollectionEvent, CollectionSettings, Days, DueKind, DueRecord, Fill } from './types.ts'
+
+/** What a source made of a gap. `silent`: nobody answered, the other sources would fare no better now. */
+export type Outcome =
+  | { readonly what: 'filled'; readonly instant: number; readonly note?: string }
+  | { readonly what: 'partly'; readonly code: string }
+  | { readonly what: 'not-here'; readonly code: string }
+  | { readonly what: 'silent'; readonly code: string }
+
+export interface FillContext {
+  readonly signal: AbortSignal
+  /** Told of the line time each exchange cost, milliseconds. */
+  readonly spent: (ms: number) => void
+}
+
+/** One way to fill a gap. `fill` null: this gateway does not have it. */
+export interface GapSource {
+  readonly id: Fill
+  readonly kinds: readonly DueKind[]
+  /** Uses a value of another instant: only when the gap has been tried so often before. */
+  readonly afterTries: number
+  readonly fill: ((gap: DueRecord, context: FillContext) => Promise<Outcome>) | null
+}
+
+export interface RunnerDeps {
+  readonly ask: AskCollection
+  readonly tell: (event: CollectionEvent) => void
+  /** A re-read failed by silence: its gaps wait until the meter is heard. */
+  readonly silent: (meter: string) => void
+  readonly flush: () => Promise<void>
+  readonly clock: Clock
+  readonly days: Days
+  readonly settings: CollectionSettings
+  readonly random: () => number
+  /** In the order in which they are tried. */
+  readonly sources: readonly GapSource[]
+  /** Whether the value is in the store already: it came, and the gateway ended before that was written down. */
+  readonly isStored: (gap: DueRecord) => Promise<boolean>
+  /** The line a meter hangs on now and how long it was in use; null: it hangs on none. */
+  readonly lineOf: (meter: string) => { readonly id: string; readonly busyMs: number } | null
+  readonly log: (level: 'debug' | 'warn', message: string) => void
+}
+
+const TICK_MS = 1000
+const PER_LINE = 20
+const SWEEP_MS = 60_000
+
+/**
+ * Fills gaps (补抄): takes what is due out of the gap ledger, one meter of each line at a time, tries its sources in order, and writes
+ * down what came of it. Reads wait behind everything fresh; a line gives them a small share of its time.
+ */
+export class GapRunner {
+  readonly #deps: RunnerDeps
+  readonly #queue: DueRecord[] = []
+  readonly #lines = new Map<string, LineBudget>()
+  readonly #busy = new Map<string, Promise<void>>()
+  readonly #abort = new AbortController()
+  #timer: NodeJS.Timeout | null = null
+  #nextAt: number | null = 0
+  #sweptAt = Number.NEGATIVE_INFINITY
+  #isAsking = false
+
+  constructor(deps: RunnerDeps) {
+    this.#deps = deps
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.tick(), Math.max(50, TICK_MS / this.#deps.clock.speed))
+  }
+
+  async stop(): Promise<void> {
+    if (this.#timer) clearInterval(this.#timer)
+    this.#abort.abort()
+    await Promise.allSettled(this.#busy.values())
+  }
+
+  /** Something may be due earlier than was known. */
+  look(): void {
+    this.#nextAt = 0
+  }
+
+  /** Gaps under way. */
+  get running(): number {
+    return this.#busy.size
+  }
+
+  /** Looks what is due and starts what its lines can pay for. */
+  async tick(): Promise<void> {
+    if (this.#isAsking || this.#abort.signal.aborted) return
+    this.#isAsking = true
+    try {
+      await this.#sweep()
+      await this.#refill()
+    } finally {
+      this.#isAsking = false
+    }
+    this.#launch()
+  }
+
+  async #sweep(): Promise<void> {
+    const { clock, ask } = this.#deps
+    const now = clock.now()
+    if (Math.abs(now - this.#sweptAt) < SWEEP_MS) return
+    this.#sweptAt = now
+    const found = await ask('sweep', now)
+    if (found.ok && found.value > 0) this.#nextAt = 0
+    // A person or a wake-up may have brought something forward.
+    this.#nextAt = Math.min(this.#nextAt ?? now, now)
+  }
+
+  async #refill(): Promise<void> {
+    const { clock, ask } = this.#deps
+    const now = clock.now()
+    if (this.#queue.length > 0 || this.#nextAt === null || now < this.#nextAt) return
+    const lines = [...this.#busy.keys()]
+    await this.#deps.flush()
+    const found = await ask('due', { now, perLine: PER_LINE, lines, meters: [] })
+    if (!found.ok) return
+    this.#queue.push(...found.value.gaps)
+    this.#nextAt = found.value.nextAt
+  }
+
+  #launch(): void {
+    const { clock, lineOf, settings } = this.#deps
+    for (let at = 0; at < this.#queue.length; ) {
+      const gap = this.#queue[at]!
+      const line = lineOf(gap.meter)
+      const id = line?.id ?? ''
+      if (this.#busy.has(id)) {
+        at++
+        continue
+      }
+      let budget = this.#lines.get(id)
+      if (!budget) {
+        budget = new LineBudget(settings.lineShare)
+        this.#lines.set(id, budget)
+      }
+      if (line && !budget.mayRead(clock.monotonic(), line.busyMs)) {
+        at++
+        continue
+      }
+      this.#queue.splice(at, 1)
+      const paid = budget
+      const work = this.#carryOut(gap, (ms) => paid.pay(ms))
+        .catch((bug: unknown) =>
+          this.#deps.log('warn', `gap ${gap.id} of ${gap.meter}: ${bug instanceof Error ? (bug.stack ?? bug.message) : String(bug)}`),
+        )
+        .finally(() => {
+          this.#busy.delete(id)
+          this.#launch()
+        })
+      this.#busy.set(id, work)
+    }
+  }
+
+  async #carryOut(gap: DueRecord, pay: (ms: number) => void): Promise<void> {
+    const { tell, isStored, sources, clock } = this.#deps
+    if (this.#abort.signal.aborted) return
+    if (await isStored(gap)) {
+      tell({ what: 'filled', at: clock.now(), id: gap.id, fill: 'stored', instant: gap.label, spentMs: 0, by: null, note: null })
+      return
+    }
+    let spentMs = 0
+    const context: FillContext = {
+      signal: this.#abort.signal,
+      spent: (ms) => {
+        spentMs += ms
+        pay(ms)
+      },
+    }
+    const said: string[] = []
+    let code: string | null = null
+    for (const source of sources) {
+      if (!source.kinds.includes(gap.kind)) continue
+      if (source.fill === null) {
+        said.push(`${source.id}: not there`)
+        continue
+      }
+      if (gap.tries < source.afterTries) continue
+      const outcome = await source.fill(gap, context)
+      if (this.#abort.signal.aborted && outcome.what !== 'filled') return
+      if (outcome.what === 'filled') {
+        const note = [...said, outcome.note].filter((part) => part !== undefined).join('; ')
+        tell({
+          what: 'filled',
+          at: clock.now(),
+          id: gap.id,
+          fill: source.id,
+          instant: outcome.instant,
+          spentMs,
+          by: null,
+          note: note || null,
+        })
+        return
+      }
+      code = outcome.code
+      said.push(`${source.id}: ${outcome.code}`)
+      if (outcome.what !== 'not-here') break
+    }
+    this.#failed(gap, code ?? 'GAP_NO_SOURCE', spentMs, said.join('; '))
+  }
+
+  #failed(gap: DueRecord, code: string, spentMs: number, note: string): void {
+    const { tell, clock, days, settings, random, silent } = this.#deps
+    const now = clock.now()
+    const counts = !isNotAsked(code)
+    const after = { ...gap, tries: gap.tries + (counts ? 1 : 0), spentMs: gap.spentMs + spentMs }
+    const next =
+      code === 'GAP_NO_SOURCE'
+        ? null
+        : counts
+          ? nextTry(after, now, days, settings, random())
+          : afterLineDown(after, now, days, settings, random())
+    tell({ what: 'tried', at: now, id: gap.id, code, spentMs, nextTry: next, counts, note })
+    if (next !== null) {
+      if (isSilence(code)) silent(gap.meter)
+      this.#nextAt = Math.min(this.#nextAt ?? next, next)
+    }
+  }
+}
