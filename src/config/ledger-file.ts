@@ -17,7 +17,14 @@ export interface LedgerContext {
   readonly now: number
 }
 
-export type LedgerResult = { readonly ok: true; readonly value: LedgerFile } | { readonly ok: false; readonly problems: readonly Problem[] }
+export type LedgerResult =
+  | {
+      readonly ok: true
+      readonly value: LedgerFile
+      /** A problem at a path of the file, such as `['meters', 3]`. */
+      readonly problemAt: (path: readonly (string | number)[], message: string) => Problem
+    }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
 
 /** Reads and checks a ledger file: every reference must lead somewhere, nothing may be there twice. All problems are named at once. */
 export const loadLedgerFile = (file: string, { lines, profiles, addressOf, isRatio, now }: LedgerContext): LedgerResult => {
@@ -25,8 +32,8 @@ export const loadLedgerFile = (file: string, { lines, profiles, addressOf, isRat
   if (!loaded.ok) return loaded
   const problems: Problem[] = []
   const wrong = (path: readonly (string | number)[], message: string) => void problems.push(loaded.problemAt(path, message))
-  const { zones = [], areas = [], points, meters } = loaded.value
-  for (const [list, items] of Object.entries({ zones, areas, points, meters })) {
+  const { zones = [], feeders = [], areas = [], customers = [], concentrators = [], points, meters } = loaded.value
+  for (const [list, items] of Object.entries({ zones, feeders, areas, customers, concentrators, points, meters })) {
     const first = new Map<string, number>()
     for (const [at, { id }] of items.entries()) {
       const before = first.get(id)
@@ -42,13 +49,32 @@ export const loadLedgerFile = (file: string, { lines, profiles, addressOf, isRat
       `is "${id}", which is no ${what}${near ? `; did you mean "${near}"?` : known.size <= 12 ? `; allowed: ${[...known].join(', ')}` : ''}`,
     )
   }
+  const ratios = (path: readonly (string | number)[], given: Readonly<Record<string, string | undefined>>) => {
+    for (const [name, ratio] of Object.entries(given))
+      if (ratio !== undefined && !isRatio(ratio)) wrong([...path, name], `is "${ratio}"; must be a ratio above 0: \`400/5\` or \`80\``)
+  }
   const ids = (items: readonly { readonly id: string }[]) => new Set(items.map(({ id }) => id))
   const [zoneIds, areaIds, pointIds, lineIds, profileIds] = [ids(zones), ids(areas), ids(points), new Set(lines), new Set(profiles)]
-  for (const [at, { zone }] of areas.entries()) if (zone !== undefined) refer(['areas', at, 'zone'], zone, 'zone', zoneIds)
-  for (const [at, { area }] of points.entries()) if (area !== undefined) refer(['points', at, 'area'], area, 'area', areaIds)
+  const may = (path: readonly (string | number)[], id: string | undefined, what: string, known: ReadonlySet<string>) => {
+    if (id !== undefined) refer(path, id, what, known)
+  }
+  for (const [at, { parent }] of zones.entries()) may(['zones', at, 'parent'], parent, 'zone', zoneIds)
+  for (const [at, { zone }] of feeders.entries()) may(['feeders', at, 'zone'], zone, 'zone', zoneIds)
+  for (const [at, { zone, feeder }] of areas.entries()) {
+    may(['areas', at, 'zone'], zone, 'zone', zoneIds)
+    may(['areas', at, 'feeder'], feeder, 'feeder', ids(feeders))
+  }
+  for (const [at, { area }] of concentrators.entries()) may(['concentrators', at, 'area'], area, 'area', areaIds)
+  const customerIds = ids(customers)
+  for (const [at, { area, customer, ct, pt }] of points.entries()) {
+    may(['points', at, 'area'], area, 'area', areaIds)
+    may(['points', at, 'customer'], customer, 'customer', customerIds)
+    ratios(['points', at], { ct, pt })
+  }
+  const concentratorIds = ids(concentrators)
   const taken = new Map<string, number>()
   const metered = new Map<string, number>()
-  for (const [at, { point, line, address, profile, ct, pt, from }] of meters.entries()) {
+  for (const [at, { point, line, address, profile, concentrator, ct, pt, from }] of meters.entries()) {
     let known = address
     refer(['meters', at, 'point'], point, 'point', pointIds)
     refer(['meters', at, 'line'], line, 'line', lineIds)
@@ -58,8 +84,8 @@ export const loadLedgerFile = (file: string, { lines, profiles, addressOf, isRat
       if (found.ok) known = found.value
       else wrong(['meters', at, 'address'], `is "${address}"; ${found.problem}`)
     }
-    for (const [name, ratio] of Object.entries({ ct, pt }))
-      if (ratio !== undefined && !isRatio(ratio)) wrong(['meters', at, name], `is "${ratio}"; must be a ratio above 0: \`400/5\` or \`80\``)
+    may(['meters', at, 'concentrator'], concentrator, 'concentrator', concentratorIds)
+    ratios(['meters', at], { ct, pt })
     if (from !== undefined && Date.parse(from) > now)
       wrong(['meters', at, 'from'], `is "${from}", which is still to come: write it down when it has happened`)
     const other = taken.get(`${line} ${known}`)
@@ -74,5 +100,5 @@ export const loadLedgerFile = (file: string, { lines, profiles, addressOf, isRat
       wrong(['meters', at, 'point'], `is "${point}", where meters/${before} hangs already: one point, one meter at a time`)
     else metered.set(point, at)
   }
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, value: loaded.value }
+  return problems.length > 0 ? { ok: false, problems } : loaded
 }

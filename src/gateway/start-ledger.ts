@@ -1,87 +1,191 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { GatewayConfig, LedgerFile, Problem } from '../config/index.ts'
 import { loadLedgerFile } from '../config/index.ts'
-import type { AnyAdapter } from '../core/index.ts'
-import type { LedgerInput } from '../ledger/index.ts'
+import { explain } from '../core/index.ts'
+import type { Applied, Kind, Ledger, Patch, Value } from '../ledger/index.ts'
 import { parseRatio } from '../normalise/index.ts'
+import { type AdapterOf, ledgerWorld, worldData } from './ledger-world.ts'
 import type { Profiles } from './profiles.ts'
 
-/** Profiles of meters that push: the mapping their messages come through. */
-const PUSHED = 'mqtt/'
+/** What a ledger file says, ready to be compared with what it said before. */
+export interface LedgerContent {
+  readonly entries: readonly FileEntry[]
+  readonly meters: number
+  problemAt(path: readonly (string | number)[], message: string): Problem
+}
 
-type AdapterOf = (protocol: string, framing: GatewayConfig['lines'][number]['modbus']) => AnyAdapter | null
+interface FileEntry {
+  /** Names it in the file: `meter M1`; `ratio P1` for the ratios written beside a meter. */
+  readonly key: string
+  readonly kind: Kind
+  readonly id: string
+  readonly from: number | null
+  readonly set: Readonly<Record<string, Value>>
+  readonly path: readonly (string | number)[]
+}
 
-/** The ledger file of a configuration, checked against its lines and the profiles; null when there is none. */
+/** What of a configuration a ledger file is checked against; plain data, to be handed to a thread. */
+export type LedgerFileConfig = Pick<GatewayConfig, 'file' | 'ledgerFile' | 'profileDirectory' | 'lines' | 'tasks'> & {
+  readonly mqtt: readonly Pick<GatewayConfig['mqtt'][number], 'id' | 'mappings'>[]
+}
+
+type Known = (kind: 'area' | 'meter', id: string) => boolean
+type Failed = { readonly ok: false; readonly problems: readonly Problem[] }
+
+/**
+ * The ledger file of a configuration, checked against its lines and the profiles; null when there is none.
+ *
+ * @param known  what the ledger has beside the file, for the filters of tasks
+ */
 export const checkedLedger = (
-  config: GatewayConfig,
+  config: LedgerFileConfig,
   profiles: Profiles,
   adapterOf: AdapterOf,
-): { readonly ok: true; readonly value: LedgerInput | null } | { readonly ok: false; readonly problems: readonly Problem[] } => {
+  known: Known = () => false,
+): { readonly ok: true; readonly value: LedgerContent | null } | Failed => {
   if (config.ledgerFile === null) return { ok: true, value: null }
-  const lines = new Map(config.lines.map((line) => [line.id, line]))
-  const brokers = new Map(config.mqtt.map((source) => [source.id, new Set(source.mappings.map(({ id }) => `${PUSHED}${id}`))]))
+  const data = worldData(config)
+  const world = ledgerWorld(data, profiles, adapterOf)
   const loaded = loadLedgerFile(config.ledgerFile, {
-    lines: [...lines.keys(), ...brokers.keys()],
-    profiles: [...profiles.ids, ...[...brokers.values()].flatMap((used) => [...used])],
+    lines: [...data.lines, ...data.brokers].map(({ id }) => id),
+    profiles: [...profiles.ids, ...data.brokers.flatMap((broker) => broker.profiles)],
     now: Date.now(),
     isRatio: (text) => parseRatio(text) !== null,
-    addressOf: (address, profile, line) => {
-      const pushes = brokers.get(line)
-      if (pushes?.has(profile)) return { ok: true, value: address }
-      if (pushes)
-        return { ok: false, problem: `its profile ${profile} is none of what broker ${line} uses; allowed: ${[...pushes].join(', ')}` }
-      if (profile.startsWith(PUSHED))
-        return { ok: false, problem: `its profile ${profile} is for meters that push, and line ${line} is no broker` }
-      const found = profiles.get(profile)
-      const adapter = found && adapterOf(found.protocol, lines.get(line)?.modbus ?? 'tcp')
-      if (!adapter) return { ok: false, problem: `its profile ${profile} cannot be used: gridtally profile verify names the place` }
-      return adapter.bind((typed) => {
-        const checked = typed.address(address)
-        return checked.ok ? checked : { ok: false, problem: `${checked.error.message}; ${checked.error.hint}` }
-      })
-    },
+    addressOf: (address, profile, line) => world.addressOf(address, profile, line),
   })
   if (!loaded.ok) return loaded
-  const problems = taskProblems(config, loaded.value)
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, value: inputOf(loaded.value) }
+  const problems = taskProblems(config, loaded.value, known)
+  if (problems.length > 0) return { ok: false, problems }
+  return { ok: true, value: { entries: entriesOf(loaded.value), meters: loaded.value.meters.length, problemAt: loaded.problemAt } }
+}
+
+/** Before ledger.db is opened: whether it may have what a task names is seen when it is. */
+export const mayBeKnown = (dataDirectory: string): Known => {
+  const isThere = existsSync(join(dataDirectory, 'ledger.db'))
+  return () => isThere
+}
+
+/** Where the ledger keeps what the file said last. */
+const NOTE = 'ledger-file'
+type Said = Readonly<Record<string, Readonly<Record<string, Value>>>>
+
+/**
+ * Brings what the ledger file says differently from last time into the ledger, in one transaction. What others wrote stays: a meter that
+ * left the file leaves its point, a point that left it is archived, and whatever the file never named is none of its business.
+ *
+ * @param now      milliseconds since 1970 UTC: what the file does not date holds from then on, of new entries since always
+ * @returns        the change, null when the file says nothing new
+ */
+export const syncLedgerFile = (
+  ledger: Ledger,
+  config: LedgerFileConfig,
+  profiles: Profiles,
+  adapterOf: AdapterOf,
+  now: number,
+): { readonly ok: true; readonly changes: Applied | null } | Failed => {
+  const checked = checkedLedger(config, profiles, adapterOf, (kind, id) => ledger.get(kind, id, null) !== null)
+  if (!checked.ok) return checked
+  if (checked.value === null) return { ok: true, changes: null }
+  return applyLedgerFile(ledger, checked.value, config.ledgerFile ?? '', now)
+}
+
+/** The second half of {@link syncLedgerFile}, for a file that is checked already. */
+export const applyLedgerFile = (
+  ledger: Ledger,
+  content: LedgerContent,
+  file: string,
+  now: number,
+): { readonly ok: true; readonly changes: Applied | null } | Failed => {
+  const before = ledger.note(NOTE)
+  const said: Said = before === null ? {} : JSON.parse(before)
+  const is = Object.fromEntries(content.entries.map(({ key, set }) => [key, set]))
+  const value = JSON.stringify(is)
+  if (value === before) return { ok: true, changes: null }
+  const places = new Map<string, readonly (string | number)[]>()
+  const patches: Patch[] = content.entries.flatMap((entry) => {
+    const set = saidAnew(ledger, entry, said[entry.key])
+    if (set === null) return []
+    const place = entry.path.join('/')
+    places.set(place, entry.path)
+    return [{ kind: entry.kind, id: entry.id, from: entry.from, set, place }]
+  })
+  for (const key of Object.keys(said)) if (!(key in is)) patches.push(...endOf(ledger, key, said[key] ?? {}))
+  const act = { what: 'file', who: 'ledger file', why: `${file} changed`, workOrder: null, at: now } as const
+  const applied = ledger.apply(patches, act, { note: { name: NOTE, value } })
+  if (applied.ok) return { ok: true, changes: applied.value.change === null ? null : applied.value }
+  const { problems, error } = applied.error
+  if (problems.length === 0) return { ok: false, problems: [content.problemAt([], explain(error))] }
+  return {
+    ok: false,
+    problems: problems.map(({ place, message, hint }) => content.problemAt(places.get(place) ?? [], `${message}; ${hint}`)),
+  }
+}
+
+/** What an entry says that it did not say before; null = nothing. */
+const saidAnew = (ledger: Ledger, { kind, id, set }: FileEntry, before: Said[string] | undefined): Record<string, Value> | null => {
+  if (!before) {
+    const isBack = kind === 'point' && !('state' in set) && ledger.get('point', id, null)?.attributes.state === 'archived'
+    return { ...set, ...(isBack ? { state: null } : {}) }
+  }
+  const anew: Record<string, Value> = {}
+  for (const name of new Set([...Object.keys(before), ...Object.keys(set)]))
+    if ((before[name] ?? null) !== (set[name] ?? null)) anew[name] = set[name] ?? null
+  return Object.keys(anew).length > 0 ? anew : null
+}
+
+/** What it means that the file no longer names something. */
+const endOf = (ledger: Ledger, key: string, before: Said[string]): Patch[] => {
+  const [kind, id = ''] = key.split(' ')
+  const place = `${key}, which is no longer there`
+  if (kind === 'meter') {
+    // Somebody else has moved it meanwhile: then it is theirs.
+    const isThere = ledger.get('meter', id, null)?.attributes.point === before.point
+    return isThere ? [{ kind: 'meter', id, from: null, set: { point: null }, place }] : []
+  }
+  return kind === 'point' && ledger.get('point', id, null) ? [{ kind: 'point', id, from: null, set: { state: 'archived' }, place }] : []
 }
 
 /** A task that names meters or areas nobody has would read nobody, and look well. */
-const taskProblems = (config: GatewayConfig, { areas = [], meters }: LedgerFile): Problem[] => {
-  const known = { areas: new Set(areas.map(({ id }) => id)), ids: new Set(meters.map(({ id }) => id)) }
+const taskProblems = (config: LedgerFileConfig, { areas = [], meters }: LedgerFile, isKnown: Known): Problem[] => {
+  const written = { areas: new Set(areas.map(({ id }) => id)), ids: new Set(meters.map(({ id }) => id)) }
+  const kinds = { areas: 'area', ids: 'meter' } as const
   return config.tasks.flatMap(({ id, filter }) =>
-    (['areas', 'ids'] as const).flatMap((kind) =>
-      (filter[kind] ?? [])
-        .filter((name) => !known[kind].has(name))
+    (['areas', 'ids'] as const).flatMap((list) =>
+      (filter[list] ?? [])
+        .filter((name) => !written[list].has(name) && !isKnown(kinds[list], name))
         .map((name) => ({
           file: config.file,
           line: 1,
           column: 1,
-          path: `/tasks/${id}/meters/${kind}`,
-          message: `is "${name}", which is no ${kind === 'areas' ? 'area' : 'meter'} of the ledger`,
+          path: `/tasks/${id}/meters/${list}`,
+          message: `is "${name}", which is no ${kinds[list]} of the ledger`,
         })),
     ),
   )
 }
 
-const inputOf = ({ zones = [], areas = [], points, meters }: LedgerFile): LedgerInput => ({
-  zones: zones.map(({ id, name }) => ({ id, name: name ?? '' })),
-  areas: areas.map(({ id, name, zone }) => ({ id, name: name ?? '', zone: zone ?? '' })),
-  points: points.map(({ id, name, area, role, phase }) => ({
-    id,
-    name: name ?? '',
-    area: area ?? '',
-    role: role ?? 'customer',
-    phase: phase ?? 'unknown',
-  })),
-  meters: meters.map(({ id, point, line, address, profile, ct, pt, timeoutMs, from }) => ({
-    meter: id,
-    point,
-    line,
-    address,
-    profile,
-    ct: ct ?? '1',
-    pt: pt ?? '1',
-    timeoutMs: timeoutMs ?? null,
-    from: from === undefined ? null : Date.parse(from),
-  })),
-})
+const LISTS = [
+  ['zones', 'zone'],
+  ['feeders', 'feeder'],
+  ['areas', 'area'],
+  ['customers', 'customer'],
+  ['concentrators', 'concentrator'],
+  ['points', 'point'],
+  ['meters', 'meter'],
+] as const satisfies readonly (readonly [keyof LedgerFile, Kind])[]
+
+const entriesOf = (file: LedgerFile): FileEntry[] =>
+  LISTS.flatMap(([list, kind]) =>
+    (file[list] ?? []).flatMap((item, at): FileEntry[] => {
+      const { id, from, ct, pt, ...set } = { from: undefined, ct: undefined, pt: undefined, ...item }
+      const since = typeof from === 'string' ? Date.parse(from) : null
+      const ratios = { ...(ct === undefined ? {} : { ct }), ...(pt === undefined ? {} : { pt }) }
+      const path = [list, at]
+      if (kind !== 'meter') return [{ key: `${kind} ${id}`, kind, id, from: since, set: { ...set, ...ratios }, path }]
+      const point = 'point' in set && typeof set.point === 'string' ? set.point : ''
+      const own: FileEntry = { key: `meter ${id}`, kind, id, from: since, set, path }
+      if (Object.keys(ratios).length === 0) return [own]
+      return [own, { key: `ratio ${point}`, kind: 'point', id: point, from: since, set: ratios, path }]
+    }),
+  )

@@ -137,3 +137,57 @@ export interface Refused {
   /** The entity as it is now, where versions differ. */
   readonly current: Entity | null
 }
+
+/** What only the gateway's configuration knows. */
+export interface LedgerWorld {
+  /** Lines of gateway.yaml and brokers; channels of the ledger are known anyway. */
+  isChannel(id: string): boolean
+  isProfile(id: string): boolean
+  /** The address in its one form, or what is wrong with it. */
+  addressOf(
+    address: string,
+    profile: string,
+    line: string,
+  ): { readonly ok: true; readonly value: string } | { readonly ok: false; readonly problem: string }
+}
+
+/** An exchange as a person writes it down. Registers are decimal text by OBIS code, short (`1.8.0`) or full. */
+export interface ExchangeDraft {
+  readonly kind: 'meter' | 'ct' | 'pt'
+  readonly point: string
+  /** When the old one ended and the new one began, milliseconds since 1970 UTC. */
+  readonly at: number
+  /** The new meter and what is known of it; line and profile are the old one's when absent. Meters only. */
+  readonly meter: { readonly id: string; readonly set: Readonly<Record<string, Value>> } | null
+  /** The new ratio; CT and PT only. */
+  readonly ratio: string | null
+  readonly end: Readonly<Record<string, string>>
+  /** CT and PT: as `end` when empty. */
+  readonly start: Readonly<Record<string, string>>
+  readonly proposed: Exchange['proposed']
+  readonly by: readonly [string, string]
+  readonly reason: string
+  readonly deviation: string | null
+  /** Up to the larger of the two, a register may differ from the proposal without a reason. Default 1 kWh and 0.5 %. */
+  readonly tolerance?: { readonly kwh: string; readonly percent: string }
+}
+
+/** What must be right before a point goes in service (投运检查). */
+export const CHECK_ITEMS = ['communication', 'register', 'multiplier', 'phase-order', 'clock', 'area'] as const
+export type CheckItem = (typeof CHECK_ITEMS)[number]
+
+/** What the gateway itself knows of an item. `good` null = it cannot tell. */
+export interface Evidence {
+  readonly good: boolean | null
+  readonly text: string
+}
+
+/** One item of a point's check-list, with the gateway's evidence and the person's word. */
+export interface ChecklistItem {
+  readonly item: CheckItem
+  readonly evidence: Evidence
+  readonly confirmed: { readonly good: boolean; readonly who: string; readonly at: number; readonly note: string } | null
+  readonly done: boolean
+  /** What is missing; null when done. */
+  readonly missing: string | null
+}

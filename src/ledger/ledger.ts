@@ -1,0 +1,428 @@
+import { join } from 'node:path'
+import { err, many, ok, type Result } from '../core/index.ts'
+import { inTransaction, openDatabase } from '../sqlite/index.ts'
+import { checklistOf, type EvidenceOf, stepPatches, writeCheck } from './commission.ts'
+import { type Draft, draftOf, type Touched } from './draft.ts'
+import { fail, type LedgerCode } from './errors.ts'
+import { type ExchangeFilter, exchangeOf, exchangesOf, insertExchange, meterAt, prepareExchange } from './exchange.ts'
+import { failpoint } from './failpoint.ts'
+import { judge } from './judge.ts'
+import type { Kind, PointState } from './kinds.ts'
+import { migrate } from './migrate.ts'
+import { type Area, areasOf, type Point, pointsOf, type Zone, zonesOf } from './names.ts'
+import { factOf, type MeterFact } from './period.ts'
+import { Problems } from './problems.ts'
+import { type ChangeFilter, changeOf, changesOf, entityOf, factsOf, type ListFilter, listOf, seqOf, touchedSince } from './read.ts'
+import { prepare } from './schema.ts'
+import { Sql, text } from './sql.ts'
+import type {
+  Act,
+  Applied,
+  Change,
+  ChangeDetail,
+  CheckItem,
+  ChecklistItem,
+  DatedFact,
+  Entity,
+  Exchange,
+  ExchangeDraft,
+  LedgerWorld,
+  Patch,
+  Plan,
+  Refused,
+} from './types.ts'
+import { undoOf, writeTouched } from './write.ts'
+
+/** The version of an entity that somebody has seen; null: there was none. */
+export interface Expected {
+  readonly kind: Kind
+  readonly id: string
+  readonly version: number | null
+}
+
+/** What a transaction is to do. */
+interface Job {
+  readonly act: Act
+  /** Change that is taken back. */
+  readonly undoes?: number
+  readonly expected?: readonly Expected[]
+  draft(problems: Problems): Draft
+  /** More rows of the same change. With it, a change without facts is one too. */
+  also?(seq: number): void
+  /** Entries and problems kept. */
+  readonly most?: number
+  readonly dry?: boolean
+}
+
+type Outcome = { readonly seq: number | null; readonly draft: Draft }
+
+const NOTHING: Draft = { touched: [], added: 0, changed: 0, unchanged: 0, entries: [] }
+const MOST = 100
+const BUSY = 5
+
+/** Ends a transaction without leaving anything of it. */
+class Unwound extends Error {
+  readonly outcome: Outcome
+
+  constructor(outcome: Outcome) {
+    super('unwound')
+    this.outcome = outcome
+  }
+}
+
+/**
+ * The ledger (档案): what hangs where, since when. Facts are dated and never overwritten: a change adds rows and ends others, so that
+ * every question as of an instant has one answer, and every change can be shown and taken back. Several processes may have it open.
+ */
+export class Ledger {
+  readonly #sql: Sql
+  readonly #world: LedgerWorld | null
+
+  /** Opens, makes or brings up to date `ledger.db` in a directory. @throws LedgerTooNew */
+  constructor(directory: string, world?: LedgerWorld) {
+    const file = join(directory, 'ledger.db')
+    this.#sql = new Sql(openDatabase(file))
+    this.#world = world ?? null
+    try {
+      prepare(this.#sql, file, (old) => migrate(this.#sql, old))
+    } catch (error) {
+      this.#sql.database.close()
+      throw error
+    }
+  }
+
+  /** Number of the newest change, whoever made it. */
+  get seq(): number {
+    return seqOf(this.#sql)
+  }
+
+  /** What patches would change and what stands against them; changes nothing. */
+  plan(
+    patches: readonly Patch[],
+    { at, entries = 1000, problems: most = MOST }: { at: number; entries?: number; problems?: number },
+  ): Plan {
+    const act: Act = { what: 'import', who: '', why: '', workOrder: null, at }
+    return this.#plan({ act, draft: (problems) => draftOf(this.#sql, patches, at, entries, problems), most })
+  }
+
+  /** Makes patches true in one transaction, or none of them. Nothing differs: no change. */
+  apply(
+    patches: readonly Patch[],
+    act: Act,
+    options: {
+      readonly expected?: readonly Expected[]
+      readonly problems?: number
+      readonly note?: { readonly name: string; readonly value: string }
+    } = {},
+  ): Result<Applied, Refused> {
+    const { note, expected = [], problems = MOST } = options
+    return this.#applied({
+      act,
+      expected,
+      most: problems,
+      draft: (found) => {
+        if (note) this.#sql.run('INSERT OR REPLACE INTO note VALUES (?, ?)', note.name, note.value)
+        return draftOf(this.#sql, patches, act.at, 0, found)
+      },
+    })
+  }
+
+  /** Takes a change back as a change of its own. Refused when a later one touched the same facts. */
+  undo(seq: number, act: Act): Result<Applied, Refused> {
+    return this.#undo(seq, act, false)
+  }
+
+  /** What taking a change back would do. */
+  planUndo(seq: number, act: Act): Result<Applied, Refused> {
+    return this.#undo(seq, act, true)
+  }
+
+  /** Newest first. */
+  changes(filter: ChangeFilter): readonly Change[] {
+    return changesOf(this.#sql, filter)
+  }
+
+  change(seq: number, entries = 1000): ChangeDetail | null {
+    return changeOf(this.#sql, seq, entries)
+  }
+
+  touchedSince(seq: number): { readonly seq: number; readonly entities: readonly { readonly kind: Kind; readonly id: string }[] } {
+    return touchedSince(this.#sql, seq)
+  }
+
+  /** @param asOf  null = by all facts that are written */
+  get(kind: Kind, id: string, asOf: number | null): Entity | null {
+    return entityOf(this.#sql, kind, id, asOf)
+  }
+
+  list(filter: ListFilter): readonly Entity[] {
+    return listOf(this.#sql, filter)
+  }
+
+  /** Every fact of an entity with its time and the change that wrote it, oldest first. */
+  facts(kind: Kind, id: string): readonly DatedFact[] {
+    return factsOf(this.#sql, kind, id)
+  }
+
+  /** The facts in force at an instant; null = the newest, still open ones. */
+  meters(asOf: number | null): MeterFact[] {
+    const rows =
+      asOf === null
+        ? this.#sql.all('SELECT * FROM period WHERE valid_to IS NULL ORDER BY meter')
+        : this.#sql.all('SELECT * FROM period WHERE valid_from <= ? AND (valid_to IS NULL OR valid_to > ?) ORDER BY meter', asOf, asOf)
+    return rows.map(factOf)
+  }
+
+  /** Open facts of some meters; those that hang nowhere are missing. */
+  metersOf(ids: readonly string[]): MeterFact[] {
+    return ids.flatMap((id) => this.#sql.all('SELECT * FROM period WHERE meter = ? AND valid_to IS NULL', id).map(factOf))
+  }
+
+  /** Every fact of every meter, oldest first; of one point. */
+  history(point?: string): MeterFact[] {
+    const rows =
+      point === undefined
+        ? this.#sql.all('SELECT * FROM period ORDER BY valid_from, meter')
+        : this.#sql.all('SELECT * FROM period WHERE point = ? ORDER BY valid_from, meter', point)
+    return rows.map(factOf)
+  }
+
+  points(): Point[] {
+    return pointsOf(this.#sql)
+  }
+
+  areas(): Area[] {
+    return areasOf(this.#sql)
+  }
+
+  zones(): Zone[] {
+    return zonesOf(this.#sql)
+  }
+
+  /** Writes an exchange and what it changes, in one transaction. */
+  exchange(draft: ExchangeDraft, act: Act): Result<Exchange, Refused> {
+    let id: number | null = null
+    const outcome = this.#change(this.#exchangeJob(draft, act, (made) => (id = made)))
+    if (!outcome.ok) return outcome
+    const exchange = id === null ? null : exchangeOf(this.#sql, id)
+    return exchange ? ok(exchange) : this.#unknown(`exchange ${id}`)
+  }
+
+  planExchange(draft: ExchangeDraft, act: Act): Plan {
+    return this.#plan(this.#exchangeJob(draft, act, () => undefined))
+  }
+
+  /** The meter that hung at a point just before an instant. */
+  meterAt(point: string, at: number): MeterFact | null {
+    return meterAt(this.#sql, point, at)
+  }
+
+  exchanges(filter: ExchangeFilter): readonly Exchange[] {
+    return exchangesOf(this.#sql, filter)
+  }
+
+  /** Billing has taken notice of an exchange. */
+  acknowledge(id: number, by: string, note: string, at: number): Result<Exchange, Refused> {
+    const found = exchangeOf(this.#sql, id)
+    if (!found) return this.#unknown(`exchange ${id}`)
+    const outcome = this.#change({
+      act: { what: 'acknowledge', who: by, why: note, workOrder: null, at },
+      draft: (problems) => {
+        const now = exchangeOf(this.#sql, id) ?? found
+        const place = `exchange ${id}`
+        if (by.trim() === '') problems.add('LEDGER_PERSONS', place, 'nobody is named who acknowledges it')
+        if (now.acknowledged) problems.add('LEDGER_ACKNOWLEDGED', place, `${now.acknowledged.by} acknowledged it`)
+        if (now.undoneBy !== null) problems.add('LEDGER_EXCHANGE', place, `it was taken back by change ${now.undoneBy}`)
+        return NOTHING
+      },
+      also: (seq) =>
+        this.#sql.run(
+          'UPDATE exchange SET acknowledged_by = ?, acknowledged_at = ?, acknowledged_note = ?, acknowledged_change = ? WHERE id = ?',
+          ...[by.trim(), at, note, seq, id],
+        ),
+    })
+    return outcome.ok ? ok(exchangeOf(this.#sql, id) ?? found) : outcome
+  }
+
+  checklist(point: string, evidence: EvidenceOf): readonly ChecklistItem[] | null {
+    return entityOf(this.#sql, 'point', point, null) ? checklistOf(this.#sql, point, evidence(point)) : null
+  }
+
+  /** A person says that an item is right, or wrong. */
+  confirm(point: string, item: CheckItem, good: boolean, act: Act): Result<null, Refused> {
+    if (!entityOf(this.#sql, 'point', point, null)) return this.#unknown(`point ${point}`)
+    const outcome = this.#change({
+      act: { ...act, what: 'state', why: `${item} of ${point} ${good ? 'confirmed' : 'found wrong'}${act.why ? `: ${act.why}` : ''}` },
+      draft: () => NOTHING,
+      also: () => writeCheck(this.#sql, point, item, good, act.who, act.at, act.why),
+    })
+    return outcome.ok ? ok(null) : outcome
+  }
+
+  /** One step of a point's commissioning state. In service needs the check-list; an archived point's meter is free. */
+  step(
+    point: string,
+    to: PointState,
+    act: Act,
+    evidence: EvidenceOf,
+    options: { readonly from?: number; readonly set?: Patch['set'] } = {},
+  ): Result<Applied, Refused> {
+    const from = options.from ?? act.at
+    return this.#applied({
+      act: { ...act, what: 'state' },
+      draft: (problems) => {
+        if (act.why.trim() === '') problems.add('LEDGER_VALUE', `point ${point}`, 'the reason is empty')
+        const steps = stepPatches(this.#sql, point, to, from, checklistOf(this.#sql, point, evidence(point)), problems)
+        const more: Patch[] = options.set && steps.length > 0 ? [{ kind: 'point', id: point, from, set: options.set }] : []
+        return draftOf(this.#sql, [...steps, ...more], act.at, 0, problems)
+      },
+    })
+  }
+
+  /** A text kept beside the facts, such as what the ledger file said last. */
+  note(name: string): string | null {
+    const row = this.#sql.get('SELECT value FROM note WHERE name = ?', name)
+    return row ? text(row, 'value') : null
+  }
+
+  close(): void {
+    this.#sql.database.close()
+  }
+
+  #exchangeJob(draft: ExchangeDraft, act: Act, made: (id: number) => void): Job {
+    let prepared: ReturnType<typeof prepareExchange> | null = null
+    return {
+      act: { ...act, what: 'exchange' },
+      draft: (problems) => {
+        prepared = prepareExchange(this.#sql, draft, act.at, problems)
+        return draftOf(this.#sql, prepared.patches, act.at, MOST, problems)
+      },
+      also: (seq) => {
+        if (prepared) made(insertExchange(this.#sql, prepared, seq))
+      },
+    }
+  }
+
+  #undo(seq: number, act: Act, dry: boolean): Result<Applied, Refused> {
+    const change = changeOf(this.#sql, seq, 0)
+    if (!change) return this.#unknown(`change ${seq}`)
+    return this.#applied({
+      act: { ...act, what: 'undo' },
+      undoes: seq,
+      dry,
+      draft: (problems) => {
+        const now = changeOf(this.#sql, seq, 0) ?? change
+        if (now.undoneBy !== null) {
+          problems.add('LEDGER_BUILT_ON', `change ${seq}`, `it is taken back already, by change ${now.undoneBy}`, `change ${now.undoneBy}`)
+          return NOTHING
+        }
+        const { touched, blocked } = undoOf(this.#sql, seq)
+        for (const { kind, id, name, by } of blocked)
+          problems.add('LEDGER_BUILT_ON', `change ${seq}`, `change ${by} has changed ${name} of ${kind} ${id} since`, `change ${by}`)
+        return { ...NOTHING, touched: blocked.length > 0 ? [] : touched, changed: touched.length }
+      },
+      // What changed no facts, an acknowledgement, is taken back too.
+      also: () => undefined,
+    })
+  }
+
+  #applied(job: Job): Result<Applied, Refused> {
+    const outcome = this.#change(job)
+    if (!outcome.ok) return outcome
+    const { seq, draft } = outcome.value
+    return ok({ change: seq, added: draft.added, changed: draft.changed, unchanged: draft.unchanged })
+  }
+
+  #plan(job: Job): Plan {
+    const problems = new Problems(job.most ?? MOST)
+    const { draft } = this.#transact({ ...job, dry: true }, problems)
+    const { added, changed, unchanged, entries } = draft
+    return { added, changed, unchanged, entries, problems: problems.kept, problemCount: problems.count }
+  }
+
+  #change(job: Job): Result<Outcome, Refused> {
+    const problems = new Problems(job.most ?? MOST)
+    try {
+      const stale = this.#stale(job.expected ?? [])
+      if (stale) return stale
+      const outcome = this.#transact(job, problems)
+      if (problems.count > 0) return this.#refused(problems)
+      return ok(outcome)
+    } catch (error) {
+      if (error instanceof StaleNow) return this.#stale(job.expected ?? []) ?? this.#refused(problems)
+      if (isBusy(error))
+        return err({ error: fail('LEDGER_BUSY', 'ledger.db is being written by another process').error, problems: [], current: null })
+      throw error
+    }
+  }
+
+  #transact(job: Job, problems: Problems): Outcome {
+    try {
+      return inTransaction(this.#sql.database, () => {
+        if (job.expected?.some((one) => this.#versionOf(one) !== one.version)) throw new StaleNow()
+        const draft = job.draft(problems)
+        const seq = this.#write(job, draft, problems)
+        const outcome = { seq, draft }
+        if (job.dry || problems.count > 0) throw new Unwound(outcome)
+        failpoint('ledger.before-commit')
+        return outcome
+      })
+    } catch (error) {
+      if (error instanceof Unwound) return error.outcome
+      throw error
+    }
+  }
+
+  #write({ act, undoes, also }: Job, draft: Draft, problems: Problems): number | null {
+    if (draft.touched.length === 0 && !also) return null
+    const seq = seqOf(this.#sql) + 1
+    this.#sql.run(
+      'INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      ...[seq, act.at, act.what, act.who, act.why, act.workOrder, undoes ?? null, draft.touched.length],
+    )
+    this.#writeFacts(seq, act, draft.touched, problems)
+    also?.(seq)
+    return seq
+  }
+
+  #writeFacts(seq: number, { what }: Act, touched: readonly Touched[], problems: Problems): void {
+    writeTouched(this.#sql, seq, touched, this.#world)
+    judge({ sql: this.#sql, touched, what, world: this.#world, problems })
+  }
+
+  #versionOf({ kind, id }: Expected): number | null {
+    return entityOf(this.#sql, kind, id, null)?.version ?? null
+  }
+
+  /** Somebody else was quicker. */
+  #stale(expected: readonly Expected[]): Result<never, Refused> | null {
+    for (const one of expected) {
+      const current = entityOf(this.#sql, one.kind, one.id, null)
+      if ((current?.version ?? null) === one.version) continue
+      const now = current ? `is at version ${current.version}` : 'is not there'
+      const seen = one.version === null ? 'not to be there' : `version ${one.version}`
+      return err({ error: fail('LEDGER_STALE', `${one.kind} ${one.id} ${now}, you expected ${seen}`).error, problems: [], current })
+    }
+    return null
+  }
+
+  #refused(problems: Problems): Result<never, Refused> {
+    const [first] = problems.kept
+    const rest = problems.count > 1 ? `, and ${many(problems.count - 1, 'more problem')}` : ''
+    const message = first ? `${first.place}: ${first.message}${rest}` : 'refused'
+    const { error } = fail('LEDGER_REFUSED', message, { problems: problems.count, first: first?.code ?? '' })
+    return err({ error, problems: problems.kept, current: null })
+  }
+
+  #unknown(what: string): Result<never, Refused> {
+    return err({ error: fail('LEDGER_UNKNOWN', `there is no ${what}`).error, problems: [], current: null })
+  }
+}
+
+/** The version changed between the question and the transaction. */
+class StaleNow extends Error {}
+
+const isBusy = (error: unknown): boolean =>
+  error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 0xff) === BUSY
+
+export type { LedgerCode }

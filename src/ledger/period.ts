@@ -1,0 +1,109 @@
+import type { PointState, Value } from './kinds.ts'
+import { integer, integerOrNull, type Row, type Sql, text } from './sql.ts'
+import { type Body, type Patched, stateAt } from './timeline.ts'
+import type { LedgerWorld } from './types.ts'
+
+/** A meter (电能表) at a point, as it was from `from` until `to`, milliseconds since 1970 UTC. `to` null = still so. */
+export interface MeterFact {
+  readonly meter: string
+  readonly point: string
+  /** '' = none. */
+  readonly line: string
+  readonly address: string
+  readonly profile: string
+  /** Ratios (变比) in force at the point, as written: `400/5`, `80`. */
+  readonly ct: string
+  readonly pt: string
+  readonly timeoutMs: number | null
+  readonly from: number
+  readonly to: number | null
+  /** Commissioning state of the point then. */
+  readonly state: PointState
+  /** '' = none. */
+  readonly concentrator: string
+}
+
+/** What of a meter and of its point makes a {@link MeterFact}. */
+export const METER_PARTS = ['point', 'line', 'address', 'profile', 'timeoutMs', 'concentrator'] as const
+export const POINT_PARTS = ['ct', 'pt', 'state'] as const
+
+const word = (value: Value | undefined): string => (value === null || value === undefined ? '' : String(value))
+const isState = (value: string): value is PointState => ['planned', 'installed', 'trial', 'in-service', 'archived'].includes(value)
+/** A point that says nothing of itself is in service. */
+export const pointState = (body: Body): PointState => {
+  const state = word(body.state)
+  return isState(state) ? state : 'in-service'
+}
+
+/**
+ * The periods of one meter: its own facts, split where the ratios or the state of its point change. Before its first fact a point is
+ * taken as it was then: a ratio that nobody wrote down yet is not 1.
+ */
+export const periodsOf = (meter: string, rows: readonly Patched[], pointRows: (point: string) => readonly Patched[]): MeterFact[] => {
+  const periods: MeterFact[] = []
+  for (const [at, { from }] of rows.entries()) {
+    const own = stateAt(rows, from)
+    const point = word(own.point)
+    const to = rows[at + 1]?.from ?? null
+    if (point === '') continue
+    const around = pointRows(point)
+    const first = around[0]?.from ?? 0
+    const cuts = [
+      from,
+      ...around.flatMap((row) => (row.from > from && row.from > first && (to === null || row.from < to) ? [row.from] : [])),
+    ]
+    for (const [piece, start] of cuts.entries()) {
+      const there = stateAt(around, Math.max(start, first))
+      add(periods, {
+        ...{ meter, point, line: word(own.line), address: word(own.address), profile: word(own.profile) },
+        ...{ ct: word(there.ct) || '1', pt: word(there.pt) || '1', state: pointState(there), concentrator: word(own.concentrator) },
+        timeoutMs: typeof own.timeoutMs === 'number' ? own.timeoutMs : null,
+        from: start,
+        to: cuts[piece + 1] ?? to,
+      })
+    }
+  }
+  return periods
+}
+
+/** Neighbours that say the same are one. */
+const add = (periods: MeterFact[], next: MeterFact): void => {
+  const last = periods.at(-1)
+  if (last && last.to === next.from && isSame(last, next)) periods[periods.length - 1] = { ...last, to: next.to }
+  else periods.push(next)
+}
+
+const SAME = ['point', 'line', 'address', 'profile', 'ct', 'pt', 'timeoutMs', 'state', 'concentrator'] as const
+const isSame = (a: MeterFact, b: MeterFact): boolean => SAME.every((name) => a[name] === b[name])
+
+/** The form in which two addresses on a line can be compared. */
+export const addressKey = (
+  { address, profile, line }: Pick<MeterFact, 'address' | 'profile' | 'line'>,
+  world: LedgerWorld | null,
+): string => {
+  if (!world || address === '' || line === '' || profile === '') return address
+  const checked = world.addressOf(address, profile, line)
+  return checked.ok ? checked.value : address
+}
+
+export const writePeriods = (sql: Sql, meter: string, periods: readonly MeterFact[], isNew: boolean, world: LedgerWorld | null): void => {
+  if (!isNew) sql.run('DELETE FROM period WHERE meter = ?', meter)
+  for (const fact of periods)
+    sql.run(
+      'INSERT INTO period VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      ...[fact.meter, fact.from, fact.to, fact.point, fact.line, fact.address, addressKey(fact, world), fact.profile, fact.ct, fact.pt],
+      ...[fact.timeoutMs, fact.state, fact.concentrator],
+    )
+}
+
+export const factOf = (row: Row): MeterFact => {
+  const state = text(row, 'state')
+  return {
+    ...{ meter: text(row, 'meter'), point: text(row, 'point'), line: text(row, 'line'), address: text(row, 'address') },
+    ...{ profile: text(row, 'profile'), ct: text(row, 'ct'), pt: text(row, 'pt'), concentrator: text(row, 'concentrator') },
+    timeoutMs: integerOrNull(row, 'timeout_ms'),
+    from: integer(row, 'valid_from'),
+    to: integerOrNull(row, 'valid_to'),
+    state: isState(state) ? state : 'in-service',
+  }
+}
