@@ -1,4 +1,4 @@
-/** One thing seen on a line. Bytes are a copy. */
+/** One thing seen on a line. Bytes are a copy, as they were on the wire: {@link traceFrames} makes of them what people may see. */
 export interface TraceEvent {
   readonly line: string
   /** Wall clock, milliseconds since 1970 UTC. */
@@ -8,6 +8,10 @@ export interface TraceEvent {
   readonly text: string
   /** Meter the exchange under way belongs to, if any. */
   readonly device: string | null
+  /** Adapter that was spoken last; null before the first request. */
+  readonly protocol: string | null
+  /** A judgement about bytes that were reported when they came. */
+  readonly again: boolean
 }
 
 export type TraceListener = (event: TraceEvent) => void

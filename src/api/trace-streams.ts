@@ -1,12 +1,14 @@
 import { finished, Readable } from 'node:stream'
 import type { ApiDeps, TraceLimits } from './deps.ts'
 import { isValid } from './tokens.ts'
+import type { TracedFrame } from './trace-deps.ts'
+import type { TraceForm } from './trace-forms.ts'
 
 /** A live stream to one client. */
 export interface TraceStream {
   readonly readable: Readable
-  /** Sends an event, or counts it as dropped while the client does not keep up. */
-  send(event: string, data: object): void
+  /** Sends a frame, or counts it as dropped while the client does not keep up. */
+  frame(frame: TracedFrame): void
   /** Says why, then ends. Twice is once. */
   end(reason: string): void
   /** Calls back once when the stream is over, whoever ended it. */
@@ -16,7 +18,7 @@ export interface TraceStream {
 /** All live streams: each ends by itself, and all of them when the gateway stops. */
 export interface TraceStreams {
   /** Null when the token, or everybody together, has as many as allowed. */
-  open(token: string, format: 'sse' | 'text'): TraceStream | null
+  open(token: string, form: TraceForm): TraceStream | null
   /** Ends every stream; resolves when all are flushed, or after half a second. */
   endAll(reason: string): Promise<void>
 }
@@ -32,31 +34,37 @@ export const traceStreams = ({ tokens, now }: Pick<ApiDeps, 'tokens' | 'now'>, g
   const limits = { ...TRACE_LIMITS, ...given }
   const live = new Map<TraceStream, string>()
 
-  const open = (token: string, format: 'sse' | 'text'): TraceStream | null => {
+  const open = (token: string, form: TraceForm): TraceStream | null => {
     const own = [...live.values()].filter((owner) => owner === token).length
     if (own >= limits.perToken || live.size >= limits.total) return null
-    const write = FORMATS[format]
     const readable = new Readable({ read() {} })
     let id = 0
     let dropped = 0
     let ended = false
-    const push = (event: string, data: object) => readable.push(write(++id, event, data))
+    const push = (piece: string | Uint8Array | null) => {
+      if (piece !== null && piece.length > 0) readable.push(piece)
+    }
+    const say = (event: 'dropped' | 'end', data: object) => push(form.say(++id, event, data))
     const stream: TraceStream = {
       readable,
-      send(event, data) {
+      frame(frame) {
         if (ended) return
         if (readable.readableLength > MOST_WAITING) {
           dropped++
           return
         }
-        if (dropped > 0) push('dropped', { frames: dropped })
+        if (dropped > 0) {
+          const missed = form.say(++id, 'dropped', { frames: dropped })
+          if (missed === null) return stream.end(`${dropped} frames were dropped`)
+          push(missed)
+        }
         dropped = 0
-        push(event, data)
+        push(form.frame(++id, frame))
       },
       end(reason) {
         if (ended) return
         ended = true
-        push('end', { reason })
+        say('end', { reason })
         readable.push(null)
       },
       onEnd: (done) => finished(readable, { writable: false }, () => done()),
@@ -64,7 +72,7 @@ export const traceStreams = ({ tokens, now }: Pick<ApiDeps, 'tokens' | 'now'>, g
     const beat = setInterval(() => {
       const holder = tokens().find((one) => one.id === token)
       if (!holder || !isValid(holder, now())) stream.end('the token is no longer accepted')
-      else if (!ended && readable.readableLength <= MOST_WAITING) readable.push(format === 'sse' ? ': still here\n\n' : '\n')
+      else if (!ended && readable.readableLength <= MOST_WAITING) push(form.beat)
     }, limits.heartbeatMs)
     const longest = setTimeout(() => stream.end('the longest time of a trace is over'), limits.longestMs)
     live.set(stream, token)
@@ -74,8 +82,7 @@ export const traceStreams = ({ tokens, now }: Pick<ApiDeps, 'tokens' | 'now'>, g
       clearTimeout(longest)
       live.delete(stream)
     })
-    // Headers leave with the first bytes: without them a client would not know that it is connected.
-    readable.push(format === 'sse' ? ': trace\n\n' : '\n')
+    push(form.opening)
     return stream
   }
 
@@ -90,9 +97,4 @@ export const traceStreams = ({ tokens, now }: Pick<ApiDeps, 'tokens' | 'now'>, g
   }
 
   return { open, endAll }
-}
-
-const FORMATS: Readonly<Record<'sse' | 'text', (id: number, event: string, data: object) => string>> = {
-  sse: (id, event, data) => `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`,
-  text: (_id, event, data) => `${JSON.stringify({ event, ...data })}\n`,
 }

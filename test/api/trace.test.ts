@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type ApiDeps, type ApiOptions, listenApi, type TracedFrame } from '../../src/api/index.ts'
+import { readCapture } from '../../src/capture/index.ts'
 import { api, asReader, bearer, errorOf, extraToken, fail, NOW, OPTIONS, refusal, TOKENS } from './fake.ts'
 
 const listening = async (change: Partial<ApiDeps> = {}, options: Partial<ApiOptions> = {}) => {
@@ -36,6 +37,69 @@ const restOf = async (reader: ReadableStreamDefaultReader<Uint8Array>): Promise<
 const readerOf = (answer: Response) => answer.body!.getReader()
 
 describe('the trace of a line', () => {
+  const rich: TracedFrame = {
+    ...frame,
+    ...{ what: 'tx', protocol: 'dlt645-2007', hidden: [{ at: 1, size: 1 }] },
+    explained: () => ({
+      fields: [{ offset: 1, length: 1, hex: '**', name: 'password', meaning: '**' }],
+      error: { code: 'DLT645_CHECKSUM', offset: 2, message: 'checksum 16H', hint: 'check A/B' },
+    }),
+  }
+
+  it('gives every field and the byte at fault when asked, and hides what is hidden', async () => {
+    const { address, listeners } = await listening()
+    const reader = readerOf(await fetch(`${address}${path}?format=text&fields=1`, { headers: asReader }))
+    await readUntil(reader, /\n/)
+    for (const listener of listeners) listener(rich)
+    expect(JSON.parse(await readUntil(reader, /\n/))).toMatchObject({
+      ...{ hex: '68 ** 16', protocol: 'dlt645-2007', what: 'tx' },
+      ...{ fields: [{ offset: 1, hex: '**', name: 'password' }], error: { code: 'DLT645_CHECKSUM', offset: 2 } },
+    })
+    await reader.cancel()
+  })
+
+  it('shows one meter, by line or by its own path, and one direction', async () => {
+    const { address, listeners } = await listening()
+    for (const url of [`${path}?format=text&meter=M-P-001&direction=tx`, '/api/v1/meters/M-P-001/trace?format=text&direction=tx']) {
+      const reader = readerOf(await fetch(`${address}${url}`, { headers: asReader }))
+      await readUntil(reader, /\n/)
+      for (const listener of listeners) {
+        listener(frame)
+        listener({ ...frame, device: 'M-P-001', direction: 'rx' })
+        listener({ ...frame, device: 'M-P-001' })
+      }
+      expect(JSON.parse(await readUntil(reader, /\n/))).toMatchObject({ device: 'M-P-001', direction: 'tx' })
+      await reader.cancel()
+      listeners.clear()
+    }
+    const unknown = await fetch(`${address}/api/v1/meters/nobody/trace`, { headers: asReader })
+    expect([unknown.status, await unknown.json()]).toEqual([404, expect.objectContaining({ code: 'API_TRACED_METER' })])
+  })
+
+  it.each(['plain', 'jsonl', 'pcap'] as const)('writes a capture as %s that can be read back', async (format) => {
+    const { address, listeners, app } = await listening()
+    const answer = await fetch(`${address}${path}?format=${format}`, { headers: asReader })
+    const body = answer.arrayBuffer()
+    await expect.poll(() => listeners.size).toBe(1)
+    for (const listener of listeners) {
+      listener({ ...frame, bytes: new Uint8Array([0, 1, 0, 0, 0, 6, 1, 3, 0, 0, 0, 2]) })
+      listener({ ...frame, direction: 'rx', at: NOW + 7, bytes: new Uint8Array([0, 1, 0, 0, 0, 7, 1, 3, 4, 1, 2, 3, 4]), tookMs: 7 })
+    }
+    await app.close()
+    const read = readCapture(new Uint8Array(await body))
+    if (!read.ok) throw new Error(read.error.message)
+    expect(read.value.frames.filter(({ what }) => what !== 'note').map(({ at, what, bytes }) => [at, what, bytes.length])).toEqual([
+      [NOW, 'tx', 12],
+      [NOW + 7, 'rx', 13],
+    ])
+  })
+
+  it('has no packets of a broker', async () => {
+    const { app } = await api()
+    const answer = await app.inject({ url: '/api/v1/lines/plant/trace?format=pcap', headers: asReader })
+    expect([answer.statusCode, answer.json().code]).toEqual([400, 'API_VALUE'])
+  })
+
   it('sends each frame as an event, with a number', async () => {
     const { address, listeners } = await listening()
     const answer = await fetch(`${address}${path}`, { headers: asReader })
@@ -128,20 +192,21 @@ describe('the trace of a line', () => {
 
   it('drops frames for a client that does not read, counts them, and does not grow', async () => {
     const { traceStreams } = await import('../../src/api/trace-streams.ts')
+    const { linesForm } = await import('../../src/api/trace-forms.ts')
     const streams = traceStreams({ tokens: () => [TOKENS.read.stored], now: () => NOW })
-    const stream = streams.open('reader', 'text')!
-    for (let at = 0; at < 100_000; at++) stream.send('frame', { at })
+    const stream = streams.open('reader', linesForm(false))!
+    for (let at = 0; at < 100_000; at++) stream.frame({ ...frame, at })
     const { readable } = stream
     expect(readable.readableLength).toBeLessThan(300_000)
     const kept = String(readable.read()).trim().split('\n').length
-    stream.send('frame', { at: 'later' })
+    stream.frame({ ...frame, description: 'later' })
     const rest = String(readable.read())
       .trim()
       .split('\n')
       .map((line): unknown => JSON.parse(line))
-    expect(rest).toEqual([
+    expect(rest).toMatchObject([
       { event: 'dropped', frames: 100_000 - kept },
-      { event: 'frame', at: 'later' },
+      { event: 'frame', description: 'later' },
     ])
     readable.destroy()
   })

@@ -1,0 +1,6 @@
+export * from './format.ts'
+export * from './json-lines.ts'
+export * from './pcap.ts'
+export * from './pcap-read.ts'
+export * from './read.ts'
+export * from './text.ts'
