@@ -1,6 +1,7 @@
 import type { Profile, ProtocolAdapter, ReadPlan, Selection } from '../../src/core/adapter.ts'
 import { fullObis } from '../../src/core/obis.ts'
 import { ok, type Result } from '../../src/core/result.ts'
+import { clockOf } from './clock.ts'
 import { type Manner, ping } from './conversation.ts'
 import { createDeframer } from './deframer.ts'
 import { fail } from './errors.ts'
@@ -66,6 +67,10 @@ const adapterOf = (variant: Variant): ProtocolAdapter<Frame> => {
     *probe(profile, address) {
       const loaded = load(profile)
       return loaded.ok ? yield* ping(address, mannerOf(loaded.value)) : loaded
+    },
+    clock(profile) {
+      const loaded = load(profile)
+      return loaded.ok ? clockOf(mannerOf(loaded.value)) : null
     },
     describe,
   }

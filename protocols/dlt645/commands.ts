@@ -1,4 +1,4 @@
-import type { Conversation, MeterTime } from '../../src/core/adapter.ts'
+import type { Conversation, MeterTime, TimeTeller } from '../../src/core/adapter.ts'
 import { ok, type Result } from '../../src/core/result.ts'
 import { instantOf, readTime, writeBcd, writeTime } from './bcd.ts'
 import { FUNCTIONS, isBroadcast, join, MANNER, type Manner, requestOf } from './conversation.ts'
@@ -34,10 +34,21 @@ const refuse = (message: string) => fail('DLT645_COMMAND', message)
 const BAD_CREDENTIALS = 'credentials need a level of 2 digits, a password of 6 and an operator code of 8'
 
 /** One command and its answer; nobody answers a broadcast. */
-function* command(address: string, fn: number, data: Uint8Array, what: string, manner: Manner): Conversation<Uint8Array, Frame> {
+function* command(
+  address: string,
+  fn: number,
+  data: Uint8Array,
+  what: string,
+  manner: Manner,
+  remake?: (wireMs: number) => Uint8Array,
+): Conversation<Uint8Array, Frame> {
   if (data.length > MAX_WRITE) return refuse(`${what}: ${data.length} data bytes, at most ${MAX_WRITE}`)
   const silent = isBroadcast(address)
-  const reply = yield requestOf({ address, control: fn, data }, manner.wakeUps, { replyData: silent ? null : 6, writes: true })
+  const reply = yield requestOf({ address, control: fn, data }, manner.wakeUps, {
+    replyData: silent ? null : 6,
+    writes: true,
+    ...(remake && { remake }),
+  })
   // Silence after a broadcast is what we asked for; a line that is down or would not send is not.
   if (silent) return reply.ok || reply.error.recovery === 'retry' ? ok(new Uint8Array(0)) : reply
   if (!reply.ok) return reply
@@ -50,13 +61,14 @@ const target = (address: string): Result<string> => (address === BROADCAST ? ok(
 /**
  * Sets the clock (校时) by function 08: to every meter at once, or to one. Meters take small corrections only, and nobody confirms.
  *
- * @source  DL/T 645-2007, 7 application layer, broadcast time
+ * @param later  tells the time at the moment the frame leaves; absent = `time` as it is
+ * @source       DL/T 645-2007, 7 application layer, broadcast time
  */
-export function* setTime(time: MeterTime, manner: Manner = MANNER['2007']): Conversation<null, Frame> {
+export function* setTime(time: MeterTime, manner: Manner = MANNER['2007'], later?: TimeTeller): Conversation<null, Frame> {
   const data = writeTime(time, 'smhDMY')
   const read = readTime(data, 0, 'smhDMY')
   if (!read || !instantOf(read) || time.year < 2000 || time.year > 2099) return refuse('time set: no such date between 2000 and 2099')
-  const done = yield* command(BROADCAST, 0x08, data, 'time set', manner)
+  const done = yield* command(BROADCAST, 0x08, data, 'time set', manner, later && ((wireMs) => writeTime(later(wireMs), 'smhDMY')))
   return done.ok ? ok(null) : done
 }
 
@@ -82,9 +94,10 @@ export function* freeze(address: string, pattern: FreezePattern, manner: Manner 
 /**
  * Writes a data item (写数据).
  *
- * @param data  the item's bytes, low byte first
- * @errors      DLT645_UNAUTHORISED: do not try again, meters lock
- * @source      DL/T 645-2007, 7 application layer, write data
+ * @param data   the item's bytes, low byte first
+ * @param later  makes them anew, of the same length, at the moment the frame leaves
+ * @errors       DLT645_UNAUTHORISED: do not try again, meters lock
+ * @source       DL/T 645-2007, 7 application layer, write data
  */
 export function* writeData(
   address: string,
@@ -92,12 +105,15 @@ export function* writeData(
   data: Uint8Array,
   who: Credentials,
   manner: Manner = MANNER['2007'],
+  later?: (wireMs: number) => Uint8Array,
 ): Conversation<null, Frame> {
   const to = parseAddress(address)
   if (!to.ok) return to
   const signed = manner.variant === '2007' ? signature(who) : passwordBytes(who)
   if (!signed) return refuse(BAD_CREDENTIALS)
-  const done = yield* command(to.value, FUNCTIONS[manner.variant].write, join([diBytes(di), signed, data]), `write ${di}`, manner)
+  const whole = (bytes: Uint8Array) => join([diBytes(di), signed, bytes])
+  const remake = later && ((wireMs: number) => whole(later(wireMs)))
+  const done = yield* command(to.value, FUNCTIONS[manner.variant].write, whole(data), `write ${di}`, manner, remake)
   return done.ok ? ok(null) : done
 }
 

@@ -82,9 +82,20 @@ const answers = ({ address, fn, head, seq, follow }: Expectation, { address: fro
 export const requestOf = (
   frame: Frame,
   wakeUps: number,
-  expect: { head?: Uint8Array; seq?: number; follow?: boolean; replyData: number | null; writes?: boolean; follows?: boolean },
+  expect: {
+    head?: Uint8Array
+    seq?: number
+    follow?: boolean
+    replyData: number | null
+    writes?: boolean
+    follows?: boolean
+    timed?: boolean
+    /** Makes the frame's data anew when it leaves, of the same length. */
+    remake?: (wireMs: number) => Uint8Array
+  },
 ): Request<Frame> => {
   const fn = frame.control & CONTROL.function
+  const { remake } = expect
   const expectation: Expectation = {
     address: frame.address,
     fn,
@@ -98,6 +109,8 @@ export const requestOf = (
     replyBytes: expect.replyData === null ? 0 : wakeUps + OVERHEAD + Math.min(expect.replyData, MAX_DATA),
     ...(expect.writes && { writes: true }),
     ...(expect.follows && { follows: true }),
+    ...(expect.timed && { timed: true }),
+    ...(remake && { remake: (wireMs: number) => encodeFrame({ ...frame, data: remake(wireMs) }, wakeUps) }),
   }
 }
 
@@ -113,6 +126,7 @@ const MAX_SEQ = 255
  * @param di         data identifier, most significant byte first
  * @param extra      bytes behind it: count of load-record blocks, time
  * @param replyData  data bytes expected behind the identifier, for the time allowed
+ * @param timed      the answer shows the meter's clock
  * @returns          the data behind the identifier, joined
  * @errors           DLT645_NO_DATA, DLT645_UNAUTHORISED, DLT645_REFUSED, and what the line says
  * @source           DL/T 645-2007, 7 application layer, read data and read follow-up data
@@ -123,6 +137,7 @@ export function* readData(
   manner: Manner,
   extra: Uint8Array = NOTHING,
   replyData = MAX_DATA,
+  timed = false,
 ): Conversation<Uint8Array, Frame> {
   const { variant, wakeUps } = manner
   const { read, follow } = FUNCTIONS[variant]
@@ -131,6 +146,7 @@ export function* readData(
     head,
     follow: true,
     replyData: head.length + replyData,
+    timed,
   })
   let reply = yield first
   if (!reply.ok) return reply

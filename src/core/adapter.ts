@@ -31,6 +31,13 @@ export interface Request<Frame> {
   readonly writes?: boolean
   /** Belongs to the request before it (follow-up frame): nothing may come between. */
   readonly follows?: boolean
+  /**
+   * Makes the bytes anew, of the same length, at the moment they leave: a time of day must not be as old as the wait for a quiet line.
+   * `wireMs` is how long they take on the wire.
+   */
+  readonly remake?: (wireMs: number) => Uint8Array
+  /** The answer shows the meter's clock: when it was asked and when it began to answer are wanted. */
+  readonly timed?: boolean
 }
 
 /**
@@ -79,6 +86,29 @@ export interface MeterTime {
   readonly hour: number
   readonly minute: number
   readonly second: number
+}
+
+/** Gives the time of day that it will be in so many milliseconds: asked at the moment a request leaves. */
+export type TimeTeller = (inMs: number) => MeterTime
+
+/** Who changes something in a meter. The protocol knows which of it it needs. */
+export interface MeterCredentials {
+  /** Password level, two digits. */
+  readonly level: string
+  /** Six digits, most significant first. Never logged. */
+  readonly password: string
+  /** Operator code, eight digits. */
+  readonly operator: string
+}
+
+/** The clock (时钟) of meters of one model. A model without one has no such object. */
+export interface MeterClock<Frame> {
+  /** Exactly one request of it is `timed`: the one whose answer shows the seconds. */
+  read(address: string, memory: DeviceMemory): Conversation<MeterTime, Frame>
+  /** Sets the clock of one meter, by password. `shows` = what it shows now: only what is different is written. */
+  set?(address: string, teller: TimeTeller, shows: MeterTime, who: MeterCredentials): Conversation<null, Frame>
+  /** Tells the time to every meter on the line at once. Nobody confirms it. */
+  broadcast?(teller: TimeTeller): Conversation<null, Frame>
 }
 
 /** What a meter said about one instant. */
@@ -131,6 +161,8 @@ export interface ProtocolAdapter<Frame extends object = object> {
   plan(profile: Profile, selection: Selection): Result<ReadPlan<Frame>>
   /** The cheapest exchange that proves a device alive. */
   probe(profile: Profile, address: string, memory: DeviceMemory): Conversation<unknown, Frame>
+  /** The clock of the meters of a profile; null or no such function: they have none that can be read. */
+  clock?(profile: Profile): MeterClock<Frame> | null
   /** One line about a frame, for traces. */
   describe(bytes: Uint8Array, direction: 'tx' | 'rx'): string
 }
