@@ -185,19 +185,30 @@ const write: Work = (tools) => {
     .join('')
     .toUpperCase()
   const own = state.instrument.ownTime(at)
-  if (key === '04000101' || key === '04000102') {
-    const now = localTime(own)
-    const [first, second, third, fourth] = value.map(pair)
-    const wanted =
-      key === '04000101'
-        ? { ...now, day: second ?? 0, month: third ?? 0, year: 2000 + (fourth ?? 0) }
-        : { ...now, second: first ?? 0, minute: second ?? 0, hour: third ?? 0 }
-    return setTime(state, at, instantOf(wanted)) ? tools.done() : tools.refused(ERROR.other)
-  }
+  if (key === '04000101' || key === '04000102') return writeClock(tools, key === '04000101', value)
   if (d !== 4 || !answerItem({ meter: state, at, di: [d, c, b, a], extra: [] })) return tools.refused(ERROR.noData)
   state.written.set(key, value)
   state.instrument.events.push({ code: 0x3000, at, start: own, end: own })
   return tools.done()
+}
+
+/** Date (WW DD MM YY) or time of day (ss mm hh) of the clock; the other of the two stays. */
+const writeClock = ({ state, at, done, refused }: Tools, isDate: boolean, value: readonly number[]): Reply => {
+  const now = localTime(state.instrument.ownTime(at))
+  const [first, second, third, fourth] = value.map(pair)
+  const wanted = isDate
+    ? { ...now, day: second ?? 0, month: third ?? 0, year: 2000 + (fourth ?? 0) }
+    : { ...now, second: first ?? 0, minute: second ?? 0, hour: third ?? 0 }
+  return setTime(state, at, instantOf(wanted)) ? done() : refused(ERROR.other)
+}
+
+/** In 1997 only the clock can be written here; there is no operator code. */
+const write1997: Work = (tools) => {
+  const [low, high, level] = tools.asked.data
+  const error = guarded(tools, level, tools.asked.data.slice(3, 6))
+  if (error !== 0) return tools.refused(error)
+  if (high !== 0xc0 || (low !== 0x10 && low !== 0x11)) return tools.refused(ERROR.noData)
+  return writeClock(tools, low === 0x10, tools.asked.data.slice(6))
 }
 
 const setTime = (state: MeterState, at: number, wanted: number): boolean => {
@@ -289,6 +300,7 @@ const WORK_2007: Readonly<Record<number, Work>> = {
 const WORK_1997: Readonly<Record<number, Work>> = {
   1: read1997,
   2: readOn1997,
+  4: write1997,
   8: (tools) => {
     broadcast(tools.state, 0x08, tools.asked.data, tools.at)
     return null

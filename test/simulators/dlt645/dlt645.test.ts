@@ -271,6 +271,26 @@ describe('a simulated DL/T 645-2007 meter', () => {
 })
 
 describe('a simulated DL/T 645-1997 meter', () => {
+  it('writes its clock with the right password, and locks after three wrong ones', async () => {
+    const { ask, meter, clock } = await start([{ address: ADDRESS, variant: '1997', password: '020637' }])
+    const right = [0x37, 0x06, 0x02]
+    const write = (item: readonly number[], value: readonly number[], password: readonly number[] = right) =>
+      ask(0x04, [...item, 2, ...password, ...value])
+    const [date, time] = [
+      [0x10, 0xc0],
+      [0x11, 0xc0],
+    ] as const
+    expect(await write(time, [0x00, 0x30, 0x19])).toMatchObject({ control: 0x84, data: [] })
+    expect(await write(date, [0x00, 0x22, 0x11, 0x26])).toMatchObject({ control: 0x84, data: [] })
+    expect(meter.ownTime(now)).toBe(instantOf({ year: 2026, month: 11, day: 22, hour: 19, minute: 30, second: 0 }))
+    expect(digits((await ask(0x01, [...time]))!.data.slice(2))).toBe('193000')
+    expect(await write([0x30, 0xc0], [1, 2, 3])).toMatchObject({ control: 0xc4, data: [2] })
+    for (const wrong of [1, 2, 3]) expect(await write(time, [0, 0, 1], [wrong, 1, 1])).toMatchObject({ control: 0xc4, data: [4] })
+    expect(await write(time, [0, 0, 1])).toMatchObject({ control: 0xc4, data: [4] })
+    clock.to(now + DAY_MS)
+    expect(await write(time, [0, 0, 1])).toMatchObject({ control: 0x84 })
+  })
+
   it('is silent on 2007 requests and answers its own', async () => {
     const { ask, unheard, meter } = await start([{ address: ADDRESS, variant: '1997' }])
     expect(await unheard(0x11, di('00010000'))).toHaveLength(0)
