@@ -10,6 +10,7 @@ import type {
   Sample,
   Selection,
 } from '../core/index.ts'
+import { type DeviceClock, deviceClock } from './clock.ts'
 import { type Conduct, converse } from './converse.ts'
 import type { Asking, Channel, Line } from './line.ts'
 
@@ -49,6 +50,8 @@ export interface Device {
   plan(selection: Selection): Result<RegisterPlan>
   read(plan: RegisterPlan, conduct: Conduct): Promise<Result<readonly Sample[]>>
   probe(conduct: Conduct): Promise<Result<unknown>>
+  /** Its clock; null when the model has none that can be read. */
+  clock(): DeviceClock | null
 }
 
 /**
@@ -66,6 +69,7 @@ const bound = <Frame extends object>(adapter: ProtocolAdapter<Frame>, channel: C
   const plans = new WeakMap<RegisterPlan, ReadPlan<Frame>>()
   let lastPlan: RegisterPlan | null = null
   let last: ReadPlan<Frame> | undefined
+  let clock: DeviceClock | null | undefined
   const asking: Asking = { device: spec.id, reactionMs: spec.reactionMs }
   const health: DeviceHealth = {
     failures: 0,
@@ -101,5 +105,10 @@ const bound = <Frame extends object>(adapter: ProtocolAdapter<Frame>, channel: C
       return converse(mine.talk(spec.address, memory), channel, asking, conduct)
     },
     probe: (conduct) => converse(adapter.probe(spec.profile, spec.address, memory), channel, probing(), conduct),
+    clock: () => {
+      const found = clock === undefined ? (adapter.clock?.(spec.profile) ?? null) : null
+      clock ??= found && deviceClock(found, channel, asking, spec.address, memory)
+      return clock
+    },
   }
 }
