@@ -17,7 +17,9 @@ export interface WorldData {
 }
 
 export const worldData = (
-  config: Pick<GatewayConfig, 'lines' | 'profileDirectory'> & { readonly mqtt: readonly Pick<GatewayConfig['mqtt'][number], 'id' | 'mappings'>[] },
+  config: Pick<GatewayConfig, 'lines' | 'profileDirectory'> & {
+    readonly mqtt: readonly Pick<GatewayConfig['mqtt'][number], 'id' | 'mappings'>[]
+  },
 ): WorldData => ({
   lines: config.lines.map(({ id, modbus }) => ({ id, modbus })),
   brokers: config.mqtt.map(({ id, mappings }) => ({ id, profiles: mappings.map((mapping) => `${PUSHED}${mapping.id}`) })),

@@ -1,0 +1,37 @@
+import type { LedgerPort } from '../api/index.ts'
+import type { Clock, ReadingStore } from '../core/index.ts'
+import type { Ledger } from '../ledger/index.ts'
+import { type EvidenceSources, evidenceOf } from './ledger-evidence.ts'
+import { exchangeProposal } from './ledger-exchange.ts'
+import type { LedgerThread } from './ledger-thread.ts'
+
+interface LedgerViewDeps {
+  readonly ledger: Ledger
+  readonly thread: LedgerThread
+  readonly clock: Pick<Clock, 'now'>
+  readonly store: Pick<ReadingStore, 'range'>
+  readonly evidence: Omit<EvidenceSources, 'now'>
+}
+
+/** The ledger for the API: small questions at once, everything that writes or searches in the ledger's thread. */
+export const ledgerPort = ({ ledger, thread, clock, store, evidence }: LedgerViewDeps): LedgerPort => {
+  const sources: EvidenceSources = { ...evidence, now: () => clock.now() }
+  return {
+    get: (kind, id, asOf) => ledger.get(kind, id, asOf),
+    facts: (kind, id) => ledger.facts(kind, id),
+    list: (filter) => thread.call('list', filter),
+    changes: (filter) => ledger.changes(filter),
+    change: (seq, entries) => ledger.change(seq, entries),
+    plan: (patches) => thread.call('plan', { patches, at: clock.now(), entries: 100 }),
+    apply: (patches, act, expected) => thread.call('apply', { patches, act, expected }),
+    undo: (seq, act, dry) => thread.call('undo', { seq, act, dry }),
+    exchanges: (filter) => ledger.exchanges(filter),
+    proposal: (point, at, newMeter) => exchangeProposal({ store, meterAt: (id, when) => ledger.meterAt(id, when) }, point, at, newMeter),
+    planExchange: (draft, act) => thread.call('planExchange', { draft, act }),
+    exchange: (draft, act) => thread.call('exchange', { draft, act }),
+    acknowledge: (id, by, note) => thread.call('acknowledge', { id, by, note, at: clock.now() }),
+    checklist: (point) => ledger.checklist(point, (id) => evidenceOf(ledger, sources, id)),
+    confirm: (point, item, good, act) => thread.call('confirm', { point, item, good, act }),
+    step: (point, to, act, options) => thread.call('step', { point, to, act, evidence: evidenceOf(ledger, sources, point), ...options }),
+  }
+}
