@@ -1,8 +1,8 @@
 import type { OutboxView } from '../api/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 
-/** Sinks that are no store: the latest values, and brokers to which readings are sent. */
-const isStore = (sink: string): boolean => sink !== 'latest' && !sink.startsWith('publish-')
+/** Sinks that are no store: the latest values, the marks of interval energy, and brokers to which readings are sent. */
+const isStore = (sink: string): boolean => sink !== 'latest' && sink !== 'energy' && !sink.startsWith('publish-')
 
 /** Readings the store has taken since the start; the latest values and what was sent to brokers are counted apart. */
 export const rowsStored = (outbox: Pick<Outbox, 'state'>): number =>

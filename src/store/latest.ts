@@ -92,6 +92,8 @@ export const openLatest = async ({ directory, log = () => {} }: LatestOptions): 
     const dead: { index: number; error: StoreError }[] = []
     for (let index = 0; index < readings.length; index++) {
       const reading = readings[index]!
+      // Derived, and asked for elsewhere.
+      if (reading.series.measurement === 'interval') continue
       const problem = problemOf(reading)
       if (problem) {
         dead.push({ index, error: problem })

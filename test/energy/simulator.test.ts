@@ -1,86 +1,29 @@
-import { Temporal } from 'temporal-polyfill'
 import { describe, expect, it } from 'vitest'
-import { Instrument } from '../../simulators/instrument.ts'
-import { PERIOD_SLOTS } from '../../simulators/village/load.ts'
 import { compare, type Decimal, decimalText, QUALITY } from '../../src/core/index.ts'
 import { deriveEnergy, type EnergyInput, type EnergyInterval, energyFlagNames, type RegisterRead, sumOf } from '../../src/energy/index.ts'
-
-/**
- * Four weeks of one three-phase meter in a zone with summer time, in which everything happens that makes energy wrong elsewhere. The
- * truth is the simulator's own integral in watt-seconds.
- */
-const ZONE = 'Europe/Berlin'
-const QUARTER = 900_000
-const local = (text: string) => Temporal.PlainDateTime.from(text).toZonedDateTime(ZONE).epochMilliseconds
-const midnights = (from: string, count: number) =>
-  Array.from({ length: count + 1 }, (_, day) => Temporal.PlainDate.from(from).add({ days: day }).toZonedDateTime(ZONE).epochMilliseconds)
-
-const START = local('2026-10-11T00:00')
-const END = local('2026-11-08T00:00')
-const DAYS = midnights('2026-10-11', 28)
-const ROLLS = local('2026-10-14T10:07:30')
-const EXCHANGED = local('2026-10-19T14:20:00')
-const SILENT = [local('2026-10-22T00:00'), local('2026-10-23T00:00')] as const
-const CORRECTED = local('2026-10-28T09:00')
-const CT = 40
-const CORRECT_CT = 60
-/** Six digits and two decimals. */
-const FACE = 100_000_000n
-
-const trace = () => {
-  const slots = (of: (slot: number) => number) => Int32Array.from({ length: PERIOD_SLOTS }, (_, slot) => of(slot))
-  const watts = [0, 1, 2].map((phase) => slots((slot) => 400 + ((slot * 7919 + phase * 104_729) % 3_731) + (slot % 96 > 68 ? 2_900 : 0)))
-  return {
-    watts,
-    vars: watts.map((phase) => phase.map((value) => value >> 2)),
-    volts: [0, 1, 2].map(() => Int16Array.from({ length: PERIOD_SLOTS }, () => 2300)),
-  }
-}
-const options = { id: '000000000042', seed: 7, trace: trace(), ct: CT }
-/** The first meter for ever, and the one that took its place: it starts from zero. */
-const first = new Instrument(options)
-first.rollAt(ROLLS, 1_000_000 * 3_600_000 * CT)
-const second = new Instrument(options)
-second.exchange(EXCHANGED)
-
-/** Hundredths of a kWh that have gone through a meter's face, never rolled over. */
-const counted = (instrument: Instrument, at: number): bigint => BigInt(instrument.energy(1, 0, 0, at)) / BigInt(36_000 * CT)
-const meterAt = (at: number) => (at < EXCHANGED ? first : second)
-const face = (instrument: Instrument, at: number) => ({ raw: Number(counted(instrument, at) % FACE), scaler: -2 })
-
-/** Primary hundredths of a kWh from the start, out of the registers a perfect observer would have seen. */
-const truth = (at: number): bigint => {
-  const secondary = (until: number): bigint =>
-    until < EXCHANGED
-      ? counted(first, until) - counted(first, START)
-      : counted(first, EXCHANGED) - counted(first, START) + counted(second, until) - counted(second, EXCHANGED)
-  return at <= CORRECTED
-    ? secondary(at) * BigInt(CT)
-    : secondary(CORRECTED) * BigInt(CT) + (secondary(at) - secondary(CORRECTED)) * BigInt(CORRECT_CT)
-}
-const between = (from: number, to: number) => decimalText(truth(to) - truth(from), -2)
-
-const read = (at: number, change: Partial<RegisterRead> = {}): RegisterRead => {
-  const instrument = meterAt(at)
-  return {
-    at,
-    receivedAt: at + 2000,
-    value: face(instrument, at),
-    meter: instrument === first ? 'OLD' : 'NEW',
-    source: 'curve',
-    quality: 0,
-    ...change,
-  }
-}
-const isSilent = (at: number) => at >= SILENT[0] && at <= SILENT[1]
-const quarters = (from: number, to: number) => Array.from({ length: (to - from) / QUARTER + 1 }, (_, index) => from + index * QUARTER)
-
-const FALSE_ZEROS = [local('2026-10-16T08:15'), local('2026-10-17T23:45'), local('2026-10-18T00:00')]
-const curve = quarters(START, END)
-  .filter((at) => !isSilent(at))
-  .map((at) => (FALSE_ZEROS.includes(at) ? read(at, { value: { raw: 0, scaler: -2 } }) : read(at)))
-/** The freezes of the silent day come two days late. */
-const freezes = SILENT.map((at) => read(at, { source: 'day-freeze', receivedAt: at + 2 * 86_400_000 }))
+import {
+  between,
+  CORRECT_CT,
+  CORRECTED,
+  CT,
+  counted,
+  curve,
+  DAYS,
+  END,
+  EXCHANGED,
+  FACE,
+  FALSE_ZEROS,
+  face,
+  first,
+  freezes,
+  isSilent,
+  QUARTER,
+  quarters,
+  ROLLS,
+  SILENT,
+  START,
+  truth,
+} from './site.ts'
 
 const site = (reads: readonly RegisterRead[], isCorrected: boolean): EnergyInput => ({
   reads,

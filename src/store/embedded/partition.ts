@@ -1,5 +1,5 @@
 import { existsSync, renameSync } from 'node:fs'
-import { MEASUREMENTS } from '../../core/reading.ts'
+import { MEASUREMENTS, type Measurement } from '../../core/reading.ts'
 import { RowCodec, RowDamaged } from '../../core/row.ts'
 import { type Database, inTransaction, openDatabase, type Statement } from '../../sqlite/index.ts'
 import { type ShapeSource, shapeSource } from './pack.ts'
@@ -33,16 +33,19 @@ export interface Partition {
   close(): void
 }
 
+/** A file of before a measurement came up gets its tables when it is next opened for writing. */
+const tables = MEASUREMENTS.map(
+  (name) => `
+  CREATE TABLE IF NOT EXISTS ${name} (key INTEGER PRIMARY KEY, ms INTEGER, body BLOB NOT NULL);
+  CREATE TABLE IF NOT EXISTS ${name}_packed (key INTEGER PRIMARY KEY, rows INTEGER NOT NULL, body BLOB NOT NULL);`,
+).join('')
+
 const schema = `
   CREATE TABLE words (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
   CREATE TABLE day_registers (day INTEGER PRIMARY KEY, body BLOB NOT NULL);
   CREATE TABLE stale_days (day INTEGER PRIMARY KEY);
   CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-  ${MEASUREMENTS.map(
-    (name) => `
-  CREATE TABLE ${name} (key INTEGER PRIMARY KEY, ms INTEGER, body BLOB NOT NULL);
-  CREATE TABLE ${name}_packed (key INTEGER PRIMARY KEY, rows INTEGER NOT NULL, body BLOB NOT NULL);`,
-  ).join('')}
+  ${tables}
   PRAGMA user_version = ${VERSION};`
 
 /** A file that a later version of the product wrote. */
@@ -62,6 +65,7 @@ export const openPartition = (path: string, month: number): Partition => {
     const version = versionOf(database)
     if (version > VERSION) throw new NewerFile(`form ${version}, this program knows ${VERSION}`)
     if (version === 0) inTransaction(database, () => database.exec(schema))
+    else if (MEASUREMENTS.some((name) => !hasTable(database, name))) inTransaction(database, () => database.exec(tables))
     return partition(database, path, month)
   } catch (error) {
     database.close()
@@ -85,6 +89,12 @@ export const openForReading = (path: string, month: number): Partition | null =>
     throw error
   }
 }
+
+const hasTable = (database: Database, name: string): boolean =>
+  database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(`${name}_packed`) !== undefined
+
+/** Whether a file that is only read holds anything of a measurement: one of before it came up has no such table yet. */
+export const knows = ({ database }: Pick<Partition, 'database'>, measurement: Measurement): boolean => hasTable(database, measurement)
 
 const versionOf = (database: Database): number => Number(numberOf(database.prepare('PRAGMA user_version').get(), 'user_version'))
 

@@ -21,7 +21,7 @@ import {
 } from './key.ts'
 import { unpackReadings } from './pack.ts'
 import { mergeReadings } from './packer.ts'
-import { bytesOf, metaNumber, nullableNumberOf, numberOf, openForReading, type Partition, readWords } from './partition.ts'
+import { bytesOf, knows, metaNumber, nullableNumberOf, numberOf, openForReading, type Partition, readWords } from './partition.ts'
 import { isSeriesWord } from './words.ts'
 
 const OPEN_AT_ONCE = 4
@@ -86,9 +86,11 @@ export class Reader {
 
   /** Rows in a month's file. A late row of a packed day counts once more until it is packed too. */
   rows(month: number): Result<number | null, StoreError> {
-    return this.#read(month, ({ prepare }) => {
+    return this.#read(month, (partition) => {
+      const { prepare } = partition
       let rows = 0
       for (const measurement of MEASUREMENTS) {
+        if (!knows(partition, measurement)) continue
         rows += numberOf(prepare(`SELECT count(*) AS rows FROM ${measurement}`).get(), 'rows')
         rows += metaNumber({ prepare }, `packed ${measurement}`)
       }
@@ -116,6 +118,7 @@ export class Reader {
       for (let day = dayOf(first); more && dayStart(day) < last; day++) {
         const answer = this.#read(month, (partition, index) => {
           const series = index.find(measurement, tags, source)
+          // Series of a measurement come with its table.
           if (series.length === 0) return null
           return this.#day(partition, measurement, series, day).filter(({ measuredAt }) => measuredAt >= first && measuredAt < last)
         })

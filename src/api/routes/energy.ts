@@ -1,0 +1,190 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { cursorOf, readCursor } from '../cursor.ts'
+import type { ApiDeps } from '../deps.ts'
+import type {
+  EnergyCorrectionView,
+  EnergyEvidenceView,
+  EnergyExportView,
+  EnergyFindingView,
+  EnergyItemView,
+  EnergyRegisterAnswer,
+} from '../energy-deps.ts'
+import {
+  EnergyAgainBody,
+  EnergyCorrectionPage,
+  EnergyExportBody,
+  EnergyExportPage,
+  EnergyExportSchema,
+  EnergyParams,
+  EnergyQuery,
+  EnergySchema,
+  EnergyStateSchema,
+  SinceQuery,
+} from '../energy-schemas.ts'
+import { badValue } from '../invalid.ts'
+import { problem, problemOf, refuse } from '../problems.ts'
+import { Cursor, closed, limitOf, ref } from '../schema-words.ts'
+import { iso } from './common.ts'
+
+/** Interval energy, who took figures away, and what changed after that. */
+export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (app, { deps }) => {
+  app.get(
+    '/points/:id/energy',
+    {
+      config: { permission: 'read', failures: [404, 414, 422] },
+      schema: {
+        operationId: 'getEnergy',
+        tags: ['readings'],
+        summary: 'Interval energy of a point',
+        description:
+          'Register differences times the ratios in force, across exchanges and rollovers; what is not known is null. With `detail` each figure shows the registers it rests on.',
+        params: EnergyParams,
+        querystring: EnergyQuery,
+        response: { 200: ref(EnergySchema, 'The energy of the point.') },
+      },
+    },
+    async ({ params: { id }, query: { from, to, period = 'day', detail = false } }, reply) => {
+      const [start, end] = [Date.parse(from), Date.parse(to)]
+      if (!(end > start)) return refuse(reply, badValue('querystring/to', to, 'an instant after `from`'))
+      const answer = await deps.energy(id, { from: start, to: end, period, detail })
+      if (!answer.ok) return refuse(reply, problemOf(answer.error.because, answer.error.error))
+      const { zone, pending, registers } = answer.value
+      return { point: id, period, from: iso(start), to: iso(end), zone, pending, registers: registers.map(registerJson) }
+    },
+  )
+  app.get(
+    '/energy/corrections',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'listEnergyCorrections',
+        tags: ['readings'],
+        summary: 'Figures that changed after they were taken away',
+        description:
+          'By a strictly rising number. Whoever took figures asks with the last `seq` it has seen and is told what to take again.',
+        querystring: SinceQuery,
+        response: { 200: ref(EnergyCorrectionPage, 'Some corrections.') },
+      },
+    },
+    async ({ query: { since = 0, limit = 100 } }) => {
+      const found = await deps.energyCorrections(since, limit + 1)
+      const items = found.slice(0, limit)
+      return { items: items.map(correctionJson), next: found.length > limit ? (items.at(-1)?.seq ?? null) : null }
+    },
+  )
+  app.post(
+    '/energy/exports',
+    {
+      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      schema: {
+        operationId: 'markEnergyExported',
+        tags: ['readings'],
+        summary: 'Say that figures were taken away',
+        description: 'From then on a change of one of them stands under /energy/corrections.',
+        body: EnergyExportBody,
+        response: { 201: ref(EnergyExportSchema, 'Written down.') },
+      },
+    },
+    async ({ body: { who, point = null, from, to, note = '' } }, reply) => {
+      const [start, end] = [Date.parse(from), Date.parse(to)]
+      if (!(end > start)) return refuse(reply, badValue('body/to', to, 'an instant after `from`'))
+      const made = await deps.markExported({ who, point, from: start, to: end, note })
+      return made.ok ? reply.code(201).send(exportJson(made.value)) : refuse(reply, problemOf(made.error.because, made.error.error))
+    },
+  )
+  app.get(
+    '/energy/exports',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'listEnergyExports',
+        tags: ['readings'],
+        summary: 'Who took figures away',
+        description: 'Oldest first.',
+        querystring: Type.Object({ limit: limitOf(100, 1000), cursor: Cursor }, closed),
+        response: { 200: ref(EnergyExportPage, 'One page.') },
+      },
+    },
+    async ({ query: { limit = 100, cursor } }, reply) => {
+      const after = cursor === undefined ? [0] : readCursor(cursor, ['number'])
+      if (after === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
+      const found = await deps.energyExports(Number(after[0]), limit + 1)
+      const items = found.slice(0, limit)
+      const last = items.at(-1)
+      return { items: items.map(exportJson), next: found.length > limit && last ? cursorOf([last.id]) : null }
+    },
+  )
+  app.post(
+    '/energy/again',
+    {
+      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      schema: {
+        operationId: 'workOutEnergyAgain',
+        tags: ['readings'],
+        summary: 'Work energy out again',
+        description:
+          'Days for which the gateway has readings from before it made energy. Late readings and changes of the ledger need no call.',
+        body: EnergyAgainBody,
+        response: { 202: Type.Object({ points: Type.Integer({ minimum: 0 }) }, { description: 'Marked; it goes on by itself.' }) },
+      },
+    },
+    async ({ body: { point = null, from, to, why } }, reply) => {
+      const [start, end] = [Date.parse(from), Date.parse(to)]
+      if (!(end > start)) return refuse(reply, badValue('body/to', to, 'an instant after `from`'))
+      const marked = await deps.energyAgain(point, start, end, why)
+      return marked.ok ? reply.code(202).send({ points: marked.value }) : refuse(reply, problemOf(marked.error.because, marked.error.error))
+    },
+  )
+  app.get(
+    '/energy/state',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'getEnergyState',
+        tags: ['operation'],
+        summary: 'How far interval energy is',
+        description: 'What is still to be worked out.',
+        response: { 200: ref(EnergyStateSchema, 'The state.') },
+      },
+    },
+    async () => deps.energyState(),
+  )
+}
+
+const registerJson = ({ items, findings, ...register }: EnergyRegisterAnswer) => ({
+  ...register,
+  items: items.map(itemJson),
+  findings: findings.map(findingJson),
+})
+
+const itemJson = ({ from, to, quality, reasons, evidence, ...item }: EnergyItemView) => ({
+  ...item,
+  from: iso(from),
+  to: iso(to),
+  quality: [...quality],
+  reasons: [...reasons],
+  evidence: evidence && evidenceJson(evidence),
+})
+
+const evidenceJson = ({ segments, ...ends }: EnergyEvidenceView) => ({
+  ...ends,
+  segments: segments.map(({ from, to, ...segment }) => ({ ...segment, from: iso(from), to: iso(to) })),
+})
+
+const findingJson = ({ at, before, after, ...finding }: EnergyFindingView) => ({
+  ...finding,
+  at: iso(at),
+  before: before && { ...before, at: iso(before.at) },
+  after: after && { ...after, at: iso(after.at) },
+})
+
+const exportJson = ({ from, to, at, ...made }: EnergyExportView) => ({ ...made, from: iso(from), to: iso(to), at: iso(at) })
+
+const correctionJson = ({ from, to, at, exportId, ...correction }: EnergyCorrectionView) => ({
+  ...correction,
+  from: iso(from),
+  to: iso(to),
+  at: iso(at),
+  export: exportId,
+})

@@ -1,0 +1,125 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { adapterOf } from '../../protocols/index.ts'
+import { type Clock, type Reading, type Sink, type Source, seriesOf, shapeOf } from '../../src/core/index.ts'
+import type { RegisterRead } from '../../src/energy/index.ts'
+import { EnergyBook } from '../../src/gateway/energy-book.ts'
+import { RegisterModels } from '../../src/gateway/energy-facts.ts'
+import { EnergyRunner } from '../../src/gateway/energy-runner.ts'
+import { energyViews } from '../../src/gateway/energy-views.ts'
+import { openProfiles } from '../../src/gateway/profiles.ts'
+import { type Act, Ledger } from '../../src/ledger/index.ts'
+import { type Outbox, openOutbox } from '../../src/outbox/index.ts'
+import { openEmbeddedStore } from '../../src/store/embedded.ts'
+
+export const ZONE = 'Europe/Berlin'
+export const PROFILE = 'dlt645-2007/three-phase'
+
+export const act = (at: number, change: Partial<Act> = {}): Act => ({
+  what: 'edit',
+  who: 'a tester',
+  why: 'the test',
+  workOrder: null,
+  at,
+  ...change,
+})
+
+const shape = shapeOf([{ field: '1.8.0', obis: '1-0:1.8.0', unit: 'kWh', scaler: -2 }])
+
+/** A read as the gateway would have stored it then, with the ratio of that time beside it. */
+export const rowOf = ({ at, receivedAt, value, meter, source, quality }: RegisterRead, ratio: string, point = 'P-1'): Reading => ({
+  series: seriesOf('register', { meter, point, area: 'A-1', source: source satisfies Source }),
+  shape,
+  raws: [value.raw],
+  scalers: null,
+  absent: null,
+  ratio,
+  measuredAt: at,
+  receivedAt,
+  quality,
+})
+
+export interface EnergySite {
+  readonly directory: string
+  readonly ledger: Ledger
+  readonly book: EnergyBook
+  readonly runner: EnergyRunner
+  readonly outbox: Outbox
+  readonly views: ReturnType<typeof energyViews>
+  readonly clock: Clock & { at: number }
+  /** Stored `interval` rows. */
+  rows(period: string, from: number, to: number, point?: string): Promise<readonly Reading[]>
+  put(readings: readonly Reading[]): Promise<void>
+  /** Until everything is stored and worked out. */
+  settle(): Promise<void>
+  /** Lets go of everything without finishing anything, and starts over on the same directory. */
+  again(): Promise<EnergySite>
+}
+
+/** Ledger, outbox, embedded store and energy as they work together, on a clock of their own. */
+export const energySite = async (now: number, directory = made()): Promise<EnergySite> => {
+  const clock = { at: now, now: () => clock.at, monotonic: () => performance.now(), speed: 1 }
+  const store = await openEmbeddedStore({ directory: join(directory, 'store'), zone: ZONE })
+  if (!store.ok) throw new Error(store.error.message)
+  const ledger = new Ledger(directory)
+  const book = new EnergyBook(directory)
+  const models = new RegisterModels(openProfiles(null), adapterOf)
+  const warnings: string[] = []
+  const runner = new EnergyRunner({
+    ...{ book, ledger, models, store: store.value, storeSink: store.value.id, zone: ZONE, clock, settleMs: 0, openEveryMs: 0 },
+    log: (level, message) => level === 'warn' && warnings.push(message),
+  })
+  const sinks: Sink[] = [store.value, runner.sink]
+  const opened = await openOutbox({ directory: join(directory, 'outbox'), maxBytes: 64 << 20, whenFull: 'stop-taking', sinks, lingerMs: 1 })
+  if (!opened.ok) throw new Error(opened.error.message)
+  const outbox = opened.value
+  let isOpen = true
+  const close = async () => {
+    if (!isOpen) return
+    isOpen = false
+    await runner.stop()
+    await outbox.close()
+    await store.value.close()
+    book.close()
+    ledger.close()
+  }
+  onTestFinished(close)
+  runner.start(outbox)
+  const settle = async () => {
+    for (let round = 0; round < 20; round++) {
+      if (!(await outbox.drained(20_000))) throw new Error('the outbox does not drain')
+      const before = runner.worked
+      await runner.settle()
+      if (runner.worked === before) break
+    }
+    if (warnings.length > 0) throw new Error(warnings.join('\n'))
+  }
+  const views = energyViews({
+    ...{ runner, book, isPoint: (id: string) => ledger.get('point', id, null) !== null, points: () => ledger.points().map(({ id }) => id) },
+    now: () => clock.at,
+  })
+  return {
+    ...{ directory, ledger, book, runner, outbox, views, clock, settle },
+    rows: async (period, from, to, point = 'P-1') => {
+      const page = await store.value.range({ measurement: 'interval', tags: { point, period }, from, to, limit: 50_000 })
+      if (!page.ok) throw new Error(page.error.message)
+      return page.value.readings
+    },
+    put: async (readings) => {
+      const put = await outbox.put(readings)
+      if (!put.ok) throw new Error(put.error.message)
+    },
+    again: async () => {
+      await close()
+      return energySite(clock.at, directory)
+    },
+  }
+}
+
+const made = (): string => {
+  const path = mkdtempSync(join(tmpdir(), 'gridtally-energy-'))
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
