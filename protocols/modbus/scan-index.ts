@@ -1,0 +1,5 @@
+export { loadProfile, type ModbusProfile } from './profile.ts'
+export * from './scan.ts'
+export * from './scan-memory.ts'
+export * from './scan-profiles.ts'
+export * from './scan-unknown.ts'

@@ -1,0 +1,5 @@
+export { type Judgement, judgeFigures, judgeGrowth, PLAUSIBLE } from './judge.ts'
+export * from './run.ts'
+export { settingsOf, settingText } from './settings.ts'
+export * from './types.ts'
+export { openScanWire, type ScanWire } from './wire.ts'
