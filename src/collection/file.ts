@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { ok, type Result } from '../core/index.ts'
-import { type Database, inTransaction, type Statement } from '../sqlite/index.ts'
+import { inTransaction, type Statement } from '../sqlite/index.ts'
 import { fail } from './errors.ts'
 import { daysBetween } from './policy.ts'
+import { GapQueries } from './queries.ts'
 import {
   byPerson,
   failed,
@@ -26,11 +27,8 @@ import {
   type DueKind,
   type DuePlace,
   type DueRecord,
-  GAP_STATES,
   type GapAct,
   type GapDetail,
-  type GapFilter,
-  type GapState,
   type ManualEntry,
 } from './types.ts'
 
@@ -53,9 +51,7 @@ type Id = Pick<DueRecord, 'id'>
  * The gap ledger (补抄台账) on disk: one row for each due reading, `collection.db` in the gateway's data directory. Synchronous; it
  * belongs in a thread of its own.
  */
-export class CollectionFile {
-  readonly database: Database
-  readonly names: Names
+export class CollectionFile extends GapQueries {
   readonly rules: Rules
   readonly #find: Statement
   readonly #get: Statement
@@ -66,9 +62,9 @@ export class CollectionFile {
 
   /** @throws  when the file cannot be opened */
   constructor(directory: string, rules: Rules) {
+    const database = openCollectionDatabase(join(directory, 'collection.db'))
+    super(database, new Names(database))
     this.rules = rules
-    this.database = openCollectionDatabase(join(directory, 'collection.db'))
-    this.names = new Names(this.database)
     const marks = COLUMNS.map(() => '?').join(', ')
     this.#find = this.database.prepare('SELECT * FROM due WHERE kind = ? AND label = ? AND meter = ?')
     this.#get = this.database.prepare('SELECT * FROM due WHERE id = ?')
@@ -127,78 +123,6 @@ export class CollectionFile {
         this.#overdue('curve', 'label', now - today > settings.firstPassMs ? today : days.dayStart(today - 1), now)
       )
     })
-  }
-
-  /**
-   * Gaps whose time has come, the oldest try first, one for each meter and the newest instant of it.
-   *
-   * @param perLine  at most so many of each line
-   * @param busy     lines and meters that are being worked on
-   * @returns     the gaps, and when the next one is due (null: none waits)
-   */
-  due(now: number, perLine: number, busy: { readonly lines: readonly string[]; readonly meters: readonly string[] }) {
-    const lines = busy.lines.flatMap((line) => this.names.known(line) ?? [])
-    const meters = busy.meters.flatMap((meter) => this.names.known(meter) ?? [])
-    const rows = this.database
-      .prepare(
-        `SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY line ORDER BY next_try) AS nth FROM (
-           SELECT *, max(label) FROM due WHERE state = 1 AND next_try <= ?
-           AND line NOT IN (${lines.join(',')}) AND meter NOT IN (${meters.join(',')}) GROUP BY meter))
-         WHERE nth <= ? ORDER BY next_try`,
-      )
-      .all(now, perLine) as unknown as DueRow[]
-    const next = this.database.prepare('SELECT min(next_try) AS at FROM due WHERE state = 1').get() as { at: number | null }
-    return { gaps: rows.map((row) => recordOf(row, this.names)), nextAt: next.at }
-  }
-
-  /** Meters with gaps that wait for them to answer. */
-  waiting(): string[] {
-    const rows = this.database.prepare('SELECT DISTINCT meter FROM due WHERE state = 1').all() as { meter: number }[]
-    return rows.map(({ meter }) => this.names.text(meter))
-  }
-
-  /** By id ascending, after one of them. */
-  list(filter: GapFilter, after: number, limit: number): DueRecord[] {
-    const conditions: string[] = ['id > ?']
-    const values: number[] = [after]
-    const equal = (column: string, text: string | undefined) => {
-      if (text === undefined) return
-      conditions.push(`${column} = ?`)
-      values.push(this.names.known(text) ?? -1)
-    }
-    equal('line', filter.line)
-    equal('area', filter.area)
-    equal('meter', filter.meter)
-    equal('point', filter.point)
-    if (filter.kind !== undefined) {
-      conditions.push('kind = ?')
-      values.push(DUE_KINDS.indexOf(filter.kind))
-    }
-    if (filter.states) conditions.push(`state IN (${filter.states.map((state) => GAP_STATES.indexOf(state)).join(',')})`)
-    if (filter.from !== undefined) {
-      conditions.push('label >= ?')
-      values.push(filter.from)
-    }
-    if (filter.to !== undefined) {
-      conditions.push('label < ?')
-      values.push(filter.to)
-    }
-    if (!filter.all) conditions.push('missed_at IS NOT NULL')
-    const rows = this.database
-      .prepare(`SELECT * FROM due WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT ?`)
-      .all(...values, limit) as unknown as DueRow[]
-    return rows.map((row) => recordOf(row, this.names))
-  }
-
-  /** How many gaps there are in each state. */
-  counts(): Record<GapState, number> {
-    const counts = { open: 0, scheduled: 0, filled: 0, permanent: 0, waived: 0 }
-    const rows = this.database.prepare('SELECT state, count(*) AS n FROM due WHERE missed_at IS NOT NULL GROUP BY state').all() as {
-      state: number
-      n: number
-    }[]
-    for (const { state, n } of rows) counts[GAP_STATES[state] ?? 'open'] = n
-    return counts
   }
 
   get(id: number): GapDetail | null {
@@ -264,6 +188,14 @@ export class CollectionFile {
     })
   }
 
+  /** {@link retain}, once a day. */
+  tidy(now: number): number {
+    const today = this.rules.days.dayStart(now)
+    if (this.mark('tidied') === today) return 0
+    this.setMark('tidied', today)
+    return this.retain(now)
+  }
+
   /** Rows nobody needs any more: what came at once earlier, gaps later. @returns how many went */
   retain(now: number): number {
     const { keepDays, keepGapDays } = this.rules.settings
@@ -304,46 +236,29 @@ export class CollectionFile {
   }
 
   #apply(event: CollectionEvent): void {
-    switch (event.what) {
-      case 'due':
-        this.#due(event, event)
-        return
-      case 'read':
-        return this.#of(event, (record) => read(record, event))
-      case 'missed':
-        return this.#of(event, (record) => missed(record, event, this.rules))
-      case 'failed':
-        return this.#of(event, (record) => failed(record, event))
-      case 'tried':
-        return this.#byId(event, (record) => tried(record, event))
-      case 'filled':
-        return this.#byId(event, (record) =>
-          filled(
-            { ...record, tries: record.tries + 1, spentMs: record.spentMs + event.spentMs },
-            event.at,
-            event.fill,
-            event.instant,
-            event.by,
-            event.note,
-          ),
+    // Each handler takes the event it is listed under.
+    const handle: (event: never) => unknown = this.#handlers[event.what]
+    handle(event as never)
+  }
+
+  readonly #handlers: { readonly [What in CollectionEvent['what']]: (event: Extract<CollectionEvent, { what: What }>) => unknown } = {
+    due: (event) => this.#due(event, event),
+    read: (event) => this.#of(event, (record) => read(record, event)),
+    missed: (event) => this.#of(event, (record) => missed(record, event, this.rules)),
+    failed: (event) => this.#of(event, (record) => failed(record, event)),
+    tried: (event) => this.#byId(event, (record) => tried(record, event)),
+    filled: (event) => this.#byId(event, (record) => refilled(record, event)),
+    points: (event) => this.#points(event),
+    wake: ({ meter, at }) => this.#wake(meter, at),
+    heard: ({ day, meter, at }) =>
+      this.database.prepare('INSERT OR IGNORE INTO heard (day, meter, at) VALUES (?, ?, ?)').run(day, this.names.id(meter), at),
+    online: ({ day, line, minutes, up }) =>
+      this.database
+        .prepare(
+          `INSERT INTO online (day, line, minutes, up) VALUES (?, ?, ?, ?)
+           ON CONFLICT(day, line) DO UPDATE SET minutes = minutes + excluded.minutes, up = up + excluded.up`,
         )
-      case 'points':
-        return this.#points(event)
-      case 'wake':
-        return this.#wake(event.meter, event.at)
-      case 'heard':
-        this.database
-          .prepare('INSERT OR IGNORE INTO heard (day, meter, at) VALUES (?, ?, ?)')
-          .run(event.day, this.names.id(event.meter), event.at)
-        return
-      case 'online':
-        this.database
-          .prepare(
-            `INSERT INTO online (day, line, minutes, up) VALUES (?, ?, ?, ?)
-             ON CONFLICT(day, line) DO UPDATE SET minutes = minutes + excluded.minutes, up = up + excluded.up`,
-          )
-          .run(event.day, this.names.id(event.line), event.minutes, event.up)
-    }
+        .run(day, this.names.id(line), minutes, up),
   }
 
   #due(key: DueKey, place: DuePlace & { readonly stepMs: number; readonly at: number }): number {
@@ -428,6 +343,13 @@ export class CollectionFile {
 }
 
 const DAY_MS = 86_400_000
+
+/** A re-read brought it. */
+const refilled = (record: DueRecord, { at, fill, instant, spentMs, by, note }: Extract<CollectionEvent, { what: 'filled' }>): Step | null =>
+  filled(
+    { ...record, tries: record.tries + 1, rereads: record.rereads + 1, spentMs: record.spentMs + spentMs },
+    ...([at, fill, instant, by, note] as const),
+  )
 
 const MONTH = { unit: 'month', count: 1 } as const
 const isFirstOfMonth = (day: number, days: Rules['days']): boolean => days.periodStart(MONTH, day) === day

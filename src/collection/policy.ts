@@ -7,7 +7,7 @@ const MINUTE_MS = 60_000
 export interface Tried {
   readonly kind: DueKind
   readonly label: number
-  readonly tries: number
+  readonly rereads: number
   readonly spentMs: number
 }
 
@@ -25,8 +25,8 @@ export const lastChance = ({ kind, label }: Pick<Tried, 'kind' | 'label'>, days:
 }
 
 /** What is left of a gap's budget. */
-export const budgetOf = ({ tries, spentMs }: Pick<Tried, 'tries' | 'spentMs'>, { maxTries, maxLineMs }: CollectionSettings) => ({
-  tries: Math.max(0, maxTries - tries),
+export const budgetOf = ({ rereads, spentMs }: Pick<Tried, 'rereads' | 'spentMs'>, { maxTries, maxLineMs }: CollectionSettings) => ({
+  tries: Math.max(0, maxTries - rereads),
   lineMs: Math.max(0, maxLineMs - spentMs),
 })
 

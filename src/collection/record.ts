@@ -36,6 +36,7 @@ export const newRecord = ({ kind, label, at, meter, point, line, area, stepMs }:
       fill: null,
       reason: null,
       tries: 0,
+      rereads: 0,
       firstTry: false,
       nextTry: null,
     },
@@ -76,7 +77,13 @@ export const failed = (record: DueRecord, { tries, code }: Of<'failed'>): Step |
 /** A re-read brought nothing. */
 export const tried = (record: DueRecord, { at, code, spentMs, nextTry: next, counts, note }: Of<'tried'>): Step | null => {
   if (record.state !== 'scheduled') return null
-  const after = { ...record, tries: record.tries + (counts ? 1 : 0), spentMs: record.spentMs + spentMs, reason: code }
+  const after = {
+    ...record,
+    tries: record.tries + (counts ? 1 : 0),
+    rereads: record.rereads + (counts ? 1 : 0),
+    spentMs: record.spentMs + spentMs,
+    reason: code,
+  }
   if (next === null)
     return { record: { ...after, state: 'permanent', nextTry: null }, act: { at, what: 'permanent', who: null, note: note ?? code } }
   const act: GapAct | null = counts ? { at, what: 'tried', who: null, note: note ?? code } : null

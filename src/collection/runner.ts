@@ -7,7 +7,8 @@ import type { CollectionEvent, CollectionSettings, Days, DueKind, DueRecord, Fil
 export type Outcome =
   | { readonly what: 'filled'; readonly instant: number; readonly note?: string }
   | { readonly what: 'partly'; readonly code: string }
-  | { readonly what: 'not-here'; readonly code: string }
+  /** `isFinal`: it never can, this meter has nothing of the kind. */
+  | { readonly what: 'not-here'; readonly code: string; readonly isFinal: boolean }
   | { readonly what: 'silent'; readonly code: string }
 
 export interface FillContext {
@@ -20,8 +21,8 @@ export interface FillContext {
 export interface GapSource {
   readonly id: Fill
   readonly kinds: readonly DueKind[]
-  /** Uses a value of another instant: only when the gap has been tried so often before. */
-  readonly afterTries: number
+  /** Uses a value of another instant: only when the better ones never can, or after so many re-reads. */
+  readonly afterRereads: number
   readonly fill: ((gap: DueRecord, context: FillContext) => Promise<Outcome>) | null
 }
 
@@ -114,8 +115,10 @@ export class GapRunner {
   async #refill(): Promise<void> {
     const { clock, ask } = this.#deps
     const now = clock.now()
-    if (this.#queue.length > 0 || this.#nextAt === null || now < this.#nextAt) return
-    const lines = [...this.#busy.keys()]
+    if (this.#nextAt === null || now < this.#nextAt) return
+    // A line that cannot pay for another read now must not keep the others waiting.
+    const queued = this.#queue.flatMap(({ line, meter }) => [line, this.#deps.lineOf(meter)?.id ?? line])
+    const lines = [...new Set([...this.#busy.keys(), ...queued])]
     await this.#deps.flush()
     const found = await ask('due', { now, perLine: PER_LINE, lines, meters: [] })
     if (!found.ok) return
@@ -173,13 +176,14 @@ export class GapRunner {
     }
     const said: string[] = []
     let code: string | null = null
+    let isHopeless = true
     for (const source of sources) {
       if (!source.kinds.includes(gap.kind)) continue
       if (source.fill === null) {
         said.push(`${source.id}: not there`)
         continue
       }
-      if (gap.tries < source.afterTries) continue
+      if (gap.rereads < source.afterRereads && !isHopeless) continue
       const outcome = await source.fill(gap, context)
       if (this.#abort.signal.aborted && outcome.what !== 'filled') return
       if (outcome.what === 'filled') {
@@ -199,15 +203,16 @@ export class GapRunner {
       code = outcome.code
       said.push(`${source.id}: ${outcome.code}`)
       if (outcome.what !== 'not-here') break
+      isHopeless &&= outcome.isFinal
     }
-    this.#failed(gap, code ?? 'GAP_NO_SOURCE', spentMs, said.join('; '))
+    this.#failed(gap, code === null || (isHopeless && code === 'GAP_NOT_KEPT') ? 'GAP_NO_SOURCE' : code, spentMs, said.join('; '))
   }
 
   #failed(gap: DueRecord, code: string, spentMs: number, note: string): void {
     const { tell, clock, days, settings, random, silent } = this.#deps
     const now = clock.now()
     const counts = !isNotAsked(code)
-    const after = { ...gap, tries: gap.tries + (counts ? 1 : 0), spentMs: gap.spentMs + spentMs }
+    const after = { ...gap, rereads: gap.rereads + (counts ? 1 : 0), spentMs: gap.spentMs + spentMs }
     const next =
       code === 'GAP_NO_SOURCE'
         ? null

@@ -8,7 +8,7 @@ const TABLES = `
 CREATE TABLE IF NOT EXISTS name (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE IF NOT EXISTS due (
   id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, label INTEGER NOT NULL, due_at INTEGER NOT NULL, meter INTEGER NOT NULL, point INTEGER NOT NULL,
-  line INTEGER NOT NULL, area INTEGER NOT NULL, state INTEGER NOT NULL, fill INTEGER, reason INTEGER, tries INTEGER NOT NULL,
+  line INTEGER NOT NULL, area INTEGER NOT NULL, state INTEGER NOT NULL, fill INTEGER, reason INTEGER, tries INTEGER NOT NULL, rereads INTEGER NOT NULL,
   first_try INTEGER NOT NULL, next_try INTEGER, spent_ms INTEGER NOT NULL, missed_at INTEGER, filled_at INTEGER, instant INTEGER,
   by INTEGER, step_ms INTEGER NOT NULL, expected INTEGER NOT NULL, got INTEGER NOT NULL, bits BLOB,
   UNIQUE (kind, label, meter)) STRICT;
@@ -103,6 +103,7 @@ export interface DueRow {
   readonly fill: number | null
   readonly reason: number | null
   readonly tries: number
+  readonly rereads: number
   readonly first_try: number
   readonly next_try: number | null
   readonly spent_ms: number
@@ -129,6 +130,7 @@ export const recordOf = (row: DueRow, names: Names): DueRecord => ({
   fill: row.fill === null ? null : (FILLS[row.fill] ?? null),
   reason: row.reason === null ? null : names.text(row.reason),
   tries: row.tries,
+  rereads: row.rereads,
   firstTry: row.first_try === 1,
   nextTry: row.next_try,
   spentMs: row.spent_ms,
@@ -156,6 +158,7 @@ export const COLUMNS = [
     'fill',
     'reason',
     'tries',
+    'rereads',
     'first_try',
     'next_try',
     'spent_ms',
@@ -176,6 +179,7 @@ export const valuesOf = (record: Omit<DueRecord, 'id'>, names: Names): (number |
   record.fill === null ? null : FILLS.indexOf(record.fill),
   record.reason === null ? null : names.id(record.reason),
   record.tries,
+  record.rereads,
   record.firstTry ? 1 : 0,
   record.nextTry,
   Math.round(record.spentMs),

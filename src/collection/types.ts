@@ -35,7 +35,10 @@ export interface DueRecord {
   readonly fill: Fill | null
   /** Error code of the last failure. */
   readonly reason: string | null
+  /** All of them, those of the first pass too. */
   readonly tries: number
+  /** Tries after the first pass. */
+  readonly rereads: number
   /** Read at the first question, nothing repeated. */
   readonly firstTry: boolean
   /** When it is read again. */
@@ -158,6 +161,7 @@ export interface CollectionSettings {
   readonly dailyReread: number
   /** The last day after the due one on which it is tried. */
   readonly lastDay: number
+  /** Re-reads of one gap, without those a person orders. */
   readonly maxTries: number
   /** Line time one gap may cost, milliseconds. */
   readonly maxLineMs: number

@@ -269,7 +269,7 @@ it('agrees with a naive model after random happenings in any order, restarts and
         if (what === 'missed') file.take([{ ...missedOf(meter, label), tries }])
         if (what === 'failed') file.take([{ ...missedOf(meter, label), what: 'failed', tries }])
         if (what === 'tried' || what === 'last') {
-          const nextAt = what === 'last' ? null : nextTry({ kind: 'day-freeze', label, tries: 0, spentMs: 0 }, now, days, settings, 0)
+          const nextAt = what === 'last' ? null : nextTry({ kind: 'day-freeze', label, rereads: 0, spentMs: 0 }, now, days, settings, 0)
           file.take([{ what: 'tried', at: now, id, code: 'X', spentMs: 1, nextTry: nextAt, counts: true, note: null }])
         }
         if (what === 'waive' || what === 'reopen' || what === 'retry') file.act(id, what, 'Li', 'why', now)
@@ -281,7 +281,7 @@ it('agrees with a naive model after random happenings in any order, restarts and
         if ((what === 'missed' || what === 'failed') && known.state === 'open') {
           known.tries = Math.max(known.tries, tries)
           if (what === 'missed') {
-            known.state = known.tries >= settings.maxTries ? 'permanent' : 'scheduled'
+            known.state = 'scheduled'
             known.wasGap = true
           }
         }

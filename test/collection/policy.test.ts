@@ -6,7 +6,7 @@ import { isSilence, LineBudget, nextTry } from '../../src/collection/policy.ts'
 import { at, D0, DAY, days, HOUR, settingsOf } from './support.ts'
 
 const settings = settingsOf()
-const gap = (change = {}) => ({ kind: 'day-freeze' as const, label: D0, tries: 0, spentMs: 0, ...change })
+const gap = (change = {}) => ({ kind: 'day-freeze' as const, label: D0, rereads: 0, spentMs: 0, ...change })
 const next = (now: number, change = {}) => nextTry(gap(change), now, days, settings, 0)
 
 describe('when a freeze is read again', () => {
@@ -23,9 +23,9 @@ describe('when a freeze is read again', () => {
   it('is never after the last window of the seventh day', () => expect(next(at('2026-11-27T05:00:00'))).toBeNull())
 
   it('is never again when its tries or its line time are used up', () => {
-    expect(next(D0 + HOUR, { tries: settings.maxTries })).toBeNull()
+    expect(next(D0 + HOUR, { rereads: settings.maxTries })).toBeNull()
     expect(next(D0 + HOUR, { spentMs: settings.maxLineMs })).toBeNull()
-    expect(budgetOf(gap({ tries: 4, spentMs: 1000 }), settings)).toEqual({ tries: 20, lineMs: 119_000 })
+    expect(budgetOf(gap({ rereads: 4, spentMs: 1000 }), settings)).toEqual({ tries: 20, lineMs: 119_000 })
   })
 
   it('is spread by chance, each gap by its own', () => {

@@ -1,0 +1,84 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FigureView, KpiUnitView } from '../collection-deps.ts'
+import { KpiMemberPage, KpiMembersQuery, KpiParams, KpisQuery, KpisSchema } from '../collection-schemas.ts'
+import { cursorOf, readCursor } from '../cursor.ts'
+import type { ApiDeps } from '../deps.ts'
+import { badValue } from '../invalid.ts'
+import { problem, problemOf, refuse } from '../problems.ts'
+import { ref } from '../schema-words.ts'
+import { iso } from './common.ts'
+
+/** Figures of collection, each with the two lists behind it. */
+export const kpiRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: number }> = async (app, { deps }) => {
+  app.get(
+    '/kpis',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'getKpis',
+        tags: ['collection'],
+        summary: 'Figures of collection of one day',
+        description:
+          'Success is what was read ÷ what was due. Each figure states its numerator, denominator, exclusions and cut-off, and leads to the ' +
+          'lists of meters behind it. Where nothing was due there is no rate.',
+        querystring: KpisQuery,
+        response: { 200: ref(KpisSchema, 'The figures.') },
+      },
+    },
+    async ({ query: { day = null, by = 'none', limit = 100, cursor } }, reply) => {
+      const after = cursor === undefined ? [null] : readCursor(cursor, ['string'])
+      if (after === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
+      const found = await deps.kpis({ day, by }, typeof after[0] === 'string' ? after[0] : null, limit + 1)
+      if (!found.ok) return refuse(reply, problemOf(found.error.because, found.error.error))
+      if (found.value === null) return refuse(reply, badValue('querystring/day', day ?? '', 'a day of the calendar'))
+      const { units, asOf, day: of } = found.value
+      const items = units.slice(0, limit)
+      const last = items.at(-1)
+      return {
+        ...{ day: of, by, asOf: iso(asOf) },
+        items: items.map((unit) => unitJson(unit, of, by)),
+        next: units.length > limit && last ? cursorOf([last.id]) : null,
+      }
+    },
+  )
+  app.get(
+    '/kpis/:kpi/members',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'listKpiMembers',
+        tags: ['collection'],
+        summary: 'The meters behind a figure',
+        description: 'By meter. `online` lists lines.',
+        params: KpiParams,
+        querystring: KpiMembersQuery,
+        response: { 200: ref(KpiMemberPage, 'One page.') },
+      },
+    },
+    async ({ params: { kpi }, query: { day = null, by = 'none', id = '', list, at = 'final', limit = 200, cursor } }, reply) => {
+      const from = cursor === undefined ? [0] : readCursor(cursor, ['number'])
+      if (from === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
+      const found = await deps.kpiMembers({ kpi, day, by, id, list, at })
+      if (!found.ok) return refuse(reply, problemOf(found.error.because, found.error.error))
+      if (found.value === null) return refuse(reply, badValue('querystring/day', day ?? '', 'a day of the calendar'))
+      const start = Number(from[0])
+      const items = found.value.slice(start, start + limit)
+      return { items: [...items], next: start + limit < found.value.length ? cursorOf([start + limit]) : null }
+    },
+  )
+}
+
+const unitJson = ({ id, name, kpis }: KpiUnitView, day: string, by: string) => ({
+  id,
+  name,
+  kpis: kpis.map(({ cutoff, finalAt, figure, final, ...kpi }) => {
+    const list = (word: string) =>
+      `/api/v1/kpis/${kpi.kpi}/members?${new URLSearchParams({ day, by, ...(by === 'none' ? {} : { id }), list: word })}`
+    return {
+      ...{ ...kpi, cutoff: iso(cutoff), figure: figureJson(figure), final: figureJson(final), finalAt: iso(finalAt) },
+      members: { in: list('in'), out: list('out') },
+    }
+  }),
+})
+
+const figureJson = ({ excluded, ...figure }: FigureView) => ({ ...figure, excluded: [...excluded] })

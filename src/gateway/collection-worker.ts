@@ -1,0 +1,24 @@
+/** Entry of the thread that keeps due readings and their figures. It reads the ledger itself: a large one takes long to go through. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { Calendar } from '../acquisition/index.ts'
+import { CollectionFile, type CollectionSettings, collectionHandlers, KpiFile, serveCollection } from '../collection/index.ts'
+import { Ledger } from '../ledger/index.ts'
+import { collectionFacts } from './collection-facts.ts'
+
+export interface CollectionWorkerData {
+  readonly directory: string
+  readonly zone: string
+  readonly settings: CollectionSettings
+  /** Channels whose meters push. */
+  readonly brokers: readonly string[]
+}
+
+const port = parentPort
+if (!port) throw new Error('this file runs in a worker thread')
+const { directory, zone, settings, brokers }: CollectionWorkerData = workerData
+
+serveCollection(port, () => {
+  const file = new CollectionFile(directory, { settings, days: new Calendar(zone), random: Math.random })
+  const ledger = new Ledger(directory)
+  return collectionHandlers(file, new KpiFile(file, collectionFacts(ledger, new Set(brokers))))
+})
