@@ -131,6 +131,12 @@ export class ClockStore {
     )
   }
 
+  /** The first reading after an instant; null when there is none. */
+  firstSince(meter: string, since: number): ClockPoint | null {
+    const row = this.#all('SELECT at, drift, uncertainty FROM reading WHERE meter = ? AND at > ? ORDER BY at LIMIT 1', meter, since)[0]
+    return row ? pointOf(row, '') : null
+  }
+
   /** Writes an act down before it is carried out, for good. @returns its number */
   begin(draft: ClockActDraft, meters: readonly { readonly meter: string; readonly before: ClockPoint | null }[]): number {
     const { at, kind, line, meter, who, second, why } = draft

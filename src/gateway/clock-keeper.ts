@@ -39,8 +39,8 @@ const SWEEP_TRIES = 2
 /** A step of our own clock by more than this is noticed, and no meter is set by it for so long: milliseconds. */
 const STEP_MS = 2000
 const STEP_DOUBT_MS = 3_600_000
-/** Readings kept when a rate is computed. */
-const RATE_POINTS = 60
+/** A rate is that of the last month: no longer than settings are remembered. */
+const RATE_MS = 31 * 86_400_000
 
 export interface ReadClockOptions {
   readonly priority: Priority
@@ -127,8 +127,9 @@ export class ClockKeeper {
   }
 
   rate(meter: string): ClockRate | null {
-    const { store } = this.deps
-    return clockRate(store.history(meter, RATE_POINTS).toReversed(), store.get(meter).settings)
+    const { point, settings } = this.deps.store.get(meter)
+    const first = point && this.deps.store.firstSince(meter, Math.max(point.at - RATE_MS, ...settings))
+    return point && first ? clockRate([first, point], settings) : null
   }
 
   /** Why no meter may be set by our clock; null = it may. */

@@ -69,15 +69,11 @@ export const clockViews = (keeper: ClockKeeper, acts: ClockActs): ClockViews => 
   }
   const api: ClockDeps = {
     clocks: ({ state, line, area }, after, limit) => {
-      const chosen = [...field.meters()].filter(
-        (meter) =>
-          (after === null || meter.fact.meter > after) &&
-          (line === undefined || meter.fact.line === line) &&
-          (area === undefined || meter.point.area === area) &&
-          (state === undefined || stateOf(meter) === state),
-      )
-      chosen.sort((a, b) => (a.fact.meter < b.fact.meter ? -1 : 1))
-      return chosen.slice(0, limit).map(viewOf)
+      const isMeant = (meter: FieldMeter) =>
+        (line === undefined || meter.fact.line === line) &&
+        (area === undefined || meter.point.area === area) &&
+        (state === undefined || stateOf(meter) === state)
+      return firstOf(field.meters(), after, limit, isMeant).map(viewOf)
     },
     clock: (id) => {
       const meter = field.meter(id)
@@ -129,6 +125,27 @@ export const clockViews = (keeper: ClockKeeper, acts: ClockActs): ClockViews => 
     },
     counts,
   }
+}
+
+/** The first of the meters behind `after` by id, without sorting all of them. */
+const firstOf = (
+  meters: Iterable<FieldMeter>,
+  after: string | null,
+  limit: number,
+  isMeant: (meter: FieldMeter) => boolean,
+): FieldMeter[] => {
+  const chosen: FieldMeter[] = []
+  for (const meter of meters) {
+    const id = meter.fact.meter
+    if (after !== null && id <= after) continue
+    const last = chosen.length >= limit ? chosen.at(-1) : undefined
+    if (last && id >= last.fact.meter) continue
+    if (!isMeant(meter)) continue
+    const place = chosen.findIndex(({ fact }) => fact.meter > id)
+    chosen.splice(place < 0 ? chosen.length : place, 0, meter)
+    if (chosen.length > limit) chosen.pop()
+  }
+  return chosen
 }
 
 const refuse = (because: Refusal['because'], error: GatewayError) => ({ ok: false as const, error: { because, error } })
