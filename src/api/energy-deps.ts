@@ -41,6 +41,7 @@ export interface EnergyItemView {
 }
 
 export interface EnergyFindingView {
+  readonly register: string
   readonly code: string
   readonly meter: string
   readonly at: number
@@ -49,6 +50,14 @@ export interface EnergyFindingView {
   /** What booking it would have meant. */
   readonly would: string | null
   readonly note: string
+}
+
+/** A finding of some point, by the number it got when it was first seen. */
+export interface EnergyFindingRow {
+  readonly seq: number
+  readonly point: string
+  readonly seenAt: number
+  readonly finding: EnergyFindingView
 }
 
 /** One register of a point over the time asked for. */
@@ -129,5 +138,7 @@ export interface EnergyDeps {
   markExported(made: Omit<EnergyExportView, 'id' | 'at'>): Soon<Result<EnergyExportView, Refusal>>
   /** Has figures worked out again; `point` null = of all points. @returns how many points */
   energyAgain(point: string | null, from: number, to: number, why: string): Soon<Result<number, Refusal>>
+  /** Reads and increments that are set aside now, with a number greater than `since`, rising; `point` null = of all. */
+  energyFindings(point: string | null, since: number, limit: number): Soon<readonly EnergyFindingRow[]>
   energyState(): Soon<EnergyStateView>
 }

@@ -50,18 +50,17 @@ const SeenRegister = nullable(
   Type.Object({ at: Instant('Instant.'), register: Text('As on the face.', '123456.78'), source: Text('Source.', 'curve') }),
 )
 
-const FindingSchema = Type.Object(
-  {
-    code: Text('What cannot be true.', 'read-dip'),
-    meter: Text('Meter.', 'M-12'),
-    at: Instant('When.'),
-    before: SeenRegister,
-    after: SeenRegister,
-    would: Figure('What booking it would have meant.', '-98211.40'),
-    note: Text('Why it is impossible.', 'more than 83 kW, which is what a meter without transformers can carry (100 A)'),
-  },
-  { description: 'A read or an increment that was set aside; only with `detail`.' },
-)
+const FINDING = {
+  register: Text('Register.', '1.8.0'),
+  code: Text('What cannot be true.', 'read-dip'),
+  meter: Text('Meter.', 'M-12'),
+  at: Instant('When.'),
+  before: SeenRegister,
+  after: SeenRegister,
+  would: Figure('What booking it would have meant.', '-98211.40'),
+  note: Text('Why it is impossible.', 'more than 83 kW, which is what a meter without transformers can carry (100 A)'),
+}
+const FindingSchema = Type.Object(FINDING, { description: 'A read or an increment that was set aside; only with `detail`.' })
 
 export const EnergySchema = named(
   'Energy',
@@ -173,8 +172,35 @@ export const EnergyCorrectionPage = named(
     next: Type.Union([Type.Integer(), Type.Null()], { description: 'Pass it as `since`; null when there is no more now.' }),
   }),
 )
+export const EnergyFindingSchema = named(
+  'EnergyFinding',
+  Type.Object(
+    {
+      seq: Type.Integer({ minimum: 1, description: 'Strictly rising.' }),
+      point: Text('Metering point.', 'P-12'),
+      seenAt: Instant('When it was first found.'),
+      ...FINDING,
+    },
+    { description: 'A read, or an increment, that cannot be true: kept, not booked.' },
+  ),
+)
+export const EnergyFindingPage = named(
+  'EnergyFindingPage',
+  Type.Object({
+    items: Type.Array(ref(EnergyFindingSchema)),
+    next: Type.Union([Type.Integer(), Type.Null()], { description: 'Pass it as `since`; null when there is no more now.' }),
+  }),
+)
 export const SinceQuery = Type.Object(
   {
+    since: Type.Optional(Type.Integer({ minimum: 0, description: 'Only what has a greater `seq`; 0 if not given.' })),
+    limit: limitOf(100, 1000),
+  },
+  closed,
+)
+export const FindingsQuery = Type.Object(
+  {
+    point: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'Only of this metering point.' })),
     since: Type.Optional(Type.Integer({ minimum: 0, description: 'Only what has a greater `seq`; 0 if not given.' })),
     limit: limitOf(100, 1000),
   },
@@ -201,5 +227,7 @@ export const ENERGY_NAMED = [
   EnergyExportPage,
   EnergyCorrectionSchema,
   EnergyCorrectionPage,
+  EnergyFindingSchema,
+  EnergyFindingPage,
   EnergyStateSchema,
 ]

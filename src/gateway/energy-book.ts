@@ -46,9 +46,12 @@ const SCHEMA = `
   CREATE TABLE dirty (point TEXT NOT NULL, day TEXT NOT NULL, since INTEGER NOT NULL, why TEXT NOT NULL, PRIMARY KEY (point, day)) WITHOUT ROWID, STRICT;
   CREATE TABLE onward (point TEXT PRIMARY KEY, day TEXT NOT NULL, why TEXT NOT NULL) WITHOUT ROWID, STRICT;
   CREATE TABLE figures (point TEXT NOT NULL, day TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (point, day)) STRICT;
-  CREATE TABLE export (id INTEGER PRIMARY KEY AUTOINCREMENT, who TEXT NOT NULL, point TEXT, from_at INTEGER NOT NULL, to_at INTEGER NOT NULL, note TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
+  CREATE TABLE export (id INTEGER PRIMARY KEY AUTOINCREMENT, who TEXT NOT NULL, point TEXT, from_at INTEGER NOT NULL, to_at INTEGER NOT NULL,
+    first_day TEXT NOT NULL, last_day TEXT NOT NULL, note TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
   CREATE TABLE correction (seq INTEGER PRIMARY KEY AUTOINCREMENT, point TEXT NOT NULL, register TEXT NOT NULL, period TEXT NOT NULL, from_at INTEGER NOT NULL,
     to_at INTEGER NOT NULL, before TEXT, after TEXT, version INTEGER NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL, export INTEGER NOT NULL) STRICT;
+  CREATE TABLE finding (seq INTEGER PRIMARY KEY AUTOINCREMENT, point TEXT NOT NULL, day TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, at INTEGER NOT NULL,
+    UNIQUE (point, day, key)) STRICT;
   CREATE TABLE place (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
   PRAGMA user_version = ${VERSION};`
 
@@ -71,6 +74,7 @@ export class EnergyBook {
   readonly #database: Database
   readonly #statements = new Map<string, Statement>()
   #isTogether = false
+  #isFull = true
 
   /** @throws EnergyBookTooNew */
   constructor(directory: string) {
@@ -84,11 +88,18 @@ export class EnergyBook {
     if (version === 0) inTransaction(this.#database, () => this.#database.exec(SCHEMA))
   }
 
-  /** All in one transaction, or nothing of it; within another one, part of that. */
-  together<T>(work: () => T): T {
+  /**
+   * All in one transaction, or nothing of it; within another one, part of that.
+   *
+   * @param isPromise  it is on the disk before this returns. What is worked out is not: a power cut brings the mark back with it, and the same
+   *                   is worked out again
+   */
+  together<T>(work: () => T, isPromise = false): T {
     if (this.#isTogether) return work()
     this.#isTogether = true
     try {
+      if (isPromise !== this.#isFull) this.#database.exec(`PRAGMA synchronous=${isPromise ? 'FULL' : 'NORMAL'}`)
+      this.#isFull = isPromise
       return inTransaction(this.#database, work)
     } finally {
       this.#isTogether = false
@@ -165,21 +176,46 @@ export class EnergyBook {
   }
 
   /** Forgets figures of days before one, but for what somebody has taken away. @returns how many days of points */
-  forget(before: string, beforeAt: number, most: number): number {
-    const kept = 'SELECT 1 FROM export e WHERE (e.point IS NULL OR e.point = figures.point) AND e.from_at < ?3'
-    return Number(
-      this.#statement(
-        `DELETE FROM figures WHERE rowid IN (SELECT rowid FROM figures WHERE day < ?1 AND NOT EXISTS (${kept}) LIMIT ?2)`,
-      ).run(before, most, beforeAt).changes,
-    )
+  forget(before: string, most: number): number {
+    const taken = `SELECT 1 FROM export e WHERE (e.point IS NULL OR e.point = figures.point) AND e.first_day <= figures.day || '-31' AND e.last_day >= figures.day`
+    const sql = `DELETE FROM figures WHERE rowid IN (SELECT rowid FROM figures WHERE day < ? AND NOT EXISTS (${taken}) LIMIT ?)`
+    return Number(this.#statement(sql).run(before, most).changes)
   }
 
-  addExport(made: Omit<EnergyExport, 'id'>): EnergyExport {
-    this.#run(
-      'INSERT INTO export (who, point, from_at, to_at, note, at) VALUES (?, ?, ?, ?, ?, ?)',
-      ...[made.who, made.point, made.from, made.to, made.note, made.at],
-    )
-    return { ...made, id: number(this.#one('SELECT last_insert_rowid() AS id') ?? {}, 'id') }
+  /** What is wrong on a day now; findings that were there already keep their number. */
+  setFindings(point: string, day: string, found: readonly { readonly key: string; readonly body: string }[], at: number): void {
+    const keys = new Set(found.map(({ key }) => key))
+    const known = new Set(this.#all('SELECT key FROM finding WHERE point = ? AND day = ?', point, day).map((row) => text(row, 'key')))
+    for (const key of known) if (!keys.has(key)) this.#run('DELETE FROM finding WHERE point = ? AND day = ? AND key = ?', point, day, key)
+    for (const { key, body } of found)
+      if (!known.has(key)) this.#run('INSERT INTO finding (point, day, key, body, at) VALUES (?, ?, ?, ?, ?)', point, day, key, body, at)
+  }
+
+  /** By number; of one point. */
+  findings(
+    point: string | null,
+    since: number,
+    limit: number,
+  ): readonly { readonly seq: number; readonly point: string; readonly body: string; readonly at: number }[] {
+    return this.#all(
+      'SELECT seq, point, body, at FROM finding WHERE seq > ?1 AND (?2 IS NULL OR point = ?2) ORDER BY seq LIMIT ?3',
+      since,
+      point,
+      limit,
+    ).map((row) => ({
+      ...{ seq: number(row, 'seq'), point: text(row, 'point'), body: text(row, 'body'), at: number(row, 'at') },
+    }))
+  }
+
+  /** On disk when it returns. @param span  the days it holds */
+  addExport(made: Omit<EnergyExport, 'id'>, span: SeenDays): EnergyExport {
+    return this.together(() => {
+      this.#run(
+        'INSERT INTO export (who, point, from_at, to_at, first_day, last_day, note, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+        ...[made.who, made.point, made.from, made.to, span.first, span.last, made.note, made.at],
+      )
+      return { ...made, id: number(this.#one('SELECT last_insert_rowid() AS id') ?? {}, 'id') }
+    }, true)
   }
 
   exports(after: number, limit: number): readonly EnergyExport[] {

@@ -3,7 +3,9 @@ import { Calendar } from '../acquisition/calendar.ts'
 /** Periods of interval energy, finest first. */
 export const PERIODS = ['15m', '1h', 'day', 'month'] as const
 export type EnergyPeriod = (typeof PERIODS)[number]
-const STEP_MS: Readonly<Record<'15m' | '1h', number>> = { '15m': 900_000, '1h': 3_600_000 }
+const QUARTER_MS = 900_000
+const MOST_KNOWN = 20_000
+const STEP_MS: Readonly<Record<'15m' | '1h', number>> = { '15m': QUARTER_MS, '1h': 3_600_000 }
 
 const two = (value: number) => String(value).padStart(2, '0')
 
@@ -11,6 +13,8 @@ const two = (value: number) => String(value).padStart(2, '0')
 export class EnergyDays {
   readonly zone: string
   readonly #calendar: Calendar
+  /** Every zone in use changes its offset at a quarter of an hour. */
+  readonly #ofQuarter = new Map<number, string>()
 
   constructor(zone: string) {
     this.zone = zone
@@ -18,8 +22,14 @@ export class EnergyDays {
   }
 
   of(at: number): string {
-    const { year, month, day } = this.#calendar.meterTime(this.#calendar.dayStart(at))
-    return `${year}-${two(month)}-${two(day)}`
+    const quarter = Math.floor(at / QUARTER_MS)
+    const known = this.#ofQuarter.get(quarter)
+    if (known !== undefined) return known
+    const { year, month, day } = this.#calendar.meterTime(quarter * QUARTER_MS)
+    const text = `${String(year).padStart(4, '0')}-${two(month)}-${two(day)}`
+    if (this.#ofQuarter.size >= MOST_KNOWN) this.#ofQuarter.clear()
+    this.#ofQuarter.set(quarter, text)
+    return text
   }
 
   start(day: string): number {

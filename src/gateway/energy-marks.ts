@@ -75,7 +75,8 @@ export class EnergyMarks {
           fresh.set(key, { point: each, day: date })
         }
     }
-    this.#mark([...fresh.values()], 'a reading', now() + this.#deps.settleMs)
+    // The outbox forgets them after this.
+    this.#mark([...fresh.values()], 'a reading', now() + this.#deps.settleMs, true)
   }
 
   add(point: string, days: readonly string[], why: string): void {
@@ -134,7 +135,7 @@ export class EnergyMarks {
     return { dirty: this.#waiting.size, oldest, waitingForStore }
   }
 
-  #mark(marks: readonly { readonly point: string; readonly day: string }[], why: string, due: number): void {
+  #mark(marks: readonly { readonly point: string; readonly day: string }[], why: string, due: number, isPromise = false): void {
     const { book, now, end, openEveryMs } = this.#deps
     const unknown = marks.filter(({ point, day }) => !this.#waiting.has(keyOf(point, day)))
     if (unknown.length > 0)
@@ -143,7 +144,7 @@ export class EnergyMarks {
           book.markDirty(point, day, now(), why)
           if (day.length > 7) book.see(point, day)
         }
-      })
+      }, isPromise)
     const needs = end()
     for (const { point, day } of marks) {
       const key = keyOf(point, day)

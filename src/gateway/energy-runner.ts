@@ -6,10 +6,11 @@ import { EnergyDays, type EnergyPeriod, PERIODS } from './energy-days.ts'
 import { energyFailure } from './energy-errors.ts'
 import { type EnergyLedger, type PointFacts, pointFacts, type RegisterModels } from './energy-facts.ts'
 import { type Figure, intervalRows, isSameValue, type RegisterFigures, versioned } from './energy-figures.ts'
+import { findingView, textOf } from './energy-findings.ts'
 import { LedgerFollower } from './energy-ledger.ts'
 import { EnergyMarks } from './energy-marks.ts'
 import { energySink } from './energy-sink.ts'
-import { isShared, workDay, workMonth } from './energy-work.ts'
+import { type DayWork, isShared, workDay, workMonth } from './energy-work.ts'
 
 export interface EnergyOptions {
   readonly book: EnergyBook
@@ -132,23 +133,31 @@ export class EnergyRunner {
 
   /** Works on until nothing is due; for tests and the end of a replay. */
   async settle(): Promise<void> {
-    while (await this.#step()) {
+    while (await this.#alone()) {
       // on
     }
   }
 
+  /** One step at a time, whoever asks for it: days build on those before them. */
+  #alone(): Promise<boolean> {
+    const step = this.#turn.then(() => (this.#stopped ? false : this.#step()))
+    this.#turn = step.then(
+      () => undefined,
+      () => undefined,
+    )
+    return step
+  }
+
   #schedule(ms: number): void {
     if (this.#stopped) return
-    this.#timer = setTimeout(() => {
-      this.#turn = this.#run()
-    }, ms)
+    this.#timer = setTimeout(() => void this.#run(), ms)
   }
 
   async #run(): Promise<void> {
     let pause = IDLE_MS
     try {
       const began = performance.now()
-      const more = await this.#step()
+      const more = await this.#alone()
       if (more) pause = Math.min(LONGEST_PAUSE_MS, Math.max(1, performance.now() - began))
     } catch (error) {
       this.#say(error instanceof Error ? (error.stack ?? error.message) : String(error))
@@ -215,6 +224,7 @@ export class EnergyRunner {
     const isOver = this.days.end(day) <= now
     book.together(() => {
       this.#keep(point, day, registers, before, why)
+      book.setFindings(point, day, findingRows(work.value.findings, this.days.start(day), this.days.end(day)), now)
       if (isOver) this.#marks.done(mark)
       else this.#marks.pause(mark, now, this.days.end(day))
       this.#neighbours(point, day, registers, before)
@@ -314,7 +324,7 @@ export class EnergyRunner {
     const today = this.days.of(clock.now())
     if (this.#forgotOn === today) return
     const before = this.days.add(today, -KEEP_DAYS)
-    if (book.forget(before, this.days.start(before), FORGET_AT_ONCE) === 0) this.#forgotOn = today
+    if (book.forget(before, FORGET_AT_ONCE) === 0) this.#forgotOn = today
   }
 
   /** Points of a meter whose rows name none: it was adopted later. */
@@ -339,6 +349,15 @@ export class EnergyRunner {
     this.#trouble = message
   }
 }
+
+/** Findings of one day; what stands at its end belongs to the next. */
+const findingRows = (findings: DayWork['findings'], start: number, end: number): { key: string; body: string }[] =>
+  findings
+    .filter(({ at }) => at >= start && at < end)
+    .map((finding) => ({
+      key: `${finding.register} ${finding.code} ${finding.at} ${finding.after ? textOf(finding.after.value) : ''}`,
+      body: JSON.stringify(findingView(finding)),
+    }))
 
 interface Mark {
   readonly point: string

@@ -6,7 +6,7 @@ import { decimalOf, type Figure, type RegisterFigures } from './energy-figures.t
 /** Only for gaps beyond this, milliseconds; shorter ones are spread evenly. */
 const GAP_MS = 2 * 3_600_000
 const REFERENCE_DAYS = 4
-const LOOK_BACK_DAYS = 28
+const LOOK_BACK_DAYS = 14
 /** A curve with more guesses than this is no reference. */
 const MOST_GUESSED = 6
 const SCALE = -5

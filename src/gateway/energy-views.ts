@@ -2,17 +2,19 @@ import type {
   EnergyAnswer,
   EnergyDeps,
   EnergyEvidenceView,
+  EnergyFindingRow,
   EnergyFindingView,
   EnergyItemView,
   EnergyQuestion,
   Refusal,
 } from '../api/index.ts'
 import { type Decimal, decimalText, err, fullObis, ok, qualityNames, type Result, rescale } from '../core/index.ts'
-import { ENERGY_FLAGS, type EnergyFinding, type EnergyInterval, energyFlagNames, sumOf } from '../energy/index.ts'
+import { ENERGY_FLAGS, type EnergyInterval, energyFlagNames, sumOf } from '../energy/index.ts'
 import type { EnergyBook } from './energy-book.ts'
 import type { EnergyDays, EnergyPeriod } from './energy-days.ts'
 import { energyFailure } from './energy-errors.ts'
 import { decimalOf, type Figure, figureOf, type RegisterFigures } from './energy-figures.ts'
+import { findingView } from './energy-findings.ts'
 import type { EnergyRunner } from './energy-runner.ts'
 
 export interface EnergyViewDeps {
@@ -56,7 +58,7 @@ export const energyViews = ({ runner, book, isPoint, points, now }: EnergyViewDe
       if (made.point !== null && !isPoint(made.point)) return unknown(made.point)
       if (made.from > now())
         return refuse('not-possible', 'ENERGY_EXPORT', `it is ${new Date(now()).toISOString()}: nothing of that time can have been taken`)
-      return ok(book.addExport({ ...made, at: now() }))
+      return ok(book.addExport({ ...made, at: now() }, { first: days.of(made.from), last: days.of(made.to - 1) }))
     },
     energyAgain: (point, from, to, why) => {
       if (point !== null && !isPoint(point)) return unknown(point)
@@ -64,6 +66,10 @@ export const energyViews = ({ runner, book, isPoint, points, now }: EnergyViewDe
       runner.again(chosen, from, Math.min(to, now()), why)
       return ok(chosen.length)
     },
+    energyFindings: (point, since, limit) =>
+      book
+        .findings(point, since, limit)
+        .map(({ seq, point: where, at, body }): EnergyFindingRow => ({ seq, point: where, seenAt: at, finding: JSON.parse(body) })),
     energyState: () => ({ ...runner.state(), corrections: book.correctionCount() }),
   }
 }
@@ -126,7 +132,7 @@ const detailed = async (
         entry.items.push(itemOf({ ...figureOf(interval), version }, evidenceOf(interval)))
       }
       for (const finding of work.value.findings)
-        if (finding.register === field && finding.at >= from && finding.at < to) entry.findings.push(findingOf(finding))
+        if (finding.register === field && finding.at >= from && finding.at < to) entry.findings.push(findingView(finding))
     }
   }
   const registers = [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([field, entry]) => ({ field, ...entry }))
@@ -217,9 +223,4 @@ const evidenceOf = ({ evidence }: EnergyInterval): EnergyEvidenceView | null => 
     end: end(evidence.end),
     segments: evidence.segments.map(({ ratio, delta, ...segment }) => ({ ...segment, ratio: text(ratio), delta: text(delta) })),
   }
-}
-
-const findingOf = ({ code, meter, at, before, after, would, note }: EnergyFinding): EnergyFindingView => {
-  const side = (register: typeof before) => register && { at: register.at, register: text(register.value), source: register.source }
-  return { code, meter, at, before: side(before), after: side(after), would: would && text(would), note }
 }

@@ -71,10 +71,17 @@ export const workDay = async (
   const figures: RegisterFigures[] = []
   const findings: (EnergyFinding & { register: string })[] = []
   const proofs = new Map<string, readonly EnergyInterval[]>()
+  // Registers of a point have their gaps together.
+  const past = new Map<string, ReturnType<typeof book.figuresOf>>()
+  const figuresOf = (first: string, last: string) => {
+    const known = past.get(first + last) ?? book.figuresOf(point, first, last)
+    past.set(first + last, known)
+    return known
+  }
   const off = outages(point, start - 100 * 24 * HOUR, end + 100 * 24 * HOUR)
   for (const register of [...reads.registers.values()].sort((a, b) => (a.field < b.field ? -1 : 1))) {
     const { field, obis, unit } = register
-    const shape = gapShape(days, field, register.reads, { from: start, to: end }, (first, last) => book.figuresOf(point, first, last))
+    const shape = gapShape(days, field, register.reads, { from: start, to: end }, figuresOf)
     const course = courseOf({
       ...facts.of(field, obis, register.stored),
       reads: register.reads,

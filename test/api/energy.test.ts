@@ -93,6 +93,15 @@ describe('figures that were taken away', () => {
   })
 })
 
+it('lists what cannot be true, by rising numbers', async () => {
+  const { body } = await get('/api/v1/energy/findings?limit=1')
+  expect(body).toMatchObject({
+    items: [{ seq: 1, point: 'P-001', code: 'increment-quarantined', would: '90000.00', after: null }],
+    next: 1,
+  })
+  expect((await get('/api/v1/energy/findings?point=P-002&since=1')).body).toMatchObject({ items: [{ seq: 2 }], next: null })
+})
+
 it('says how far it is, and works out again what it is told to', async () => {
   expect(await get('/api/v1/energy/state')).toMatchObject({
     status: 200,

@@ -39,6 +39,7 @@ export const fakeEnergy = (): EnergyDeps => ({
                 ? [
                     {
                       ...{
+                        register: '1.8.0',
                         code: 'read-dip',
                         meter: 'M-1',
                         at: FROM + 1,
@@ -69,5 +70,16 @@ export const fakeEnergy = (): EnergyDeps => ({
   markExported: (made) =>
     made.point === null || made.point === 'P-001' ? ok({ ...made, id: 3, at: FROM + 3 * DAY }) : unknown(made.point),
   energyAgain: (point) => (point === null ? ok(12) : point === 'P-001' ? ok(1) : unknown(point)),
+  energyFindings: (point, since, limit) =>
+    [1, 2]
+      .map((seq) => ({
+        ...{ seq, point: `P-00${seq}`, seenAt: FROM + DAY },
+        finding: {
+          ...{ register: '1.8.0', code: 'increment-quarantined', meter: 'M-1', at: FROM, would: '90000.00', note: 'more than 83 kW' },
+          ...{ before: { at: FROM - 1, register: '1.00', source: 'curve' }, after: null },
+        },
+      }))
+      .filter((row) => row.seq > since && (point === null || row.point === point))
+      .slice(0, limit),
   energyState: () => ({ dirty: 4, oldest: '2026-08-14', waitingForStore: 1, points: 2, worked: 9, corrections: 3 }),
 })

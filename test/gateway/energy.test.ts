@@ -98,6 +98,9 @@ it('equals the truth of four weeks in which everything happened, in whatever ord
   const total = all.reduce((sum, { raw, scaler }) => sum + BigInt(raw) * 10n ** BigInt(scaler + 5), 0n)
   expect(total).toBe((truth(END) - truth(START)) * 1000n)
 
+  const found = await site.views.energyFindings('P-1', 0, 10)
+  expect(found.map(({ finding: { code, at } }) => [code, at])).toEqual(FALSE_ZEROS.map((at) => ['read-dip', at]))
+
   const answer = await site.views.energy('P-1', { from: START, to: END, period: 'day', detail: false })
   expect(answer).toMatchObject({ ok: true, value: { pending: false, registers: [{ register: '1.8.0', known: 28, due: 28 }] } })
 }, 120_000)

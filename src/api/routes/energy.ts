@@ -16,10 +16,12 @@ import {
   EnergyExportBody,
   EnergyExportPage,
   EnergyExportSchema,
+  EnergyFindingPage,
   EnergyParams,
   EnergyQuery,
   EnergySchema,
   EnergyStateSchema,
+  FindingsQuery,
   SinceQuery,
 } from '../energy-schemas.ts'
 import { badValue } from '../invalid.ts'
@@ -71,6 +73,29 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
       const found = await deps.energyCorrections(since, limit + 1)
       const items = found.slice(0, limit)
       return { items: items.map(correctionJson), next: found.length > limit ? (items.at(-1)?.seq ?? null) : null }
+    },
+  )
+  app.get(
+    '/energy/findings',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'listEnergyFindings',
+        tags: ['readings'],
+        summary: 'Reads and increments that cannot be true',
+        description:
+          'False zeros, garbled reads, registers that fell or rose by more than can have been used: set aside with the reason, never booked. One that later readings explain leaves the list.',
+        querystring: FindingsQuery,
+        response: { 200: ref(EnergyFindingPage, 'Some findings.') },
+      },
+    },
+    async ({ query: { point = null, since = 0, limit = 100 } }) => {
+      const found = await deps.energyFindings(point, since, limit + 1)
+      const items = found.slice(0, limit)
+      return {
+        items: items.map(({ finding, seenAt, ...row }) => ({ ...row, seenAt: iso(seenAt), ...findingJson(finding) })),
+        next: found.length > limit ? (items.at(-1)?.seq ?? null) : null,
+      }
     },
   )
   app.post(
