@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { adapterOf } from '../../protocols/index.ts'
 import type { GatewayConfig } from '../config/index.ts'
@@ -21,6 +22,7 @@ export const withLedger = async <T>(file: string, work: (ledger: Ledger, config:
   const world = ledgerWorld(worldData(config), openProfiles(config.profileDirectory), adapterOf)
   let ledger: Ledger
   try {
+    mkdirSync(config.dataDirectory, { recursive: true })
     ledger = new Ledger(config.dataDirectory, world)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
