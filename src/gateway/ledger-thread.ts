@@ -11,6 +11,12 @@ interface Waiter {
   readonly reject: (error: Error) => void
 }
 
+/** A thread and who waits for it. */
+interface Running {
+  readonly worker: Worker
+  readonly waiting: Map<number, Waiter>
+}
+
 /** Memory of a thread that nobody has asked for so long is given back. */
 const IDLE_MS = 60_000
 
@@ -19,9 +25,8 @@ const IDLE_MS = 60_000
  * questions are answered one after the other. A thread that dies mid-change leaves the ledger as it was before.
  */
 export class LedgerThread {
-  readonly #data: LedgerThreadData
-  readonly #waiting = new Map<number, Waiter>()
-  #worker: Worker | null = null
+  #data: LedgerThreadData
+  #running: Running | null = null
   #idle: NodeJS.Timeout | null = null
   #last = 0
   #closed = false
@@ -33,46 +38,57 @@ export class LedgerThread {
   /** Rejects when the thread itself fails: that is a bug, a full disk or the end of the gateway. */
   call<Kind extends keyof LedgerCalls>(kind: Kind, request: LedgerCalls[Kind]['request']): Promise<LedgerCalls[Kind]['answer']> {
     if (this.#closed) return Promise.reject(new Error('the ledger is closed'))
-    return this.#ask(kind, request)
+    this.#running ??= this.#start()
+    return this.#ask(this.#running, kind, request)
+  }
+
+  /** The configuration has changed: what is asked from now on is judged by the new one. */
+  useWorld(world: LedgerThreadData['world']): void {
+    this.#data = { ...this.#data, world }
+    void this.#end()
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return
     this.#closed = true
     await this.#end()
   }
 
-  #ask<Kind extends keyof LedgerCalls>(kind: Kind, request: LedgerCalls[Kind]['request']): Promise<LedgerCalls[Kind]['answer']> {
+  #ask<Kind extends keyof LedgerCalls>(
+    { worker, waiting }: Running,
+    kind: Kind,
+    request: LedgerCalls[Kind]['request'],
+  ): Promise<LedgerCalls[Kind]['answer']> {
     if (this.#idle) clearTimeout(this.#idle)
+    this.#idle = null
     return new Promise((resolve, reject) => {
       const id = ++this.#last
       // What comes back is of the kind's own type because both sides are written against the same calls.
-      this.#waiting.set(id, { resolve: (value) => resolve(value as LedgerCalls[Kind]['answer']), reject })
-      this.#started().postMessage({ id, kind, request })
+      waiting.set(id, { resolve: (value) => resolve(value as LedgerCalls[Kind]['answer']), reject })
+      worker.postMessage({ id, kind, request })
     })
   }
 
-  #started(): Worker {
-    if (this.#worker) return this.#worker
+  #start(): Running {
     const worker = new Worker(workerUrl(import.meta.url, 'ledger-worker'), { workerData: this.#data })
+    const running: Running = { worker, waiting: new Map() }
     worker.unref()
     let why = ''
-    worker.on('message', (message: Message) => this.#answered(message))
+    worker.on('message', (message: Message) => this.#answered(running, message))
     worker.on('error', (error) => {
       why = String(error)
     })
     worker.on('exit', (code) => {
-      if (this.#worker === worker) this.#worker = null
-      if (this.#worker === null) this.#fail(new Error(`the ledger's thread ended: ${why || `exit code ${code}`}`))
+      if (this.#running === running) this.#running = null
+      for (const { reject } of running.waiting.values()) reject(new Error(`the ledger's thread ended: ${why || `exit code ${code}`}`))
+      running.waiting.clear()
     })
-    this.#worker = worker
-    return worker
+    return running
   }
 
-  #answered(message: Message): void {
-    const waiter = this.#waiting.get(message.id)
-    this.#waiting.delete(message.id)
-    if (this.#waiting.size === 0 && !this.#closed) {
+  #answered(running: Running, message: Message): void {
+    const waiter = running.waiting.get(message.id)
+    running.waiting.delete(message.id)
+    if (running === this.#running && running.waiting.size === 0) {
       this.#idle = setTimeout(() => void this.#end(), IDLE_MS)
       this.#idle.unref()
     }
@@ -80,17 +96,12 @@ export class LedgerThread {
     else waiter?.reject(new Error(message.error))
   }
 
+  /** Lets the thread answer what it was asked, then ends it. The next question starts another one. */
   async #end(): Promise<void> {
-    if (this.#idle) clearTimeout(this.#idle)
-    const worker = this.#worker
-    if (!worker) return
-    await this.#ask('close', null).catch(() => undefined)
-    if (this.#worker === worker) this.#worker = null
-    await worker.terminate()
-  }
-
-  #fail(error: Error): void {
-    for (const { reject } of this.#waiting.values()) reject(error)
-    this.#waiting.clear()
+    const running = this.#running
+    if (!running) return
+    this.#running = null
+    await this.#ask(running, 'close', null).catch(() => undefined)
+    await running.worker.terminate()
   }
 }

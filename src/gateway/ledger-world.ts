@@ -26,6 +26,13 @@ export const worldData = (
   profileDirectory: config.profileDirectory,
 })
 
+/** The world as it is at each question: lines come and go while a gateway runs. */
+export const liveWorld = (now: () => LedgerWorld): LedgerWorld => ({
+  isChannel: (id) => now().isChannel(id),
+  isProfile: (id) => now().isProfile(id),
+  addressOf: (address, profile, line) => now().addressOf(address, profile, line),
+})
+
 /** What the ledger cannot know by itself: the lines and brokers of the configuration, the meter models and their addresses. */
 export const ledgerWorld = (data: WorldData, profiles: Pick<Profiles, 'ids' | 'get'>, adapterOf: AdapterOf): LedgerWorld => {
   const lines = new Map(data.lines.map((line) => [line.id, line]))

@@ -27,6 +27,13 @@ it('writes in a thread of its own: the event loop goes on, changes come one afte
   expect(longest).toBeLessThan(250)
   const plan = await thread.call('plan', { patches: [patch('zone', 'Z', {})], at: NOW })
   expect(plan).toMatchObject({ added: 1, problemCount: 0 })
+  // A line that was added at run time is one from the next question on; what was asked before is answered.
+  const onMoon = { patches: [patch('meter', 'M', { address: '000000000001', line: 'moon' })], act: act() }
+  const before = thread.call('apply', onMoon)
+  thread.useWorld({ ...world, lines: [...world.lines, { id: 'moon', modbus: 'tcp' }] })
+  const after = thread.call('apply', onMoon)
+  expect(bad(await before).problems).toHaveLength(1)
+  expect(good(await after).added).toBe(1)
   await thread.close()
   await expect(thread.call('list', { kind: 'zone', limit: 1 })).rejects.toThrow('closed')
 })
