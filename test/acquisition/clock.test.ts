@@ -147,8 +147,9 @@ describe('over a line', () => {
   })
 
   it('a broadcast carries the time at which its last byte arrives, to the half second', async () => {
-    for (const wait of [0, 130, 480, 760]) {
-      const { poller, device, line, heard } = open({ driftMs: 0, beforeLookMs: 1, afterLookMs: 1 }, 4.5833)
+    // 300 baud would be 37 ms a character; 60 ms makes the frame last longer than a second.
+    for (const [wait, characterMs] of [0, 130, 480, 760].flatMap((wait) => [4.5833, 60].map((each) => [wait, each] as const))) {
+      const { poller, device, line, heard } = open({ driftMs: 0, beforeLookMs: 1, afterLookMs: 1 }, characterMs)
       await vi.advanceTimersByTimeAsync(wait)
       const teller = timeTeller(systemClock, SHANGHAI)
       const done = await until(clockJob(poller, device, { priority: 'reread' }, (conduct) => device.clock()!.broadcast!(teller, conduct)))

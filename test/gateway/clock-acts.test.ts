@@ -210,6 +210,22 @@ describe('a broadcast', () => {
     expect([...right.writes, ...far.writes]).toEqual([])
   })
 
+  it('is given up when the line was busy until an hour came near', async () => {
+    const { broadcast, keeper, queue, pass, writes } = world({ M1: { driftS: 60 } }, at('02:45:00'))
+    await keeper.read('M1', 'demand', { priority: 'demand' })
+    let free = () => {}
+    const run = (done: () => void) => {
+      free = done
+    }
+    queue.submit({ priority: 'demand', owner: 'other', isDropped: false, drop: () => undefined, run })
+    const sending = broadcast()
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve()
+    pass(6 * 60_000)
+    free()
+    expect(codeOf(await sending)).toBe('CLOCK_NOT_NOW')
+    expect(writes).toEqual([])
+  })
+
   it('is sent once a day and line', async () => {
     const { broadcast, writes, pass, meters } = world({ M1: { driftS: 60 }, M2: { driftS: 3 } }, at('02:30:00'))
     expect(codeOf(await broadcast())).toBe('ok')
