@@ -80,7 +80,7 @@ export const EnergySchema = named(
           total: Figure('Sum of the intervals that are known; null when none is.', '2400.00'),
           known: Count('Intervals that are known.'),
           due: Count('Intervals in all.'),
-          estimatedPpm: Ppm('Estimated share of the total, millionths.'),
+          estimatedPpm: Ppm('Share of the total that lies in intervals split or estimated, millionths. A longer period has less of it.'),
           items: Type.Array(ref(EnergyItemSchema)),
           findings: Type.Array(FindingSchema),
         }),

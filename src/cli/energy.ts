@@ -59,7 +59,7 @@ export const energy = async (point: string, args: EnergyArguments): Promise<void
 }
 
 const show = ({ register, unit, total, known, due, estimatedPpm, items, findings }: Register): void => {
-  const share = estimatedPpm > 0 ? `, ${estimatedPpm / 10_000} % of it estimated` : ''
+  const share = estimatedPpm > 0 ? `, ${estimatedPpm / 10_000} % of it split or estimated` : ''
   print(`\n${register}  ${total ?? 'not known'} ${total === null ? '' : unit}  ${known} of ${due} intervals known${share}`)
   print(
     table(

@@ -95,6 +95,7 @@ const booked = (days: EnergyDays, book: EnergyBook, point: string, { from, to, p
       else registers.set(register.field, { register, figures })
     }
   return [...registers.values()]
+    .filter(({ figures }) => figures.length > 0)
     .sort((a, b) => (a.register.field < b.register.field ? -1 : 1))
     .map(({ register: { field, obis, unit }, figures }) => ({
       field,

@@ -202,6 +202,12 @@ describe('rollover', () => {
     expect(findings).toMatchObject([{ code: 'register-reset' }])
   })
 
+  it('is none far from the last digit, whoever knows what is possible', () => {
+    const reads = [read(0, '599999.00'), read(1, '600000.00'), read(2, '5.00'), read(3, '5.50')]
+    const { intervals } = derive(site(reads, { plausibility: { maxKw: null, source: 'nobody' } }), [1, 2, 3])
+    expect(figures(intervals)).toEqual([null, '0.50'])
+  })
+
   it('is none of a register of unknown width', () => {
     const { intervals } = derive(
       site([read(-1, '999999.80'), read(0, '999999.90'), read(1, '1.10'), read(2, '2.00')], { meters: [meter({ capacity: null })] }),
@@ -256,6 +262,11 @@ describe('exchange and ratio', () => {
     expect(text(interval!.kwh)).toBe('50.00')
     expect(flags(interval)).toEqual(['estimated', 'ratio-change'])
     expect(interval).toMatchObject({ estimatedPpm: 1_000_000 })
+    expect(figures(derive(site([reads[0]!, reads[2]!], { ratios, ...limit }), [0, 0.5, 1.5, 2]).intervals)).toEqual([
+      '10.00',
+      '25.00',
+      '15.00',
+    ])
   })
 
   it('takes the registers of a CT exchange for both sides', () => {

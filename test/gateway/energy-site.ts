@@ -58,8 +58,12 @@ export interface EnergySite {
   again(): Promise<EnergySite>
 }
 
-/** Ledger, outbox, embedded store and energy as they work together, on a clock of their own. */
-export const energySite = async (now: number, directory = made()): Promise<EnergySite> => {
+/**
+ * Ledger, outbox, embedded store and energy as they work together, on a clock of their own.
+ *
+ * @param afterPut  runs when rows of energy are safe in the outbox and nothing else is; what it throws is a crash there
+ */
+export const energySite = async (now: number, directory = made(), afterPut: () => void = () => {}): Promise<EnergySite> => {
   const clock = { at: now, now: () => clock.at, monotonic: () => performance.now(), speed: 1 }
   const store = await openEmbeddedStore({ directory: join(directory, 'store'), zone: ZONE })
   if (!store.ok) throw new Error(store.error.message)
@@ -86,7 +90,14 @@ export const energySite = async (now: number, directory = made()): Promise<Energ
     ledger.close()
   }
   onTestFinished(close)
-  runner.start(outbox)
+  runner.start({
+    state: () => outbox.state(),
+    put: async (readings) => {
+      const put = await outbox.put(readings)
+      afterPut()
+      return put
+    },
+  })
   const settle = async () => {
     for (let round = 0; round < 20; round++) {
       if (!(await outbox.drained(20_000))) throw new Error('the outbox does not drain')
