@@ -1,4 +1,5 @@
 export { CAPS, type Caps } from './caps.ts'
+export { dayOf, instantOf } from './dates.ts'
 export { ENCODINGS, type Encoding } from './encoding.ts'
 export type { SheetError } from './errors.ts'
 export { type Entities, flatTableOf, type Language, tablesOf } from './export.ts'
