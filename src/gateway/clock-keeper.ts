@@ -1,4 +1,4 @@
-import { clockJob, driftOf, isBackedOff, type Priority } from '../acquisition/index.ts'
+import { ClockJump, clockJob, driftOf, isBackedOff, type Priority } from '../acquisition/index.ts'
 import {
   type ClockLimits,
   type ClockPoint,
@@ -36,9 +36,8 @@ const ROW = shapeOf([
 const TICK_MS = 5000
 /** A clock that does not answer is asked this often in one sweep. */
 const SWEEP_TRIES = 2
-/** A step of our own clock by more than this is noticed, and no meter is set by it for so long: milliseconds. */
-const STEP_MS = 2000
-const STEP_DOUBT_MS = 3_600_000
+/** Nobody is set by our own clock for so long after it was moved, monotonic milliseconds. */
+const MOVED_DOUBT_MS = 3_600_000
 /** A rate is that of the last month: no longer than settings are remembered. */
 const RATE_MS = 31 * 86_400_000
 
@@ -70,8 +69,8 @@ export class ClockKeeper {
   /** Meters that are silent now, and those that came back and were not asked yet. */
   readonly #silent = new Set<string>()
   readonly #back = new Set<string>()
-  #stepBase: number
-  #steppedAt = Number.NEGATIVE_INFINITY
+  readonly #jump: ClockJump
+  #movedAt = Number.NEGATIVE_INFINITY
   #day = Number.NaN
   #timer: NodeJS.Timeout | null = null
 
@@ -79,7 +78,8 @@ export class ClockKeeper {
     this.deps = deps
     const { nearHourMs, nearMidnightMs } = deps.config
     this.limits = { nearHourMs, nearMidnightMs }
-    this.#stepBase = this.#step()
+    this.#jump = new ClockJump(deps.clock)
+    this.#jump.since(deps.clock.now())
   }
 
   start(): void {
@@ -134,8 +134,8 @@ export class ClockKeeper {
 
   /** Why no meter may be set by our clock; null = it may. */
   ownDoubt(): string | null {
-    this.#noteStep()
-    if (this.deps.clock.monotonic() - this.#steppedAt < STEP_DOUBT_MS) return 'the clock of this machine was moved less than an hour ago'
+    this.#noteJump()
+    if (this.deps.clock.monotonic() - this.#movedAt < MOVED_DOUBT_MS) return 'the clock of this machine was moved less than an hour ago'
     const points = [...this.deps.field.meters()].flatMap(({ fact }) => this.deps.store.get(fact.meter).point ?? [])
     return isOwnDoubtful(points) ? 'most meters agree with each other and not with the clock of this machine' : null
   }
@@ -176,7 +176,7 @@ export class ClockKeeper {
   /** Looks for what is due. Called by the timer; tests call it themselves. */
   tick(): void {
     this.#noteSilence()
-    this.#noteStep()
+    this.#noteJump()
     const { config, field } = this.deps
     if (!config.sweep || this.signal.aborted) return
     for (const line of field.lines) {
@@ -279,19 +279,10 @@ export class ClockKeeper {
     if (!safe.ok) this.deps.log('debug', explain(safe.error))
   }
 
-  #noteStep(): void {
-    const { clock } = this.deps
-    const now = this.#step()
-    // A fast clock of a simulation is rounded more coarsely.
-    if (Math.abs(now - this.#stepBase) <= STEP_MS * Math.max(1, clock.speed / 100)) return
-    this.#stepBase = now
-    this.#steppedAt = clock.monotonic()
-    this.deps.log('warn', 'the clock of this machine was moved: no meter clock is set by it for an hour')
-  }
-
-  /** Grows only when the wall clock is moved. */
-  #step(): number {
-    const { clock } = this.deps
-    return clock.now() - clock.monotonic() * clock.speed
+  #noteJump(): void {
+    const { clock, log } = this.deps
+    if (this.#jump.since(clock.now()) === 0) return
+    this.#movedAt = clock.monotonic()
+    log('warn', 'the clock of this machine was moved: no meter clock is set by it for an hour')
   }
 }
