@@ -154,3 +154,13 @@ export function* sweepUnits(framing: Framing, numbering: Numbering, { units, fun
   }
   return { units: [...known].sort((a, b) => a - b), damaged: damaged.filter((unit) => !known.has(unit)), refusedByGateway }
 }
+
+/**
+ * A frame of a line that numbers its requests itself, as the answer to the question that was asked there.
+ *
+ * @returns null when it is no Modbus frame
+ */
+export const renumbered = (frame: object, question: Uint8Array): Uint8Array | null => {
+  if (!('pdu' in frame && frame.pdu instanceof Uint8Array && 'unit' in frame && typeof frame.unit === 'number')) return null
+  return encodeFrame('tcp', frame.unit, frame.pdu, (question[0]! << 8) | question[1]!)
+}

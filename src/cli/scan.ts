@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { adapterOf } from '../../protocols/index.ts'
 import {
   type FoundMeter,
@@ -117,6 +117,7 @@ const acceptance = (args: ScanArguments): ((result: ScanResult, line: string) =>
     if (accept !== undefined && !args.json) print(`${many(accepted.rows.length, 'row')} written to ${accept}`)
     if (!config || accepted.rows.length === 0) return
     const world = ledgerWorld(worldData(config), openProfiles(config.profileDirectory), adapterOf)
+    mkdirSync(config.dataDirectory, { recursive: true })
     const ledger = new Ledger(config.dataDirectory, world)
     try {
       const act = { what: 'scan', who: who ?? '', why: why ?? '', workOrder: args.workOrder ?? null, at: Date.now() } as const
@@ -180,7 +181,7 @@ const resultText = (result: ScanResult, withProofs: boolean, line: string): stri
   for (const meter of result.meters) {
     parts.push('', `${meter.protocol} ${meter.address}`)
     for (const [name, value] of Object.entries(meter.identity)) parts.push(`  ${name} ${value}`)
-    for (const { profile, score, reasons } of meter.candidates.slice(0, meter.tie.length > 1 ? meter.tie.length : 1)) {
+    for (const { profile, score, reasons } of meter.candidates.slice(0, Math.max(meter.tie.length, 1))) {
       parts.push(`  ${profile}, ${score} points`)
       for (const { verdict: sign, text } of reasons) parts.push(`    ${SIGN[sign]} ${text}`)
     }

@@ -41,10 +41,14 @@ export const mixedBus = ({ units = {}, dlt645 = [], clock = systemClock }: Mixed
     }),
   )
   return (wire: Wire) => {
-    const rtu = rtuBus(field, 'bus', modbus, wire)
+    let rtu = rtuBus(field, 'bus', modbus, wire)
+    let lastAt = 0
     const dlt = dlt645Bus({ field, line: 'bus', meters }, wire)
     return {
       take: (bytes: Uint8Array) => {
+        // A Modbus unit ends a frame by silence: bytes of the other protocol never become the head of a request.
+        if (performance.now() - lastAt > 4) rtu = rtuBus(field, 'bus', modbus, wire)
+        lastAt = performance.now()
         rtu.take(bytes)
         dlt.take(bytes)
       },

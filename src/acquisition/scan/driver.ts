@@ -26,6 +26,8 @@ export interface DriverOptions {
 
 /** Answers after which what was learnt about their time is believed more closely. */
 const LEARNT_AFTER = 3
+/** Bytes of the shortest answer there is: a Modbus refusal. */
+const SHORTEST = 5
 /** Connections lost over questions before a protocol is given up. */
 const MOST_REOPENED = 5
 
@@ -46,7 +48,8 @@ export const driverOf = ({ open, signal, tally, onQuestion }: DriverOptions): Dr
     tally.questions++
     onQuestion(question)
     const window = await wire.ask(question, allowed(), signal)
-    if (window.reactionMs !== null && question.isWhole(window.bytes)) {
+    // Damaged bytes begin when their meter begins; a stray byte or two is noise.
+    if (window.reactionMs !== null && window.bytes.length >= SHORTEST) {
       answers++
       slowest = Math.max(slowest, window.reactionMs)
       lost = 0

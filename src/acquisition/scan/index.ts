@@ -1,4 +1,5 @@
 export { type Judgement, judgeFigures, judgeGrowth, PLAUSIBLE } from './judge.ts'
+export { lineScanWire } from './line-wire.ts'
 export * from './run.ts'
 export { settingsOf, settingText } from './settings.ts'
 export * from './types.ts'

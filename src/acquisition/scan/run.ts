@@ -188,7 +188,7 @@ class Scan {
     const framing = FRAMING[protocol] ?? 'rtu'
     const times = TIMES[mode]
     const driver = this.#driver(setting, protocol)
-    driver.patience(this.#options.reactionMs ?? (setting.baud === null ? times.tcp : times.modbus), 100)
+    driver.patience(this.#options.reactionMs ?? (setting.baud === null ? times.tcp : times.modbus), times.leastModbus)
     const numbering: modbusScan.Numbering = { next: 0 }
     const answering: Answering[] = []
     const found = (unit: number, proofs: readonly ScanProof[]) => {
@@ -257,7 +257,7 @@ class Scan {
     const { mode } = this.#options
     const protocol = `dlt645-${variant}` as const
     const driver = this.#driver(setting, protocol)
-    driver.patience(this.#options.reactionMs ?? TIMES[mode].dlt645, 250)
+    driver.patience(this.#options.reactionMs ?? TIMES[mode].dlt645, TIMES[mode].leastDlt645)
     const answering: Answering[] = []
     try {
       const knock = await driver.run(dlt645Scan.knockDlt645(variant))

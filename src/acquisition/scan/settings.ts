@@ -27,8 +27,18 @@ export const settingsOf = (
 export const settingText = ({ baud, format }: ScanSetting): string => (baud === null ? 'tcp' : `${baud} ${format}`)
 
 /** Times of a mode, milliseconds. A DL/T 645 meter may take 500 ms, a Modbus meter mostly takes less than 100. */
-export const TIMES: Readonly<Record<ScanMode, { readonly dlt645: number; readonly modbus: number; readonly tcp: number }>> = {
-  quick: { dlt645: 350, modbus: 120, tcp: 200 },
-  normal: { dlt645: 550, modbus: 250, tcp: 400 },
-  thorough: { dlt645: 900, modbus: 600, tcp: 1000 },
+export const TIMES: Readonly<Record<ScanMode, Times>> = {
+  quick: { dlt645: 350, modbus: 120, tcp: 200, leastDlt645: 120, leastModbus: 60 },
+  normal: { dlt645: 550, modbus: 250, tcp: 400, leastDlt645: 250, leastModbus: 100 },
+  thorough: { dlt645: 900, modbus: 600, tcp: 1000, leastDlt645: 550, leastModbus: 250 },
+}
+
+/** Longest reactions at first; what is learnt of the meters of a line shortens them, never below the least. */
+interface Times {
+  readonly dlt645: number
+  readonly modbus: number
+  /** Modbus behind a serial server, whose speed nobody knows. */
+  readonly tcp: number
+  readonly leastDlt645: number
+  readonly leastModbus: number
 }
