@@ -95,8 +95,10 @@ const When = (description: string) => Type.String({ format: 'date-time', descrip
 export const EnergyParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 200, description: 'Metering point.' }) }, closed)
 export const EnergyQuery = Type.Object(
   {
-    from: When('Start, inclusive: intervals that begin from then on.'),
-    to: When('End, exclusive.'),
+    from: Type.Optional(
+      When('Start: intervals that begin from then on. A day before `to` if not given, 31 days for `day`, 366 for `month`.'),
+    ),
+    to: Type.Optional(When('End, exclusive; now if not given.')),
     period: Type.Optional(oneOf(ENERGY_PERIODS, 'Length of an interval; `day` if not given.')),
     detail: Type.Optional(
       Type.Boolean({ description: 'With the registers behind each figure and what was set aside; at most 7 days, no months.' }),

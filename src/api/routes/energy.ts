@@ -29,6 +29,10 @@ import { problem, problemOf, refuse } from '../problems.ts'
 import { Cursor, closed, limitOf, ref } from '../schema-words.ts'
 import { iso } from './common.ts'
 
+/** Days that are shown when nobody says from when. */
+const USUAL_DAYS = { '15m': 1, '1h': 1, day: 31, month: 366 } as const
+const DAY_MS = 86_400_000
+
 /** Interval energy, who took figures away, and what changed after that. */
 export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (app, { deps }) => {
   app.get(
@@ -47,8 +51,9 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
       },
     },
     async ({ params: { id }, query: { from, to, period = 'day', detail = false } }, reply) => {
-      const [start, end] = [Date.parse(from), Date.parse(to)]
-      if (!(end > start)) return refuse(reply, badValue('querystring/to', to, 'an instant after `from`'))
+      const end = to === undefined ? deps.now() : Date.parse(to)
+      const start = from === undefined ? end - USUAL_DAYS[period] * DAY_MS : Date.parse(from)
+      if (!(end > start)) return refuse(reply, badValue('querystring/to', to ?? iso(end), 'an instant after `from`'))
       const answer = await deps.energy(id, { from: start, to: end, period, detail })
       if (!answer.ok) return refuse(reply, problemOf(answer.error.because, answer.error.error))
       const { zone, pending, registers } = answer.value
@@ -108,14 +113,14 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
         summary: 'Say that figures were taken away',
         description: 'From then on a change of one of them stands under /energy/corrections.',
         body: EnergyExportBody,
-        response: { 201: ref(EnergyExportSchema, 'Written down.') },
+        response: { 200: ref(EnergyExportSchema, 'Written down.') },
       },
     },
     async ({ body: { who, point = null, from, to, note = '' } }, reply) => {
       const [start, end] = [Date.parse(from), Date.parse(to)]
       if (!(end > start)) return refuse(reply, badValue('body/to', to, 'an instant after `from`'))
       const made = await deps.markExported({ who, point, from: start, to: end, note })
-      return made.ok ? reply.code(201).send(exportJson(made.value)) : refuse(reply, problemOf(made.error.because, made.error.error))
+      return made.ok ? exportJson(made.value) : refuse(reply, problemOf(made.error.because, made.error.error))
     },
   )
   app.get(
@@ -151,14 +156,14 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
         description:
           'Days for which the gateway has readings from before it made energy. Late readings and changes of the ledger need no call.',
         body: EnergyAgainBody,
-        response: { 202: Type.Object({ points: Type.Integer({ minimum: 0 }) }, { description: 'Marked; it goes on by itself.' }) },
+        response: { 200: Type.Object({ points: Type.Integer({ minimum: 0 }) }, { description: 'Marked; it goes on by itself.' }) },
       },
     },
     async ({ body: { point = null, from, to, why } }, reply) => {
       const [start, end] = [Date.parse(from), Date.parse(to)]
       if (!(end > start)) return refuse(reply, badValue('body/to', to, 'an instant after `from`'))
       const marked = await deps.energyAgain(point, start, end, why)
-      return marked.ok ? reply.code(202).send({ points: marked.value }) : refuse(reply, problemOf(marked.error.because, marked.error.error))
+      return marked.ok ? { points: marked.value } : refuse(reply, problemOf(marked.error.because, marked.error.error))
     },
   )
   app.get(
