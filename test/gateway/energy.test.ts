@@ -103,6 +103,19 @@ it('equals the truth of four weeks in which everything happened, in whatever ord
 
   const answer = await site.views.energy('P-1', { from: START, to: END, period: 'day', detail: false })
   expect(answer).toMatchObject({ ok: true, value: { pending: false, registers: [{ register: '1.8.0', known: 28, due: 28 }] } })
+
+  const detail = await site.views.energy('P-1', { from: DAYS[8]!, to: DAYS[9]!, period: 'day', detail: true })
+  const [day] = detail.ok ? (detail.value.registers[0]?.items ?? []) : []
+  expect(day).toMatchObject({ value: value(days[8]), reasons: ['exchange'], version: 2 })
+  const { start, end, segments } = day!.evidence!
+  expect([start, end].map((side) => [side?.meter, side?.read])).toEqual([
+    ['OLD', true],
+    ['NEW', true],
+  ])
+  expect(segments.map(({ meter, from, to, ratio }) => [meter, from, to, ratio])).toEqual([
+    ['OLD', DAYS[8], EXCHANGED, '40'],
+    ['NEW', EXCHANGED, DAYS[9], '40'],
+  ])
 }, 120_000)
 
 it('says what changed after somebody took it away, once, by rising numbers', async () => {
