@@ -113,7 +113,7 @@ const list = async ({ all, url, token, json, ...filter }: ListArguments): Promis
     ...[String(id), label.slice(0, 16), kind, meter, line, state],
     ...[fill ?? reason?.code ?? '', curve ? `${curve.got}/${curve.expected}` : '', String(tries), nextTry?.slice(0, 16) ?? ''],
   ])
-  print(table([['id', 'due', 'kind', 'meter', 'line', 'state', 'why / filled by', 'points', 'tries', 'next try'], ...rows]))
+  print(table([['id', 'due (UTC)', 'kind', 'meter', 'line', 'state', 'why / filled by', 'points', 'tries', 'next try (UTC)'], ...rows]))
 }
 
 const showDetail = (gap: Static<typeof Detail>, { json }: Access): void => {

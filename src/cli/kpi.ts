@@ -64,7 +64,18 @@ const show = async ({ day, by, json, ...access }: Group): Promise<void> => {
       final.excluded.map(({ reason, count }) => `${reason} ${count}`).join(', '),
     ]),
   )
-  const heads = [by === 'none' ? '' : by, 'figure', 'at cut-off', '', 'cut-off', 'by now', '', 'day before', 'month before', 'not counted']
+  const heads = [
+    by === 'none' ? '' : by,
+    'figure',
+    'at cut-off',
+    '',
+    'cut-off (UTC)',
+    'by now',
+    '',
+    'day before',
+    'month before',
+    'not counted',
+  ]
   print(table([heads, ...rows]))
 }
 

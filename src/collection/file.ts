@@ -44,6 +44,8 @@ export interface DueTask {
 /** A downtime longer than this is told, not written down reading by reading. */
 const MOST_DAYS_BACK = 62
 const HISTORY_ACTS = 200
+/** A due reading is written down at most this long after it became due. */
+const TOLD_LATE_MS = 60_000
 
 type Id = Pick<DueRecord, 'id'>
 
@@ -102,7 +104,7 @@ export class CollectionFile extends GapQueries {
       // Whatever is still open of an earlier period is nobody's first pass any more.
       for (const kind of DUE_KINDS) {
         const present = Math.min(...tasks.filter((task) => task.kind === kind).map((task) => this.#present(task, now)))
-        if (Number.isFinite(present)) this.#overdue(kind, 'label', present, now)
+        if (Number.isFinite(present)) this.#overdue(kind, 'label', present, now, 'GATEWAY_DOWN')
       }
       this.setMark('looked', now)
     })
@@ -118,9 +120,9 @@ export class CollectionFile extends GapQueries {
     return this.#write(() => {
       this.setMark('looked', Math.max(now, this.mark('looked')))
       return (
-        this.#overdue('day-freeze', 'due_at', now - graceMs, now) +
-        this.#overdue('month-freeze', 'due_at', now - graceMs, now) +
-        this.#overdue('curve', 'label', now - today > settings.firstPassMs ? today : days.dayStart(today - 1), now)
+        this.#overdue('day-freeze', 'due_at', now - graceMs, now, 'READ_OVERTAKEN') +
+        this.#overdue('month-freeze', 'due_at', now - graceMs, now, 'READ_OVERTAKEN') +
+        this.#overdue('curve', 'label', now - today > settings.firstPassMs ? today : days.dayStart(today - 1), now, 'READ_OVERTAKEN')
       )
     })
   }
@@ -267,14 +269,14 @@ export class CollectionFile extends GapQueries {
     return Number(this.#insert.run(...valuesOf(record, this.names)).changes)
   }
 
-  #overdue(kind: DueKind, column: 'label' | 'due_at', before: number, now: number): number {
+  #overdue(kind: DueKind, column: 'label' | 'due_at', before: number, now: number, why: string): number {
     const rows = this.database
       .prepare(`SELECT * FROM due WHERE state = 0 AND kind = ? AND ${column} < ?`)
       .all(DUE_KINDS.indexOf(kind), before) as unknown as DueRow[]
     let count = 0
     for (const row of rows) {
       const record = recordOf(row, this.names)
-      count += this.#keep(record, overdue(record, now, this.rules))
+      count += this.#keep(record, overdue(record, now, why, this.rules))
     }
     return count
   }
@@ -330,13 +332,15 @@ export class CollectionFile extends GapQueries {
   #labels({ kind, offsetMs }: DueTask, since: number, now: number): number[] {
     const { days } = this.rules
     const labels: number[] = []
+    // At the first start nothing was due before; what is due now the schedule tells.
+    if (since === 0) return labels
     const today = days.dayStart(now)
-    // At the first start only the present period is due; with a watermark, everything after it.
-    const first = since === 0 ? today : days.dayStart(Math.min(since, now))
+    const first = days.dayStart(Math.min(since, now))
     const from = daysBetween(first, today) > MOST_DAYS_BACK ? days.dayStart(today - MOST_DAYS_BACK * DAY_MS) : first
     for (let day = from; day <= today; day = days.dayAfter(day)) {
       if (kind === 'month-freeze' && !isFirstOfMonth(day, days)) continue
-      if (day + offsetMs <= now) labels.push(day)
+      // What became due just before the last look may not have been told any more.
+      if (day + offsetMs <= now && day + offsetMs > since - TOLD_LATE_MS) labels.push(day)
     }
     return labels
   }

@@ -132,10 +132,10 @@ export const points = (record: DueRecord, at: number, instants: readonly number[
   return { record: open, act: null }
 }
 
-/** Nobody told what became of it: the gateway was down, or the meter left its task. */
-export const overdue = (record: DueRecord, at: number, rules: Rules): Step | null => {
+/** Nobody told what became of it. @param why  `GATEWAY_DOWN`, or `READ_OVERTAKEN`: it still waits on its line, or the meter left its task */
+export const overdue = (record: DueRecord, at: number, why: string, rules: Rules): Step | null => {
   if (record.state !== 'open') return null
-  const code = record.reason ?? (record.kind === 'curve' && record.got > 0 ? 'GAP_POINTS_MISSING' : 'GATEWAY_DOWN')
+  const code = record.reason ?? (record.kind === 'curve' && record.got > 0 ? 'GAP_POINTS_MISSING' : why)
   const act: GapAct = { at, what: 'missed', who: null, note: code }
   const late = { ...record, reason: code, missedAt: record.missedAt ?? at }
   // There may have been no chance at all until now: the first one is at once, as long as its days last.

@@ -106,6 +106,8 @@ export class GapRunner {
     const now = clock.now()
     if (Math.abs(now - this.#sweptAt) < SWEEP_MS) return
     this.#sweptAt = now
+    // What is told is written before the time up to which everything is known.
+    await this.#deps.flush()
     const found = await ask('sweep', now)
     if (found.ok && found.value > 0) this.#nextAt = 0
     // A person or a wake-up may have brought something forward.

@@ -95,7 +95,8 @@ export class Collection {
       log('info', `${many(caught.value.added, 'reading')} became due since ${new Date(caught.value.since).toISOString()}`)
     const waiting = await this.ask('waiting', null)
     if (waiting.ok) this.#recorder.waitFor(waiting.value)
-    const sources = { field, calendar: this.calendar, now: () => clock.now(), put: this.#deps.put, store: this.#deps.store }
+    const put = this.watched(this.#deps.put)
+    const sources = { field, calendar: this.calendar, now: () => clock.now(), put, store: this.#deps.store }
     this.#runner = new GapRunner({
       ask: this.ask,
       tell: (event) => this.#recorder.tell(event),

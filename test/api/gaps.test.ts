@@ -37,7 +37,15 @@ it('hands the filter on as it was asked', async () => {
       return { ok: true, value: [] }
     },
   })
-  const query = { kind: 'curve', line: 'L', area: 'A', meter: 'M', from: '2026-08-15T00:00:00+08:00', to: '2026-08-16T00:00:00Z', all: 'true' }
+  const query = {
+    kind: 'curve',
+    line: 'L',
+    area: 'A',
+    meter: 'M',
+    from: '2026-08-15T00:00:00+08:00',
+    to: '2026-08-16T00:00:00Z',
+    all: 'true',
+  }
   expect((await app.inject({ url: LIST, query, headers: asReader })).statusCode).toBe(200)
   expect(asked).toEqual([
     { kind: 'curve', line: 'L', area: 'A', meter: 'M', from: Date.UTC(2026, 7, 14, 16), to: Date.UTC(2026, 7, 16), all: true },
@@ -66,7 +74,12 @@ it('counts them and shows one with its history', async () => {
 describe('what a person does', () => {
   const post = async (path: string, payload: object | null, headers: Record<string, string> = json) => {
     const { app } = await api()
-    const answer = await app.inject({ method: 'POST', url: `${LIST}/${path}`, headers: payload ? headers : asOperator, ...(payload ? { payload } : {}) })
+    const answer = await app.inject({
+      method: 'POST',
+      url: `${LIST}/${path}`,
+      headers: payload ? headers : asOperator,
+      ...(payload ? { payload } : {}),
+    })
     return { status: answer.statusCode, body: answer.json() }
   }
 
@@ -77,7 +90,8 @@ describe('what a person does', () => {
 
   it.each(['retry', 'waive', 'reopen'])('to %s needs a reason and a token that may operate', async (act) => {
     expect((await post(`2/${act}`, { why: 'x' })).status).toBe(200)
-    for (const payload of [{}, { why: '' }, { why: '  ' }, { why: 'x', who: 'me' }]) expect((await post(`2/${act}`, payload)).status).toBe(400)
+    for (const payload of [{}, { why: '' }, { why: '  ' }, { why: 'x', who: 'me' }])
+      expect((await post(`2/${act}`, payload)).status).toBe(400)
     expect((await post(`2/${act}`, { why: 'x' }, { ...asReader, 'content-type': 'application/json' })).status).toBe(403)
     expect((await post(`99/${act}`, { why: 'x' })).status).toBe(404)
   })
