@@ -26,7 +26,11 @@ export const trace = async (line: string | undefined, args: TraceArguments): Pro
       'a token is needed: --token gt_…, or GRIDTALLY_TOKEN in the environment; gridtally token add makes one',
       EXIT.usage,
     )
-  const signal = args.for === undefined ? interrupted : AbortSignal.any([interrupted, AbortSignal.timeout(args.for)])
+  // Held by a timer of our own: a combined signal may be collected before it is raised.
+  const over = new AbortController()
+  const { signal } = over
+  interrupted.addEventListener('abort', () => over.abort())
+  const timer = args.for === undefined ? null : setTimeout(() => over.abort(), args.for)
   const address = addressOf(line, args)
   try {
     const response = await fetch(address, { headers: { authorization: `Bearer ${token}` }, signal })
@@ -44,6 +48,8 @@ export const trace = async (line: string | undefined, args: TraceArguments): Pro
     if (error instanceof CommandFailed) throw error
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
     throw new CommandFailed(`${args.url} cannot be reached: ${cause}; is gridtally run under way, and is that its address?`)
+  } finally {
+    if (timer) clearTimeout(timer)
   }
 }
 

@@ -162,15 +162,27 @@ const replayMeter = <Frame extends object>(
 ): void => {
   const candidates = candidatesOf(adapter, meter, world.selections)
   let memory: DeviceMemory = new Map()
+  let isInCurve = false
+  let isBeginning = true
+  /** What nobody knows yet whether it belongs to a read that began before the capture. */
+  const before: NotUsed[] = []
   for (let at = 0; at < exchanges.length; ) {
     const best = bestOf(adapter, candidates, exchanges.slice(at), memory)
     const exchange = exchanges[at]
     if (!exchange) return
     if (best === null) {
       at++
-      notUsed.push(...unknownRequest(adapter, meter, exchange))
+      const { isCurve, ...left }: Unmatched = unknownRequest(adapter, meter, exchange, isInCurve)
+      // The rest of a curve that began before the capture did.
+      if (isCurve && isBeginning) for (const one of before.splice(0)) notUsed.push({ ...one, isFailure: false })
+      isInCurve = isCurve
+      if (isBeginning && !isCurve) before.push(left)
+      else notUsed.push(left)
+      isBeginning &&= !isCurve
       continue
     }
+    isInCurve = false
+    isBeginning = false
     at += best.attempt.used
     memory = best.attempt.memory
     notUsed.push(...best.attempt.strangers)
@@ -181,6 +193,7 @@ const replayMeter = <Frame extends object>(
       readings.push(...samples.flatMap((sample) => normalise(sample, receivedAt)))
     } else if (result && !result.ok) notUsed.push(failed(meter, exchange, result.error))
   }
+  notUsed.push(...before)
 }
 
 const failed = ({ facts }: ReplayMeter, { at, request }: Exchange, error: GatewayError): NotUsed => ({
@@ -188,16 +201,50 @@ const failed = ({ facts }: ReplayMeter, { at, request }: Exchange, error: Gatewa
   isFailure: error.code !== 'REPLAY_NO_ANSWER',
 })
 
+/** A request that no read of the house made. */
+interface Unmatched extends NotUsed {
+  readonly isCurve: boolean
+}
+
 const unknownRequest = <Frame extends object>(
   adapter: ProtocolAdapter<Frame>,
-  { facts, profile }: ReplayMeter,
+  meter: ReplayMeter,
   exchange: Exchange,
-): NotUsed[] => {
+  isInCurve: boolean,
+): Unmatched => {
+  const { facts, profile } = meter
   const { at, request, heard } = exchange
   const answers = framesOf(adapter, heard).filter((one) => 'frame' in one)
+  // Its follow-up frames belong to it.
+  if (isInCurve || isCurveFrom(adapter, meter, request)) {
+    const why = `${adapter.describe(request, 'tx')}: part of a curve that was asked from a certain time; these are not replayed`
+    return { at, device: facts.meter, bytes: request, why, isFailure: false, isCurve: true }
+  }
   const why = `${adapter.describe(request, 'tx')}: no read of profile ${profile.id} asks this`
-  return [{ at, device: facts.meter, bytes: request, why, isFailure: answers.length > 0 }]
+  return { at, device: facts.meter, bytes: request, why, isFailure: answers.length > 0, isCurve: false }
 }
+
+/** Behind the identifier of a curve: how many blocks, from when, checksum and end. */
+const CURVE_TAIL = 8
+const SOME_TIME: MeterTime = { year: 2026, month: 1, day: 1, hour: 0, minute: 0, second: 0 }
+
+/** Whether a request asks for a curve from a time of its own: all but its end is known. */
+const isCurveFrom = <Frame extends object>(
+  adapter: ProtocolAdapter<Frame>,
+  { profile, address }: ReplayMeter,
+  request: Uint8Array,
+): boolean =>
+  planOf(adapter, profile, { kind: 'curve', since: SOME_TIME }).some(({ values }) =>
+    values.some(({ obis }) =>
+      planOf(adapter, profile, { kind: 'curve', since: SOME_TIME, obis: [obis] }).some((plan) => {
+        const { value } = plan.talk(address, new Map()).next()
+        const head = request.length - CURVE_TAIL
+        return (
+          'bytes' in value && value.bytes.length === request.length && value.bytes.every((byte, at) => at >= head || byte === request[at])
+        )
+      }),
+    ),
+  )
 
 /** Reads that the house makes of such a meter: everything, what tasks want, freezes, each register alone, a probe. */
 const candidatesOf = <Frame extends object>(
