@@ -46,7 +46,14 @@ const site = async (edit: Edit, speed = 3600) => {
 const freezesOnly: Edit = (config) => {
   config.tasks = config.tasks.filter(({ id }) => id === 'day' || id === 'current')
 }
-const itemsOf = async <T>(gateway: Gateway, path: string): Promise<T[]> => ((await gateway.get(path)) as { items: T[] }).items
+/** A page of a list; a gateway that has just started on a busy machine may say first that it is busy. */
+const itemsOf = async <T>(gateway: Gateway, path: string): Promise<T[]> => {
+  for (const deadline = Date.now() + 20_000; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
+    const answer = (await gateway.get(path)) as { items?: T[] }
+    if (answer.items) return answer.items
+    if (Date.now() > deadline) throw new Error(`${path}: ${JSON.stringify(answer)}`)
+  }
+}
 const gapsOf = (gateway: Gateway, query: string) => itemsOf<Gap>(gateway, `/api/v1/gaps?limit=500&${query}`)
 const post = async (gateway: Gateway, path: string, body: object | null, token = TOKEN) => {
   const headers = { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) }
