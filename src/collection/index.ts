@@ -17,6 +17,7 @@ export { budgetOf, isSilence, lastChance } from './policy.ts'
 export type { PersonAct } from './record.ts'
 export { Recorder } from './recorder.ts'
 export { type FillContext, GapRunner, type GapSource, type Outcome } from './runner.ts'
+export * from './strangers.ts'
 export { type AskCollection, CollectionThread, collectionHandlers, serveCollection } from './thread.ts'
 export {
   type CollectionEvent,
@@ -38,3 +39,4 @@ export {
   GOOD_FILLS,
   type ManualEntry,
 } from './types.ts'
+export { afterWorkingDays, type WorkingDays } from './working-days.ts'
