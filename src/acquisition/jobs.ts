@@ -24,6 +24,7 @@ export class JobQueue {
   readonly #used = new Map<string, number>()
   #running = 0
   #isClosed = false
+  #ended: (() => void)[] = []
 
   constructor(width: number) {
     this.#width = width
@@ -60,6 +61,11 @@ export class JobQueue {
     for (const job of this.#waiting.splice(0)) job.drop()
   }
 
+  /** Resolves when nothing runs: after {@link close}, for ever. */
+  ended(): Promise<void> {
+    return this.#running === 0 ? Promise.resolve() : new Promise((resolve) => this.#ended.push(resolve))
+  }
+
   async #urgentFirst(): Promise<void> {
     for (;;) {
       const at = this.#waiting.findIndex((job) => job.priority === 'demand')
@@ -79,7 +85,10 @@ export class JobQueue {
     if (this.#waiting.length > 0) {
       this.#sweep()
       while (this.#running < this.#width && this.#waiting.length > 0) this.#start(this.#take())
-    } else if (this.#running === 0 && this.#used.size > 1) this.#used.clear()
+    } else if (this.#running === 0) {
+      if (this.#used.size > 1) this.#used.clear()
+      if (this.#isClosed) for (const tell of this.#ended.splice(0)) tell()
+    }
   }
 
   /** Reads whose period has passed leave the queue: a line that cannot keep up must not fall behind for ever. */
