@@ -57,14 +57,16 @@ export class CommStatistics {
     const rows: Reading[] = []
     const passedMs = Math.max(1, monotonicMs - this.#since)
     this.#since = monotonicMs
-    for (const { config, line, meters } of this.#field.lines) {
-      const sums = [0, 0, 0, 0]
+    for (const { config, line, meters, gone } of this.#field.lines) {
+      const all = [gone.due, gone.read, gone.firstTry, gone.missed]
       for (const { fact, point, device } of meters) {
         const { due, read, firstTry, missed } = device.health
-        const added = this.#added(`meter ${fact.meter}`, [due, read, firstTry, missed])
-        for (const [index, value] of added.entries()) sums[index]! += value
+        const now = [due, read, firstTry, missed]
+        for (const [index, value] of now.entries()) all[index]! += value
+        const added = this.#added(`meter ${fact.meter}`, now)
         if (added.some((value) => value > 0)) rows.push(this.#row('meter', fact.meter, point.area, METER, added, at))
       }
+      const sums = this.#added(`reads ${config.id}`, all)
       const { stats } = line
       const failures = (code: string) => stats.failures.get(code) ?? 0
       const added = this.#added(`line ${config.id}`, [
@@ -116,13 +118,15 @@ export class CommStatistics {
   #added(key: string, now: readonly number[]): number[] {
     const before = this.#before.get(key)
     this.#before.set(key, now)
-    return now.map((value, index) => value - (before?.[index] ?? 0))
+    // A line that was opened anew counts from 0 again.
+    const since = before?.some((value, index) => value > (now[index] ?? 0)) ? undefined : before
+    return now.map((value, index) => value - (since?.[index] ?? 0))
   }
 
   #row(kind: string, id: string, area: string, shape: typeof LINE, raws: readonly (Raw | null)[], at: number): Reading {
     const key = `${kind} ${id}`
     let series = this.#series.get(key)
-    if (!series) {
+    if (series?.tags.area !== area) {
       series = seriesOf('comm', { kind, id, area })
       this.#series.set(key, series)
     }

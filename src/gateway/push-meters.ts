@@ -19,7 +19,7 @@ export interface KnownMeter extends PushMeter {
 export interface MetersDeps {
   readonly config: MqttConfig
   readonly facts: readonly MeterFact[]
-  readonly points: ReadonlyMap<string, Point>
+  readonly points: Pick<ReadonlyMap<string, Point>, 'get'>
   readonly devices: Devices
   readonly log: (level: 'info', message: string) => void
 }
@@ -35,12 +35,67 @@ const OTHER = 'other'
 export class PushMeters {
   readonly #deps: MetersDeps
   readonly #registered = new Map<string, KnownMeter>()
+  /** Ledger id → what the ledger says of it. */
+  readonly #facts = new Map<string, MeterFact>()
+  readonly #byPoint = new Map<string, string>()
   readonly #strangers = new Map<string, KnownMeter>()
   #toldAt = Number.NEGATIVE_INFINITY
 
   constructor(deps: MetersDeps) {
     this.#deps = deps
-    for (const fact of deps.facts) this.#registered.set(fact.address, this.#ofLedger(fact))
+    for (const fact of deps.facts) this.#put(fact, deps.points.get(fact.point)?.area ?? '')
+  }
+
+  /** Meters of the ledger on this broker. */
+  facts(): Iterable<MeterFact> {
+    return this.#facts.values()
+  }
+
+  /** The ledger's meter at an address of this broker. */
+  factAt(address: string): MeterFact | null {
+    return this.#facts.get(this.registered(address)?.facts.meter ?? '') ?? null
+  }
+
+  /** The meter at a metering point. */
+  factOf(point: string): MeterFact | null {
+    return this.#facts.get(this.#byPoint.get(point) ?? '') ?? null
+  }
+
+  /**
+   * What the ledger says of a meter now; null: it is none of this broker's. Whoever was a stranger until now is known from here on.
+   *
+   * @returns  whether anything differs
+   */
+  update(meter: string, known: { readonly fact: MeterFact; readonly point: Point } | null): boolean {
+    const before = this.#facts.get(meter)
+    if (!before && !known) return false
+    const area = known?.point.area ?? ''
+    if (before && known && isSame(before, known.fact) && this.#registered.get(before.address)?.facts.area === area) {
+      this.#facts.set(meter, known.fact)
+      return false
+    }
+    if (before) this.#remove(before)
+    if (known) this.#put(known.fact, area)
+    return true
+  }
+
+  #put(fact: MeterFact, area: string): void {
+    this.#facts.set(fact.meter, fact)
+    this.#byPoint.set(fact.point, fact.meter)
+    this.#registered.set(fact.address, ofLedger(fact, area))
+    this.#strangers.delete(fact.address)
+  }
+
+  /** Another meter may have its address or its point by now. */
+  #remove({ meter, address, point }: MeterFact): void {
+    this.#facts.delete(meter)
+    if (this.#byPoint.get(point) === meter) this.#byPoint.delete(point)
+    if (this.#registered.get(address)?.facts.meter === meter) this.#registered.delete(address)
+  }
+
+  /** Every meter the ledger has here. */
+  all(): Iterable<KnownMeter> {
+    return this.#registered.values()
   }
 
   /** The ledger's meter at an address. */
@@ -77,18 +132,21 @@ export class PushMeters {
     )
   }
 
-  #ofLedger({ meter, point, address, profile, ct, pt }: MeterFact): KnownMeter {
-    const area = this.#deps.points.get(point)?.area ?? ''
-    const facts = { meter, point, area, ct: parseRatio(ct) ?? ONE, pt: parseRatio(pt) ?? ONE }
-    return known({ facts, isRegistered: true }, address, profile.replace(/^mqtt\//, ''))
-  }
-
   #stranger(address: string): KnownMeter {
     // The slash keeps it apart from every id the ledger allows.
     const facts = { meter: `${this.#deps.config.id}/${address}`, point: '-', area: '-', ct: ONE, pt: ONE }
     return known({ facts, isRegistered: false }, address, null)
   }
 }
+
+const ofLedger = ({ meter, point, address, profile, ct, pt }: MeterFact, area: string): KnownMeter => {
+  const facts = { meter, point, area, ct: parseRatio(ct) ?? ONE, pt: parseRatio(pt) ?? ONE }
+  return known({ facts, isRegistered: true }, address, profile.replace(/^mqtt\//, ''))
+}
+
+/** Whether its readings would be kept alike. */
+const isSame = (a: MeterFact, b: MeterFact): boolean =>
+  a.point === b.point && a.address === b.address && a.profile === b.profile && a.ct === b.ct && a.pt === b.pt
 
 const known = (meter: PushMeter, address: string, mapping: string | null): KnownMeter => ({
   ...meter,

@@ -8,7 +8,10 @@ import type { Push } from './push.ts'
 import type { PushSource, Watched } from './push-source.ts'
 
 /** What is looked at of a source. */
-type Source = Pick<PushSource, 'config' | 'devices' | 'filters' | 'state' | 'counts' | 'unmatched' | 'watch'>
+type Source = Pick<
+  PushSource,
+  'config' | 'devices' | 'filters' | 'state' | 'counts' | 'unmatched' | 'watch' | 'facts' | 'factAt' | 'factOf'
+>
 
 export interface PushViewDeps {
   readonly push: Pick<Push, 'letters' | 'replay'> & { readonly sources: readonly Source[] }
@@ -16,8 +19,6 @@ export interface PushViewDeps {
   readonly clock: Pick<Clock, 'now'>
   /** Milliseconds since 1970 UTC. */
   readonly startedAt: number
-  /** Open facts of the ledger. */
-  readonly meters: readonly MeterFact[]
 }
 
 type HealthPart = HealthView['parts'][number]
@@ -39,27 +40,21 @@ const REPLAY_CHUNK = 200
 const TRACED_BYTES = 1024
 const TRACED_TEXT = 1000
 
-export const pushViews = ({ push, publishers, clock, startedAt, meters }: PushViewDeps): PushViews => {
+export const pushViews = ({ push, publishers, clock, startedAt }: PushViewDeps): PushViews => {
   const { letters } = push
-  const sources = new Map(push.sources.map((source) => [source.config.id, source]))
-  const facts = new Map(push.sources.map(({ config }) => [config.id, meters.filter(({ line }) => line === config.id)]))
-  const pushing = new Map([...facts.values()].flat().map((fact) => [fact.point, fact]))
-  const factAt = new Map([...facts].map(([id, all]) => [id, new Map(all.map((fact) => [fact.address, fact]))]))
+  const sourceOf = (id: string) => push.sources.find(({ config }) => config.id === id) ?? null
   const allLetters = () => letters.list({ after: 0, limit: letters.count() })
   const deviceView = (source: Source, device: PushDevice): PushDeviceView => {
     const { isRegistered, ...rest } = device
-    const fact = factAt.get(source.config.id)?.get(device.name)
+    const fact = source.factAt(device.name)
     return { ...rest, registered: isRegistered, meter: fact?.meter ?? null, point: fact?.point ?? null }
   }
 
   return {
-    brokers: () => [
-      ...push.sources.map((source) => sourceView(source, heardOf(source, facts.get(source.config.id) ?? []))),
-      ...publishers.map(publisherView),
-    ],
-    isSource: (id) => sources.has(id),
+    brokers: () => [...push.sources.map((source) => sourceView(source, heardOf(source))), ...publishers.map(publisherView)],
+    isSource: (id) => sourceOf(id) !== null,
     pushDevices: (id, { registered, presence, text, silentForMs }, after, limit) => {
-      const source = sources.get(id)
+      const source = sourceOf(id)
       if (!source) return null
       const found = source.devices.list({
         limit,
@@ -72,7 +67,7 @@ export const pushViews = ({ push, publishers, clock, startedAt, meters }: PushVi
       return found.map((device) => deviceView(source, device))
     },
     pushDevice: (id, name) => {
-      const source = sources.get(id)
+      const source = sourceOf(id)
       const device = source?.devices.get(name)
       return source && device ? deviceView(source, device) : null
     },
@@ -95,8 +90,14 @@ export const pushViews = ({ push, publishers, clock, startedAt, meters }: PushVi
       const done = await letters.discard(ids)
       return done.ok ? done : unavailable(done.error)
     },
-    pushedAt: (point) => pushing.get(point) ?? null,
-    trace: (id, listener) => sources.get(id)?.watch((watched) => listener(watchedFrame(watched))) ?? null,
+    pushedAt: (point) => {
+      for (const source of push.sources) {
+        const fact = source.factOf(point)
+        if (fact) return fact
+      }
+      return null
+    },
+    trace: (id, listener) => sourceOf(id)?.watch((watched) => listener(watchedFrame(watched))) ?? null,
     health: () => {
       const now = clock.now()
       const refused = new Map<string, number>()
@@ -104,7 +105,7 @@ export const pushViews = ({ push, publishers, clock, startedAt, meters }: PushVi
       return [
         ...push.sources.map((source) => {
           const { id } = source.config
-          const heard = heardOf(source, facts.get(id) ?? [])
+          const heard = heardOf(source)
           return sourcePart(source, heard, { now, startedAt, refused: refused.get(id) ?? 0 })
         }),
         ...publishers.map(publisherPart),
@@ -124,17 +125,19 @@ interface HeardMeters {
 }
 
 /** Who was heard of the meters that the ledger has at a source. */
-const heardOf = (source: Source, facts: readonly MeterFact[]): HeardMeters => {
+const heardOf = (source: Source): HeardMeters => {
   let registered = 0
+  let inLedger = 0
   const { devices } = source
   let lastAt = source.counts().lastMessageAt
-  for (const { address } of facts) {
+  for (const { address } of source.facts()) {
+    inLedger++
     const device = devices.get(address)
     if (!device) continue
     registered++
     if (device.lastSeen !== null) lastAt = Math.max(lastAt ?? device.lastSeen, device.lastSeen)
   }
-  return { registered, unregistered: Math.max(0, devices.size - registered), inLedger: facts.length, lastAt }
+  return { registered, unregistered: Math.max(0, devices.size - registered), inLedger, lastAt }
 }
 
 const stateOf = (connections: MqttState['connections']): BrokerState => {
@@ -211,10 +214,12 @@ const publisherPart = (publisher: PushViewDeps['publishers'][number]): HealthPar
   return { part, state: 'degraded', sentence: cause === null ? 'is connecting' : `is not connected: ${cause}`, cure: CURE }
 }
 
-const watchedFrame = ({ at, payload, device, text }: Watched): TracedFrame => ({
+const watchedFrame = ({ at, topic, payload, retained, device, text }: Watched): TracedFrame => ({
   at,
   direction: 'rx',
   bytes: payload.subarray(0, TRACED_BYTES),
+  what: 'message',
+  ...{ topic, payload, retained },
   description: plain(text.slice(0, TRACED_TEXT)),
   ...(device === null ? {} : { device: plain(device) }),
 })

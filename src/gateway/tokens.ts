@@ -6,21 +6,22 @@ import type { GatewayConfig } from '../config/index.ts'
 /** Hashes of the bearer tokens: those made by `gridtally token` (a file in the data directory) and those of the configuration. */
 export class TokenFile {
   readonly #path: string
-  readonly #fixed: readonly StoredToken[]
+  readonly #environment: readonly StoredToken[]
+  #fixed: readonly StoredToken[]
   #own: StoredToken[]
 
   constructor(dataDirectory: string, http: GatewayConfig['http'], environment: NodeJS.ProcessEnv) {
     this.#path = join(dataDirectory, 'tokens.json')
-    const fromConfig = http.tokens.map(({ name, sha256, permission }) => stored(`config-${name}`, name, sha256, permission))
     const given = environment.GRIDTALLY_TOKEN
     if (given && !isTokenText(given))
       throw new Error('GRIDTALLY_TOKEN is no token: it must be gt_ and 43 letters, digits, - or _; gridtally token add makes one')
-    this.#fixed = given ? [...fromConfig, stored('environment', 'GRIDTALLY_TOKEN', hashToken(given), 'operate')] : fromConfig
+    this.#environment = given ? [stored('environment', 'GRIDTALLY_TOKEN', hashToken(given), 'operate')] : []
+    this.#fixed = fixedOf(http)
     this.#own = this.#read()
   }
 
   all(): readonly StoredToken[] {
-    return [...this.#fixed, ...this.#own]
+    return [...this.#fixed, ...this.#environment, ...this.#own]
   }
 
   /** Makes a token; its text is in the answer and nowhere else. */
@@ -37,6 +38,11 @@ export class TokenFile {
     this.#own = this.#own.map((token) => (token.name === name && token.revokedAt === null ? { ...token, revokedAt: at } : token))
     if (found) this.#write()
     return found
+  }
+
+  /** Takes up the tokens of another configuration: those that are no longer in it end at once. */
+  use(http: Pick<GatewayConfig['http'], 'tokens'>): void {
+    this.#fixed = fixedOf(http)
   }
 
   /** Takes up what another process has written: a revocation holds at once. */
@@ -60,6 +66,9 @@ export class TokenFile {
     renameSync(`${this.#path}.new`, this.#path)
   }
 }
+
+const fixedOf = ({ tokens }: Pick<GatewayConfig['http'], 'tokens'>): readonly StoredToken[] =>
+  tokens.map(({ name, sha256, permission }) => stored(`config-${name}`, name, sha256, permission))
 
 const stored = (id: string, name: string, hash: string, permission: 'read' | 'operate'): StoredToken => ({
   id,

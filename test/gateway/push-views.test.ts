@@ -38,7 +38,7 @@ const stateOf = (connections: readonly MqttConnectionState[], more: Partial<Mqtt
 const UP = stateOf([connection('up')])
 
 const factOf = (meter: string, address: string, line = 'plant'): MeterFact => ({
-  ...{ meter, point: `P-${meter}`, line, address, profile: 'mqtt/x', ct: '1', pt: '1', timeoutMs: null, from: 0, to: null },
+  ...{ meter, point: `P-${meter}`, line, address, profile: 'mqtt/x', ct: '1', pt: '1', timeoutMs: null, from: 0, to: null, state: 'in-service', concentrator: '' },
 })
 const heard = (at: number, isRegistered: boolean): Heard => ({ at, topic: 't', rule: 'x/y', retained: false, isRegistered })
 
@@ -60,12 +60,16 @@ const site = async (
   const replayed: number[][] = []
   const usable = new Set<number>()
   const publishers: PushViewDeps['publishers'][number][] = []
+  const facts = [factOf('M1', 'one'), factOf('M2', 'two/2')]
   const views = pushViews({
     push: {
       sources: [
         {
           ...{ config: config('plant'), devices, filters: ['site/#'], state: () => state, counts: () => counts },
           unmatched: () => [{ topic: 'a/b', count: 4 }],
+          facts: () => facts,
+          factAt: (address) => facts.find((fact) => fact.address === address) ?? null,
+          factOf: (point) => facts.find((fact) => fact.point === point) ?? null,
           watch: (watcher) => {
             watchers.add(watcher)
             return () => watchers.delete(watcher)
@@ -83,7 +87,6 @@ const site = async (
     publishers,
     clock: { now: () => NOW },
     startedAt,
-    meters: [factOf('M1', 'one'), factOf('M2', 'two/2'), factOf('M3', 'three', 'rs485-1')],
   })
   const refuse = (at: number, source = 'plant', bytes = 2) =>
     letters.value.add({ source, topic: 'site/x', payload: Buffer.from('{}'), bytes, at, error: error('MAPPING_JSON'), retained: false })
@@ -275,7 +278,7 @@ describe('the trace of a broker', () => {
     const frames: TracedFrame[] = []
     const stop = views.trace('plant', (frame) => frames.push(frame))
     const text = `tele/\u001b[2J\u202e\ud800/x: ${'1'.repeat(2000)}`
-    for (const watcher of watchers) watcher({ at: NOW, topic: 't', payload: new Uint8Array(5000).fill(7), device: 'a\u0007b', text })
+    for (const watcher of watchers) watcher({ at: NOW, topic: 't', payload: new Uint8Array(5000).fill(7), retained: false, device: 'a\u0007b', text })
     expect(frames).toHaveLength(1)
     expect(frames[0]).toMatchObject({ at: NOW, direction: 'rx', bytes: new Uint8Array(1024).fill(7), device: 'a\\u0007b' })
     expect(frames[0]?.description).toMatch(/^tele\/\\u001b\[2J\\u202e\\ud800\/x: 1+$/)

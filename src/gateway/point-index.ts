@@ -1,0 +1,104 @@
+import type { PointFilter, PointView } from '../api/index.ts'
+import { decimalText, multiply } from '../core/index.ts'
+import type { Area, Ledger, MeterFact, Point } from '../ledger/index.ts'
+import { parseRatio } from '../normalise/index.ts'
+import { pointOf } from './hot-ledger.ts'
+
+/**
+ * The points of the ledger with their meters as the API shows them. It is made once and told what changes; nothing is read again that
+ * was not touched.
+ */
+export class PointIndex {
+  readonly #ledger: Pick<Ledger, 'points' | 'areas' | 'history' | 'get'>
+  readonly #points = new Map<string, Point>()
+  readonly #facts = new Map<string, readonly MeterFact[]>()
+  #areas: ReadonlyMap<string, Area>
+  /** Ids in order; null: to be sorted again when somebody asks. */
+  #sorted: readonly string[] | null = null
+
+  constructor(ledger: Pick<Ledger, 'points' | 'areas' | 'history' | 'get'>) {
+    this.#ledger = ledger
+    this.#areas = areasOf(ledger)
+    for (const point of ledger.points()) this.#points.set(point.id, point)
+    const facts = new Map<string, MeterFact[]>()
+    for (const fact of ledger.history()) {
+      const beside = facts.get(fact.point)
+      if (beside) beside.push(fact)
+      else facts.set(fact.point, [fact])
+    }
+    this.#facts = facts
+  }
+
+  point(id: string): PointView | null {
+    const point = this.#points.get(id)
+    return point ? this.#view(point) : null
+  }
+
+  /** Points that fit, by id ascending, at most `limit` of them. */
+  list({ area, line, text }: PointFilter, after: string | null, limit: number): readonly PointView[] {
+    this.#sorted ??= [...this.#points.keys()].sort()
+    const part = text?.toLowerCase()
+    const found: PointView[] = []
+    for (const id of this.#sorted) {
+      if (after !== null && id <= after) continue
+      const point = this.#points.get(id)
+      if (!point || (area !== undefined && point.area !== area)) continue
+      const meters = this.#facts.get(id) ?? []
+      if (line !== undefined && !meters.some((fact) => fact.to === null && fact.line === line)) continue
+      if (part !== undefined && !textsOf(point, meters).some((one) => one.toLowerCase().includes(part))) continue
+      found.push(this.#view(point))
+      if (found.length >= limit) break
+    }
+    return found
+  }
+
+  /** Looks again at points that may differ. */
+  refresh(ids: Iterable<string>): void {
+    for (const id of ids) {
+      const point = pointOf(this.#ledger, id)
+      if (this.#points.has(id) !== (point !== null)) this.#sorted = null
+      if (!point) {
+        this.#points.delete(id)
+        this.#facts.delete(id)
+        continue
+      }
+      this.#points.set(id, point)
+      this.#facts.set(id, this.#ledger.history(id))
+    }
+  }
+
+  refreshAreas(): void {
+    this.#areas = areasOf(this.#ledger)
+  }
+
+  /** Points where a meter hangs or hung. */
+  pointsOf(meters: ReadonlySet<string>): readonly string[] {
+    if (meters.size === 0) return []
+    return [...this.#facts].flatMap(([point, facts]) => (facts.some(({ meter }) => meters.has(meter)) ? [point] : []))
+  }
+
+  #view({ id, name, area, role, phase }: Point): PointView {
+    const meters = (this.#facts.get(id) ?? []).map(({ meter, line, address, profile, ct, pt, from, to }) => ({
+      ...{ id: meter, line, address, profile, ct, pt },
+      ratio: ratioOf(ct, pt),
+      ...{ from, to },
+    }))
+    return { ...{ id, name, area, areaName: this.#areas.get(area)?.name ?? '', role, phase }, meters }
+  }
+}
+
+const areasOf = (ledger: Pick<Ledger, 'areas'>): ReadonlyMap<string, Area> => new Map(ledger.areas().map((area) => [area.id, area]))
+
+const textsOf = ({ id, name }: Point, meters: readonly MeterFact[]): readonly string[] => [
+  id,
+  name,
+  ...meters.flatMap(({ meter, address }) => [meter, address]),
+]
+
+const ONE = { raw: 1, scaler: 0 }
+
+/** CT × PT of one period, whatever is read now. */
+const ratioOf = (ct: string, pt: string): string => {
+  const { raw, scaler } = multiply(parseRatio(ct) ?? ONE, parseRatio(pt) ?? ONE)
+  return decimalText(raw, scaler)
+}
