@@ -1,0 +1,86 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import type { ConfigDeps, ConfigProblemView } from '../config-deps.ts'
+import { ConfigReloadSchema, ConfigSchema, ConfigVersionSchema } from '../config-schemas.ts'
+import { type Problem, problem, problemOf, refuse } from '../problems.ts'
+import { ref } from '../schema-words.ts'
+import { inTime, iso } from './common.ts'
+
+/** Longest that reading everything again may take; a ledger file of a large site is read in a thread of its own. */
+const RELOAD_MS = 60_000
+
+/** The configuration that holds, its versions, and reading it again. */
+export const configRoutes: FastifyPluginAsyncTypebox<{ deps: ConfigDeps }> = async (app, { deps }) => {
+  app.get(
+    '/config',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'getConfig',
+        tags: ['operation'],
+        summary: 'The configuration that holds',
+        description:
+          'What the gateway runs with, what waits for a restart, and what is wrong with the files as they are now. The gateway looks at its files every second and at the ledger as well: a good change holds within seconds.',
+        response: { 200: ref(ConfigSchema, 'What holds.') },
+      },
+    },
+    async () => {
+      const { loadedAt, wrong, pending, lineProblems, ...state } = deps.configState()
+      return {
+        ...state,
+        loadedAt: iso(loadedAt),
+        pending: [...pending],
+        wrong: wrong && { at: iso(wrong.at), problems: [...wrong.problems] },
+        lineProblems: [...lineProblems],
+      }
+    },
+  )
+  app.get(
+    '/config/versions',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'listConfigVersions',
+        tags: ['operation'],
+        summary: 'Versions of gateway.yaml',
+        description: 'The last 20 states the gateway ran with, newest first. `gridtally config restore VERSION` writes one back.',
+        response: { 200: Type.Object({ items: Type.Array(ref(ConfigVersionSchema)) }, { description: 'All that are kept.' }) },
+      },
+    },
+    async () => ({ items: deps.configVersions().map(({ at, ...version }) => ({ ...version, at: iso(at) })) }),
+  )
+  app.post(
+    '/config/reload',
+    {
+      config: { permission: 'operate', failures: [422], stream: true },
+      schema: {
+        operationId: 'reloadConfig',
+        tags: ['operation'],
+        summary: 'Read all files again',
+        description:
+          'gateway.yaml, the ledger file, profiles, and secrets that lie in files. Everything is checked first: wrong files change nothing. Nobody has to call this, the files are looked at every second; it spares the wait and says what happened.',
+        response: { 200: ref(ConfigReloadSchema, 'What holds now, and what waits for a restart.') },
+      },
+    },
+    async (request, reply) => {
+      const done = await inTime(deps.reloadConfig(request.token?.name ?? 'API'), RELOAD_MS)
+      if (done === null) return refuse(reply, problem('API_LATE', 'reading the files took too long; it goes on'))
+      if (done.ok) {
+        const { changes, pending, ...rest } = done.value
+        return { ...rest, changes: [...changes], pending: [...pending] }
+      }
+      return refuse(reply, 'problems' in done.error ? wrongFiles(done.error.problems) : problemOf(done.error.because, done.error.error))
+    },
+  )
+}
+
+const wrongFiles = (problems: readonly ConfigProblemView[]): Problem =>
+  problem(
+    'API_CONFIG',
+    `${problems.length === 1 ? 'one place is' : `${problems.length} places are`} wrong: nothing was changed`,
+    problems.map(({ file, line, column, path, message }) => ({
+      place: `${file}:${line}:${column} ${path || '/'}`,
+      value: null,
+      allowed: message,
+    })),
+  )
