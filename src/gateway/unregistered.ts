@@ -1,7 +1,6 @@
 import {
   type Attaching,
   afterWorkingDays,
-  type HeardRegister,
   type Sighting,
   type Stranger,
   type StrangerAct,
@@ -9,20 +8,9 @@ import {
   Strangers,
 } from '../collection/index.ts'
 import type { UnregisteredConfig } from '../config/index.ts'
-import {
-  type Clock,
-  decimalText,
-  explain,
-  many,
-  ok,
-  type PushedRecord,
-  QUALITY,
-  type Reading,
-  type ReadingStore,
-  type Result,
-  scalerAt,
-} from '../core/index.ts'
+import { type Clock, explain, many, ok, type PushedRecord, QUALITY, type Reading, type ReadingStore, type Result } from '../core/index.ts'
 import type { Act, Applied, MeterFact, Patch, Refused } from '../ledger/index.ts'
+import { type Adoption, adoptionPatches, heardRegister, refusedByLedger } from './unregistered-adopt.ts'
 import { attachReadings } from './unregistered-attach.ts'
 import { fail } from './unregistered-errors.ts'
 import { type Statement, statementOf } from './unregistered-statement.ts'
@@ -57,20 +45,6 @@ export interface UnregisteredDeps {
   readonly tickMs?: number
 }
 
-/** What a person says who puts a stranger into the ledger. */
-export interface Adoption {
-  readonly meter: string
-  readonly point: string
-  readonly area?: string
-  readonly profile?: string
-  readonly ct?: string
-  readonly pt?: string
-  /** Milliseconds since 1970 UTC; absent = first seen. */
-  readonly from?: number
-  readonly why: string
-  readonly workOrder?: string
-}
-
 /** A stranger with what is worked out when somebody looks. */
 export interface StrangerNow {
   readonly stranger: Stranger
@@ -87,7 +61,6 @@ const AREAS_MS = 10_000
 const AGAIN_MS = 30_000
 /** A message that was under way while its meter was registered is none of a stranger. */
 const SETTLING_MS = 60_000
-const ENERGY = '1-0:1.8.0'
 const NOBODY: Attaching = { step: 0, cursor: null, attached: 0, isDone: false }
 /** Addresses that stand for everybody. @source DL/T 645-2007, 5.2 frame format; MODBUS over Serial Line V1.02, 2.2 */
 const EVERYBODY = new Set(['999999999999', 'AAAAAAAAAAAA', '0'])
@@ -251,7 +224,10 @@ export class Unregistered {
       const at = this.#deps.clock.now()
       const from = adoption.from ?? found.firstSeen
       const { why, workOrder = null } = adoption
-      const applied = await this.#deps.apply(this.#patches(found, adoption, profile, from), { what: 'adopt', who, why, workOrder, at })
+      const applied = await this.#deps.apply(
+        adoptionPatches(found, adoption, { profile, from, area: this.#areaOf(found.channel), isNew: !this.#deps.hasPoint(adoption.point) }),
+        { what: 'adopt', who, why, workOrder, at },
+      )
       if (!applied.ok) return refusedByLedger(applied.error)
       const { meter, point } = adoption
       const change = { state: 'adopted', closed: null, profile, adopted: { at, by: who, meter, point, from, attaching: NOBODY } } as const
@@ -273,41 +249,12 @@ export class Unregistered {
     return statementOf(store, { meter: `${found.channel}/${found.address}`, obis, from: 0, to: clock.now(), zone })
   }
 
-  #patches({ channel, address }: Stranger, adoption: Adoption, profile: string, from: number): readonly Patch[] {
-    const { meter, point, ct, pt } = adoption
-    const area = adoption.area ?? this.#areaOf(channel)
-    const isNew = !this.#deps.hasPoint(point)
-    const set = {
-      ...(adoption.area !== undefined || isNew ? (area === null ? {} : { area }) : {}),
-      ...(ct === undefined ? {} : { ct }),
-      ...(pt === undefined ? {} : { pt }),
-      // Read from now on; the check-list of commissioning leads further.
-      ...(isNew ? { state: 'installed' } : {}),
-    }
-    return [
-      ...(isNew || Object.keys(set).length > 0 ? [{ kind: 'point' as const, id: point, from, set, place: 'body/point' }] : []),
-      { kind: 'meter', id: meter, from, set: { point, line: channel, address, profile }, place: 'body/meter' },
-    ]
-  }
-
   #noteReading({ series, shape, raws, measuredAt, receivedAt, quality, ...rest }: Reading): void {
     if (!(quality & QUALITY.unregistered)) return
     const { meter = '' } = series.tags
     const slash = meter.indexOf('/')
     if (slash < 1) return
-    const column =
-      series.measurement === 'register'
-        ? bestColumn(
-            shape.columns.map(({ obis }) => obis),
-            raws,
-          )
-        : -1
-    const raw = raws[column]
-    const { obis = null, unit = '' } = shape.columns[column] ?? {}
-    const register: HeardRegister | null =
-      raw === undefined || raw === null || obis === null
-        ? null
-        : { obis, unit, value: decimalText(raw, scalerAt({ shape, scalers: rest.scalers }, column)), at: measuredAt }
+    const register = heardRegister({ series, shape, raws, measuredAt, ...rest })
     const place = { channel: meter.slice(0, slash), address: meter.slice(slash + 1), by: 'broker', protocol: 'mqtt' } as const
     this.noteStranger({ ...place, at: receivedAt, register, readings: 1 })
   }
@@ -429,22 +376,3 @@ const HOUR_MS = 3_600_000
 const act = (at: number, what: StrangerAct['what'], why: string): StrangerAct => ({ at, what, who: 'gateway', why })
 
 const unknown = (id: number) => fail('STRANGER_UNKNOWN', `there is no unregistered meter ${id}`, { id })
-
-const refusedByLedger = ({ error, problems }: Refused) =>
-  fail(
-    'STRANGER_LEDGER',
-    problems.length === 0
-      ? explain(error)
-      : problems
-          .slice(0, 10)
-          .map(({ message, against, hint }) => `${message}${against === null ? '' : ` (against ${against})`}; ${hint}`)
-          .join('; '),
-    { cause: error.code },
-  )
-
-/** The energy register, else the first that has a value. */
-const bestColumn = (codes: readonly (string | null)[], raws: Reading['raws']): number => {
-  const energy = codes.indexOf(ENERGY)
-  if (energy >= 0 && raws[energy] !== null && raws[energy] !== undefined) return energy
-  return codes.findIndex((obis, at) => obis !== null && raws[at] !== null && raws[at] !== undefined)
-}
