@@ -61,6 +61,11 @@ export const scanLine = async (options: ScanOptions): Promise<Result<ScanResult>
   return scan.run()
 }
 
+interface Judged {
+  readonly tried: readonly Tried[]
+  finish(tried: readonly Tried[]): FoundMeter
+}
+
 class Scan {
   readonly #options: ScanOptions
   readonly #context: ScanContext
@@ -74,6 +79,8 @@ class Scan {
   #share = 0
   #span = 1
   #lastTold = 0
+  /** A search that goes deeper than was thought does not go back. */
+  #furthest = 0
   #refusal: GatewayError | null = null
   #opened = 0
   /** The same meter answered at two speeds: this port does not mind its speed. */
@@ -229,10 +236,11 @@ class Scan {
             `${settingText(setting)}, unit ${unit}: answers are damaged; two units may share this address, or the speed is another`,
           )
       }
-      for (const each of answering.filter(({ address }) => address !== String(ANY_UNIT) || answering.length === 1)) {
-        const judged = await judgeModbus(driver, this.#context, framing, numbering, each)
-        await this.#judged(driver, each, judged)
-      }
+      await this.#judgeAll(
+        driver,
+        answering.filter(({ address }) => address !== String(ANY_UNIT) || answering.length === 1),
+        (each) => judgeModbus(driver, this.#context, framing, numbering, each),
+      )
       return isHere
     } finally {
       await driver.close()
@@ -288,17 +296,25 @@ class Scan {
           )
       if (result?.noisy)
         this.#note(`${settingText(setting)}: something babbles whatever is asked; the search for DL/T 645-${variant} was given up`)
-      for (const each of answering) await this.#judged(driver, each, await judgeDlt645(driver, this.#context, variant, each))
+      await this.#judgeAll(driver, answering, (each) => judgeDlt645(driver, this.#context, variant, each))
     } finally {
       await driver.close()
     }
   }
 
-  async #judged(
-    driver: Driver,
-    answering: Answering,
-    judged: { readonly tried: readonly Tried[]; finish(tried: readonly Tried[]): FoundMeter } | null,
-  ): Promise<void> {
+  /** Looks at every meter once before the second look at the first: the time between the two is not waited for each of them. */
+  async #judgeAll(driver: Driver, answering: readonly Answering[], judge: (each: Answering) => Promise<Judged | null>): Promise<void> {
+    const looked: { readonly each: Answering; readonly judged: Judged | null }[] = []
+    for (const each of answering) {
+      const judged = await judge(each)
+      const profile = judged?.finish(judged.tried).profile ?? null
+      if (profile !== null) this.#context.chosen.add(profile)
+      looked.push({ each, judged })
+    }
+    for (const { each, judged } of looked) await this.#judged(driver, each, judged)
+  }
+
+  async #judged(driver: Driver, answering: Answering, judged: Judged | null): Promise<void> {
     const tried = judged ? await withGrowth(driver, this.#context, judged.tried) : []
     const meter = judged ? judged.finish(tried) : { ...meterOf(answering, [], {}), notes: ['not looked at: the scan was stopped'] }
     if (meter.profile !== null) this.#context.chosen.add(meter.profile)
@@ -349,11 +365,12 @@ class Scan {
     const now = performance.now()
     if (!always && now - this.#lastTold < 100) return
     this.#lastTold = now
+    this.#furthest = Math.max(this.#furthest, Math.min(1, share))
     const { questions } = this.#tally
     this.#options.onEvent({
       kind: 'progress',
       what,
-      share: Math.min(1, share),
+      share: this.#furthest,
       questions,
       found: this.#met.size,
       elapsedMs: Math.round(now - this.#began),

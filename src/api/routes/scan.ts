@@ -35,14 +35,14 @@ export const scanRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
           'At the speed the line has; the schedule goes on between two questions. Meters of the ledger are listed and not asked. Nothing is written to any meter. It goes on by itself: GET the scan to see how far it is.',
         params: ScanLineParams,
         body: ScanBody,
-        response: { 202: ref(ScanSchema, 'It has begun.') },
+        response: { 200: ref(ScanSchema, 'It has begun.') },
         'x-body-optional': true,
       },
     },
     async ({ params: { id }, body: { mode = 'normal', units } }, reply) => {
       const started = deps.startScan(id, { mode, ...(units === undefined ? {} : { units }) })
       if (!started.ok) return refuse(reply, problemOf(started.error.because, started.error.error))
-      return reply.code(202).header('location', `/api/v1/scans/${started.value.id}`).send(scanJson(started.value))
+      return scanJson(started.value)
     },
   )
   app.get(
