@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Evidence, ExchangeDraft, PointState } from '../ledger/index.ts'
-import { CHECK_ITEMS, type CheckItem, dateText, type Exchange, STATES, TOLERANCE } from '../ledger/index.ts'
+import { CHECK_ITEMS, type CheckItem, dateText, type Exchange, STATES } from '../ledger/index.ts'
 import { diffLines, settingsFrom } from './ledger-commands.ts'
 import { type ActOptions, actFrom, instantFrom, nowOf, refusedAs, withLedger } from './ledger-open.ts'
 import { CommandFailed, EXIT, print, printJson, table } from './output.ts'
@@ -44,7 +44,7 @@ export const exchange = (point: string, options: ExchangeOptions): Promise<void>
       proposed: options.url === undefined ? { end: null, start: null } : await proposed(options.url, point, options),
       by: [one, other],
       ...{ reason: options.reason, deviation: options.deviation ?? null },
-      tolerance: TOLERANCE,
+      tolerance: config.exchange,
     }
     const act = actFrom(config, 'exchange', { ...options, why: options.reason })
     if (options.dryRun) {

@@ -10,7 +10,7 @@ import { ledgerPort } from './ledger-views.ts'
 import { worldData } from './ledger-world.ts'
 
 interface PortDeps {
-  readonly config: Pick<GatewayConfig, 'dataDirectory' | 'lines' | 'mqtt' | 'profileDirectory'>
+  readonly config: Pick<GatewayConfig, 'dataDirectory' | 'lines' | 'mqtt' | 'profileDirectory' | 'exchange'>
   readonly ledger: Ledger
   readonly field: Pick<Field, 'at'>
   readonly latest: Pick<Latest, 'latestOf'>
@@ -24,6 +24,7 @@ export const openLedgerPort = ({ config, ledger, field, latest, store, clock, cl
   const thread = new LedgerThread({ directory: config.dataDirectory, world: worldData(config) })
   const port: LedgerPort = ledgerPort({
     ...{ ledger, thread, clock, store },
+    tolerance: () => config.exchange,
     evidence: {
       answeredAt: (point) => field.at(point)?.device.health.lastAnswerAt ?? null,
       latest: (point) => latest.latestOf({ point }),

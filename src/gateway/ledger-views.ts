@@ -1,6 +1,6 @@
 import type { LedgerPort } from '../api/index.ts'
 import type { Clock, ReadingStore } from '../core/index.ts'
-import type { Ledger } from '../ledger/index.ts'
+import type { ExchangeDraft, Ledger } from '../ledger/index.ts'
 import { type EvidenceSources, evidenceOf } from './ledger-evidence.ts'
 import { exchangeProposal } from './ledger-exchange.ts'
 import type { LedgerThread } from './ledger-thread.ts'
@@ -10,11 +10,13 @@ interface LedgerViewDeps {
   readonly thread: LedgerThread
   readonly clock: Pick<Clock, 'now'>
   readonly store: Pick<ReadingStore, 'range'>
+  /** Of exchanges, as it is now. */
+  readonly tolerance: () => NonNullable<ExchangeDraft['tolerance']>
   readonly evidence: Omit<EvidenceSources, 'now'>
 }
 
 /** The ledger for the API: small questions at once, everything that writes or searches in the ledger's thread. */
-export const ledgerPort = ({ ledger, thread, clock, store, evidence }: LedgerViewDeps): LedgerPort => {
+export const ledgerPort = ({ ledger, thread, clock, store, tolerance, evidence }: LedgerViewDeps): LedgerPort => {
   const sources: EvidenceSources = { ...evidence, now: () => clock.now() }
   return {
     get: (kind, id, asOf) => ledger.get(kind, id, asOf),
@@ -27,8 +29,8 @@ export const ledgerPort = ({ ledger, thread, clock, store, evidence }: LedgerVie
     undo: (seq, act, dry) => thread.call('undo', { seq, act, dry }),
     exchanges: (filter) => ledger.exchanges(filter),
     proposal: (point, at, newMeter) => exchangeProposal({ store, meterAt: (id, when) => ledger.meterAt(id, when) }, point, at, newMeter),
-    planExchange: (draft, act) => thread.call('planExchange', { draft, act }),
-    exchange: (draft, act) => thread.call('exchange', { draft, act }),
+    planExchange: (draft, act) => thread.call('planExchange', { draft: { ...draft, tolerance: tolerance() }, act }),
+    exchange: (draft, act) => thread.call('exchange', { draft: { ...draft, tolerance: tolerance() }, act }),
     acknowledge: (id, by, note) => thread.call('acknowledge', { id, by, note, at: clock.now() }),
     checklist: (point) => ledger.checklist(point, (id) => evidenceOf(ledger, sources, id)),
     confirm: (point, item, good, act) => thread.call('confirm', { point, item, good, act }),

@@ -158,8 +158,8 @@ export const insertExchange = (sql: Sql, { row }: PreparedExchange, change: numb
   return integer(sql.get('SELECT last_insert_rowid() AS id') ?? {}, 'id')
 }
 
-const EXCHANGE = `SELECT e.*, (SELECT undone_by FROM undone u WHERE u.seq = e.change) AS undone_by,
-  EXISTS (SELECT 1 FROM undone u WHERE u.seq = e.acknowledged_change) AS unsaid FROM exchange e`
+const EXCHANGE = `SELECT e.*, (SELECT c.undone_by FROM change c WHERE c.seq = e.change) AS undone_by,
+  EXISTS (SELECT 1 FROM change c WHERE c.seq = e.acknowledged_change AND c.undone_by IS NOT NULL) AS unsaid FROM exchange e`
 
 export const exchangeOf = (sql: Sql, id: number): Exchange | null => {
   const row = sql.get(`${EXCHANGE} WHERE e.id = ?`, id)

@@ -185,12 +185,17 @@ const ADDRESS_SHARED: Shared = {
 const judgeShared = ({ sql, problems }: Outcome, places: ReadonlyMap<string, string>, shared: Shared): void => {
   for (const candidate of sql.all(shared.candidates)) {
     let longest: Row | null = null
+    // Two meters that meet in several periods are one problem.
+    const said = new Set<string>()
     for (const row of sql.all(shared.periods, text(candidate, 'a'), text(candidate, 'b'))) {
       const end = longest && (integerOrNull(longest, 'valid_to') ?? Number.POSITIVE_INFINITY)
       if (longest && end !== null && integer(row, 'valid_from') < end && text(longest, 'meter') !== text(row, 'meter')) {
         // The written one is named first, what was there already second.
         const [one, other] = places.has(text(row, 'meter')) ? [row, longest] : [longest, row]
-        if (places.has(text(one, 'meter')) || places.has(text(other, 'meter'))) sayShared(one, other, places, shared, problems)
+        const pair = `${text(one, 'meter')} ${text(other, 'meter')}`
+        if (!said.has(pair) && (places.has(text(one, 'meter')) || places.has(text(other, 'meter'))))
+          sayShared(one, other, places, shared, problems)
+        said.add(pair)
       }
       if (end === null || (integerOrNull(row, 'valid_to') ?? Number.POSITIVE_INFINITY) > end) longest = row
     }
@@ -202,11 +207,10 @@ const sayShared = (one: Row, other: Row, places: ReadonlyMap<string, string>, { 
   const to = integerOrNull(other, 'valid_to')
   const during = `since ${dateText(integer(other, 'valid_from'))}${to === null ? '' : ` until ${dateText(to)}`}`
   const written = places.get(rival)
-  const against = written === undefined || written === `meter ${rival}` ? `ledger: meter ${rival} ${during}` : written
-  problems.add(
-    code,
-    places.get(meter) ?? `meter ${meter}`,
-    `meter ${meter} would be ${says(one)} since ${dateText(integer(one, 'valid_from'))}, where meter ${rival} is ${during} (${against})`,
-    against,
-  )
+  const [against, there] =
+    written === undefined
+      ? [`ledger: meter ${rival} ${during}`, `where the ledger has meter ${rival} ${during}`]
+      : [written, written === `meter ${rival}` ? `where meter ${rival} is ${during}` : `where ${written} has meter ${rival} ${during}`]
+  const message = `meter ${meter} would be ${says(one)} since ${dateText(integer(one, 'valid_from'))}, ${there}`
+  problems.add(code, places.get(meter) ?? `meter ${meter}`, message, against)
 }

@@ -12,7 +12,18 @@ import { migrate } from './migrate.ts'
 import { type Area, areasOf, type Point, pointsOf, type Zone, zonesOf } from './names.ts'
 import { factOf, type MeterFact } from './period.ts'
 import { Problems } from './problems.ts'
-import { type ChangeFilter, changeOf, changesOf, entityOf, factsOf, type ListFilter, listOf, seqOf, touchedSince } from './read.ts'
+import {
+  type ChangeFilter,
+  changeOf,
+  changesOf,
+  entityOf,
+  factsOf,
+  type ListFilter,
+  listOf,
+  seqOf,
+  touchedPages,
+  touchedSince,
+} from './read.ts'
 import { prepare } from './schema.ts'
 import { Sql, text } from './sql.ts'
 import type {
@@ -31,7 +42,7 @@ import type {
   Plan,
   Refused,
 } from './types.ts'
-import { undoOf, writeTouched } from './write.ts'
+import { markUndone, undoOf, writeTouched } from './write.ts'
 
 /** The version of an entity that somebody has seen; null: there was none. */
 export interface Expected {
@@ -148,6 +159,11 @@ export class Ledger {
 
   touchedSince(seq: number): { readonly seq: number; readonly entities: readonly { readonly kind: Kind; readonly id: string }[] } {
     return touchedSince(this.#sql, seq)
+  }
+
+  /** The same some at a time, for whoever must not be held up by an import; entities may come more than once. */
+  touchedPages(seq: number): Iterable<readonly { readonly kind: Kind; readonly id: string }[]> {
+    return touchedPages(this.#sql, seq)
   }
 
   /** @param asOf  null = by all facts that are written */
@@ -316,6 +332,7 @@ export class Ledger {
           problems.add('LEDGER_BUILT_ON', `change ${seq}`, `it is taken back already, by change ${now.undoneBy}`, `change ${now.undoneBy}`)
           return NOTHING
         }
+        markUndone(this.#sql, seq, seqOf(this.#sql) + 1)
         const { touched, blocked } = undoOf(this.#sql, seq)
         for (const { kind, id, name, by } of blocked)
           problems.add('LEDGER_BUILT_ON', `change ${seq}`, `change ${by} has changed ${name} of ${kind} ${id} since`, `change ${by}`)
@@ -377,7 +394,7 @@ export class Ledger {
     if (draft.touched.length === 0 && !also) return null
     const seq = seqOf(this.#sql) + 1
     this.#sql.run(
-      'INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?)',
       ...[seq, act.at, act.what, act.who, act.why, act.workOrder, undoes ?? null, draft.touched.length],
     )
     this.#writeFacts(seq, act, draft.touched, problems)

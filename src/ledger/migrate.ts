@@ -8,7 +8,7 @@ import { writeTouched } from './write.ts'
 export const migrate = (sql: Sql, { facts, changes, takeover }: OldLedger): void => {
   const at = changes.at(-1)?.at ?? 0
   for (const { seq, at: when, who, what } of changes)
-    sql.run('INSERT INTO change VALUES (?, ?, ?, ?, ?, NULL, NULL, 1)', seq, when, 'file', who, what)
+    sql.run('INSERT INTO change VALUES (?, ?, ?, ?, ?, NULL, NULL, NULL, 1)', seq, when, 'file', who, what)
   const entities = new Map<string, OldFact[]>()
   for (const fact of facts) {
     const key = `${fact.kind} ${fact.id}`
@@ -16,7 +16,7 @@ export const migrate = (sql: Sql, { facts, changes, takeover }: OldLedger): void
   }
   if (entities.size === 0) return
   sql.run(
-    'INSERT INTO change VALUES (?, ?, ?, ?, ?, NULL, NULL, ?)',
+    'INSERT INTO change VALUES (?, ?, ?, ?, ?, NULL, NULL, NULL, ?)',
     ...[takeover, at, 'file', 'migration', 'names and points, taken over from a ledger of the first release', entities.size],
   )
   const touched: Touched[] = []

@@ -74,7 +74,7 @@ export const listOf = (sql: Sql, { kind, where = {}, text: part, before, after =
 
 const boundOf = (value: Value): string | number | null => (typeof value === 'boolean' ? Number(value) : value)
 
-const CHANGE = 'SELECT c.*, (SELECT undone_by FROM undone u WHERE u.seq = c.seq) AS undone_by FROM change c'
+const CHANGE = 'SELECT c.* FROM change c'
 
 export interface ChangeFilter {
   readonly before?: number
@@ -165,3 +165,30 @@ export const touchedSince = (sql: Sql, seq: number) => ({
       return isKind(kind) ? [{ kind, id: text(row, 'id') }] : []
     }),
 })
+
+const PAGE = 1000
+
+/**
+ * Everything that changes after `seq` touched, some at a time: an import touches a hundred thousand, and whoever follows it has other
+ * things to do in between. What several facts changed comes several times.
+ */
+export function* touchedPages(sql: Sql, seq: number): Generator<readonly { readonly kind: Kind; readonly id: string }[], void> {
+  for (const column of ['since', 'until'] as const) {
+    let last: readonly (string | number)[] = [seq, '\u{10FFFF}', '', 0]
+    for (;;) {
+      const rows = sql.all(
+        `SELECT ${column} AS change, kind, id, valid_from FROM fact WHERE (${column}, kind, id, valid_from) > (?, ?, ?, ?)
+         ORDER BY ${column}, kind, id, valid_from LIMIT ${PAGE}`,
+        ...last,
+      )
+      const end = rows.at(-1)
+      if (!end) break
+      last = [integer(end, 'change'), text(end, 'kind'), text(end, 'id'), integer(end, 'valid_from')]
+      yield rows.flatMap((row) => {
+        const kind = text(row, 'kind')
+        return isKind(kind) ? [{ kind, id: text(row, 'id') }] : []
+      })
+      if (rows.length < PAGE) break
+    }
+  }
+}

@@ -14,11 +14,8 @@ export const DATA_VERSION = 2
 const TABLES = `
 CREATE TABLE change (
   seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, what TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, work_order TEXT,
-  undoes INTEGER, entities INTEGER NOT NULL
+  undoes INTEGER, undone_by INTEGER, entities INTEGER NOT NULL
 ) STRICT;
-CREATE VIEW undone AS SELECT u.undoes AS seq, max(u.seq) AS undone_by FROM change u WHERE u.undoes IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM change v WHERE v.undoes = u.seq AND NOT EXISTS (SELECT 1 FROM change w WHERE w.undoes = v.seq))
-  GROUP BY u.undoes;
 CREATE INDEX change_undoes ON change (undoes) WHERE undoes IS NOT NULL;
 CREATE TABLE fact (
   kind TEXT NOT NULL, id TEXT NOT NULL, valid_from INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER, body TEXT NOT NULL,

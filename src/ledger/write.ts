@@ -80,13 +80,14 @@ export interface BuiltOn {
 }
 
 /**
- * What taking a change back means: attributes it set become what they were. Attributes that others set at the same instant stay.
+ * What taking a change back means, once it is marked as taken back: attributes it set become what they were. Attributes that others set at the same instant stay.
  *
  * @returns  the entities, or the places where a later change builds on it
  */
 export const undoOf = (sql: Sql, seq: number): { readonly touched: Touched[]; readonly blocked: BuiltOn[] } => {
   const blocked: BuiltOn[] = []
   const touched: Touched[] = []
+  const standing = standingAfter(sql, seq)
   const entities = sql.all(
     'SELECT kind, id FROM fact WHERE since = ? UNION SELECT kind, id FROM fact WHERE until = ? ORDER BY kind, id',
     seq,
@@ -94,9 +95,52 @@ export const undoOf = (sql: Sql, seq: number): { readonly touched: Touched[]; re
   )
   for (const row of entities) {
     const kind = text(row, 'kind')
-    if (isKind(kind)) touched.push(undoEntity(sql, seq, kind, text(row, 'id'), blocked))
+    if (isKind(kind)) touched.push(undoEntity(sql, seq, kind, text(row, 'id'), standing, blocked))
   }
   return { touched, blocked }
+}
+
+interface Standing {
+  /** A later change still says something: it was not taken back, and does not take a later one back. */
+  counts(by: number): boolean
+  /** A change of its own, no undo, that was not taken back. */
+  stands(by: number): boolean
+}
+
+const standingAfter = (sql: Sql, seq: number): Standing => {
+  const known = new Map<number, { readonly undoes: number | null; readonly isUndone: boolean }>()
+  const change = (by: number) => {
+    const found = known.get(by)
+    if (found) return found
+    const row = sql.get('SELECT undoes, undone_by FROM change WHERE seq = ?', by) ?? {}
+    const read = { undoes: integerOrNull(row, 'undoes'), isUndone: integerOrNull(row, 'undone_by') !== null }
+    known.set(by, read)
+    return read
+  }
+  return {
+    counts: (by) => {
+      const { undoes, isUndone } = change(by)
+      return !isUndone && !(undoes !== null && undoes > seq)
+    },
+    stands: (by) => {
+      const { undoes, isUndone } = change(by)
+      return undoes === null && !isUndone
+    },
+  }
+}
+
+const isEmpty = (body: Body): boolean => Object.keys(body).length === 0
+
+/** Writes down that a change is taken back; what it had taken back itself is in force again, and so on. */
+export const markUndone = (sql: Sql, seq: number, by: number): void => {
+  let target: number | null = seq
+  let mark: number | null = by
+  while (target !== null) {
+    sql.run('UPDATE change SET undone_by = ? WHERE seq = ?', mark, target)
+    const row = sql.get('SELECT undoes FROM change WHERE seq = ?', target)
+    mark = mark === null ? target : null
+    target = row ? integerOrNull(row, 'undoes') : null
+  }
 }
 
 /** One row of an instant through all changes, oldest first. */
@@ -106,7 +150,7 @@ interface Version {
   readonly body: Body
 }
 
-const undoEntity = (sql: Sql, seq: number, kind: Kind, id: string, blocked: BuiltOn[]): Touched => {
+const undoEntity = (sql: Sql, seq: number, kind: Kind, id: string, { counts, stands }: Standing, blocked: BuiltOn[]): Touched => {
   const chains = new Map<number, Version[]>()
   for (const row of sql.all(
     'SELECT valid_from, since, until, body FROM fact WHERE kind = ? AND id = ? ORDER BY valid_from, since',
@@ -132,8 +176,13 @@ const undoEntity = (sql: Sql, seq: number, kind: Kind, id: string, blocked: Buil
       continue
     }
     const mine = namesOf(was, became)
-    for (const { name, by } of laterTouch(chain, seq, became, mine)) blocked.push({ kind, id, name, by })
-    const body = takenBack(was, now, mine)
+    for (const { name, by } of laterTouch(chain, seq, became, mine)) if (counts(by)) blocked.push({ kind, id, name, by })
+    const body = takenBack(
+      was,
+      now,
+      mine,
+      chain.some(({ since, body }) => isEmpty(body) && stands(since)),
+    )
     if (body) after.push({ from, since: null, body })
     for (const name of mine) names.add(name)
   }
@@ -162,7 +211,8 @@ const laterTouch = (
   let before: Body | null = became?.body ?? null
   const found: { name: string; by: number }[] = []
   for (const { by, body } of steps) {
-    if ((body === null) !== (before === null) && mine.length === 0) found.push({ name: 'id', by })
+    // Born without attributes: whatever was written there since hangs on it.
+    if (mine.length === 0) found.push({ name: 'id', by })
     for (const name of mine) if (body?.[name] !== before?.[name]) found.push({ name, by })
     before = body
   }
@@ -170,13 +220,13 @@ const laterTouch = (
 }
 
 /** The row without what the change did to it; null = no row. */
-const takenBack = (was: Version | null, now: Patched | null, mine: readonly string[]): Body | null => {
+const takenBack = (was: Version | null, now: Patched | null, mine: readonly string[], isBorn: boolean): Body | null => {
   const result: Record<string, Value> = { ...now?.body }
   for (const name of mine) {
     const value = was?.body[name]
     if (value === undefined) delete result[name]
     else result[name] = value
   }
-  // A row that only this change had put there goes with it.
-  return was === null && Object.keys(result).length === 0 ? null : result
+  // An empty row says that the entity was there: only where somebody wrote just that.
+  return Object.keys(result).length === 0 && !isBorn ? null : result
 }

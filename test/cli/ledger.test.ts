@@ -77,7 +77,7 @@ it('refuses with every problem, its place and its cure', async () => {
   await run('set', 'point', 'P1', 'name=mill')
   await run('set', 'meter', 'M1', 'point=P1', ...meter)
   await expect(run('set', 'meter', 'M2', 'point=P1', ...meter)).rejects.toThrow(
-    /meter M2: meter M2 would be at point P1 since always, where meter M1 is since always[\s\S]*LEDGER_POINT_TAKEN: one point, one meter[\s\S]*LEDGER_ADDRESS_TAKEN[\s\S]*nothing was changed/,
+    /meter M2: meter M2 would be at point P1 since always, where the ledger has meter M1 since always[\s\S]*LEDGER_POINT_TAKEN: one point, one meter[\s\S]*LEDGER_ADDRESS_TAKEN[\s\S]*nothing was changed/,
   )
   await expect(run('set', 'meter', 'M2', 'address=12x', 'line=hall', 'profile=dlt645-2007/three-phase')).rejects.toThrow(/LEDGER_ADDRESS/)
   await expect(run('set', 'point', 'P1', 'name=x', '--version', '9')).rejects.toThrow('LEDGER_STALE point P1 is at version 1')

@@ -99,7 +99,7 @@ it('names line and column of what the ledger will not take, and takes nothing', 
   if (refused.ok) expect.fail('taken')
   expect(refused.problems.map(problemText)).toEqual([
     expect.stringMatching(
-      /ledger\.yaml:7:5 \/meters\/1 meter M2 would be at point P2 since always, where meter M9 is since .* one meter at a time/,
+      /ledger\.yaml:7:5 \/meters\/1 meter M2 would be at point P2 since always, where the ledger has meter M9 since .* one meter at a time/,
     ),
   ])
   expect(ledger.seq).toBe(3)

@@ -143,7 +143,7 @@ describe('what cannot be so', () => {
     expect(refusedWith(meter('M8', 'P1', '8', day('2026-03-01'), 'Sheet1!C14'))).toEqual([
       {
         ...{ code: 'LEDGER_POINT_TAKEN', place: 'Sheet1!C14', against: 'ledger: meter M1 since always' },
-        message: 'meter M8 would be at point P1 since 2026-03-01T00:00:00Z, where meter M1 is since always (ledger: meter M1 since always)',
+        message: 'meter M8 would be at point P1 since 2026-03-01T00:00:00Z, where the ledger has meter M1 since always',
       },
     ]))
   it('two meters at one point, both in the file', () =>
