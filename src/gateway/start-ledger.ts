@@ -15,7 +15,7 @@ export interface LedgerContent {
   problemAt(path: readonly (string | number)[], message: string): Problem
 }
 
-interface FileEntry {
+export interface FileEntry {
   /** Names it in the file: `meter M1`; `ratio P1` for the ratios written beside a meter. */
   readonly key: string
   readonly kind: Kind
@@ -175,7 +175,7 @@ const LISTS = [
   ['meters', 'meter'],
 ] as const satisfies readonly (readonly [keyof LedgerFile, Kind])[]
 
-const entriesOf = (file: LedgerFile): FileEntry[] =>
+export const entriesOf = (file: LedgerFile): FileEntry[] =>
   LISTS.flatMap(([list, kind]) =>
     (file[list] ?? []).flatMap((item, at): FileEntry[] => {
       const { id, from, ct, pt, ...set } = { from: undefined, ct: undefined, pt: undefined, ...item }
