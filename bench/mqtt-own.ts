@@ -120,6 +120,8 @@ const gateway = async (url: string, messages: number, connections: number): Prom
       timeoutMs: null,
       from: 0,
       to: null,
+      state: 'in-service',
+      concentrator: '',
     }),
   )
   const span = new Span(messages)

@@ -109,6 +109,89 @@ export const explainFrame = (protocol: string, bytes: Uint8Array, direction?: 'r
   return { ok: explained.ok, json: explained, text: textOf(fields, facts, wrong) }
 }
 
+/** A frame as a trace shows it: every field with its bytes, and where it is wrong. Secrets are gone from bytes and fields alike. */
+export interface TracedBytes {
+  /** As on the wire; secrets are zero and the checksum that could give them away fits the zeros. */
+  readonly bytes: Uint8Array
+  /** Bytes to show as `**`. */
+  readonly hidden: readonly { readonly at: number; readonly size: number }[]
+  /** Whose frame it is: the address it names; null where none can be told. */
+  readonly address: string | null
+  readonly isResponse: boolean | null
+  readonly fields: readonly (NamedField & { readonly length: number })[]
+  readonly error: { readonly code: string; readonly offset: number; readonly message: string; readonly hint: string } | null
+}
+
+/** Takes a frame of a line apart for a trace. @param protocol  id of the adapter that spoke it */
+export const explainTraced = (protocol: string, bytes: Uint8Array, direction: 'request' | 'response'): TracedBytes => {
+  if (protocol.startsWith('dlt645')) {
+    const { fields, error, address, is_response: isResponse } = explainBytes(bytes)
+    const own = {
+      address: typeof address === 'string' ? address : null,
+      isResponse: typeof isResponse === 'boolean' ? isResponse : null,
+      error: error ? { code: error.code, offset: error.offset, message: error.message, hint: error.hint } : null,
+    }
+    const secrets = fields.filter(({ hex }) => hex.startsWith('**'))
+    if (secrets.length === 0) return { ...own, bytes, hidden: [], fields }
+    const hidden = [...secrets, ...fields.filter(({ name }) => name === 'checksum')].map(({ offset, length }) => ({
+      at: offset,
+      size: length,
+    }))
+    return {
+      ...own,
+      bytes: withoutSecrets(bytes, hidden),
+      hidden,
+      fields: fields.map((field) => (field.name === 'checksum' ? { ...field, hex: '**' } : field)),
+    }
+  }
+  const framing = protocol === 'modbus-tcp' ? 'tcp' : protocol === 'modbus-ascii' ? 'ascii' : 'rtu'
+  const { fields, errors, unit, direction: way } = explainModbus(bytes, framing, direction)
+  const [first] = errors
+  return {
+    bytes,
+    hidden: [],
+    address: typeof unit === 'number' ? String(unit) : null,
+    isResponse: way === 'response',
+    fields,
+    error: first ? { code: first.code, offset: first.offset, message: first.message, hint: first.cure } : null,
+  }
+}
+
+/** Zeros (33H on the wire) where secrets were, and the sum of what is left. */
+const withoutSecrets = (bytes: Uint8Array, hidden: readonly { readonly at: number; readonly size: number }[]): Uint8Array => {
+  const clean = bytes.slice()
+  const sumAt = hidden.at(-1)?.at ?? 0
+  for (const { at, size } of hidden) clean.fill(0x33, at, at + size)
+  let sum = 0
+  for (let at = clean.indexOf(0x68); at < sumAt; at++) sum += clean[at]!
+  clean[sumAt] = sum & 0xff
+  return clean
+}
+
+/** Whose frame it is that came by itself, as the ledger writes addresses; null for a request of another master. */
+export const senderOf = (protocol: string, frame: object): string | null => {
+  if (protocol.startsWith('dlt645'))
+    return 'address' in frame && 'control' in frame && typeof frame.control === 'number' && (frame.control & 0x80) !== 0
+      ? String(frame.address)
+      : null
+  return 'unit' in frame ? String(frame.unit) : null
+}
+
+/** Requests of DL/T 645 that carry no password, by control code: broadcast time, reads, freeze, speed. */
+const OPEN_REQUESTS: ReadonlySet<number> = new Set([0x01, 0x02, 0x08, 0x11, 0x12, 0x13, 0x16, 0x17])
+
+/**
+ * Where a secret may lie in bytes that are no whole frame: behind the head of a command that carries one.
+ *
+ * @returns  the first byte nobody may see; the length when there is none
+ */
+export const secretFrom = (protocol: string, bytes: Uint8Array): number => {
+  if (!protocol.startsWith('dlt645')) return bytes.length
+  for (let at = 0; at + 8 < bytes.length; at++)
+    if (bytes[at] === 0x68 && bytes[at + 7] === 0x68 && bytes[at + 8]! < 0x80 && !OPEN_REQUESTS.has(bytes[at + 8]! & 0x1f)) return at + 10
+  return bytes.length
+}
+
 interface NamedField {
   readonly offset: number
   readonly hex: string
@@ -186,4 +269,6 @@ export const dlt645SetTime = (time: MeterTime): Act => ({ correlates: false, bin
 
 const isBits = (values: readonly number[] | readonly boolean[]): values is readonly boolean[] => typeof values[0] === 'boolean'
 
+export * as dlt645Scan from './dlt645/scan-index.ts'
+export * as modbusScan from './modbus/scan-index.ts'
 export * from './mqtt/index.ts'

@@ -17,14 +17,26 @@ import {
   seriesOf,
   systemClock,
 } from './core/index.ts'
+import { Collection } from './gateway/collection.ts'
 import { CommStatistics } from './gateway/comm.ts'
 import { Field } from './gateway/field.ts'
+import { Hot, type Reloaded } from './gateway/hot.ts'
+import { ledgerLines } from './gateway/hot-lines.ts'
+import { LiveProfiles } from './gateway/hot-profiles.ts'
+import { openImports } from './gateway/import-jobs.ts'
+import { openLedgerPort } from './gateway/ledger-port.ts'
+import { ledgerWorld, liveWorld, worldData } from './gateway/ledger-world.ts'
 import { openMappings } from './gateway/mappings.ts'
-import { brokenText, openProfiles } from './gateway/profiles.ts'
+import { PointIndex } from './gateway/point-index.ts'
+import { brokenText } from './gateway/profiles.ts'
 import { Publisher, publishProblems, takenFilters } from './gateway/publish.ts'
 import { mappingProblems, Push } from './gateway/push.ts'
 import { pushWorld } from './gateway/push-world.ts'
-import { checkedLedger } from './gateway/start-ledger.ts'
+import { openScans } from './gateway/scan-open.ts'
+import { openClocks } from './gateway/start-clocks.ts'
+import { openEnergy } from './gateway/start-energy.ts'
+import { checkedLedger, mayBeKnown, syncLedgerFile } from './gateway/start-ledger.ts'
+import { openUnregistered } from './gateway/start-unregistered.ts'
 import { TokenFile } from './gateway/tokens.ts'
 import { apiDeps, type BusyShares, lineView, rowsStored } from './gateway/views.ts'
 import { Ledger } from './ledger/index.ts'
@@ -45,6 +57,8 @@ export interface Gateway {
   readonly latest: Latest
   readonly tokens: TokenFile
   readonly clock: Clock
+  /** Reads all files again now, instead of within seconds. */
+  reload(because: string): Promise<Reloaded>
   summary(): Summary
   /** Stops intake, ends exchanges under way, commits, closes. What waits for a sink is safe and goes on at the next start. */
   close(): Promise<void>
@@ -130,7 +144,7 @@ const open = async (
   closers: Closer[],
 ): Promise<{ readonly ok: true; readonly value: Gateway } | StartFailure> => {
   const refused = (message: string, problems: readonly Problem[] = []): StartFailure => ({ ok: false, problems, message })
-  const profiles = openProfiles(config.profileDirectory)
+  const profiles = new LiveProfiles(config.profileDirectory)
   const world = pushWorld(config.timezone, profiles)
   const mappings = openMappings(config.mappingDirectory, world, usedMappings(config))
   const wrong = mappingProblems(config, mappings)
@@ -138,7 +152,7 @@ const open = async (
   const looping = publishProblems(config, takenFilters(config, mappings))
   if (looping.length > 0) return refused('a publish topic cannot be used', looping)
   for (const problem of mappings.problems) log.warn(`${problemText(problem)}; this mapping is not used, the others are`)
-  const input = checkedLedger(config, profiles, adapterOf)
+  const input = checkedLedger(config, profiles, adapterOf, mayBeKnown(config.dataDirectory))
   for (const each of profiles.broken) log.warn(brokenText(each))
   if (!input.ok) return refused('the ledger file is wrong', input.problems)
 
@@ -172,6 +186,16 @@ const open = async (
   if (!store.ok) return give(explain(store.error))
   closers.push(() => store.value.close())
   const say = (level: 'debug' | 'info' | 'warn' | 'error', message: string) => log[level](message)
+  let known = ledgerWorld(worldData(config), profiles, adapterOf)
+  const ledger = new Ledger(
+    config.dataDirectory,
+    liveWorld(() => known),
+  )
+  closers.push(() => ledger.close())
+  const energy = openEnergy({
+    ...{ directory: config.dataDirectory, zone: config.timezone, clock, ledger, profiles, adapterOf, store: store.value, log: say },
+  })
+  closers.push(() => energy.close())
   const publishers: Publisher[] = []
   for (const target of config.publish) {
     const publisher = Publisher.of(target, { gateway: config.id, version: version(), clock, log: say })
@@ -183,7 +207,7 @@ const open = async (
     maxBytes: config.outbox.maxBytes,
     whenFull: config.outbox.whenFull,
     clock,
-    sinks: [latest.value, store.value, ...publishers.flatMap(({ sink }) => sink ?? [])],
+    sinks: [latest.value, store.value, energy.runner.sink, ...publishers.flatMap(({ sink }) => sink ?? [])],
     log: {
       info: (fields, text) => log.info(fields, text),
       warn: (fields, text) => log.warn(fields, text),
@@ -193,16 +217,27 @@ const open = async (
   if (!opened.ok) return give(explain(opened.error))
   const outbox = opened.value
   closers.push(() => outbox.close({ drainMs: 2000 }))
+  closers.push(() => energy.runner.stop())
 
-  const ledger = new Ledger(config.dataDirectory)
-  closers.push(() => ledger.close())
-  if (input.value) {
-    const { added, changed, closed } = ledger.apply(input.value, 'ledger file', clock.now())
-    if (added + changed + closed > 0) log.info({ added, changed, closed }, 'ledger brought up to date')
+  const synced = syncLedgerFile(ledger, config, profiles, adapterOf, clock.now())
+  if (!synced.ok) {
+    await unwind()
+    return refused('the ledger file is wrong', synced.problems)
   }
+  if (synced.changes) log.info({ ...synced.changes }, 'ledger brought up to date')
 
+  const collection = new Collection({
+    ...{ directory: config.dataDirectory, zone: config.timezone, settings: config.collection, clock, store: store.value, log: say },
+    brokers: config.mqtt.map(({ id }) => id),
+    put: (readings) => outbox.put(readings),
+  })
+  closers.push(() => collection.close())
+  const unregistered = openUnregistered({ config, clock, ledger, store: store.value, outbox, log: say })
+  closers.push(() => unregistered.close())
+  const seq = ledger.seq
+  const beside = ledgerLines(config, ledger.list({ kind: 'channel', limit: 10_000 }))
   const field = new Field({
-    config,
+    config: { ...config, lines: [...config.lines, ...beside.lines] },
     clock,
     meters: ledger.meters(null),
     points: new Map(ledger.points().map((point) => [point.id, point])),
@@ -215,7 +250,9 @@ const open = async (
       const reading = latest.value.newest(seriesOf('register', tags).key) ?? latest.value.newest(seriesOf('instant', tags).key)
       return reading?.measuredAt ?? null
     },
+    onStranger: unregistered.onStranger,
     log: (level, message) => log[level](message),
+    ...collection.hooks,
   })
   const push = await Push.open({
     config,
@@ -224,14 +261,45 @@ const open = async (
     world,
     meters: ledger.meters(null),
     points: new Map(ledger.points().map((point) => [point.id, point])),
-    put: (readings) => outbox.put(readings),
+    put: collection.watched(unregistered.put),
+    stranger: unregistered.stranger,
     store: store.value,
     newest: (seriesKey) => latest.value.newest(seriesKey),
     log: say,
   })
   if (!push.ok) return give(explain(push.error))
   closers.push(() => push.value.close())
+  const clocks = openClocks({
+    directory: config.dataDirectory,
+    field,
+    config: config.clocks,
+    clock,
+    put: (readings) => outbox.put(readings),
+    log: say,
+  })
+  closers.push(() => clocks.close())
+  const ledgerApi = openLedgerPort({ config, ledger, field, latest: latest.value, store: store.value, clock, clocks: clocks.views })
+  closers.push(() => ledgerApi.close())
+  const imports = openImports({ directory: config.dataDirectory, zone: config.timezone, world: worldData(config), clock })
+  closers.push(() => imports.close())
+  const scans = openScans({ field, profiles, adapterOf, clock, thread: ledgerApi.thread, list: unregistered.list, log: say })
+  closers.push(() => scans.close())
   const tokens = new TokenFile(config.dataDirectory, config.http, environment)
+  const points = new PointIndex(ledger)
+  let level = config.logLevel
+  const hot = new Hot({
+    ...{ config, environment, field, push: push.value, ledger, seq, profiles, points, log: say },
+    now: () => clock.now(),
+    brokerProblems: (wanted) => brokerProblems(wanted, profiles),
+    use: (next) => {
+      if (next.logLevel !== level) log.level = next.logLevel
+      level = next.logLevel
+      tokens.use(next.http)
+      known = ledgerWorld(worldData(next), profiles, adapterOf)
+      ledgerApi.thread.useWorld(worldData(next))
+      imports.useWorld(worldData(next))
+    },
+  })
   const deps = apiDeps({
     version: version(),
     startedAt: clock.now(),
@@ -239,10 +307,18 @@ const open = async (
     field,
     push: push.value,
     publishers,
-    ledger,
     outbox,
     latest: latest.value,
     store: store.value,
+    clocks: clocks.views,
+    scans,
+    unregistered: unregistered.views,
+    gaps: collection.viewDeps(ledger),
+    points,
+    hot,
+    energy: energy.views,
+    ledgerPort: ledgerApi.port,
+    imports: imports.port,
     tokens: () => tokens.all(),
     maxOutboxBytes: config.outbox.maxBytes,
   })
@@ -263,11 +339,16 @@ const open = async (
     return give(cannotListen(config.http, error))
   }
 
+  await collection.start(field)
   field.start()
+  unregistered.start({ field, push: push.value, thread: ledgerApi.thread })
+  clocks.start()
+  energy.runner.start(outbox)
   for (const publisher of publishers) publisher.start()
   // What the outbox still holds of the time before must be where it is looked for, so that a repeat is known for one.
   if (config.mqtt.length > 0) await untilCaughtUp(outbox, [latest.value.id, store.value.id], log)
   push.value.start()
+  hot.start()
   const sayHealth = async () => {
     const health = await deps.health()
     for (const publisher of publishers) publisher.sayHealth(health)
@@ -276,7 +357,8 @@ const open = async (
   let closing: Promise<void> | null = null
   const close = async () => {
     stopChores()
-    await Promise.all([field.stop(STOP_WITHIN_MS), push.value.stop(STOP_WITHIN_MS)])
+    await hot.stop()
+    await Promise.all([field.stop(STOP_WITHIN_MS), clocks.stop(STOP_WITHIN_MS), collection.stop(), push.value.stop(STOP_WITHIN_MS)])
     if (publishers.length > 0) await outbox.drained(PUBLISH_WITHIN_MS)
     await Promise.all(publishers.map((publisher) => publisher.stop(PUBLISH_WITHIN_MS)))
     await unwind()
@@ -290,12 +372,20 @@ const open = async (
     latest: latest.value,
     tokens,
     clock,
+    reload: (because) => hot.reload(because),
     summary: () => summaryOf(field, push.value, outbox, deps.busy),
     close: () => {
       closing ??= close()
       return closing
     },
   })
+}
+
+/** What is wrong with the brokers and publishers of a configuration. */
+const brokerProblems = (config: GatewayConfig, profiles: LiveProfiles): readonly Problem[] => {
+  const mappings = openMappings(config.mappingDirectory, pushWorld(config.timezone, profiles), usedMappings(config))
+  const wrong = mappingProblems(config, mappings)
+  return wrong.length > 0 ? wrong : publishProblems(config, takenFilters(config, mappings))
 }
 
 /** Only mappings that somebody uses are loaded, and proved, at the start. */

@@ -16,7 +16,7 @@ export const fail = failWith({
   },
   LINE_LOST: { recovery: 'wait', hint: 'the connection ended during the exchange; it is opened again by itself' },
   LINE_DOWN: { recovery: 'wait', hint: 'the line has no connection; it is opened again by itself, see the reason' },
-  LINE_CLOSED: { recovery: 'stop', hint: 'the gateway is stopping' },
+  LINE_CLOSED: { recovery: 'stop', hint: 'the gateway is stopping, or the line was taken out of the configuration' },
   LINE_READ_ONLY: { recovery: 'stop', hint: 'writing to meters is off: set allowWrites on this line if that is really meant' },
   DEVICE_BACKED_OFF: {
     recovery: 'wait',
@@ -27,6 +27,14 @@ export const fail = failWith({
   READ_OVERTAKEN: {
     recovery: 'wait',
     hint: 'the line was busy until the next period began: read less often, fewer registers, or put fewer meters on it',
+  },
+  READ_WITHDRAWN: {
+    recovery: 'stop',
+    hint: 'the meter was taken off its line or its task, or the task was removed, before the read was done',
+  },
+  CLOCK_UNTIMED: {
+    recovery: 'skip',
+    hint: 'this kind of line does not say when an answer began: the drift of a clock cannot be told over it',
   },
   READ_CANCELLED: { recovery: 'wait', hint: 'nobody waits for the answer any more' },
 })

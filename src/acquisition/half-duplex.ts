@@ -1,19 +1,11 @@
-import {
-  type Deframer,
-  type Discarded,
-  explain,
-  hexOf,
-  isDiscarded,
-  type ProtocolAdapter,
-  type Request,
-  type Result,
-} from '../core/index.ts'
+import { type Deframer, type Discarded, explain, isDiscarded, type ProtocolAdapter, type Request, type Result } from '../core/index.ts'
 import type { Transport } from '../transport/index.ts'
 import { fail } from './errors.ts'
 import type { Asking, Channel, Line, LineOptions } from './line.ts'
 import { countIn, countLatency, type LineStats, newLineStats } from './stats.ts'
 import { downError, Supervisor } from './supervisor.ts'
 import type { TraceEvent, TraceListener } from './trace.ts'
+import { frameHex, hasSecrets, hexHidden, hiddenIn, withoutHidden } from './trace-secrets.ts'
 
 /** Bytes that go on coming keep an exchange open this long after the last one. @source DL/T 645-2007, byte time-out 500 ms */
 const BYTE_GAP_MS = 500
@@ -39,6 +31,8 @@ interface Ear {
   readonly sentAt: number
   /** Echo bytes still expected; -1 when the answer has begun. */
   echoed: number
+  /** When the first byte of the answer began on the wire; null = none yet. */
+  beganAt: number | null
   hear(bytes: Uint8Array, isLate: boolean): Verdict
   /** Half a frame that will never become whole. */
   flush(): void
@@ -91,7 +85,12 @@ export class HalfDuplexLine implements Line {
   #onProgress: ((at: number) => void) | null = null
   /** Whether this adapter returns our own bytes: unknown until it was seen. */
   #hasEcho: boolean | null = null
+  /** Told of whole frames that answer nothing. */
+  readonly #onStranger: LineOptions['onStranger']
+  #bystander: ((bytes: Uint8Array) => void) | null = null
   #isBusy = false
+  /** Adapter spoken last, for traces. */
+  #protocol: string | null = null
 
   constructor(transport: Transport, options: LineOptions) {
     this.id = options.id
@@ -102,6 +101,7 @@ export class HalfDuplexLine implements Line {
     this.#quietMs = options.quietMs ?? (this.#characterMs > 0 ? Math.max(1.75, 3.5 * this.#characterMs) : 5)
     this.#allowWrites = options.allowWrites ?? false
     this.#twinQuietMs = options.twinQuietMs ?? TWIN_QUIET_MS
+    this.#onStranger = options.onStranger
     this.#supervisor = new Supervisor(transport, {
       bytes: (bytes, at) => this.#heard(bytes, at),
       up: () => {
@@ -160,6 +160,8 @@ export class HalfDuplexLine implements Line {
 
   attach<Frame extends object>(adapter: ProtocolAdapter<Frame>): Channel<Frame> {
     const deframer = adapter.deframer()
+    this.#protocol ??= adapter.id
+    this.#bystander ??= bystander(adapter, this.#onStranger)
     const recent: Heard<Frame>[] = []
     return { exchange: (request, asking) => this.#exchange(adapter, deframer, recent, request, asking) }
   }
@@ -213,12 +215,14 @@ export class HalfDuplexLine implements Line {
     deframer: Deframer<Frame>,
     recent: Heard<Frame>[],
     request: Request<Frame>,
-    { device, reactionMs, isProbe = false }: Asking,
+    { device, reactionMs, isProbe = false, onTimed }: Asking,
     write: (bytes: Uint8Array) => void,
   ): Promise<Result<Frame>> {
     return new Promise((resolve) => {
+      const requestMs = request.bytes.length * this.#characterMs
+      const sent = request.remake?.(requestMs) ?? request.bytes
       const sentAt = performance.now()
-      const wireMs = (request.bytes.length + request.replyBytes) * this.#characterMs
+      const wireMs = requestMs + request.replyBytes * this.#characterMs
       const allowedMs = (isProbe ? reactionMs : Math.max(reactionMs, this.latenessOf(device))) + wireMs
       let deadline = sentAt + allowedMs
       const lastDeadline = deadline + LONGEST_BABBLE_MS
@@ -234,13 +238,14 @@ export class HalfDuplexLine implements Line {
       const discard = (item: Discarded) => {
         damaged = item
         this.stats.discardedBytes += item.discarded.length
-        this.#emit('discarded', item.discarded, explain(item.error), device)
+        this.#emit('discarded', item.discarded, explain(item.error), device, true)
       }
       const ear: Ear = {
         device,
-        request: request.bytes,
+        request: sent,
         twins: request.twins,
         sentAt,
+        beganAt: null,
         // Of a request that its answer mirrors, an echo is only dropped where echo is known.
         echoed: this.#hasEcho === false || (request.mirrors && this.#hasEcho !== true) ? -1 : 0,
         hear: (bytes, isLate) => {
@@ -254,7 +259,8 @@ export class HalfDuplexLine implements Line {
               stranger = true
               this.stats.strays++
               heard = heard === 'answer' ? heard : 'stranger'
-              this.#emit('stray', bytes, 'answers nothing that was asked', device)
+              this.#emit('stray', bytes, 'answers nothing that was asked', device, true)
+              this.#onStranger?.(adapter.id, item)
               continue
             }
             heard = 'answer'
@@ -265,6 +271,13 @@ export class HalfDuplexLine implements Line {
             }
             const answeredAt = performance.now()
             countLatency(this.stats, answeredAt - sentAt)
+            if (request.timed) {
+              // After a time-out this may be the answer to the question before; behind noise, nobody knows when it began.
+              const first = Math.min(sentAt, this.#unanswered.get(device)?.sentAt ?? sentAt)
+              const askedAt = Math.min(first + requestMs, answeredAt)
+              const beganAt = damaged || stranger ? answeredAt : (ear.beganAt ?? answeredAt)
+              onTimed?.({ askedAt, beganAt: Math.max(askedAt, beganAt) })
+            }
             this.#settle(ear, answeredAt)
             finish({ ok: true, value: item })
             // What follows the answer in the same bytes belongs to nobody.
@@ -279,8 +292,9 @@ export class HalfDuplexLine implements Line {
         lost: (result) => finish(result),
       }
       this.#ear = ear
-      if (this.#listeners.size > 0) this.#emit('tx', request.bytes, adapter.describe(request.bytes, 'tx'), device)
-      write(request.bytes)
+      this.#protocol = adapter.id
+      if (this.#listeners.size > 0) this.#emit('tx', sent, adapter.describe(sent, 'tx'), device)
+      write(sent)
       if (request.replyBytes === 0) {
         timer = setTimeout(
           () => finish(fail('LINE_NO_REPLY', `${device} does not answer a broadcast`, { line: this.id, device })),
@@ -299,16 +313,25 @@ export class HalfDuplexLine implements Line {
         // Half an echo may have been the whole of a short answer.
         if (this.#ear !== ear) return
         this.#quarantine(ear, allowedMs, isProbe)
-        const context = { line: this.id, device, request: hexOf(request.bytes), waitedMs: Math.round(now - sentAt) }
+        const context = {
+          line: this.id,
+          device,
+          request: frameHex(adapter.id, request.bytes, 'request'),
+          waitedMs: Math.round(now - sentAt),
+        }
         const asked = `${adapter.describe(request.bytes, 'tx')} on ${this.id}`
         if (stranger) finish(fail('LINE_STRANGER', `${device} ${asked}: only foreign answers in ${context.waitedMs} ms`, context))
         else if (damaged)
           finish(
-            fail('LINE_DAMAGED', `${device} ${asked}: ${damaged.error.message} (${hexOf(damaged.discarded.subarray(0, 24))})`, {
-              ...context,
-              cause: damaged.error.code,
-              cure: damaged.error.hint,
-            }),
+            fail(
+              'LINE_DAMAGED',
+              `${device} ${asked}: ${damaged.error.message} (${shownNoise(adapter.id, damaged.discarded.subarray(0, 24), request.bytes)})`,
+              {
+                ...context,
+                cause: damaged.error.code,
+                cure: damaged.error.hint,
+              },
+            ),
           )
         else finish(fail('LINE_NO_REPLY', `${device} ${asked}: nothing heard in ${context.waitedMs} ms`, context))
       }
@@ -326,6 +349,8 @@ export class HalfDuplexLine implements Line {
       this.#onProgress?.(at)
       const rest = this.#stripEcho(ear, bytes)
       if (rest.length === 0) return
+      // A chunk is handed over when its last byte is there.
+      ear.beganAt ??= at - rest.length * this.#characterMs
       this.#emit('rx', rest, '', ear.device)
       ear.hear(rest, false)
       return
@@ -339,6 +364,7 @@ export class HalfDuplexLine implements Line {
     }
     this.stats.strays++
     this.#emit('stray', bytes, 'nobody was asked', null)
+    this.#bystander?.(bytes)
   }
 
   /** Drops our own bytes from the front of what came; keeps as much as may still turn out to be echo. */
@@ -476,9 +502,24 @@ export class HalfDuplexLine implements Line {
     this.#emit('note', new Uint8Array(0), text, null)
   }
 
-  #emit(what: TraceEvent['what'], bytes: Uint8Array, text: string, device: string | null): void {
+  #emit(what: TraceEvent['what'], bytes: Uint8Array, text: string, device: string | null, again = false): void {
     if (this.#listeners.size === 0) return
-    const event: TraceEvent = { line: this.id, at: Date.now(), what, bytes: bytes.slice(), text, device }
+    const event: TraceEvent = { line: this.id, at: Date.now(), what, bytes: bytes.slice(), text, device, protocol: this.#protocol, again }
     for (const listener of this.#listeners) listener(event)
+  }
+}
+
+/** Noise in a message: it may be the damaged echo of a password. */
+const shownNoise = (protocol: string, bytes: Uint8Array, request: Uint8Array): string => {
+  const hidden = hiddenIn(protocol, bytes, hasSecrets(protocol, request))
+  return hexHidden(withoutHidden(bytes, hidden), hidden)
+}
+
+/** Hears what nobody was asked for: a meter of another master, or one that speaks by itself. */
+const bystander = <Frame extends object>(adapter: ProtocolAdapter<Frame>, onStranger: LineOptions['onStranger']) => {
+  if (!onStranger) return null
+  const deframer = adapter.deframer()
+  return (bytes: Uint8Array): void => {
+    for (const item of deframer.push(bytes)) if (!isDiscarded(item)) onStranger(adapter.id, item)
   }
 }

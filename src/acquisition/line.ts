@@ -13,6 +13,14 @@ export interface Asking {
    * another address than theirs. The device itself is not asked again before it could have come.
    */
   readonly isProbe?: boolean
+  /** Told when the answer to a `timed` request has come. */
+  readonly onTimed?: (timing: ExchangeTiming) => void
+}
+
+/** Between these two instants, monotonic milliseconds, a meter looked at its clock: our last byte was there, its first was not yet. */
+export interface ExchangeTiming {
+  readonly askedAt: number
+  readonly beganAt: number
 }
 
 /** One protocol's end of a line. */
@@ -35,6 +43,8 @@ export interface LineOptions {
   readonly now?: () => number
   /** Told once when the connection is there and once when it is gone. */
   readonly onState?: (state: 'up' | 'down', why: GatewayError | null) => void
+  /** Told of whole frames that answer nothing that was asked: a meter nobody registered, a second master. */
+  readonly onStranger?: (protocol: string, frame: object) => void
   /** Requests under way at once, on protocols that tell answers apart. */
   readonly pipeline?: number
 }

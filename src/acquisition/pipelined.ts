@@ -93,6 +93,7 @@ export class PipelinedLine implements Line {
     waiting(): number
   } | null = null
   #stopTick: (() => void) | null = null
+  #protocol: string | null = null
   #busySince = 0
   #strayAt = 0
   #damaged: { readonly error: GatewayError; readonly at: number } | null = null
@@ -169,6 +170,7 @@ export class PipelinedLine implements Line {
     const { correlation } = adapter
     if (!correlation) throw new Error(`${adapter.id} does not number its requests`)
     if (this.#end) throw new Error(`line ${this.id} has its protocol already`)
+    this.#protocol = adapter.id
     const deframer = adapter.deframer()
     const pending = new PendingTable<Frame>()
     const resting = new Map<number, number>()
@@ -243,7 +245,7 @@ export class PipelinedLine implements Line {
       if (isDiscarded(item)) {
         this.stats.discardedBytes += item.discarded.length
         this.#damaged = { error: item.error, at }
-        if (this.#listeners.size > 0) this.#emit('discarded', item.discarded, explain(item.error), null)
+        if (this.#listeners.size > 0) this.#emit('discarded', item.discarded, explain(item.error), null, true)
         continue
       }
       const id = correlation.idOf(item)
@@ -252,7 +254,7 @@ export class PipelinedLine implements Line {
         this.stats.strays++
         this.#strayAt = at
         if (this.#listeners.size > 0)
-          this.#emit('stray', bytes, each ? 'does not fit what was asked' : 'answers nothing that was asked', null)
+          this.#emit('stray', bytes, each ? 'does not fit what was asked' : 'answers nothing that was asked', null, true)
         continue
       }
       pending.delete(id)
@@ -293,9 +295,9 @@ export class PipelinedLine implements Line {
     this.#busySince = 0
   }
 
-  #emit(what: TraceEvent['what'], bytes: Uint8Array, text: string, device: string | null): void {
+  #emit(what: TraceEvent['what'], bytes: Uint8Array, text: string, device: string | null, again = false): void {
     if (this.#listeners.size === 0) return
-    const event: TraceEvent = { line: this.id, at: Date.now(), what, bytes: bytes.slice(), text, device }
+    const event: TraceEvent = { line: this.id, at: Date.now(), what, bytes: bytes.slice(), text, device, protocol: this.#protocol, again }
     for (const listener of this.#listeners) listener(event)
   }
 }

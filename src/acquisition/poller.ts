@@ -26,6 +26,8 @@ export interface ReadOptions {
   readonly signal?: AbortSignal
   /** Asks even a device that is backed off. */
   readonly insist?: boolean
+  /** Told of the line time of each exchange, milliseconds. */
+  readonly spent?: (ms: number) => void
 }
 
 type Resolve = (result: Result<Taken>) => void
@@ -78,6 +80,7 @@ class ReadJob implements Job, Conduct {
   readonly #device: Device
   readonly #plan: RegisterPlan
   readonly #insist: boolean
+  readonly #spent: ((ms: number) => void) | undefined
   readonly #resolve: Resolve
   readonly #reject: (bug: unknown) => void
   #retries = 0
@@ -91,6 +94,7 @@ class ReadJob implements Job, Conduct {
     this.owner = device.spec.id
     this.signal = options.signal
     this.#insist = options.insist ?? false
+    this.#spent = options.spent
     this.#resolve = resolve
     this.#reject = reject
   }
@@ -120,6 +124,7 @@ class ReadJob implements Job, Conduct {
   exchanged(ms: number, error: GatewayError | null, isRetry: boolean): void {
     const { line, queue, clock } = this.#poller
     if (line.width === 1) queue.charge(this.owner, ms)
+    this.#spent?.(ms)
     if (isRetry) {
       this.#retries++
       line.stats.retries++

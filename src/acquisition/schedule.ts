@@ -1,154 +1,85 @@
+import { explain, type GatewayError, type Result, type Source } from '../core/index.ts'
+import { ClockJump } from './clock-jump.ts'
 import {
-  type Clock,
-  explain,
-  type GatewayError,
-  type Obis,
-  ok,
-  type ReadKind,
-  type RegisterPlan,
-  type Result,
-  type Source,
-} from '../core/index.ts'
-import type { Calendar, Period } from './calendar.ts'
-import type { Device } from './device.ts'
-import { fail } from './errors.ts'
-import type { Priority } from './jobs.ts'
-import type { Poller, Taken } from './poller.ts'
+  addTo,
+  isSameRhythm,
+  type Member,
+  newCounters,
+  newMember,
+  newOpen,
+  newTask,
+  type Open,
+  statusOf,
+  type Task,
+} from './schedule-task.ts'
+import type { ScheduleDeps, TaskCounters, TaskDefinition, TaskStatus } from './schedule-types.ts'
+import {
+  endedWithin,
+  firstLabel,
+  hash,
+  internal,
+  isFreeze,
+  isFreezeOf,
+  isMoved,
+  isPast,
+  isTooOld,
+  labelsUpTo,
+  type Mode,
+  notYet,
+  PRIORITIES,
+  type Work,
+  workOf,
+} from './schedule-work.ts'
 import { countIn } from './stats.ts'
 
-export interface TaskSpec {
-  readonly id: string
-  readonly read: ReadKind
-  readonly period: Period
-  readonly offsetMs: number
-  /** The devices of one task start within this time after it is due. */
-  readonly spreadMs: number
-  readonly devices: readonly string[]
-  readonly obis?: readonly Obis[]
-}
-
-/** What became of a task since the start. Every due read ends as read or missed, or is still open. */
-export interface TaskCounters {
-  due: number
-  read: number
-  firstTry: number
-  missed: number
-  readonly reasons: Map<string, number>
-}
-
-export interface TaskStatus extends Readonly<TaskCounters> {
-  readonly id: string
-  readonly kind: ReadKind
-  readonly devices: number
-  readonly open: number
-  /** When its current period was due, milliseconds since 1970 UTC; null before the first. */
-  readonly lastAt: number | null
-  readonly nextAt: number
-  readonly everyMs: number
-}
-
-/** What becomes of due reads, told as it happens. A label is the start of the period that was due, milliseconds since 1970 UTC. */
-export interface ScheduleEvents {
-  due(task: TaskSpec, device: string, label: number): void
-  /** Safe. `standsFor`: a live read that stands in for a freeze. */
-  read(task: TaskSpec, device: string, label: number, tries: number, isFirstTry: boolean, standsFor: Source | null): void
-  /** Given up by the schedule; what lies behind must be filled another way. */
-  missed(task: TaskSpec, device: string, label: number, tries: number, code: string): void
-  /** One try failed; the schedule goes on. */
-  failed(task: TaskSpec, device: string, label: number, tries: number, code: string): void
-}
-
-export interface ScheduleDeps {
-  readonly clock: Clock
-  readonly calendar: Calendar
-  readonly tasks: readonly TaskSpec[]
-  readonly find: (device: string) => { readonly device: Device; readonly poller: Pick<Poller, 'read'> } | null
-  /** Normalises and makes safe; only then a read counts as read. `label` = the instant that was due; `standsFor` = the freeze a live read stands in for. */
-  readonly take: (taken: Taken, label: number, standsFor: Source | null) => Promise<Result<void>>
-  /** Instant of the newest stored reading of a source; null when there is none. */
-  readonly newest: (device: string, source: Source) => number | null
-  readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
-  readonly events?: ScheduleEvents
-  /** The wall clock is looked at this often at least, so that a step is noticed; one second unless said. */
-  readonly longestWaitMs?: number
-}
-
-interface Open {
-  readonly cancel: AbortController
-  attempts: number
-  timer: NodeJS.Timeout | null
-  lastCode: string
-}
-
-/**
- * How a device does a task: its own way, by a live read in place of a freeze or curve it does not keep, or not at all (its curve is
- * what another task reads live).
- */
-type Mode = 'native' | 'stand-in' | 'none'
-
-interface Member {
-  readonly id: string
-  mode: Mode
-  lastLabel: number
-  readonly open: Map<number, Open>
-}
-
-interface Task {
-  readonly spec: TaskSpec
-  readonly counters: TaskCounters
-  readonly members: readonly Member[]
-  lastAt: number | null
-  nextAt: number
-}
-
-const PRIORITIES: Readonly<Record<ReadKind, Priority>> = {
-  current: 'current',
-  curve: 'curve',
-  'day-freeze': 'freeze',
-  'month-freeze': 'freeze',
-}
-/** How many freezes back are still fetched: three days, two months. @source requirement 2.8, re-read of missing daily freezes */
-const FREEZES_BACK: Readonly<Partial<Record<ReadKind, number>>> = { 'day-freeze': 3, 'month-freeze': 2 }
-/** How far back a load record is read, milliseconds. */
-const CURVE_BACK_MS = 2 * 86_400_000
-/** A live read stands in for a freeze only this close to its set time. */
-const STAND_IN_MS = 15 * 60_000
 const LONGEST_WAIT_MS = 1000
 const FIRST_RETRY_MS = 2000
 const LONGEST_RETRY_MS = 60_000
-const JUMP_MS = 2000
+/** A read whose line was replaced under it goes on with the new one after this long. */
+const MOVED_MS = 250
+/** Devices that join later need not wait for their place in the spread: the first read comes within this time. */
+const JOIN_SPREAD_MS = 2000
 /** A clock set back further than this is set back for good. */
 const FAR_BACK_MS = 2 * 3_600_000
 
 /**
  * Wall-clock-aligned tasks (采集任务). A due read is known by its label, the start of its period, and is carried out once; a clock set
  * back does not repeat it. A missed read is due again until its label has passed, a missed freeze for as long as the meter keeps it.
+ *
+ * Tasks and devices come and go while it runs. A device that joins is due as at a start: for the present period unless that is stored
+ * already, and for the freezes of the last days. What is open for a device that leaves ends as missed, `READ_WITHDRAWN`; an answer that
+ * is already on its way is still kept, and counts.
  */
 export class Schedule {
   readonly #deps: ScheduleDeps
-  readonly #tasks: readonly Task[]
+  readonly #tasks = new Map<string, Task>()
+  /** Tasks that were taken away while reads of theirs were under way. */
+  #former: Task[] = []
+  /** Counters of tasks that are no more. */
+  readonly #gone = newCounters()
   #timer: NodeJS.Timeout | null = null
+  #isStarted = false
   #isStopped = false
-  #last: { wall: number; monotonic: number } | null = null
+  readonly #jump: ClockJump
   readonly #running = new Set<Promise<void>>()
 
   constructor(deps: ScheduleDeps) {
     this.#deps = deps
-    this.#tasks = deps.tasks.map((spec) => ({
-      spec,
-      counters: { due: 0, read: 0, firstTry: 0, missed: 0, reasons: new Map() },
-      members: spec.devices.map((id) => ({ id, mode: 'native' as Mode, lastLabel: Number.NaN, open: new Map() })),
-      lastAt: null,
-      nextAt: 0,
-    }))
+    this.#jump = new ClockJump(deps.clock)
+    for (const { devices, ...spec } of deps.tasks) {
+      const task = newTask(spec)
+      for (const id of devices) task.members.set(id, newMember(id))
+      this.#tasks.set(spec.id, task)
+    }
   }
 
   start(): void {
     const now = this.#deps.clock.now()
-    for (const task of this.#tasks)
-      for (const member of task.members) {
+    this.#isStarted = true
+    for (const task of this.#tasks.values())
+      for (const member of task.members.values()) {
         member.mode = this.#modeOf(task.spec, member.id)
-        member.lastLabel = this.#firstLabel(task, member, now)
+        member.lastLabel = firstLabel(this.#deps, task.spec, member, now)
       }
     this.#tick()
   }
@@ -157,63 +88,125 @@ export class Schedule {
   async stop(withinMs: number): Promise<void> {
     this.#isStopped = true
     if (this.#timer) clearTimeout(this.#timer)
-    for (const task of this.#tasks)
-      for (const member of task.members) for (const open of member.open.values()) if (open.timer) clearTimeout(open.timer)
-    let timer: NodeJS.Timeout | null = null
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, withinMs)
+    for (const task of [...this.#tasks.values(), ...this.#former])
+      for (const member of task.members.values()) for (const open of member.open.values()) if (open.timer) clearTimeout(open.timer)
+    await endedWithin(this.#running, withinMs)
+  }
+
+  /**
+   * Makes the tasks those given. A task that only changes its period, offset, spread or registers keeps its devices, counters and open
+   * reads; one that reads something else gives up what is open; a new one has no devices until {@link place} brings them.
+   */
+  define(tasks: readonly TaskDefinition[]): void {
+    const wanted = new Map(tasks.map((spec) => [spec.id, spec]))
+    for (const [id, task] of this.#tasks) {
+      const spec = wanted.get(id)
+      if (!spec) this.#dismiss(id, task)
+      else this.#redefine(task, spec)
+    }
+    for (const [id, spec] of wanted) if (!this.#tasks.has(id)) this.#tasks.set(id, newTask(spec))
+    this.#former = this.#former.filter((task) => {
+      if (task.open === 0) addTo(this.#gone, task.counters)
+      return task.open > 0
     })
-    await Promise.race([Promise.allSettled([...this.#running]), late])
-    if (timer) clearTimeout(timer)
+    this.#lookSoon()
+  }
+
+  /**
+   * Puts a device into exactly these tasks. Its place in others is given up; in those it was in already it stays as it is.
+   *
+   * @param isOther  it is another device than before under the same id: what waits on its line is asked of the new one
+   */
+  place(device: string, tasks: ReadonlySet<string>, isOther: boolean): void {
+    for (const [id, task] of this.#tasks) {
+      const member = task.members.get(device)
+      if (member && !tasks.has(id)) this.#withdraw(task, member)
+      else if (!member && tasks.has(id)) task.members.set(device, newMember(device))
+    }
+    if (!this.#isStarted) return
+    const now = this.#deps.clock.now()
+    for (const id of tasks) {
+      const task = this.#tasks.get(id)
+      const member = task?.members.get(device)
+      if (task && member) this.#settle(task, member, isOther, now)
+    }
   }
 
   totals(): Readonly<TaskCounters> {
-    const sum: TaskCounters = { due: 0, read: 0, firstTry: 0, missed: 0, reasons: new Map() }
-    for (const { counters } of this.#tasks) {
-      sum.due += counters.due
-      sum.read += counters.read
-      sum.firstTry += counters.firstTry
-      sum.missed += counters.missed
-      for (const [code, count] of counters.reasons) sum.reasons.set(code, (sum.reasons.get(code) ?? 0) + count)
-    }
+    const sum = newCounters()
+    addTo(sum, this.#gone)
+    for (const { counters } of [...this.#tasks.values(), ...this.#former]) addTo(sum, counters)
     return sum
   }
 
   status(): readonly TaskStatus[] {
-    return this.#tasks.map(({ spec, counters, members, lastAt, nextAt }) => ({
-      ...counters,
-      id: spec.id,
-      kind: spec.read,
-      devices: members.length,
-      open: members.reduce((sum, member) => sum + member.open.size, 0),
-      lastAt,
-      nextAt,
-      everyMs: spec.period.unit === 'ms' ? spec.period.ms : spec.period.unit === 'day' ? 86_400_000 : 30 * 86_400_000,
-    }))
+    return [...this.#tasks.values()].map(statusOf)
   }
 
-  #modeOf({ read, obis }: TaskSpec, id: string): Mode {
+  #dismiss(id: string, task: Task): void {
+    for (const member of [...task.members.values()]) this.#withdraw(task, member)
+    this.#tasks.delete(id)
+    this.#former.push(task)
+  }
+
+  #redefine(task: Task, spec: TaskDefinition): void {
+    const before = task.spec
+    task.spec = spec
+    if (isSameRhythm(before, spec)) return
+    const isSameWork = before.read === spec.read
+    task.passed = Number.NaN
+    const now = this.#deps.clock.now()
+    for (const member of task.members.values()) {
+      if (!isSameWork) {
+        for (const [label, open] of member.open) this.#giveUp(task, member, label, open)
+        if (this.#isStarted) member.mode = this.#modeOf(spec, member.id)
+      }
+      member.lastLabel = firstLabel(this.#deps, spec, member, now)
+    }
+  }
+
+  /** A device has come, or is another one: how it does the task, and what is due of it now. */
+  #settle(task: Task, member: Member, isOther: boolean, now: number): void {
+    const mode = this.#modeOf(task.spec, member.id)
+    const isNew = Number.isNaN(member.lastLabel)
+    if (isNew || mode !== member.mode) {
+      if (mode === 'none') for (const [label, open] of member.open) this.#giveUp(task, member, label, open)
+      const wasIdle = member.mode === 'none'
+      member.mode = mode
+      if (isNew || wasIdle) member.lastLabel = firstLabel(this.#deps, task.spec, member, now)
+    }
+    // What waits on a line that is no longer the device's comes back and is asked on the new one.
+    if (isOther) for (const open of member.open.values()) if (open.isRunning) open.cancel.abort()
+    const label = this.#labelAt(task.spec, now)
+    if (isNew) this.#dueOf(task, member, label, Math.min(task.spec.spreadMs, JOIN_SPREAD_MS))
+  }
+
+  #withdraw(task: Task, member: Member): void {
+    task.members.delete(member.id)
+    for (const [label, open] of member.open) this.#giveUp(task, member, label, open)
+  }
+
+  /** Nothing more is tried. What is on the wire may still end well; what only waits is over. */
+  #giveUp(task: Task, member: Member, label: number, open: Open): void {
+    open.lastCode = 'READ_WITHDRAWN'
+    if (!open.isRunning) this.#miss(task, member, label, open)
+    else {
+      open.isWithdrawn = true
+      open.cancel.abort()
+    }
+  }
+
+  #modeOf({ read, obis }: TaskDefinition, id: string): Mode {
     const device = this.#deps.find(id)?.device
     if (read === 'current' || !device || device.plan({ kind: read, nth: 1, ...(obis ? { obis } : {}) }).ok) return 'native'
     return read === 'curve' && this.#isReadLive(id) ? 'none' : 'stand-in'
   }
 
-  /** The label before the first one that is due: what is stored already is not asked again. */
-  #firstLabel({ spec }: Task, member: Member, now: number): number {
-    const { calendar, newest } = this.#deps
-    const label = calendar.periodStart(spec.period, now - spec.offsetMs)
-    const back = FREEZES_BACK[spec.read]
-    // Midnight's register cannot be read live at noon.
-    if (back !== undefined && member.mode === 'stand-in') return now - (label + spec.offsetMs) <= STAND_IN_MS ? label - 1 : label
-    if (back === undefined) {
-      const stored = newest(member.id, spec.read === 'curve' ? 'curve' : 'live')
-      // A stamp of the future says nothing: a clock was wrong.
-      return stored !== null && stored >= label && stored <= now ? label : label - 1
-    }
-    let first = label
-    for (let n = 1; n < back; n++) first = calendar.periodStart(spec.period, first - 1)
-    // All of them, stored or not: one of yesterday may still be missing, and a repeat is the same reading.
-    return first - 1
+  /** Looks at what is due without waiting for the next time. */
+  #lookSoon(): void {
+    if (!this.#isStarted || this.#isStopped) return
+    if (this.#timer) clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#tick(), 1)
   }
 
   #tick(): void {
@@ -222,7 +215,7 @@ export class Schedule {
     const now = clock.now()
     this.#noticeJump(now)
     let next = Number.POSITIVE_INFINITY
-    for (const task of this.#tasks) {
+    for (const task of this.#tasks.values()) {
       this.#due(task, now)
       next = Math.min(next, task.nextAt)
     }
@@ -231,69 +224,80 @@ export class Schedule {
   }
 
   #noticeJump(wall: number): void {
-    const { clock, log } = this.#deps
-    const monotonic = clock.monotonic()
-    if (this.#last) {
-      const jump = wall - this.#last.wall - (monotonic - this.#last.monotonic) * clock.speed
-      if (Math.abs(jump) > JUMP_MS * clock.speed)
-        log('warn', `the wall clock was set ${jump > 0 ? 'forward' : 'back'} by ${Math.abs(Math.round(jump / 1000))} s`)
-      if (jump < -FAR_BACK_MS) this.#startAnew(wall)
-    }
-    this.#last = { wall, monotonic }
+    const jump = this.#jump.since(wall)
+    if (jump === 0) return
+    this.#deps.log('warn', `the wall clock was set ${jump > 0 ? 'forward' : 'back'} by ${Math.abs(Math.round(jump / 1000))} s`)
+    if (jump < -FAR_BACK_MS) this.#startAnew(wall)
   }
 
   /** A clock set far back was far ahead before: what was done then must not keep everything waiting until it is there again. */
   #startAnew(now: number): void {
-    for (const { spec, members } of this.#tasks)
-      for (const member of members)
-        member.lastLabel = Math.min(member.lastLabel, this.#deps.calendar.periodStart(spec.period, now - spec.offsetMs))
+    for (const task of this.#tasks.values()) {
+      const label = this.#labelAt(task.spec, now)
+      task.passed = Number.NaN
+      for (const member of task.members.values()) member.lastLabel = Math.min(member.lastLabel, label)
+    }
+  }
+
+  #labelAt({ period, offsetMs }: TaskDefinition, now: number): number {
+    return this.#deps.calendar.periodStart(period, now - offsetMs)
   }
 
   #due(task: Task, now: number): void {
     const { calendar } = this.#deps
-    const { period, offsetMs, read } = task.spec
-    const label = calendar.periodStart(period, now - offsetMs)
+    const { period, offsetMs, spreadMs } = task.spec
+    const label = this.#labelAt(task.spec, now)
     task.nextAt = calendar.nextStart(period, label) + offsetMs
     task.lastAt = label + offsetMs
-    const isFreeze = FREEZES_BACK[read] !== undefined
-    for (const member of task.members) {
-      if (member.mode === 'none' || !(label > member.lastLabel)) continue
-      // Freezes that were due while nobody looked are fetched too; a live value of the past cannot be.
-      const labels = isFreeze && member.mode === 'native' ? this.#labelsUpTo(period, member.lastLabel, label) : [label]
-      member.lastLabel = label
-      for (const [old, open] of member.open)
-        if (!isFreeze || member.mode === 'stand-in' || this.#isTooOld(read, period, old, label)) this.#miss(task, member, old, open)
-      for (const each of labels) {
-        task.counters.due++
-        this.#deps.events?.due(task.spec, member.id, each)
-        const found = this.#deps.find(member.id)
-        if (found) found.device.health.due++
-        member.open.set(each, { cancel: new AbortController(), attempts: 0, timer: null, lastCode: 'READ_OVERTAKEN' })
-        this.#launch(task, member, each, task.spec.spreadMs > 0 ? (hash(member.id) % task.spec.spreadMs) / this.#deps.clock.speed : 0)
-      }
+    if (task.passed === label) return
+    task.passed = label
+    for (const member of task.members.values()) this.#dueOf(task, member, label, spreadMs)
+  }
+
+  #dueOf(task: Task, member: Member, label: number, spreadMs: number): void {
+    if (member.mode === 'none' || !(label > member.lastLabel)) return
+    const { calendar, clock, find, events, firstPassMs } = this.#deps
+    const { read, period } = task.spec
+    const isKept = isFreeze(read) && member.mode === 'native' && firstPassMs === undefined
+    if (firstPassMs !== undefined && isFreeze(read)) this.#handOver(task, member, label)
+    // Freezes that were due while nobody looked are fetched too; a live value of the past cannot be.
+    const labels = isKept ? labelsUpTo(calendar, period, member.lastLabel, label) : [label]
+    member.lastLabel = label
+    for (const [old, open] of member.open) if (!isKept || isTooOld(calendar, task.spec, old, label)) this.#miss(task, member, old, open)
+    for (const each of labels) {
+      task.counters.due++
+      task.open++
+      events?.due(task.spec, member.id, each)
+      const found = find(member.id)
+      if (found) found.device.health.due++
+      member.open.set(each, newOpen())
+      this.#launch(task, member, each, spreadMs > 0 ? (hash(member.id) % spreadMs) / clock.speed : 0)
     }
   }
 
-  #labelsUpTo(period: Period, after: number, label: number): number[] {
-    const labels = [label]
-    for (;;) {
-      const before = this.#deps.calendar.periodStart(period, labels[0]! - 1)
-      if (before <= after || labels.length >= 62) return labels
-      labels.unshift(before)
+  /** Freezes that were due while nobody looked: somebody else fetches them. */
+  #handOver(task: Task, member: Member, label: number): void {
+    const { calendar, events } = this.#deps
+    for (const each of labelsUpTo(calendar, task.spec.period, member.lastLabel, label).slice(0, -1)) {
+      task.counters.due++
+      task.counters.missed++
+      countIn(task.counters.reasons, 'READ_OVERTAKEN')
+      events?.due(task.spec, member.id, each)
+      events?.missed(task.spec, member.id, each, 0, 'READ_OVERTAKEN')
     }
   }
 
-  #isTooOld(read: ReadKind, period: Period, old: number, label: number): boolean {
-    let first = label
-    for (let n = 1; n < (FREEZES_BACK[read] ?? 1); n++) first = this.#deps.calendar.periodStart(period, first - 1)
-    return old < first
+  #end(task: Task, member: Member, label: number): void {
+    if (member.open.delete(label)) task.open--
   }
 
   #miss(task: Task, member: Member, label: number, open: Open): void {
+    // Counted already: it was overtaken while it waited on its line.
+    if (member.open.get(label) !== open) return
     if (open.timer) clearTimeout(open.timer)
     // One that still waits on its line leaves the queue: the next period has its own.
     open.cancel.abort()
-    member.open.delete(label)
+    this.#end(task, member, label)
     task.counters.missed++
     countIn(task.counters.reasons, open.lastCode)
     this.#deps.events?.missed(task.spec, member.id, label, open.attempts, open.lastCode)
@@ -308,6 +312,7 @@ export class Schedule {
     if (!open || this.#isStopped) return
     open.timer = setTimeout(() => {
       open.timer = null
+      open.isRunning = true
       const work = this.#carryOut(task, member, label, open)
         .catch((bug: unknown) => {
           this.#deps.log(
@@ -322,11 +327,12 @@ export class Schedule {
   }
 
   async #carryOut(task: Task, member: Member, label: number, open: Open): Promise<void> {
-    const { clock, find, take, log } = this.#deps
+    const { calendar, clock, find, take, log } = this.#deps
     const found = find(member.id)
     if (!found) return this.#miss(task, member, label, open)
     open.attempts++
-    const work = this.#plan(task, member, label, found.device)
+    const { spec } = task
+    const work: Result<Work> = workOf(this.#deps, spec, member.mode, label, found.device, clock.now())
     if (!work.ok) {
       open.lastCode = work.error.code
       log('debug', `${member.id}: ${explain(work.error)}`)
@@ -334,101 +340,85 @@ export class Schedule {
     }
     const { plan, standsFor } = work.value
     // Midnight's register is not what the meter shows at noon, however long it was asked for.
-    if (standsFor && this.#isPast(task, label)) return this.#miss(task, member, label, open)
+    if (standsFor && isPast(clock, spec, label)) return this.#miss(task, member, label, open)
+    if (open.cancel.signal.aborted) open.cancel = new AbortController()
     const done = await found.poller.read(found.device, plan, {
-      priority: open.attempts > 1 ? 'reread' : PRIORITIES[task.spec.read],
+      priority: open.attempts > 1 ? 'reread' : PRIORITIES[spec.read],
       signal: open.cancel.signal,
     })
     // Its label may have passed while it waited on the line: then it was counted as missed, but a value that came is kept.
     const isStillDue = member.open.get(label) === open
-    if (done.ok && standsFor && this.#isPast(task, label)) return this.#miss(task, member, label, open)
+    if (done.ok && standsFor && isPast(clock, spec, label)) return this.#miss(task, member, label, open)
+    if (!done.ok && isStillDue && !open.isWithdrawn && isMoved(done.error)) {
+      // Its line was replaced under it: that was no try.
+      open.attempts--
+      return this.#again(task, member, label, open, MOVED_MS)
+    }
     const safe: Result<void> = done.ok ? await take(done.value, label, standsFor) : done
     if (!safe.ok) {
       this.#failed(task, member, label, open, safe.error)
       return
     }
     if (!isStillDue || !done.ok) return
-    if (!standsFor && FREEZES_BACK[task.spec.read] !== undefined && !this.#isOf(task, label, done.value)) {
+    if (!standsFor && isFreeze(spec.read) && !isFreezeOf(calendar, spec, label, done.value)) {
       this.#failed(task, member, label, open, notYet(member.id, label).error)
       return
     }
-    member.open.delete(label)
-    const { health } = found.device
+    // Another device may stand for the meter by now, with the counters of this one.
+    const { health } = find(member.id)?.device ?? found.device
+    this.#wasRead(task, member, label, open, health, done.value.isFirstTry, standsFor)
+  }
+
+  #wasRead(
+    task: Task,
+    member: Member,
+    label: number,
+    open: Open,
+    health: { read: number; firstTry: number },
+    isFirstAsk: boolean,
+    standsFor: Source | null,
+  ): void {
+    this.#end(task, member, label)
     task.counters.read++
     health.read++
-    const isFirstTry = open.attempts === 1 && done.value.isFirstTry
+    const isFirstTry = open.attempts === 1 && isFirstAsk
     if (isFirstTry) {
       task.counters.firstTry++
       health.firstTry++
     }
     this.#deps.events?.read(task.spec, member.id, label, open.attempts, isFirstTry, standsFor)
     if (open.attempts > 1)
-      log('debug', `${member.id}: ${task.spec.id} of ${new Date(label).toISOString()} read at try ${open.attempts} (${clock.now()})`)
-  }
-
-  #plan({ spec }: Task, { mode }: Member, label: number, device: Device): Result<Work> {
-    const { calendar, clock, newest } = this.#deps
-    const { read, period, obis } = spec
-    const filter = obis ? { obis } : {}
-    const now = clock.now()
-    if (read === 'current' || mode !== 'native')
-      return planned(device.plan({ kind: 'current', ...filter }), read === 'day-freeze' || read === 'month-freeze' ? read : null)
-    if (read === 'curve') {
-      const stored = newest(device.spec.id, 'curve') ?? 0
-      const since = Math.max(stored > now ? 0 : stored, now - CURVE_BACK_MS)
-      return planned(device.plan({ kind: 'curve', since: calendar.meterTime(since), until: calendar.meterTime(now), ...filter }), null)
-    }
-    const current = calendar.periodStart(period, now)
-    const nth = 1 + (read === 'month-freeze' ? calendar.monthsBetween(label, current) : calendar.daysBetween(label, current))
-    return planned(device.plan({ kind: read, nth, ...filter }), null)
-  }
-
-  /** Whether it is too late for a live read to stand in for what was due. */
-  #isPast({ spec }: Task, label: number): boolean {
-    return this.#deps.clock.now() - (label + spec.offsetMs) > STAND_IN_MS
-  }
-
-  /** Whether the meter's freeze is the one that was due. Months freeze on a day of the meter's own. */
-  #isOf({ spec }: Task, label: number, { samples }: Taken): boolean {
-    if (spec.read === 'month-freeze') return true
-    const { calendar } = this.#deps
-    const next = calendar.dayAfter(calendar.dayStart(label))
-    return samples.some(({ at }) => {
-      const instant = at && calendar.instantOf(at)
-      return instant === null || (instant >= label && instant < next)
-    })
+      this.#deps.log(
+        'debug',
+        `${member.id}: ${task.spec.id} of ${new Date(label).toISOString()} read at try ${open.attempts} (${this.#deps.clock.now()})`,
+      )
   }
 
   #isReadLive(device: string): boolean {
-    return this.#tasks.some(({ spec, members }) => spec.read === 'current' && members.some(({ id }) => id === device))
+    for (const { spec, members } of this.#tasks.values()) if (spec.read === 'current' && members.has(device)) return true
+    return false
   }
 
   #failed(task: Task, member: Member, label: number, open: Open, error: GatewayError): void {
-    open.lastCode = error.code
     if (member.open.get(label) !== open) return
-    this.#deps.events?.failed(task.spec, member.id, label, open.attempts, error.code)
-    const { clock } = this.#deps
+    const { clock, firstPassMs, events } = this.#deps
+    const { spec } = task
+    if (!open.isWithdrawn) {
+      open.lastCode = error.code
+      events?.failed(spec, member.id, label, open.attempts, error.code)
+    }
+    const isPassOver = firstPassMs !== undefined && isFreeze(spec.read) && clock.now() > label + spec.offsetMs + firstPassMs
+    if (open.isWithdrawn || isPassOver) {
+      this.#miss(task, member, label, open)
+      return
+    }
     const leftMs = (task.nextAt - clock.now()) / clock.speed
     const pause = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (open.attempts - 1), Math.max(500, leftMs / 4))
-    this.#launch(task, member, label, pause * (0.75 + Math.random() / 2))
+    this.#again(task, member, label, open, pause * (0.75 + Math.random() / 2))
   }
-}
 
-const internal = (device: string) => fail('GATEWAY_FAULT', `reading ${device} failed inside the gateway`, { device })
-const notYet = (device: string, label: number) =>
-  fail('FREEZE_NOT_YET', `${device} has not yet the freeze of ${new Date(label).toISOString()}: what it gave was another one`, { device })
-
-interface Work {
-  readonly plan: RegisterPlan
-  readonly standsFor: Source | null
-}
-
-const planned = (plan: Result<RegisterPlan>, standsFor: Source | null): Result<Work> =>
-  plan.ok ? ok({ plan: plan.value, standsFor }) : plan
-
-/** Spreads devices evenly and always alike. @source FNV-1a, 32 bit */
-const hash = (text: string): number => {
-  let sum = 0x811c9dc5
-  for (let at = 0; at < text.length; at++) sum = Math.imul(sum ^ text.charCodeAt(at), 0x01000193) >>> 0
-  return sum
+  #again(task: Task, member: Member, label: number, open: Open, delayMs: number): void {
+    open.isRunning = false
+    this.#launch(task, member, label, delayMs)
+  }
 }

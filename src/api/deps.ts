@@ -1,6 +1,15 @@
 import type { GatewayError, RangePage, RangeQuery, Reading, Result } from '../core/index.ts'
 import type { BrokerDeps, BrokerView } from './broker-deps.ts'
+import type { ClockCounts, ClockDeps } from './clock-deps.ts'
+import type { CollectionDeps } from './collection-deps.ts'
+import type { ConfigDeps } from './config-deps.ts'
+import type { EnergyDeps } from './energy-deps.ts'
+import type { ImportDeps } from './import-deps.ts'
+import type { LedgerDeps } from './ledger-deps.ts'
+import type { ScanDeps } from './scan-deps.ts'
 import type { StoredToken } from './tokens.ts'
+import type { TraceDeps, TracedFrame } from './trace-deps.ts'
+import type { UnregisteredCounts, UnregisteredDeps } from './unregistered-deps.ts'
 
 /** A value now or soon: what lies in memory need not pretend to wait. */
 export type Soon<T> = T | Promise<T>
@@ -83,16 +92,6 @@ export interface DeviceView {
 
 export interface LineDetail extends LineView {
   readonly health: readonly DeviceView[]
-}
-
-/** One frame, or bytes that were none, as a trace shows it. */
-export interface TracedFrame {
-  readonly at: number
-  readonly direction: 'tx' | 'rx' | 'discarded'
-  readonly bytes: Uint8Array
-  /** One line for a person; secrets in the frame are already masked. */
-  readonly description: string
-  readonly device?: string
 }
 
 /** Why a question cannot be answered, in words HTTP has a status for. */
@@ -182,6 +181,8 @@ export interface MetricsSnapshot {
   readonly brokers: readonly BrokerView[]
   /** Messages that could not be used and are kept. */
   readonly refusedMessages: number
+  readonly clocks: ClockCounts
+  readonly unregistered: UnregisteredCounts
 }
 
 export interface LineMetrics extends ReadCounts {
@@ -194,7 +195,17 @@ export interface LineMetrics extends ReadCounts {
 }
 
 /** Everything the API needs of the other rooms, as plain functions. The composition root provides them. */
-export interface ApiDeps extends BrokerDeps {
+export interface ApiDeps
+  extends ScanDeps,
+    TraceDeps,
+    UnregisteredDeps,
+    BrokerDeps,
+    ClockDeps,
+    CollectionDeps,
+    ConfigDeps,
+    LedgerDeps,
+    ImportDeps,
+    EnergyDeps {
   readonly version: string
   /** Milliseconds since 1970 UTC when the process started. */
   readonly startedAt: number
@@ -215,8 +226,6 @@ export interface ApiDeps extends BrokerDeps {
 
   lines(): readonly LineView[]
   line(id: string): LineDetail | null
-  /** Calls `listener` for each frame of a line, or each message of a broker, until the function it returns is called. */
-  trace(lineOrSourceId: string, listener: (frame: TracedFrame) => void): Result<() => void, Refusal>
   /** Reads a meter at once, before everything scheduled. Ends when `signal` aborts: nobody waits any more. */
   readNow(pointId: string, request: ReadNowRequest, signal: AbortSignal): Promise<Result<ReadNowAnswer, Refusal>>
 

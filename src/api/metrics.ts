@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { brokerMetrics, type MetricValue as Value } from './broker-metrics.ts'
+import { clockMetrics } from './clock-metrics.ts'
 import type { ApiDeps, LineMetrics, MetricsSnapshot } from './deps.ts'
+import { unregisteredMetrics } from './unregistered-metrics.ts'
 
 /** Everything a scrape answers: what the rooms counted, what the API counts itself, and the process. */
 export interface ApiMetrics {
@@ -110,6 +112,8 @@ export const apiMetrics = (app: FastifyInstance, { metrics, version }: Pick<ApiD
     outbox.sinks.map(({ id, deadLetters }): Value => [{ sink: id }, deadLetters]),
   )
   brokerMetrics(counter, gauge)
+  clockMetrics(counter, gauge)
+  unregisteredMetrics(counter, gauge)
   new Gauge({ name: 'gridtally_info', help: 'Version of the gateway', labelNames: ['version'], registers }).set({ version }, 1)
   collectDefaultMetrics({ register: registry })
   countRequests(app, registry)

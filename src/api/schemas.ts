@@ -1,6 +1,13 @@
 import { Type } from 'typebox'
 import { SOURCES } from '../core/index.ts'
 import { BrokerSchema, PushDevicePage, PushDeviceSchema, RefusedMessagePage, RefusedMessageSchema } from './broker-schemas.ts'
+import { CLOCK_NAMED } from './clock-schemas.ts'
+import { COLLECTION_NAMED } from './collection-schemas.ts'
+import { CONFIG_NAMED } from './config-schemas.ts'
+import { ENERGY_NAMED } from './energy-schemas.ts'
+import { IMPORT_NAMED } from './import-schemas.ts'
+import { LEDGER_NAMED, LedgerProblemSchema } from './ledger-schemas.ts'
+import { SCAN_NAMED } from './scan-schemas.ts'
 import {
   Count,
   Cursor,
@@ -18,6 +25,8 @@ import {
   TextOrNull,
   Word,
 } from './schema-words.ts'
+import { FrameSchema, TracedFieldSchema } from './trace-schemas.ts'
+import { UNREGISTERED_NAMED } from './unregistered-schemas.ts'
 
 export { ref } from './schema-words.ts'
 
@@ -43,6 +52,11 @@ export const ProblemSchema = named(
       recovery: Type.Optional(Text('What the gateway does now, where it does something: retry, resync, skip, split, wait, stop.', 'retry')),
       instance: Text('The path that was asked.', '/api/v1/points/P-7/readings'),
       requestId: Text('Under this the log of the gateway has the rest.'),
+      problems: Type.Optional(
+        Type.Array(ref(LedgerProblemSchema), { description: 'What is wrong with a change of the ledger; the first hundred.' }),
+      ),
+      problemCount: Type.Optional(Type.Integer({ description: 'All of them.' })),
+      current: Type.Optional(Type.Unknown({ description: 'Of 412: the entry as it is now.' })),
       errors: Type.Optional(Type.Array(ref(WrongValueSchema), { description: 'The values that were refused.' })),
     },
     { description: 'Why a request was not answered (RFC 9457).' },
@@ -165,17 +179,6 @@ export const DeviceSchema = named(
 
 export const LineDetailSchema = named('LineDetail', Type.Object({ ...line, health: Type.Array(ref(DeviceSchema)) }))
 
-export const FrameSchema = named(
-  'TracedFrame',
-  Type.Object({
-    at: Instant('To the millisecond.'),
-    direction: oneOf(['tx', 'rx', 'discarded'], 'Sent, received, or received and no frame.'),
-    hex: Text('The bytes.', '68 42 00 15 08 26 20 68 11 04 33 33 34 33 D5 16'),
-    description: Text('One line about it.'),
-    device: Type.Optional(Text('Whose it is, where known.')),
-  }),
-)
-
 export const TaskSchema = named(
   'Task',
   Type.Object({
@@ -296,10 +299,6 @@ export const PointParams = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 200, description: 'Metering point.', examples: ['P-7'] }),
 })
 export const LineParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 200, description: 'Line.', examples: ['rs485-3'] }) })
-export const TraceParams = Type.Object({
-  id: Type.String({ minLength: 1, maxLength: 200, description: 'Line, or broker whose messages become readings.', examples: ['rs485-3'] }),
-})
-
 const filter = { area: Word('Only this transformer area.', 'A-1'), line: Word('Only what is read over this line.', 'rs485-3') }
 
 export const PointsQuery = Type.Object(
@@ -337,11 +336,6 @@ export const ReadingsQuery = Type.Object(
   closed,
 )
 
-export const TraceQuery = Type.Object(
-  { format: Type.Optional(oneOf(['sse', 'text'], 'Server-sent events, or one JSON object a line.')) },
-  closed,
-)
-
 export const ReplayBody = Type.Object(
   {
     ids: Type.Optional(Type.Array(Type.Integer({ minimum: 1 }), { minItems: 1, maxItems: 10_000, description: 'Which.' })),
@@ -353,6 +347,8 @@ export const ReplayBody = Type.Object(
 /** Schemas with a name, in the order in which they refer to each other. */
 export const NAMED = [
   WrongValueSchema,
+  ...LEDGER_NAMED,
+  ...IMPORT_NAMED,
   ProblemSchema,
   MeterSchema,
   PointSchema,
@@ -362,6 +358,7 @@ export const NAMED = [
   LineSchema,
   DeviceSchema,
   LineDetailSchema,
+  TracedFieldSchema,
   FrameSchema,
   TaskSchema,
   SinkSchema,
@@ -379,4 +376,10 @@ export const NAMED = [
   PushDevicePage,
   RefusedMessageSchema,
   RefusedMessagePage,
+  ...CLOCK_NAMED,
+  ...SCAN_NAMED,
+  ...UNREGISTERED_NAMED,
+  ...COLLECTION_NAMED,
+  ...CONFIG_NAMED,
+  ...ENERGY_NAMED,
 ]

@@ -9,14 +9,25 @@ import { apiMetrics } from './metrics.ts'
 import { describeApi } from './openapi.ts'
 import { problem, refuse } from './problems.ts'
 import { brokerRoutes } from './routes/brokers.ts'
+import { clockRoutes } from './routes/clocks.ts'
+import { configRoutes } from './routes/config.ts'
+import { energyRoutes } from './routes/energy.ts'
+import { exchangeRoutes } from './routes/exchanges.ts'
+import { gapRoutes } from './routes/gaps.ts'
 import { healthRoutes } from './routes/health.ts'
+import { importRoutes } from './routes/imports.ts'
+import { kpiRoutes } from './routes/kpis.ts'
+import { ledgerRoutes } from './routes/ledger.ts'
+import { ledgerPointRoutes } from './routes/ledger-points.ts'
 import { lineRoutes } from './routes/lines.ts'
 import { outboxRoutes } from './routes/outbox.ts'
 import { pointRoutes } from './routes/points.ts'
 import { readNowRoute } from './routes/read-now.ts'
 import { readingRoutes } from './routes/readings.ts'
 import { refusedMessageRoutes } from './routes/refused-messages.ts'
+import { scanRoutes } from './routes/scan.ts'
 import { traceRoute } from './routes/trace.ts'
+import { unregisteredRoutes } from './routes/unregistered.ts'
 import { NAMED } from './schemas.ts'
 import { traceStreams } from './trace-streams.ts'
 
@@ -70,7 +81,26 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
   await typed.register(healthRoutes, { deps, metrics, publicMetrics: options.publicMetrics ?? false })
   await typed.register(
     async (v1) => {
-      for (const routes of [pointRoutes, readingRoutes, readNowRoute, lineRoutes, brokerRoutes, refusedMessageRoutes, outboxRoutes])
+      for (const routes of [
+        pointRoutes,
+        readingRoutes,
+        readNowRoute,
+        lineRoutes,
+        brokerRoutes,
+        refusedMessageRoutes,
+        outboxRoutes,
+        clockRoutes,
+        scanRoutes,
+        unregisteredRoutes,
+        gapRoutes,
+        kpiRoutes,
+        configRoutes,
+        energyRoutes,
+        ledgerRoutes,
+        importRoutes,
+        exchangeRoutes,
+        ledgerPointRoutes,
+      ])
         await v1.register(routes, { deps, answerMs })
       await v1.register(traceRoute, { deps, streams })
     },

@@ -6,14 +6,24 @@ import { explain, many } from '../core/index.ts'
 import { builtInProfiles, openProfiles, profileFiles, readProfile } from '../gateway/profiles.ts'
 import { TokenFile } from '../gateway/tokens.ts'
 import { version } from '../main.ts'
+import { clockCommands } from './clocks.ts'
+import { configCommands } from './config-commands.ts'
 import { decode, vectors } from './decode.ts'
 import { demo } from './demo.ts'
+import { energy } from './energy.ts'
+import { gapCommands } from './gaps.ts'
+import { kpiCommands } from './kpi.ts'
+import { ledgerCommands } from './ledger.ts'
+import { ledgerSheetCommands } from './ledger-sheets.ts'
 import { listMappings, mappingSchema, type TryArguments, tryMapping, verifyMappings } from './mapping.ts'
 import { CommandFailed, complain, EXIT, print, printJson, table } from './output.ts'
 import { read } from './read.ts'
+import { replay } from './replay.ts'
 import { check, configOrFail, run } from './run.ts'
+import { scan } from './scan.ts'
 import { simulateBrokerCommand, simulateLine, simulateMqttCommand, simulateVillageCommand } from './simulate.ts'
 import { trace } from './trace.ts'
+import { adoptUnregistered, closeUnregistered, listUnregistered, showUnregistered } from './unregistered.ts'
 import { setTimeNow, writeModbus } from './write.ts'
 
 const duration = (text: string): number => {
@@ -89,6 +99,8 @@ configCommand
   .description('the configuration reference as Markdown: docs/configuration.md')
   .action(() => void process.stdout.write(configurationReference()))
 
+configCommands(configCommand)
+
 program
   .command('read')
   .description('reads one meter once, with no configuration')
@@ -107,6 +119,31 @@ program
   .option('--trace', 'shows the frames')
   .addOption(json())
   .action(read)
+
+program
+  .command('scan')
+  .description('finds speed, parity, addresses and profiles on a line; only reads')
+  .argument('<line>', 'tcp://HOST:PORT or /dev/ttyUSB0[:9600[:8N1]]')
+  .option('--units <ranges>', 'Modbus units: 1-32,100', '1-247')
+  .option('--baud <speed...>', 'only these speeds')
+  .option('--format <format...>', 'only these character formats: 8E1 8N1 8O1 8N2')
+  .option('--protocol <protocol...>', 'only these: modbus-tcp modbus-rtu modbus-ascii dlt645-2007 dlt645-1997')
+  .option('--quick', 'the likeliest settings, short time-outs, one look at energy')
+  .option('--thorough', 'every unit at every setting, long time-outs, looks below every meter found')
+  .option('--timeout <duration>', 'longest reaction of a meter', duration)
+  .option('--growth <duration>', 'between the two looks at energy; 0s: one look', duration)
+  .option('--profiles <directory>', 'profiles of your own')
+  .option('--proofs', 'shows the frames that prove each meter')
+  .option('--accept <file>', 'writes ledger rows: .yaml (ledger file) or .csv (import)')
+  .option('--prefix <text>', 'ids of new meters begin with it; the id of the line unless given')
+  .option('--line-id <id>', 'id of the line in gateway.yaml')
+  .option('-c, --config <file>', 'configuration file, for --apply')
+  .option('--apply', 'writes the rows to the ledger, as one change')
+  .option('--who <name>', 'who applies')
+  .option('--why <text>', 'why')
+  .option('--work-order <number>', 'work order')
+  .addOption(json())
+  .action(scan)
 
 program
   .command('modbus-write')
@@ -133,12 +170,73 @@ program
 program
   .command('trace')
   .description('frames of a line of the running gateway, as they pass')
-  .argument('<line>', 'id of the line')
+  .argument('[line]', 'id of the line, or of the broker; without: where --meter is')
+  .option('--meter <id>', 'only frames of this meter')
+  .addOption(new Option('--direction <direction>', 'only these').choices(['tx', 'rx', 'discarded']))
+  .option('--fields', 'every field of each frame, with its byte')
+  .option('--out <file>', 'a capture instead: FILE.txt for people, FILE.jsonl, FILE.pcap for Wireshark; gridtally replay reads each')
   .option('--url <url>', 'address of the API', 'http://127.0.0.1:8645')
   .option('--token <token>', 'bearer token; or in the environment as GRIDTALLY_TOKEN')
   .option('--for <duration>', 'ends by itself', duration)
   .option('--json', 'one JSON object a line')
   .action(trace)
+
+program
+  .command('replay')
+  .description('puts a capture of gridtally trace --out through the house: no line, no store, no ledger is touched')
+  .argument('<capture>', 'FILE.txt, FILE.jsonl or FILE.pcap')
+  .option('-c, --config <file>', 'meters, tasks and mappings of this configuration instead of those the capture names')
+  .option('--line <id>', 'with -c: whose capture it is, where the file does not say')
+  .option('--profile <id>', 'decodes by this meter model, whatever the capture says')
+  .option('--profiles <directory>', 'profiles of your own')
+  .addOption(new Option('--protocol <protocol>', 'of a pcap file of a serial line').choices(['modbus-rtu', 'modbus-ascii', 'dlt645']))
+  .option('--ct <ratio>', 'current ratio: 400/5')
+  .option('--pt <ratio>', 'voltage ratio')
+  .option('--timezone <zone>', 'zone of the meter clocks')
+  .addOption(json())
+  .action(replay)
+
+const unregistered = program.command('unregistered').description('meters that were heard and are not in the ledger')
+const asking = (command: Command): Command =>
+  command
+    .option('--url <url>', 'address of the API', 'http://127.0.0.1:8645')
+    .option('--token <token>', 'bearer token; or in the environment as GRIDTALLY_TOKEN')
+    .addOption(json())
+asking(unregistered.command('list').description('the open ones, or others'))
+  .addOption(new Option('--state <state>', 'only these').choices(['open', 'adopted', 'closed']).default('open'))
+  .option('--channel <id>', 'only of this line or broker')
+  .option('--overdue', 'only those that should be in the ledger by now')
+  .action(listUnregistered)
+asking(unregistered.command('show').description('one of them, its history, and its use by month').argument('<id>')).action(showUnregistered)
+asking(unregistered.command('adopt').description('puts it into the ledger; its readings follow').argument('<id>'))
+  .requiredOption('--meter <id>', 'id the meter gets')
+  .requiredOption('--point <id>', 'metering point; made when there is none')
+  .requiredOption('--why <reason>', 'stays in the history')
+  .option('--area <id>', 'transformer area of a new point')
+  .option('--profile <id>', 'meter model, where nobody knows it yet')
+  .option('--ct <ratio>', 'current ratio: 400/5')
+  .option('--pt <ratio>', 'voltage ratio')
+  .option('--from <instant>', 'at the point from then on; first seen if not given')
+  .option('--work-order <number>', 'work order')
+  .action(adoptUnregistered)
+asking(unregistered.command('close').description('it is no meter of ours').argument('<id>'))
+  .requiredOption('--why <reason>', 'stays in the history')
+  .option('--forever', 'stays closed when it is heard again')
+  .action(closeUnregistered)
+
+program
+  .command('energy')
+  .description('interval energy of a point, as the running gateway works it out')
+  .argument('<point>', 'metering point')
+  .requiredOption('--from <instant>', 'start: 2026-11-01T00:00:00+08:00')
+  .requiredOption('--to <instant>', 'end, exclusive')
+  .addOption(new Option('--period <period>', 'length of an interval').choices(['15m', '1h', 'day', 'month']).default('day'))
+  .option('--register <code...>', 'only these: 1.8.0 2.8.0')
+  .option('--detail', 'the registers behind each figure, and what was set aside')
+  .option('--url <url>', 'address of the API', 'http://127.0.0.1:8645')
+  .option('--token <token>', 'bearer token; or in the environment as GRIDTALLY_TOKEN')
+  .addOption(json())
+  .action(energy)
 
 program
   .command('decode')
@@ -272,6 +370,11 @@ mapping
   .action((file: string, options: TryArguments) => tryMapping(file, options))
 mapping.command('schema').description('JSON Schema of mapping files, for editors').action(mappingSchema)
 
+ledgerSheetCommands(ledgerCommands(program))
+clockCommands(program)
+gapCommands(program)
+kpiCommands(program)
+
 const token = program.command('token').description('bearer tokens of the API')
 token
   .command('add')
@@ -351,6 +454,12 @@ const verifyFile = (file: string): { file: string; registers: number; difference
   const registers = loaded.ok && Array.isArray(loaded.value.registers) ? loaded.value.registers.length : 0
   return { file, registers, differences: verified.ok ? verified.value : [explain(verified.error)] }
 }
+
+// Whoever read us has enough: `gridtally … | head`. A gateway under way goes on without its reader.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  if (!['run', 'demo', 'simulate'].includes(process.argv[2] ?? '')) process.exit(process.exitCode ?? EXIT.ok)
+})
 
 try {
   await program.parseAsync()

@@ -1,7 +1,16 @@
 import { adapterOf, PROTOCOLS } from '../../protocols/index.ts'
-import { bindProtocol, Calendar, type Line, openLine, Poller, type TraceEvent } from '../acquisition/index.ts'
+import {
+  bindProtocol,
+  Calendar,
+  hexHidden,
+  type Line,
+  openLine,
+  Poller,
+  type TracedExchangeFrame,
+  traceFrames,
+} from '../acquisition/index.ts'
 import { readingJson } from '../api/index.ts'
-import { fullObis, hexOf, hintOf, type Reading, type ReadKind, systemClock } from '../core/index.ts'
+import { fullObis, hintOf, type Reading, type ReadKind, systemClock } from '../core/index.ts'
 import { transportOf } from '../gateway/field.ts'
 import { brokenText, openProfiles } from '../gateway/profiles.ts'
 import { normaliserOf, parseRatio } from '../normalise/index.ts'
@@ -60,9 +69,11 @@ export const read = async (args: ReadArguments): Promise<void> => {
   const transport = transportOf({ transport: parseLineAddress(args.line, framing ? 'none' : 'even') })
   const line = openLine(transport, { id: args.line }, adapter.correlates)
   const frames: object[] = []
-  if (args.trace) line.trace((event) => (args.json ? frames.push(frameJson(event)) : print(frameText(event))))
+  const stopTrace = args.trace
+    ? traceFrames(line, (frame) => (args.json ? frames.push(frameJson(frame)) : print(frameText(frame))))
+    : () => {}
   try {
-    const readings = await readOnce(line, { adapter, address: address.value, profile, args, obis, ct, pt })
+    const readings = await readOnce(line, { adapter, address: address.value, profile, args, obis, ct, pt }).finally(stopTrace)
     if (args.json)
       printJson({ ok: true, readings: readings.map((reading) => readingJson(reading, VIEW)), ...(args.trace ? { frames } : {}) })
     else for (const reading of readings) print(readingText(reading))
@@ -116,13 +127,14 @@ const readingText = (reading: Reading): string => {
   return `${reading.series.measurement} at ${measuredAt}, ratio ${ratio}, quality ${quality.join(', ')}\n${table([...rows, ...missing])}\n`
 }
 
-export const frameText = ({ at, what, bytes, text }: TraceEvent): string =>
-  `${new Date(at).toISOString().slice(11, 23)} ${what.padEnd(9)} ${hexOf(bytes)}${text ? `  ${text}` : ''}`
+export const frameText = ({ at, what, bytes, hidden, text, tookMs }: TracedExchangeFrame): string =>
+  `${new Date(at).toISOString().slice(11, 23)} ${what.padEnd(9)} ${hexHidden(bytes, hidden)}${tookMs === null ? '' : ` +${tookMs} ms`}${text ? `  ${text}` : ''}`
 
-const frameJson = ({ at, what, bytes, text, device }: TraceEvent) => ({
+const frameJson = ({ at, what, bytes, hidden, text, device, tookMs }: TracedExchangeFrame) => ({
   at: new Date(at).toISOString(),
   what,
-  hex: hexOf(bytes),
+  hex: hexHidden(bytes, hidden),
   text,
   device,
+  ...(tookMs === null ? {} : { tookMs }),
 })

@@ -7,8 +7,9 @@ import { brokenText, openProfiles } from '../gateway/profiles.ts'
 import { publishProblems, takenFilters } from '../gateway/publish.ts'
 import { mappingProblems } from '../gateway/push.ts'
 import { pushWorld } from '../gateway/push-world.ts'
-import { checkedLedger } from '../gateway/start-ledger.ts'
+import { checkedLedger, mayBeKnown } from '../gateway/start-ledger.ts'
 import { type Gateway, type StartFailure, startGateway } from '../main.ts'
+import { changeLines, changesForRunning } from './config-changes.ts'
 import { aborted, CommandFailed, complain, EXIT, print, printJson, untilInterrupted } from './output.ts'
 
 /**
@@ -47,6 +48,8 @@ export const run = async (options: { readonly config: string; readonly json?: bo
   const token = firstToken(gateway)
   if (token) complain(`API token, shown once (its hash is kept in ${config.dataDirectory}): ${token}`)
   log.info({ address: gateway.address, lines: config.lines.length, tasks: config.tasks.length }, 'gateway ready')
+  // What goes wrong is in the log already.
+  process.on('SIGHUP', () => void gateway.reload('SIGHUP').catch(() => undefined))
   await aborted(signal)
   log.info('stopping: no new reads, what is read is made safe')
   const { read, due, outboxDepth } = gateway.summary()
@@ -61,15 +64,16 @@ export const check = (options: { readonly config: string; readonly json?: boolea
   const problems = loaded.ok ? [] : [...loaded.problems]
   const warnings: string[] = []
   let meters = 0
+  const changes = loaded.ok ? changesForRunning(loaded.value) : null
   if (loaded.ok) {
     const profiles = openProfiles(loaded.value.profileDirectory)
     const used = new Set(loaded.value.mqtt.flatMap(({ mappings }) => mappings.map(({ id }) => id)))
     const mappings = openMappings(loaded.value.mappingDirectory, pushWorld(loaded.value.timezone, profiles), used)
     problems.push(...mappingProblems(loaded.value, mappings), ...publishProblems(loaded.value, takenFilters(loaded.value, mappings)))
     warnings.push(...mappings.problems.map(problemText))
-    const ledger = checkedLedger(loaded.value, profiles, adapterOf)
+    const ledger = checkedLedger(loaded.value, profiles, adapterOf, mayBeKnown(loaded.value.dataDirectory))
     if (!ledger.ok) problems.push(...ledger.problems)
-    else meters = ledger.value?.meters.length ?? 0
+    else meters = ledger.value?.meters ?? 0
     warnings.push(...profiles.broken.map(brokenText))
   }
   if (options.json)
@@ -77,14 +81,17 @@ export const check = (options: { readonly config: string; readonly json?: boolea
       ok: problems.length === 0,
       problems,
       warnings,
+      ...(changes === null ? {} : { changes }),
       ...(loaded.ok ? { lines: loaded.value.lines.length, tasks: loaded.value.tasks.length, meters } : {}),
     })
   else {
     for (const warning of warnings) complain(warning)
-    if (loaded.ok && problems.length === 0)
+    if (loaded.ok && problems.length === 0) {
       print(
         `${options.config} is good: ${loaded.value.lines.length} lines, ${loaded.value.mqtt.length > 0 ? `${many(loaded.value.mqtt.length, 'broker')}, ` : ''}${loaded.value.tasks.length} tasks, ${many(meters, 'meter')}`,
       )
+      if (changes && changes.length > 0) print(['the running gateway would change:', ...changeLines(changes)].join('\n  '))
+    }
   }
   if (problems.length > 0) {
     if (!options.json) throw new CommandFailed(problems.map(problemText).join('\n'), EXIT.usage)

@@ -1,5 +1,5 @@
 import { type Act, dlt645SetTime, modbusWrite } from '../../protocols/index.ts'
-import { Calendar, converse, openLine } from '../acquisition/index.ts'
+import { Calendar, converse, openLine, traceFrames } from '../acquisition/index.ts'
 import { transportOf } from '../gateway/field.ts'
 import { parseLineAddress } from './line-address.ts'
 import { CommandFailed, complain, EXIT, failure, print } from './output.ts'
@@ -15,7 +15,7 @@ interface WriteCommon {
 const carryOut = async (act: Act, what: string, args: WriteCommon, parity: 'none' | 'even'): Promise<void> => {
   const transport = transportOf({ transport: parseLineAddress(args.line, parity) })
   const line = openLine(transport, { id: args.line, allowWrites: args.allowWrites ?? false }, act.correlates)
-  if (args.trace) line.trace((event) => print(frameText(event)))
+  if (args.trace) traceFrames(line, (frame) => print(frameText(frame)))
   try {
     const done = await act.bind((adapter, talk) => converse(talk, line.attach(adapter), { device: what, reactionMs: 1500 }, { tries: 1 }))
     if (!done.ok && done.error.code === 'LINE_READ_ONLY')

@@ -1,10 +1,13 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { checkSessions } from './broker-address.ts'
+import { type ClocksConfig, clocksOf } from './clocks.ts'
+import { type CollectionConfig, collectionOf } from './collection.ts'
 import type { Problem } from './problems.ts'
 import { didYouMean } from './problems.ts'
 import { type GatewayFile, GatewaySchema, type LineFile, type MqttFile, type PublishFile, type TaskFile } from './schema.ts'
 import { resolveSecret, Secret } from './secret.ts'
+import { type UnregisteredConfig, unregisteredOf } from './unregistered.ts'
 import { loadYaml } from './yaml-file.ts'
 
 /** Everything that was left out is filled in, durations are milliseconds, paths absolute, secrets resolved. */
@@ -31,6 +34,11 @@ export interface GatewayConfig {
   readonly mqtt: readonly MqttConfig[]
   readonly publish: readonly PublishConfig[]
   readonly tasks: readonly TaskConfig[]
+  readonly clocks: ClocksConfig
+  /** How far a register of an exchange may be from what was read, without a reason: kWh as on the face, percent; decimal text. */
+  readonly exchange: { readonly kwh: string; readonly percent: string }
+  readonly unregistered: UnregisteredConfig
+  readonly collection: CollectionConfig
 }
 
 /** How to reach a broker and as whom. */
@@ -166,6 +174,7 @@ export const loadGatewayConfig = (file: string, environment: NodeJS.ProcessEnv =
   const brokers = { base, gateway: value.gateway.id, environment, wrong }
   const mqtt = (value.mqtt ?? []).map((source, at) => mqttOf(source, ['mqtt', at], brokers))
   const publish = (value.publish ?? []).map((target, at) => publishOf(target, ['publish', at], brokers))
+  const clocks = clocksOf(value.clocks, environment, wrong)
   if (problems.length > 0) return { ok: false, problems }
   const config: GatewayConfig = {
     file: resolve(file),
@@ -197,11 +206,16 @@ export const loadGatewayConfig = (file: string, environment: NodeJS.ProcessEnv =
     mqtt,
     publish,
     tasks: value.tasks.map(taskOf),
+    clocks,
+    exchange: { kwh: value.exchange?.toleranceKwh ?? '1', percent: value.exchange?.tolerancePercent ?? '0.5' },
+    unregistered: unregisteredOf(value.unregistered),
+    collection: collectionOf(value.collection),
   }
   return { ok: true, value: config }
 }
 
-const lineOf = ({ id, transport, modbus, timeoutMs, quietMs, pipeline, allowWrites }: LineFile): LineConfig => ({
+/** A line with everything filled in that was left out. */
+export const lineOf = ({ id, transport, modbus, timeoutMs, quietMs, pipeline, allowWrites }: LineFile): LineConfig => ({
   id,
   transport:
     transport.kind === 'tcp'

@@ -1,4 +1,7 @@
 import { type Static, type TSchema, Type } from 'typebox'
+import { ClocksSchema } from './clocks.ts'
+import { CollectionSchema } from './collection.ts'
+import { UnregisteredSchema } from './unregistered.ts'
 
 /** A text of one of these forms; the pattern is shown as what is allowed. */
 const text = (pattern: string, description: string, extra: Record<string, unknown> = {}) => Type.String({ pattern, description, ...extra })
@@ -205,6 +208,8 @@ const Publish = object(
   'a broker to which the gateway sends; it has a place of its own in the outbox',
 )
 
+const Amount = text('^-?[0-9]{1,18}(\\.[0-9]{1,12})?$', 'a decimal number in quotes: "315"')
+
 /** `config/gateway.yaml`: everything but the ledger. The schema is the reference, the check and the form. */
 export const GatewaySchema = object({
   version: Type.Literal(1),
@@ -270,6 +275,18 @@ export const GatewaySchema = object({
   mqtt: optional(Type.Array(Mqtt)),
   publish: optional(Type.Array(Publish)),
   tasks: Type.Array(Task),
+  clocks: optional(ClocksSchema),
+  exchange: optional(
+    object(
+      {
+        toleranceKwh: optional({ ...Amount, default: '1', description: 'as on the face; a decimal number in quotes' }),
+        tolerancePercent: optional({ ...Amount, default: '0.5', description: 'of the register; a decimal number in quotes' }),
+      },
+      'up to the larger of the two a register of an exchange may differ from what the gateway has read without a reason',
+    ),
+  ),
+  unregistered: optional(UnregisteredSchema),
+  collection: optional(CollectionSchema),
 })
 export type MqttFile = Static<typeof Mqtt>
 export type PublishFile = Static<typeof Publish>
@@ -280,11 +297,29 @@ export type TaskFile = Static<typeof Task>
 const Name = Type.String({ maxLength: 200 })
 const Ratio = text('^[0-9]+(\\.[0-9]+)?(/[0-9]+(\\.[0-9]+)?)?$', '`400/5` or `80`')
 
+const Day = text('^[0-9]{4}-[0-9]{2}-[0-9]{2}$', 'a day: "2026-11-21"')
+
 /** The ledger file (档案): what hangs where. Times are instants with offset; absent = since always. */
 export const LedgerSchema = object({
   version: Type.Literal(1),
-  zones: optional(Type.Array(object({ id: Id, name: optional(Name) }))),
-  areas: optional(Type.Array(object({ id: Id, name: optional(Name), zone: optional(Id) }))),
+  zones: optional(Type.Array(object({ id: Id, name: optional(Name), parent: optional(Id), responsible: optional(Name) }))),
+  feeders: optional(
+    Type.Array(object({ id: Id, name: optional(Name), zone: optional(Id), voltageKv: optional(Amount), responsible: optional(Name) })),
+  ),
+  areas: optional(
+    Type.Array(
+      object({
+        ...{ id: Id, name: optional(Name), zone: optional(Id), feeder: optional(Id) },
+        ...{ capacityKva: optional(Amount), responsible: optional(Name) },
+      }),
+    ),
+  ),
+  customers: optional(
+    Type.Array(object({ id: Id, name: optional(Name), address: optional(Name), category: optional(Name), priority: optional(Name) })),
+  ),
+  concentrators: optional(
+    Type.Array(object({ id: Id, name: optional(Name), address: optional(Name), area: optional(Id), protocol: optional(Name) })),
+  ),
   points: Type.Array(
     object({
       id: Id,
@@ -294,6 +329,20 @@ export const LedgerSchema = object({
         oneOf(['customer', 'area-supply', 'generation', 'other'], 'area-supply: the meter that feeds the area', { default: 'customer' }),
       ),
       phase: optional(oneOf(['L1', 'L2', 'L3', 'L123', 'unknown'], 'supply phase', { default: 'unknown' })),
+      customer: optional(Id),
+      state: optional(
+        oneOf(['planned', 'installed', 'trial', 'in-service', 'archived'], 'planned and archived points are not read', {
+          default: 'in-service',
+        }),
+      ),
+      ct: optional(Ratio),
+      pt: optional(Ratio),
+      contractKva: optional(Amount),
+      priceClass: optional(Name),
+      pfStandard: optional(Amount),
+      energisedOn: optional(Day),
+      startRegister: optional(Amount),
+      responsible: optional(Name),
     }),
   ),
   meters: Type.Array(
@@ -310,6 +359,9 @@ export const LedgerSchema = object({
       ct: optional(Ratio),
       pt: optional(Ratio),
       timeoutMs: optional(Type.Integer({ minimum: 20, maximum: 120_000 })),
+      concentrator: optional(Id),
+      ...{ asset: optional(Name), maker: optional(Name), model: optional(Name), digits: optional(Amount) },
+      ...{ verifiedOn: optional(Day), verifyBy: optional(Day) },
       from: optional(Type.String({ format: 'date-time' })),
     }),
   ),

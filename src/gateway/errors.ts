@@ -3,6 +3,7 @@ import { failWith } from '../core/index.ts'
 /** What can go wrong where the rooms meet. */
 export const fail = failWith({
   METER_UNKNOWN: { recovery: 'skip', hint: 'look it up with GET /api/v1/points' },
+  LINE_UNKNOWN: { recovery: 'skip', hint: 'GET /api/v1/lines lists them' },
   METER_PUSHES: {
     recovery: 'skip',
     hint: 'GET /api/v1/points/POINT/latest has the newest it sent, GET /api/v1/brokers/BROKER/devices says when it was heard',

@@ -1,59 +1,17 @@
-import {
-  bindProtocol,
-  Calendar,
-  type Device,
-  isBackedOff,
-  type Line,
-  openLine,
-  Poller,
-  Schedule,
-  type Taken,
-  type TaskSpec,
-  type TraceEvent,
-} from '../acquisition/index.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { Calendar, type Device, isBackedOff, Schedule, type ScheduleEvents, type Taken, type TraceEvent } from '../acquisition/index.ts'
 import type { GatewayConfig, LineConfig, TaskConfig } from '../config/index.ts'
-import {
-  type AnyAdapter,
-  type Clock,
-  decimalText,
-  explain,
-  fullObis,
-  type MeterTime,
-  many,
-  multiply,
-  type Obis,
-  ok,
-  QUALITY,
-  type Reading,
-  type RegisterPlan,
-  type Result,
-  type Source,
-} from '../core/index.ts'
+import { type AnyAdapter, type Clock, many, type Obis, ok, type Reading, type Result, type Source } from '../core/index.ts'
 import type { MeterFact, Point } from '../ledger/index.ts'
-import { type MeterFacts, type Normaliser, normaliserOf, parseRatio } from '../normalise/index.ts'
-import { characterTime, serialTransport, type Transport, tcpTransport } from '../transport/index.ts'
 import { fail } from './errors.ts'
+import { type FieldLine, LiveLine, portOf } from './field-line.ts'
+import { type FieldMeter, fieldMeter, isSameDevice, isSameMeter, type KnownMeter, lonePoint, readingsOf } from './field-meter.ts'
+import { type FieldTask, fieldTask } from './field-task.ts'
 import type { Profiles } from './profiles.ts'
 
-/** One meter of the ledger, bound to its line. */
-export interface FieldMeter {
-  readonly fact: MeterFact
-  readonly point: Point
-  readonly facts: MeterFacts
-  /** CT × PT as decimal text. */
-  readonly ratio: string
-  readonly device: Device
-  readonly poller: Poller
-  /** One for each plan it is read by: plans are shared among meters of a model, ratios are not. */
-  readonly normalisers: WeakMap<RegisterPlan, Normaliser>
-}
-
-export interface FieldLine {
-  readonly config: LineConfig
-  readonly line: Line
-  readonly poller: Poller
-  readonly meters: readonly FieldMeter[]
-}
+export type { FieldLine } from './field-line.ts'
+export { transportOf } from './field-line.ts'
+export type { FieldMeter, KnownMeter } from './field-meter.ts'
 
 export interface FieldDeps {
   readonly config: GatewayConfig
@@ -66,37 +24,91 @@ export interface FieldDeps {
   readonly put: (readings: readonly Reading[]) => Promise<Result<void>>
   readonly newest: (fact: MeterFact, area: string, source: Source) => number | null
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
+  readonly events?: ScheduleEvents
+  /** Told of whole frames on a line that answer nothing. */
+  readonly onStranger?: (line: string, protocol: string, frame: object) => void
+  /** A freeze is tried for so long; what comes back later is asked for by whoever keeps the gaps. */
+  readonly firstPassMs?: number
+  /** What was read and is safe. */
+  readonly kept?: (taken: Taken) => void
 }
 
-/** The transport a line's settings mean. */
-export const transportOf = ({ transport }: Pick<LineConfig, 'transport'>): Transport =>
-  transport.kind === 'tcp' ? tcpTransport({ host: transport.host, port: transport.port }) : serialTransport(transport)
+/** What a running field should become. Lines and tasks are named in full; what is alike is left alone. */
+export interface FieldUpdate {
+  readonly config: Pick<GatewayConfig, 'lines' | 'mqtt' | 'tasks'>
+  /** Meters that may differ, as they are now; null: no longer there. All others stay as they are. */
+  readonly meters: ReadonlyMap<string, KnownMeter | null>
+  /** Profiles that say something else than before: their meters are made anew. */
+  readonly profiles?: ReadonlySet<string>
+}
+
+/** What an update did to the lines; meters in numbers. */
+export interface FieldChanges {
+  readonly opened: readonly string[]
+  readonly reopened: readonly string[]
+  readonly closed: readonly string[]
+  readonly added: number
+  readonly changed: number
+  readonly removed: number
+}
+
+/** A line that leaves gives the exchange under way this long. */
+const END_WITHIN_MS = 5000
+/** An update holds up everything else for no longer at a time. */
+const SLICE_MS = 8
+const NOWHERE: ReadonlySet<string> = new Set()
 
 /** Everything that talks to meters: lines, devices, schedule. Readings leave it normalised and only after they are safe. */
 export class Field {
-  readonly lines: readonly FieldLine[]
   readonly calendar: Calendar
   readonly schedule: Schedule
+  #lines: readonly LiveLine[] = []
+  #byId: ReadonlyMap<string, LiveLine> = new Map()
+  #tasks: readonly FieldTask[]
+  #brokers: ReadonlySet<string>
   readonly #meters = new Map<string, FieldMeter>()
+  /** The meter that came to a point last. */
+  readonly #byPoint = new Map<string, string>()
+  /** Meters that are not read: their line or profile is not there, or their point is planned or archived. */
+  readonly #idle = new Map<string, KnownMeter>()
+  /** Meters whose device is another one by now; an answer of the old one may still be under way. */
+  readonly #left = new WeakMap<Device, FieldMeter>()
+  /** Ports that are still being let go. */
+  readonly #leaving = new Map<string, Promise<void>>()
   readonly #deps: FieldDeps
+  #isStarted = false
+  #isStopped = false
+  #saidIdle = ''
 
   constructor(deps: FieldDeps) {
     this.#deps = deps
     const { config, clock } = deps
     this.calendar = new Calendar(config.timezone)
-    const byLine = new Map<string, MeterFact[]>()
-    for (const fact of deps.meters) byLine.set(fact.line, [...(byLine.get(fact.line) ?? []), fact])
-    const homeless = deps.meters.filter(({ line }) => ![...config.lines, ...config.mqtt].some(({ id }) => id === line))
-    if (homeless.length > 0)
-      deps.log(
-        'warn',
-        `${many(homeless.length, 'meter')} of the ledger not read: no such line (${[...new Set(homeless.map(({ line }) => line))].join(', ')})`,
-      )
-    this.lines = config.lines.map((line) => this.#line(line, byLine.get(line.id) ?? []))
+    this.#brokers = new Set(config.mqtt.map(({ id }) => id))
+    const byLine = new Map<string, KnownMeter[]>()
+    for (const fact of deps.meters) {
+      const known = { fact, point: deps.points.get(fact.point) ?? lonePoint(fact.point) }
+      const beside = byLine.get(fact.line)
+      if (beside) beside.push(known)
+      else byLine.set(fact.line, [known])
+    }
+    this.#setLines(config.lines.map((line) => this.#open(line, (byLine.get(line.id) ?? []).filter(isRead))))
+    for (const line of this.#lines)
+      for (const known of byLine.get(line.config.id) ?? []) {
+        const placed = isRead(known) ? this.#bind(line, known, null) : null
+        if (!placed) this.#idle.set(known.fact.meter, known)
+      }
+    for (const [line, all] of byLine)
+      if (!this.#lineOf(line) && !this.#brokers.has(line)) for (const known of all) this.#idle.set(known.fact.meter, known)
+    this.sayIdle()
+    this.#tasks = config.tasks.map(fieldTask)
     this.schedule = new Schedule({
       clock,
       calendar: this.calendar,
-      tasks: config.tasks.map((task) => this.#task(task)),
+      tasks: this.#tasks.map(({ spec, covers }) => ({
+        ...spec,
+        devices: [...this.#meters.values()].filter(covers).map(({ fact }) => fact.meter),
+      })),
       find: (id) => this.#meters.get(id) ?? null,
       take: (taken, label, standsFor) => this.#take(taken, label, standsFor),
       newest: (id, source) => {
@@ -104,11 +116,27 @@ export class Field {
         return meter ? deps.newest(meter.fact, meter.point.area, source) : null
       },
       log: deps.log,
+      ...(deps.events ? { events: deps.events } : {}),
+      ...(deps.firstPassMs === undefined ? {} : { firstPassMs: deps.firstPassMs }),
     })
+  }
+
+  get tasks(): readonly FieldTask[] {
+    return this.#tasks
+  }
+
+  get lines(): readonly FieldLine[] {
+    return this.#lines
   }
 
   meter(id: string): FieldMeter | null {
     return this.#meters.get(id) ?? null
+  }
+
+  /** The meter that is read at a metering point. */
+  at(point: string): FieldMeter | null {
+    const meter = this.#meters.get(this.#byPoint.get(point) ?? '')
+    return meter?.fact.point === point ? meter : null
   }
 
   meters(): IterableIterator<FieldMeter> {
@@ -116,15 +144,47 @@ export class Field {
   }
 
   start(): void {
+    this.#isStarted = true
     for (const { line } of this.lines) void line.ready()
     this.schedule.start()
   }
 
+  /**
+   * Makes the running field what it should be, without touching what is alike: a line whose settings stay keeps its connection, its
+   * queue and its figures, a meter that stays keeps its place and its health. A meter that leaves is not asked any more; an answer that
+   * is under way is kept. Many meters are taken in slices. Never twice at once; {@link sayIdle} afterwards.
+   */
+  async update({ config, meters, profiles = NOWHERE }: FieldUpdate): Promise<FieldChanges> {
+    const count = { added: 0, changed: 0, removed: 0 }
+    const lines = this.#changeLines(config)
+    const areTasksNew = this.#changeTasks(config.tasks)
+    const touched = new Set([...lines.opened, ...lines.reopened, ...lines.closed])
+    const queue = [...meters.keys()]
+    if (areTasksNew || touched.size > 0 || profiles.size > 0)
+      for (const all of [this.#meters, this.#idle])
+        for (const [id, { fact }] of all)
+          if (!meters.has(id) && (areTasksNew || touched.has(fact.line) || profiles.has(fact.profile))) queue.push(id)
+    let began = performance.now()
+    for (let at = 0; at < queue.length && !this.#isStopped; at++) {
+      const id = queue[at] ?? ''
+      const given = meters.get(id)
+      const known = given === undefined ? (this.#meters.get(id) ?? this.#idle.get(id) ?? null) : given
+      const did = this.#refresh(id, known, areTasksNew, lines.reopened, queue)
+      if (did) count[did]++
+      if (performance.now() - began < SLICE_MS) continue
+      await new Promise((resolve) => setImmediate(resolve))
+      began = performance.now()
+    }
+    return { ...lines, ...count }
+  }
+
   /** Ends what is under way (within the time given), then the lines. */
   async stop(withinMs: number): Promise<void> {
+    this.#isStopped = true
     for (const { poller } of this.lines) poller.queue.close()
     await this.schedule.stop(withinMs)
     for (const { line } of this.lines) line.close()
+    await Promise.all(this.#leaving.values())
   }
 
   /** Reads one meter at once, ahead of everything scheduled, and makes the readings safe. */
@@ -135,7 +195,7 @@ export class Field {
     if (!plan.ok) return plan
     const taken = await meter.poller.read(meter.device, plan.value, { priority: 'demand', insist: true, signal })
     if (!taken.ok) return taken
-    const readings = this.#normalise(taken.value, meter, 0, null)
+    const readings = readingsOf(taken.value, meter, this.calendar, 0, null)
     const safe = await this.#deps.put(readings)
     return safe.ok ? ok(readings) : safe
   }
@@ -149,114 +209,198 @@ export class Field {
   }
 
   trace(line: string, listener: (event: TraceEvent) => void): (() => void) | null {
-    return this.lines.find(({ config }) => config.id === line)?.line.trace(listener) ?? null
+    return this.#lineOf(line)?.line.trace(listener) ?? null
   }
 
   async #take(taken: Taken, label: number, standsFor: Source | null): Promise<Result<void>> {
-    const meter = this.#meters.get(taken.device.spec.id)
+    const now = this.#meters.get(taken.device.spec.id)
+    // What was asked before a meter left or changed is true of the meter as it was.
+    const meter = now?.device === taken.device ? now : this.#left.get(taken.device)
     if (!meter) return ok(undefined)
-    return this.#deps.put(this.#normalise(taken, meter, label, standsFor))
+    const safe = await this.#deps.put(readingsOf(taken, meter, this.calendar, label, standsFor))
+    if (safe.ok) this.#deps.kept?.(taken)
+    return safe
   }
 
-  #normalise(
-    { plan, samples, receivedAt }: Taken,
-    { facts, normalisers }: FieldMeter,
-    label: number,
-    standsFor: Source | null,
-  ): readonly Reading[] {
-    const instantOf = (time: MeterTime) => this.calendar.instantOf(time)
-    if (standsFor) {
-      // A live read that stands in for a freeze is stored as the freeze of its set time, and says so.
-      const normalise = normaliserOf(facts, { source: standsFor, values: plan.values }, instantOf)
-      return samples
-        .flatMap((sample) => normalise(sample, receivedAt, QUALITY.liveAsFreeze, label))
-        .filter(({ series }) => series.measurement === 'register')
-    }
-    let normalise = normalisers.get(plan)
-    if (!normalise) {
-      normalise = normaliserOf(facts, plan, instantOf)
-      normalisers.set(plan, normalise)
-    }
-    const only = samples.length === 1 ? samples[0] : undefined
-    if (only) return normalise(only, receivedAt)
-    const each = normalise
-    return samples.flatMap((sample) => each(sample, receivedAt))
+  #setLines(lines: readonly LiveLine[]): void {
+    this.#lines = lines
+    this.#byId = new Map(lines.map((line) => [line.config.id, line]))
   }
 
-  #line(config: LineConfig, facts: readonly MeterFact[]): FieldLine {
-    const adapters = new Map<string, AnyAdapter>()
-    for (const fact of facts) {
-      const adapter = this.#adapterOf(fact, config)
-      if (adapter) adapters.set(adapter.id, adapter)
-    }
-    const isNumbered = adapters.size > 0 && [...adapters.values()].every(({ correlates }) => correlates)
-    const line = openLine(
-      transportOf(config),
-      {
-        id: config.id,
-        now: () => this.#deps.clock.now(),
-        allowWrites: config.allowWrites,
-        onState: (state, why) =>
-          state === 'up'
-            ? this.#deps.log('info', `line ${config.id} is open`)
-            : this.#deps.log('warn', `line ${config.id} is down: ${why ? explain(why) : 'unknown'}; ${many(facts.length, 'meter')} wait`),
-        pipeline: config.pipeline,
-        ...(config.quietMs === null ? {} : { quietMs: config.quietMs }),
-        ...(config.transport.kind === 'tcp' && config.transport.baud !== null
-          ? { characterMs: characterTime({ baud: config.transport.baud, dataBits: 8, parity: 'even', stopBits: 1 }) }
-          : {}),
-      },
-      isNumbered,
-    )
-    const poller = new Poller(line, this.#deps.clock)
-    const binders = new Map([...adapters].map(([id, adapter]) => [id, bindProtocol(adapter, line)]))
-    const meters = facts.flatMap((fact) => {
-      const profile = this.#deps.profiles.get(fact.profile)
-      const bind = binders.get(this.#adapterOf(fact, config)?.id ?? '')
-      if (!profile || !bind) {
-        this.#deps.log('warn', `meter ${fact.meter} is not read: its profile ${fact.profile} is not there`)
-        return []
-      }
-      const device = bind({ id: fact.meter, address: fact.address, profile, reactionMs: fact.timeoutMs ?? config.timeoutMs })
-      const point = this.#deps.points.get(fact.point) ?? { id: fact.point, name: '', area: '', role: 'customer', phase: 'unknown' }
-      const one = { raw: 1, scaler: 0 }
-      const facts: MeterFacts = {
-        meter: fact.meter,
-        point: fact.point,
-        area: point.area,
-        ct: parseRatio(fact.ct) ?? one,
-        pt: parseRatio(fact.pt) ?? one,
-      }
-      const product = multiply(facts.ct, facts.pt)
-      const normalisers = new WeakMap<RegisterPlan, Normaliser>()
-      const meter: FieldMeter = {
-        normalisers,
-        fact,
-        point,
-        facts,
-        ratio: decimalText(product.raw, product.scaler),
-        device,
-        poller,
-      }
-      this.#meters.set(fact.meter, meter)
-      return [meter]
+  #lineOf(id: string): LiveLine | null {
+    return this.#byId.get(id) ?? null
+  }
+
+  /** Opens a line of the kind that its meters allow. */
+  #open(config: LineConfig, known: readonly KnownMeter[]): LiveLine {
+    const adapters = known.flatMap(({ fact }) => this.#adapterOf(fact, config) ?? [])
+    const isNumbered = adapters.length > 0 && adapters.every(({ correlates }) => correlates)
+    return this.#live(config, isNumbered)
+  }
+
+  #live(config: LineConfig, isNumbered: boolean): LiveLine {
+    const { clock, log, onStranger } = this.#deps
+    const line = new LiveLine(config, { clock, log, after: this.#leaving.get(portOf(config)) ?? null, isNumbered, onStranger })
+    if (this.#isStarted) void line.line.ready()
+    return line
+  }
+
+  /** Ends a line beside everything else; whoever opens its port next waits for that. */
+  #end(line: LiveLine): void {
+    const port = portOf(line.config)
+    const ended = line.end(END_WITHIN_MS).finally(() => {
+      if (this.#leaving.get(port) === ended) this.#leaving.delete(port)
     })
-    return { config, line, poller, meters }
+    this.#leaving.set(port, ended)
+  }
+
+  #changeLines({ lines, mqtt }: FieldUpdate['config']): Pick<FieldChanges, 'opened' | 'reopened' | 'closed'> {
+    this.#brokers = new Set(mqtt.map(({ id }) => id))
+    const wanted = new Map(lines.map((config) => [config.id, config]))
+    const kept = new Map<string, LiveLine>()
+    const [opened, reopened, closed]: [string[], string[], string[]] = [[], [], []]
+    for (const line of this.#lines) {
+      const { id } = line.config
+      const config = wanted.get(id)
+      if (config && isDeepStrictEqual(config, line.config)) kept.set(id, line)
+      else {
+        this.#end(line)
+        if (config) reopened.push(id)
+        else closed.push(id)
+      }
+    }
+    for (const { id } of lines) if (!kept.has(id) && !reopened.includes(id)) opened.push(id)
+    this.#setLines(lines.map((config) => kept.get(config.id) ?? this.#open(config, this.#knownOn(config.id))))
+    return { opened, reopened, closed }
+  }
+
+  /** @returns  whether meters may have to be placed anew */
+  #changeTasks(tasks: readonly TaskConfig[]): boolean {
+    if (
+      isDeepStrictEqual(
+        tasks,
+        this.#tasks.map(({ config }) => config),
+      )
+    )
+      return false
+    this.#tasks = tasks.map(fieldTask)
+    this.schedule.define(this.#tasks.map(({ spec }) => spec))
+    return true
+  }
+
+  #knownOn(line: string): KnownMeter[] {
+    return [...this.#meters.values(), ...this.#idle.values()].filter((known) => known.fact.line === line && isRead(known))
+  }
+
+  /** Brings one meter to where it belongs. @returns what that meant, null when it was there */
+  #refresh(
+    id: string,
+    known: KnownMeter | null,
+    mustPlace: boolean,
+    reopened: readonly string[],
+    queue: string[],
+  ): 'added' | 'changed' | 'removed' | null {
+    const before = this.#meters.get(id) ?? null
+    const line = known && isRead(known) ? this.#fit(known, reopened, queue) : null
+    const placed = known && line ? this.#bind(line, known, before) : null
+    this.#idle.delete(id)
+    if (!placed) {
+      if (known && !this.#brokers.has(known.fact.line)) this.#idle.set(id, known)
+      if (before) this.#remove(before)
+      return before ? 'removed' : null
+    }
+    if (placed === before && !mustPlace) return null
+    const isOther = before !== null && before.device !== placed.device
+    this.schedule.place(id, new Set(this.#tasks.filter((task) => task.covers(placed)).map(({ spec }) => spec.id)), isOther)
+    return before === null ? 'added' : before === placed ? null : 'changed'
+  }
+
+  /** The line of a meter, opened anew where it is of a kind that cannot carry the meter's protocol. */
+  #fit({ fact }: KnownMeter, reopened: readonly string[], queue: string[]): LiveLine | null {
+    const line = this.#lineOf(fact.line)
+    const adapter = line && this.#adapterOf(fact, line.config)
+    if (!line || !adapter) return line
+    const isEmpty = line.meters.length === 0
+    if (line.isNumbered === adapter.correlates || (!line.isNumbered && !isEmpty)) return line
+    this.#end(line)
+    const other = this.#live(line.config, adapter.correlates)
+    this.#setLines(this.#lines.map((each) => (each === line ? other : each)))
+    if (!isEmpty && !reopened.includes(fact.line))
+      this.#deps.log('info', `line ${fact.line} is opened anew: its meters speak several protocols`)
+    for (const { fact: beside } of line.meters) queue.push(beside.meter)
+    return other
+  }
+
+  #remove(meter: FieldMeter): void {
+    const { fact, device } = meter
+    this.schedule.place(fact.meter, NOWHERE, false)
+    this.#meters.delete(fact.meter)
+    if (this.#byPoint.get(fact.point) === fact.meter) this.#byPoint.delete(fact.point)
+    this.#left.set(device, meter)
+    const line = this.#lineOf(fact.line)
+    if (line?.poller !== meter.poller) return
+    line.delete(fact.meter)
+    line.keepFigures(device.health)
+  }
+
+  /** Gives a meter its device: the one it has, where that can go on. Null when its profile is not there. */
+  #bind(line: LiveLine, known: KnownMeter, before: FieldMeter | null): FieldMeter | null {
+    const { fact } = known
+    const profile = this.#deps.profiles.get(fact.profile)
+    const adapter = this.#adapterOf(fact, line.config)
+    if (!profile || !adapter) return null
+    const spec = { id: fact.meter, address: fact.address, profile, reactionMs: fact.timeoutMs ?? line.config.timeoutMs }
+    const isHere = before?.poller === line.poller
+    const isKept = before !== null && isHere && isSameDevice(before.device.spec, spec)
+    if (isKept && isSameMeter(before, known)) return before
+    const device = isKept ? before.device : line.bind(adapter, spec)
+    const placed = fieldMeter(known, device, line.poller)
+    if (before && !isKept) {
+      this.#left.set(before.device, before)
+      if (isHere) keepCounts(before.device, device)
+      else this.#leave(before)
+    }
+    line.put(placed)
+    this.#meters.set(fact.meter, placed)
+    this.#byPoint.set(fact.point, fact.meter)
+    return placed
+  }
+
+  /** A meter went to another line. */
+  #leave({ fact, device, poller }: FieldMeter): void {
+    const line = this.#lines.find((each) => each.poller === poller)
+    line?.delete(fact.meter)
+    line?.keepFigures(device.health)
+  }
+
+  /** Says which meters are not read, and why, where that differs from what was said last. A thousand alike are one line. */
+  sayIdle(): void {
+    const groups = new Map<string, number>()
+    for (const known of this.#idle.values()) {
+      if (!isRead(known)) continue
+      const { line, profile } = known.fact
+      const why = this.#lineOf(line) ? `its profile ${profile} is not there` : `there is no line ${line}`
+      groups.set(why, (groups.get(why) ?? 0) + 1)
+    }
+    const text = [...groups].map(([why, count]) => `${many(count, 'meter')}: ${why}`).join('; ')
+    if (text !== this.#saidIdle && text !== '') this.#deps.log('warn', `of the ledger not read: ${text}`)
+    this.#saidIdle = text
   }
 
   #adapterOf({ profile }: MeterFact, { modbus }: LineConfig): AnyAdapter | null {
     const found = this.#deps.profiles.get(profile)
     return found ? this.#deps.adapterOf(found.protocol, modbus) : null
   }
+}
 
-  #task({ id, read, period, offsetMs, spreadMs, filter, registers }: TaskConfig): TaskSpec {
-    const devices = [...this.#meters.values()].filter(
-      ({ fact, point }) =>
-        (!filter.lines || filter.lines.includes(fact.line)) &&
-        (!filter.areas || filter.areas.includes(point.area)) &&
-        (!filter.ids || filter.ids.includes(fact.meter)),
-    )
-    const obis = registers?.flatMap((register) => fullObis(register) ?? [])
-    return { id, read, period, offsetMs, spreadMs, devices: devices.map(({ fact }) => fact.meter), ...(obis ? { obis } : {}) }
-  }
+/** Points that are planned have no meter yet, archived ones none any more. */
+const isRead = ({ fact }: KnownMeter): boolean => fact.state !== 'planned' && fact.state !== 'archived'
+
+/** The figures of a meter go on under its new address or time-out. */
+const keepCounts = ({ health: from }: Device, { health: to }: Device): void => {
+  to.due = from.due
+  to.read = from.read
+  to.firstTry = from.firstTry
+  to.missed = from.missed
+  for (const [code, count] of from.reasons) to.reasons.set(code, count)
 }

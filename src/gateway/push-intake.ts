@@ -26,6 +26,8 @@ export interface IntakeDeps {
   readonly lookUp: (series: Series, measuredAt: number) => Promise<Result<Reading | null>>
   readonly newest: (seriesKey: string) => Reading | null | undefined
   readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void
+  /** Told what a message says of a meter that is not in the ledger. */
+  readonly stranger?: ((broker: string, address: string, record: PushedRecord, rule: string | null) => void) | undefined
 }
 
 /** What became of the messages since the start. */
@@ -211,6 +213,7 @@ export class PushIntake {
     { put }: Kept,
   ): readonly Reading[] {
     const at = record.measuredAt ?? arrival
+    if (!meter.isRegistered) this.#deps.stranger?.(this.#deps.id, meter.address, record, rule)
     if (meter.mapping === null || isOf(rule, meter.mapping)) return meter.normaliser.readings(record, at, arrivedAt)
     // Whoever says this, it is not the device that the ledger knows.
     const message = `its values came through the mapping ${rule?.split('/')[0]}, the ledger says ${meter.mapping}`

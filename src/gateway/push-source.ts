@@ -10,7 +10,7 @@ import { fail } from './errors.ts'
 import { Once } from './push-events.ts'
 import { uncovered } from './push-filters.ts'
 import { type IntakeCounts, type IntakeDeps, PushIntake } from './push-intake.ts'
-import { PushMeters } from './push-meters.ts'
+import { type KnownMeter, PushMeters } from './push-meters.ts'
 import { retire } from './push-retired.ts'
 import type { Held, SparkplugHosts } from './push-sparkplug.ts'
 
@@ -20,14 +20,14 @@ export interface FormerSession {
 }
 
 /** Everything a source needs of the gateway. */
-export interface SourceDeps extends Pick<IntakeDeps, 'arrivals' | 'letters' | 'put' | 'lookUp' | 'newest' | 'log'> {
+export interface SourceDeps extends Pick<IntakeDeps, 'arrivals' | 'letters' | 'put' | 'lookUp' | 'newest' | 'log' | 'stranger'> {
   readonly config: MqttConfig
   readonly clock: Clock
   readonly mappings: readonly Mapping[]
   readonly environment: PushEnvironment
   /** Meters of the ledger on this source, and their points. */
   readonly meters: readonly MeterFact[]
-  readonly points: ReadonlyMap<string, Point>
+  readonly points: Pick<ReadonlyMap<string, Point>, 'get'>
   readonly devices: Devices
   readonly sparkplug: SparkplugHosts
   /** Filters that this client id may still have at the broker. */
@@ -56,6 +56,7 @@ export interface Watched {
   readonly at: number
   readonly topic: string
   readonly payload: Uint8Array
+  readonly retained: boolean
   readonly device: string | null
   readonly text: string
 }
@@ -155,9 +156,30 @@ export class PushSource {
     return [...this.#unmatched].map(([topic, count]) => ({ topic, count }))
   }
 
+  /** Every meter the ledger has here. */
+  registered = (): Iterable<KnownMeter> => this.#meters.all()
+
   /** The ledger's meter at an address, null for strangers. */
   meterOf(address: string): MeterFacts | null {
     return this.#meters.registered(address)?.facts ?? null
+  }
+
+  /** Meters of the ledger on this broker. */
+  facts(): Iterable<MeterFact> {
+    return this.#meters.facts()
+  }
+
+  factAt(address: string): MeterFact | null {
+    return this.#meters.factAt(address)
+  }
+
+  factOf(point: string): MeterFact | null {
+    return this.#meters.factOf(point)
+  }
+
+  /** What the ledger says of a meter now; null: it is none of this broker's. @returns whether anything differs */
+  update(meter: string, known: { readonly fact: MeterFact; readonly point: Point } | null): boolean {
+    return this.#meters.update(meter, known)
   }
 
   watch(watcher: (watched: Watched) => void): () => void {
@@ -298,9 +320,10 @@ export class PushSource {
   }
 
   #show(message: PushMessage, outcomes: readonly PushOutcome[]): void {
-    const { topic, payload, arrivedAt: at } = message
+    const { topic, payload, retained, arrivedAt: at } = message
     for (const outcome of outcomes)
-      for (const watcher of this.#watchers) watcher({ at, topic, payload, device: outcome.device, text: textOf(message, outcome) })
+      for (const watcher of this.#watchers)
+        watcher({ at, topic, payload, retained, device: outcome.device, text: textOf(message, outcome) })
   }
 
   /** Said when it changes, once for all connections. */

@@ -24,6 +24,8 @@ export interface PushDeps {
   readonly store: Pick<ReadingStore, 'range'>
   readonly newest: (seriesKey: string) => Reading | undefined
   readonly log: SourceDeps['log']
+  /** Told what messages say of meters that are not in the ledger. */
+  readonly stranger?: SourceDeps['stranger']
 }
 
 const TICK_MS = 500
@@ -116,6 +118,7 @@ export class Push {
           sparkplug,
           before: sessions.before,
           isBroken,
+          stranger: deps.stranger,
           former: sessions.former,
           emptied: () => void saveJson(sessionFile, sessions.afterwards).then((done) => done.ok || log('warn', explain(done.error))),
           log,
@@ -127,6 +130,18 @@ export class Push {
 
   source(id: string): PushSource | null {
     return this.sources.find(({ config }) => config.id === id) ?? null
+  }
+
+  /**
+   * What the ledger says of meters now; null: no longer there. Connections and sessions stay as they are.
+   *
+   * @returns  how many differ
+   */
+  update(meters: Iterable<readonly [id: string, known: { readonly fact: MeterFact; readonly point: Point } | null]>): number {
+    let differ = 0
+    for (const [id, known] of meters)
+      for (const source of this.sources) if (source.update(id, known?.fact.line === source.config.id ? known : null)) differ++
+    return differ
   }
 
   start(): void {

@@ -1,29 +1,38 @@
-import { isBackedOff, LATENCY_BOUNDS, type TraceEvent } from '../acquisition/index.ts'
+import { isBackedOff, LATENCY_BOUNDS } from '../acquisition/index.ts'
 import type {
   ApiDeps,
   DeadLetterView,
+  EnergyDeps,
   HealthView,
+  ImportPort,
+  LedgerPort,
   LineDetail,
   LineMetrics,
   LineState,
   LineView,
-  PointView,
   ReadCounts,
   Refusal,
   StoredToken,
   TracedFrame,
 } from '../api/index.ts'
-import { type Clock, decimalText, err, explain, type GatewayError, hintOf, many, multiply, ok, type ReadingStore } from '../core/index.ts'
-import type { Area, Ledger, MeterFact, Point } from '../ledger/index.ts'
-import { parseRatio } from '../normalise/index.ts'
+import { type Clock, err, explain, type GatewayError, hintOf, many, ok, type ReadingStore } from '../core/index.ts'
+import type { MeterFact } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import type { Latest } from '../store/latest.ts'
+import type { ClockViews } from './clock-views.ts'
+import { type CollectionViewDeps, collectionViews } from './collection-views.ts'
 import { fail } from './errors.ts'
-import type { Field, FieldLine, FieldMeter } from './field.ts'
+import type { Field, FieldLine } from './field.ts'
+import type { Hot } from './hot.ts'
+import { configViews } from './hot-views.ts'
 import { DeadLetterCounts, outboxView, rowsStored } from './outbox-views.ts'
+import type { PointIndex } from './point-index.ts'
 import type { Publisher } from './publish.ts'
 import type { Push } from './push.ts'
 import { pushViews } from './push-views.ts'
+import { type ScanJobs, scanApi } from './scan-jobs.ts'
+import { traceLine, traceViews } from './trace-views.ts'
+import type { UnregisteredViews } from './unregistered-views.ts'
 
 export { rowsStored } from './outbox-views.ts'
 
@@ -34,10 +43,18 @@ export interface ViewDeps {
   readonly field: Field
   readonly push: Push
   readonly publishers: readonly Publisher[]
-  readonly ledger: Ledger
   readonly outbox: Outbox
   readonly latest: Latest
   readonly store: ReadingStore
+  readonly clocks: ClockViews
+  readonly scans: ScanJobs
+  readonly unregistered: UnregisteredViews
+  readonly gaps: CollectionViewDeps
+  readonly points: PointIndex
+  readonly hot: Hot
+  readonly energy: EnergyDeps
+  readonly ledgerPort: LedgerPort
+  readonly imports: ImportPort
   readonly tokens: () => readonly StoredToken[]
   readonly maxOutboxBytes: number
 }
@@ -47,55 +64,29 @@ const BUSY_WINDOW_MS = 60_000
 
 /** What the API may see of the gateway, as plain functions. */
 export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; close(): void } => {
-  const { field, ledger, outbox, latest, store, clock } = deps
-  const areas = new Map(ledger.areas().map((area) => [area.id, area]))
-  const points = new Map(ledger.points().map((point) => [point.id, point]))
-  const metersOf = new Map<string, FieldMeter>()
-  for (const meter of field.meters()) metersOf.set(meter.fact.point, meter)
-  const history = new Map<string, ReturnType<Ledger['history']>>()
-  for (const fact of ledger.history()) history.set(fact.point, [...(history.get(fact.point) ?? []), fact])
-  const sorted = [...points.keys()].sort()
+  const { field, outbox, latest, store, clock } = deps
   const busy = new BusyShares(field)
   const dead = new DeadLetterCounts(outbox)
-  const { push, publishers, startedAt } = deps
-  const {
-    pushedAt,
-    trace: traceSource,
-    health: pushHealth,
-    ...brokers
-  } = pushViews({ push, publishers, clock, startedAt, meters: ledger.meters(null) })
-  const viewOf = (point: Point): PointView => pointView(point, areas, history.get(point.id) ?? [])
+  const { push, publishers, startedAt, points, hot } = deps
+  const { pushedAt, trace: traceSource, health: pushHealth, ...brokers } = pushViews({ push, publishers, clock, startedAt })
 
   return {
     ...brokers,
+    ...deps.clocks.api,
+    ...scanApi(deps.scans),
+    ...deps.unregistered,
+    ...collectionViews(deps.gaps),
+    ...configViews(hot),
+    ...deps.energy,
+    ledger: deps.ledgerPort,
+    imports: deps.imports,
     version: deps.version,
     startedAt,
     now: () => clock.now(),
     tokens: deps.tokens,
     hintOf,
-    points: (filter, after, limit) => {
-      const found: PointView[] = []
-      const text = filter.text?.toLowerCase()
-      for (const id of sorted) {
-        if (after !== null && id <= after) continue
-        const point = points.get(id)
-        if (!point || (filter.area !== undefined && point.area !== filter.area)) continue
-        const meters = history.get(id) ?? []
-        if (filter.line !== undefined && !meters.some(({ line, to }) => to === null && line === filter.line)) continue
-        if (
-          text !== undefined &&
-          ![id, point.name, ...meters.flatMap(({ meter, address }) => [meter, address])].some((part) => part.toLowerCase().includes(text))
-        )
-          continue
-        found.push(viewOf(point))
-        if (found.length >= limit) break
-      }
-      return found
-    },
-    point: (id) => {
-      const point = points.get(id)
-      return point ? viewOf(point) : null
-    },
+    points: (filter, after, limit) => points.list(filter, after, limit),
+    point: (id) => points.point(id),
     latest: (id) => latest.latestOf({ point: id }),
     range: (query) => store.range(query),
     lines: () => field.lines.map((line) => lineView(line, busy)),
@@ -103,26 +94,13 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
       const line = field.lines.find(({ config }) => config.id === id)
       return line ? lineDetail(line, busy) : null
     },
-    trace: (id, listener) => {
-      const stop = field.trace(id, (event) => {
-        const frame = tracedFrame(event)
-        if (frame) listener(frame)
-      })
-      if (stop) return ok(stop)
-      const stopWatching = traceSource(id, listener)
-      return stopWatching ? ok(stopWatching) : refuse('unknown', fail('PUSH_UNKNOWN', `there is no line and no broker ${id}`).error)
-    },
+    ...traceViews({ field, clock, traceSource, sources: push.sources }),
     readNow: async (id, request, signal) => {
-      const meter = metersOf.get(id)
+      const meter = field.at(id)
       if (!meter) return refuseNow(id, pushedAt(id))
       const began = clock.monotonic()
       const frames: TracedFrame[] = []
-      const stop = request.trace
-        ? field.trace(meter.fact.line, (event) => {
-            const frame = event.device === meter.fact.meter ? tracedFrame(event) : null
-            if (frame) frames.push(frame)
-          })
-        : null
+      const stop = request.trace ? traceLine(field, meter.fact.line, (frame) => frames.push(frame), meter.fact.meter) : null
       try {
         const limit = AbortSignal.any([signal, AbortSignal.timeout(request.timeoutMs)])
         const readings = await field.readNow(meter.fact.meter, request.registers ?? null, limit)
@@ -170,13 +148,16 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
         missed,
         reasons: Object.fromEntries(reasons),
       })),
-    health: () => healthView(field, outbox, pushHealth()),
+    health: () =>
+      healthView(field, outbox, [...pushHealth(), ...deps.clocks.health(), ...deps.unregistered.unregisteredHealth(), hot.health()]),
     metrics: async () => ({
       lines: field.lines.map((line) => lineMetrics(line, busy)),
       outbox: await outboxView(outbox, dead, deps.maxOutboxBytes),
       rowsStored: rowsStored(outbox),
       brokers: brokers.brokers(),
       refusedMessages: push.letters.count(),
+      clocks: deps.clocks.counts(),
+      unregistered: deps.unregistered.unregisteredCounts(),
     }),
     busy,
     close: () => busy.close(),
@@ -209,45 +190,12 @@ const becauseOf = ({ code }: GatewayError): Refusal['because'] =>
           ? 'no-answer'
           : 'not-possible'
 
-const tracedFrame = ({ what, at, bytes, text, device }: TraceEvent): TracedFrame | null => {
-  if (what === 'note') return null
-  const direction = what === 'tx' ? 'tx' : what === 'rx' ? 'rx' : 'discarded'
-  const note = what === 'tx' || what === 'rx' ? text : `${what}${text ? `: ${text}` : ''}`
-  return { at, direction, bytes, description: note, ...(device === null ? {} : { device }) }
-}
-
-/** CT × PT of one period, whatever is read now. */
-const ratioOf = (ct: string, pt: string): string => {
-  const one = { raw: 1, scaler: 0 }
-  const { raw, scaler } = multiply(parseRatio(ct) ?? one, parseRatio(pt) ?? one)
-  return decimalText(raw, scaler)
-}
-
-const pointView = (point: Point, areas: ReadonlyMap<string, Area>, facts: ReturnType<Ledger['history']>): PointView => ({
-  id: point.id,
-  name: point.name,
-  area: point.area,
-  areaName: areas.get(point.area)?.name ?? '',
-  role: point.role,
-  phase: point.phase,
-  meters: facts.map(({ meter, line, address, profile, ct, pt, from, to }) => ({
-    id: meter,
-    line,
-    address,
-    profile,
-    ct,
-    pt,
-    ratio: ratioOf(ct, pt),
-    from,
-    to,
-  })),
-})
-
 const STATES: Readonly<Record<string, LineState>> = { up: 'up', opening: 'opening', idle: 'opening', down: 'down', closed: 'down' }
 
 /** Reads of a line's meters, and how its exchanges ended. */
-const countsOf = ({ line, meters }: FieldLine): ReadCounts => {
-  const sum = { due: 0, read: 0, firstTry: 0, missed: 0 }
+const countsOf = ({ line, meters, gone }: FieldLine): ReadCounts => {
+  const { due, read, firstTry, missed } = gone
+  const sum = { due, read, firstTry, missed }
   for (const { device } of meters) {
     sum.due += device.health.due
     sum.read += device.health.read
@@ -256,8 +204,8 @@ const countsOf = ({ line, meters }: FieldLine): ReadCounts => {
   }
   const reasons = new Map(line.stats.failures)
   // Exchanges name the line's own failures; what a meter refused, or was never asked in time, is known of its reads.
-  for (const { device } of meters)
-    for (const [code, count] of device.health.reasons) if (!code.startsWith('LINE_')) reasons.set(code, (reasons.get(code) ?? 0) + count)
+  for (const known of [gone.reasons, ...meters.map(({ device }) => device.health.reasons)])
+    for (const [code, count] of known) if (!code.startsWith('LINE_')) reasons.set(code, (reasons.get(code) ?? 0) + count)
   return { ...sum, reasons: Object.fromEntries(reasons) }
 }
 

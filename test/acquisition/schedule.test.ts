@@ -17,6 +17,7 @@ const site = (options: {
   readonly start?: number
   readonly meterAheadMs?: number
   readonly devices?: readonly string[]
+  readonly firstPassMs?: number
 }) => {
   let offset = (options.start ?? T0) - Date.now()
   const clock: Clock = { now: () => Date.now() + offset, monotonic: () => performance.now(), speed: 1 }
@@ -24,6 +25,7 @@ const site = (options: {
   const asked: { device: string; kind: ReadKind; nth: number | undefined; at: number }[] = []
   const taken: { device: string; label: string; standsFor: Source | null }[] = []
   const warnings: string[] = []
+  const told: string[] = []
   const keeps = options.keeps ?? ['current', 'curve', 'day-freeze', 'month-freeze']
   const selections = new Map<object, { kind: ReadKind; nth?: number }>()
   const devices = new Map(
@@ -49,6 +51,7 @@ const site = (options: {
           return { ok: true, value: plan }
         },
         read: () => Promise.reject(new Error('not used')),
+        clock: () => null,
         probe: () => Promise.reject(new Error('not used')),
       },
     ]),
@@ -89,12 +92,19 @@ const site = (options: {
     newest: (_, source) => options.newest?.(source) ?? null,
     log: (level, message) => level === 'warn' && warnings.push(message),
     longestWaitMs: 30_000,
+    ...(options.firstPassMs === undefined ? {} : { firstPassMs: options.firstPassMs }),
+    events: {
+      due: (_task, _device, label) => told.push(`due ${shanghai(label)}`),
+      read: (_task, _device, label) => told.push(`read ${shanghai(label)}`),
+      missed: (_task, _device, label, _tries, code) => told.push(`missed ${shanghai(label)} ${code}`),
+      failed: () => undefined,
+    },
   }
   const schedule = new Schedule(deps)
   const step = (ms: number) => {
     offset += ms
   }
-  return { schedule, asked, taken, warnings, step, clock }
+  return { schedule, told, asked, taken, warnings, step, clock }
 }
 
 const failed = (code: string) => ({ ok: false as const, error: { code, message: code, hint: '', recovery: 'retry' as const, context: {} } })
@@ -267,4 +277,39 @@ it.each([
   const starts: number[] = []
   for (let at = start; at < calendar.dayAfter(start); at = calendar.nextStart({ unit: 'ms', ms: 15 * MINUTE }, at)) starts.push(at)
   expect(starts).toHaveLength(hours * 4)
+})
+
+const DAILY = { read: 'day-freeze', period: { unit: 'day', count: 1 }, offsetMs: 5 * MINUTE } as const
+
+it('leaves freezes of earlier days to whoever keeps the gaps, and gives one up when its first pass is over', async () => {
+  const { schedule, told, asked } = site({ tasks: [DAILY], firstPassMs: 120 * MINUTE, answers: () => false, start: T0 - 10 * 60 * MINUTE })
+  schedule.start()
+  await vi.advanceTimersByTimeAsync(100 * MINUTE)
+  expect(told).toEqual(['due 2026-11-21T00:00'])
+  await vi.advanceTimersByTimeAsync(30 * MINUTE)
+  expect(told).toEqual(['due 2026-11-21T00:00', 'missed 2026-11-21T00:00 LINE_NO_REPLY'])
+  const tries = asked.length
+  await vi.advanceTimersByTimeAsync(20 * 60 * MINUTE)
+  expect([asked.length, new Set(asked.map(({ nth }) => nth))]).toEqual([tries, new Set([1])])
+  expect(schedule.totals()).toMatchObject({ due: 1, read: 0, missed: 1 })
+  await schedule.stop(0)
+})
+
+it('hands over what was due while nobody looked', async () => {
+  const { schedule, told, step } = site({ tasks: [DAILY], firstPassMs: 120 * MINUTE })
+  schedule.start()
+  await vi.advanceTimersByTimeAsync(MINUTE)
+  step(3 * 24 * 60 * MINUTE)
+  await vi.advanceTimersByTimeAsync(2 * MINUTE)
+  expect(told).toEqual([
+    'due 2026-11-21T00:00',
+    'read 2026-11-21T00:00',
+    'due 2026-11-22T00:00',
+    'missed 2026-11-22T00:00 READ_OVERTAKEN',
+    'due 2026-11-23T00:00',
+    'missed 2026-11-23T00:00 READ_OVERTAKEN',
+    'due 2026-11-24T00:00',
+    'read 2026-11-24T00:00',
+  ])
+  await schedule.stop(0)
 })

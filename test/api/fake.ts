@@ -24,6 +24,14 @@ import {
   seriesOf,
   shapeOf,
 } from '../../src/core/index.ts'
+import { CLOCK_COUNTS, fakeClocks } from './fake-clocks.ts'
+import { fakeCollection } from './fake-collection.ts'
+import { fakeConfig } from './fake-config.ts'
+import { fakeEnergy } from './fake-energy.ts'
+import { fakeImports } from './fake-imports.ts'
+import { fakeLedger } from './fake-ledger.ts'
+import { fakeScans } from './fake-scans.ts'
+import { fakeUnregistered, UNREGISTERED_COUNTS } from './fake-unregistered.ts'
 
 export const NOW = Date.parse('2026-08-15T12:00:00Z')
 const QUARTER = 900_000
@@ -242,6 +250,17 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
       listeners.add(listener)
       return ok(() => listeners.delete(listener))
     },
+    captureHead: (id) =>
+      id === 'line-1' || id === 'plant'
+        ? {
+            ...{ capture: 'gridtally', version: 1, startedAt: new Date(NOW).toISOString(), timezone: 'Asia/Shanghai', meters: [] },
+            line: {
+              ...{ id, kind: id === 'plant' ? 'broker' : 'tcp', address: 'tcp://10.0.0.7:502', host: '10.0.0.7', port: 502 },
+              ...{ baud: null, format: null, framing: 'tcp' },
+            },
+          }
+        : null,
+    tracedMeter: (meter) => (meter === 'M-P-001' ? { line: 'line-1', device: 'M-P-001' } : null),
     readNow: async (point, { trace }) =>
       ok({
         readings: [readingOf(point, NOW)],
@@ -282,7 +301,17 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     replay: async (ids) => ok(ids === 'all' ? 7 : ids.length),
     tasks: () => [{ id: 'houses', group: 'houses', kind: 'current', everyS: 900, lastRunAt: NOW - 1, nextRunAt: NOW + 1, ...counts }],
     health: () => ({ ready: true, parts: [{ part: 'outbox', state: 'ok', sentence: '4 entries wait.', cure: null }] }),
+    ...fakeClocks(),
+    ...fakeScans(),
+    ...fakeUnregistered(),
+    ...fakeCollection(),
+    ...fakeConfig(),
+    ...fakeEnergy(),
+    ...fakeLedger(),
+    ...fakeImports(),
     metrics: () => ({
+      clocks: CLOCK_COUNTS,
+      unregistered: UNREGISTERED_COUNTS,
       rowsStored: 900,
       brokers: brokersOf(),
       refusedMessages: 7,

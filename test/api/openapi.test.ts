@@ -56,25 +56,47 @@ describe('the OpenAPI document', () => {
       'GET /api/v1/brokers',
       'GET /api/v1/brokers/{id}/devices',
       'GET /api/v1/brokers/{id}/devices/{name}',
+      'GET /api/v1/clocks',
+      'GET /api/v1/clocks/{meter}',
+      'GET /api/v1/config',
+      'GET /api/v1/config/versions',
       'GET /api/v1/dead-letters',
+      'GET /api/v1/energy/corrections',
+      'GET /api/v1/energy/exports',
+      'GET /api/v1/energy/findings',
+      'GET /api/v1/energy/state',
       'GET /api/v1/latest',
       'GET /api/v1/lines',
       'GET /api/v1/lines/{id}',
       'GET /api/v1/lines/{id}/trace',
+      'GET /api/v1/meters/{id}/trace',
       'GET /api/v1/outbox',
       'GET /api/v1/points',
       'GET /api/v1/points/{id}',
+      'GET /api/v1/points/{id}/energy',
       'GET /api/v1/points/{id}/latest',
       'GET /api/v1/points/{id}/readings',
       'GET /api/v1/refused-messages',
       'GET /api/v1/tasks',
+      'GET /api/v1/unregistered',
+      'GET /api/v1/unregistered/{id}',
+      'GET /api/v1/unregistered/{id}/statement',
       'GET /health/live',
       'GET /health/ready',
       'GET /metrics',
+      'POST /api/v1/clocks/{meter}/clear',
+      'POST /api/v1/clocks/{meter}/read',
+      'POST /api/v1/clocks/{meter}/set',
+      'POST /api/v1/config/reload',
       'POST /api/v1/dead-letters/replay',
+      'POST /api/v1/energy/again',
+      'POST /api/v1/energy/exports',
+      'POST /api/v1/lines/{id}/clock-sync',
       'POST /api/v1/points/{id}/read-now',
       'POST /api/v1/refused-messages/discard',
       'POST /api/v1/refused-messages/replay',
+      'POST /api/v1/unregistered/{id}/adopt',
+      'POST /api/v1/unregistered/{id}/close',
     ])
     const tags = document.tags.map(({ name }) => name)
     for (const { name, operation } of operations) {
@@ -116,7 +138,9 @@ describe('the OpenAPI document', () => {
     const { document } = await describe31()
     const types = (path: string) => Object.keys(document.paths[path]?.get?.responses['200']?.content ?? {})
     expect(types('/api/v1/points/{id}/readings')).toEqual(['application/json', 'text/csv; charset=utf-8'])
-    expect(types('/api/v1/lines/{id}/trace')).toEqual(['text/event-stream', 'application/x-ndjson'])
+    expect(types('/api/v1/lines/{id}/trace')).toEqual([
+      ...['text/event-stream', 'application/x-ndjson', 'text/plain', 'application/vnd.tcpdump.pcap'],
+    ])
     expect(document.paths['/api/v1/points/{id}/read-now']?.post?.requestBody?.required).toBe(false)
     expect(document.paths['/api/v1/dead-letters/replay']?.post?.requestBody?.required).toBe(true)
   })

@@ -1,12 +1,12 @@
 import { Socket } from 'node:net'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { hexOf } from '../../core/index.ts'
-import type { ApiDeps, TracedFrame } from '../deps.ts'
+import type { ApiDeps } from '../deps.ts'
 import { IDLE_MS } from '../limits.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { readingJson } from '../reading-json.ts'
 import { PointParams, ReadNowBody, ReadNowSchema, ref } from '../schemas.ts'
-import { everything, fullCodes, inTime, iso } from './common.ts'
+import { frameJson } from '../trace-json.ts'
+import { everything, fullCodes, inTime } from './common.ts'
 import { unknownPoint } from './points.ts'
 
 /** What a reading may take beyond the time it was given, before it counts as lost. */
@@ -61,16 +61,8 @@ export const readNowRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
         point: id,
         tookMs,
         readings: readings.map((reading) => readingJson(reading, everything(deps))),
-        ...(trace ? { frames: frames.map(frameJson) } : {}),
+        ...(trace ? { frames: frames.map((frame) => frameJson(frame, true)) } : {}),
       }
     },
   )
 }
-
-export const frameJson = ({ at, direction, bytes, description, device }: TracedFrame) => ({
-  at: iso(at),
-  direction,
-  hex: hexOf(bytes),
-  description,
-  ...(device === undefined ? {} : { device }),
-})
