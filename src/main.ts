@@ -1,24 +1,12 @@
 import { mkdirSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { adapterOf } from '../protocols/index.ts'
 import { buildApi, listenApi } from './api/index.ts'
 import { type GatewayConfig, type Problem, packageRoot, problemText } from './config/index.ts'
-import {
-  type Clock,
-  explain,
-  many,
-  ok,
-  type ReadingStore,
-  type Result,
-  type Sink,
-  scaledClock,
-  seriesOf,
-  systemClock,
-} from './core/index.ts'
+import { type Clock, explain, ok, type ReadingStore, scaledClock, seriesOf, systemClock } from './core/index.ts'
+import { startChores } from './gateway/chores.ts'
 import { Collection } from './gateway/collection.ts'
-import { CommStatistics } from './gateway/comm.ts'
 import { Field } from './gateway/field.ts'
 import { Hot, type Reloaded } from './gateway/hot.ts'
 import { ledgerLines } from './gateway/hot-lines.ts'
@@ -27,23 +15,24 @@ import { openImports } from './gateway/import-jobs.ts'
 import { openLedgerPort } from './gateway/ledger-port.ts'
 import { ledgerWorld, liveWorld, worldData } from './gateway/ledger-world.ts'
 import { openMappings } from './gateway/mappings.ts'
+import { openStore } from './gateway/open-store.ts'
 import { PointIndex } from './gateway/point-index.ts'
 import { brokenText } from './gateway/profiles.ts'
 import { Publisher, publishProblems, takenFilters } from './gateway/publish.ts'
 import { mappingProblems, Push } from './gateway/push.ts'
 import { pushWorld } from './gateway/push-world.ts'
 import { openScans } from './gateway/scan-open.ts'
+import { brokerProblems, cannotListen, portProblem, untilCaughtUp, usedMappings } from './gateway/start-checks.ts'
 import { openClocks } from './gateway/start-clocks.ts'
 import { openEnergy } from './gateway/start-energy.ts'
 import { checkedLedger, mayBeKnown, syncLedgerFile } from './gateway/start-ledger.ts'
 import { openUnregistered } from './gateway/start-unregistered.ts'
+import { type Summary, summaryOf } from './gateway/summary.ts'
 import { TokenFile } from './gateway/tokens.ts'
-import { apiDeps, type BusyShares, lineView, rowsStored } from './gateway/views.ts'
+import { apiDeps } from './gateway/views.ts'
 import { Ledger } from './ledger/index.ts'
 import { type Outbox, openOutbox } from './outbox/index.ts'
 import { lockDirectory } from './sqlite/lock.ts'
-import { openEmbeddedStore } from './store/embedded.ts'
-import { openInfluxStore } from './store/influx/index.ts'
 import { type Latest, openLatest } from './store/latest.ts'
 
 /** A running gateway. */
@@ -64,50 +53,12 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-/** What a gateway has done since its start. */
-export interface Summary {
-  readonly due: number
-  readonly read: number
-  readonly firstTry: number
-  readonly missed: number
-  readonly rowsStored: number
-  readonly outboxDepth: number
-  readonly deadLetters: number
-  readonly brokers: readonly {
-    readonly id: string
-    /** Connections that are up, of all. */
-    readonly up: number
-    readonly connections: number
-    readonly messages: number
-    readonly readings: number
-    readonly refused: number
-    readonly duplicates: number
-    readonly conflicts: number
-    readonly late: number
-    readonly meters: number
-    readonly unregistered: number
-  }[]
-  readonly lines: readonly {
-    readonly id: string
-    readonly state: string
-    readonly meters: number
-    readonly due: number
-    readonly read: number
-    readonly firstTry: number
-    readonly busyShare: number
-    readonly failures: Readonly<Record<string, number>>
-  }[]
-}
+export type { Summary } from './gateway/summary.ts'
 
 export type StartFailure = { readonly ok: false; readonly problems: readonly Problem[]; readonly message: string }
 
-/** How often communication statistics become rows, milliseconds. */
-const COMM_PERIOD_MS = 15 * 60_000
-const HOUSEKEEPING_MS = 10 * 60_000
 const STOP_WITHIN_MS = 5000
 const PUBLISH_WITHIN_MS = 2000
-const CATCH_UP_MS = 10_000
-const HEALTH_CHECK_MS = 5000
 
 export const version = (): string => {
   const file: unknown = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8'))
@@ -379,194 +330,4 @@ const open = async (
       return closing
     },
   })
-}
-
-/** What is wrong with the brokers and publishers of a configuration. */
-const brokerProblems = (config: GatewayConfig, profiles: LiveProfiles): readonly Problem[] => {
-  const mappings = openMappings(config.mappingDirectory, pushWorld(config.timezone, profiles), usedMappings(config))
-  const wrong = mappingProblems(config, mappings)
-  return wrong.length > 0 ? wrong : publishProblems(config, takenFilters(config, mappings))
-}
-
-/** Only mappings that somebody uses are loaded, and proved, at the start. */
-const usedMappings = (config: GatewayConfig): ReadonlySet<string> =>
-  new Set(config.mqtt.flatMap(({ mappings }) => mappings.map(({ id }) => id)))
-
-/** Until the sinks have what the outbox held at the start, or for so long. A store that is away must not keep messages waiting. */
-const untilCaughtUp = async (outbox: Outbox, sinks: readonly string[], log: Logger): Promise<void> => {
-  const ends = new Map(outbox.state().sinks.map(({ id, cursor, depth }) => [id, cursor + depth]))
-  const behind = () => outbox.state().sinks.filter(({ id, cursor }) => sinks.includes(id) && cursor < (ends.get(id) ?? 0))
-  const deadline = performance.now() + CATCH_UP_MS
-  while (behind().length > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
-  for (const { id, depth } of behind())
-    log.warn(`${many(depth, 'reading')} of before still wait for ${id}: a repeat of one of them may be taken for new until then`)
-}
-
-const cannotListen = ({ host, port }: GatewayConfig['http'], error: unknown): string =>
-  `the API cannot listen on ${host}:${port}: ${error instanceof Error ? error.message : String(error)}; choose another http.port (0 = any) or http.host`
-
-/** Looked at before anything is opened: a port that is taken must leave nothing behind. */
-const portProblem = ({ host, port, ...http }: GatewayConfig['http']): Promise<string | null> =>
-  new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', (error) => resolve(cannotListen({ host, port, ...http }, error)))
-    server.listen({ host, port }, () => server.close(() => resolve(null)))
-  })
-
-type Store = Sink & ReadingStore & { pack?: (now: number) => Promise<Result<number>> }
-
-const openStore = async (config: GatewayConfig, log: Logger): Promise<Result<Store>> => {
-  const { kind, influxdb, hotDays } = config.store
-  if (kind === 'embedded' || !influxdb)
-    return openEmbeddedStore({
-      directory: join(config.dataDirectory, 'store'),
-      hotDays,
-      zone: config.timezone,
-      ...(config.store.retentionMonths === null ? {} : { retentionMonths: config.store.retentionMonths }),
-      log: (error) => log.warn(explain(error)),
-    })
-  const {
-    url,
-    version: generation,
-    database,
-    retentionPolicy,
-    org,
-    bucket,
-    token,
-    username,
-    password,
-    batch,
-    gzip,
-    timeoutMs,
-    createDatabase,
-  } = influxdb
-  return openInfluxStore({
-    url,
-    version: generation,
-    database,
-    batch,
-    gzip,
-    timeoutMs,
-    createDatabase,
-    ...(retentionPolicy === null ? {} : { retentionPolicy }),
-    ...(org === null ? {} : { org }),
-    ...(bucket === null ? {} : { bucket }),
-    ...(token === null ? {} : { token: token.reveal() }),
-    ...(username === null ? {} : { username }),
-    ...(password === null ? {} : { password: password.reveal() }),
-  })
-}
-
-interface Chores {
-  readonly clock: Clock
-  readonly field: Field
-  readonly push: Push
-  readonly outbox: Outbox
-  readonly store: Store
-  readonly tokens: TokenFile
-  readonly log: Logger
-  /** Tells brokers how the gateway is. */
-  readonly sayHealth: () => Promise<void>
-}
-
-/** What is done beside reading: statistics rows, packing and retention, revoked tokens. Returns how to stop it. */
-const startChores = ({ clock, field, push, outbox, store, tokens, log, sayHealth }: Chores): (() => void) => {
-  const comm = new CommStatistics(field, push, clock.monotonic())
-  let commPeriod = Math.floor(clock.now() / COMM_PERIOD_MS)
-  let said = ''
-  let tokenProblem = ''
-  const minute = setInterval(
-    () => {
-      try {
-        tokens.reload()
-        tokenProblem = ''
-      } catch (error) {
-        // The tokens in force stay in force; a running gateway does not end for a file.
-        const text = error instanceof Error ? error.message : String(error)
-        if (text !== tokenProblem) log.warn(text)
-        tokenProblem = text
-      }
-      said = sayWhoIsSilent(field, said, log)
-      const period = Math.floor(clock.now() / COMM_PERIOD_MS)
-      if (period === commPeriod) return
-      const rows = comm.take(commPeriod * COMM_PERIOD_MS, clock.monotonic())
-      commPeriod = period
-      void outbox.put(rows).then((done) => {
-        if (!done.ok) log.warn(explain(done.error))
-      })
-    },
-    Math.max(250, 1000 / clock.speed),
-  )
-  const health = setInterval(() => void sayHealth(), HEALTH_CHECK_MS)
-  const housekeeping = setInterval(() => {
-    store
-      .pack?.(clock.now())
-      .then((done) => {
-        if (!done.ok) log.warn(explain(done.error))
-      })
-      .catch((error: unknown) => log.error({ err: error }, 'packing failed'))
-  }, HOUSEKEEPING_MS)
-  return () => {
-    clearInterval(minute)
-    clearInterval(health)
-    clearInterval(housekeeping)
-  }
-}
-
-/** A thousand meters that fail alike are one line that says a thousand, said again only when it changes. */
-const sayWhoIsSilent = (field: Field, before: string, log: Logger): string => {
-  const counts = [...field.silent()].sort()
-  const text = counts.map(([line, count]) => `${line} ${count}`).join(', ')
-  if (text === before) return before
-  const total = counts.reduce((sum, [, count]) => sum + count, 0)
-  if (total > 0)
-    log.warn(
-      `${many(total, 'meter')} ${total === 1 ? 'does' : 'do'} not answer (by line: ${text}); GET /api/v1/lines/LINE says which and why`,
-    )
-  else log.info('every meter answers again')
-  return text
-}
-
-const summaryOf = (field: Field, push: Push, outbox: Outbox, busy: BusyShares): Summary => {
-  const { due, read, firstTry, missed } = field.schedule.totals()
-  const { depth, deadLetters } = outbox.state()
-  return {
-    due,
-    read,
-    firstTry,
-    missed,
-    rowsStored: rowsStored(outbox),
-    outboxDepth: depth,
-    deadLetters,
-    brokers: push.sources.map((source) => {
-      const { connections = [], received = 0 } = source.state() ?? {}
-      const { readings, refused, duplicates, conflicts, late } = source.counts()
-      return {
-        id: source.config.id,
-        up: connections.filter(({ state }) => state === 'up').length,
-        connections: connections.length,
-        messages: received,
-        readings,
-        refused,
-        duplicates,
-        conflicts,
-        late,
-        meters: source.devices.list({ isRegistered: true }).length,
-        unregistered: source.devices.unregisteredCount(),
-      }
-    }),
-    lines: field.lines.map((line) => {
-      const view = lineView(line, busy)
-      return {
-        id: view.id,
-        state: view.state,
-        meters: view.devices,
-        due: view.due,
-        read: view.read,
-        firstTry: view.firstTry,
-        busyShare: Math.round(view.busyShare * 1000) / 1000,
-        failures: view.reasons,
-      }
-    }),
-  }
 }

@@ -1,0 +1,84 @@
+import type { Outbox } from '../outbox/index.ts'
+import type { Field } from './field.ts'
+import type { Push } from './push.ts'
+import { type BusyShares, lineView, rowsStored } from './views.ts'
+
+/** What a gateway has done since its start. */
+export interface Summary {
+  readonly due: number
+  readonly read: number
+  readonly firstTry: number
+  readonly missed: number
+  readonly rowsStored: number
+  readonly outboxDepth: number
+  readonly deadLetters: number
+  readonly brokers: readonly {
+    readonly id: string
+    /** Connections that are up, of all. */
+    readonly up: number
+    readonly connections: number
+    readonly messages: number
+    readonly readings: number
+    readonly refused: number
+    readonly duplicates: number
+    readonly conflicts: number
+    readonly late: number
+    readonly meters: number
+    readonly unregistered: number
+  }[]
+  readonly lines: readonly {
+    readonly id: string
+    readonly state: string
+    readonly meters: number
+    readonly due: number
+    readonly read: number
+    readonly firstTry: number
+    readonly busyShare: number
+    readonly failures: Readonly<Record<string, number>>
+  }[]
+}
+
+/** What it has done so far, from the counters of its parts. */
+export const summaryOf = (field: Field, push: Push, outbox: Outbox, busy: BusyShares): Summary => {
+  const { due, read, firstTry, missed } = field.schedule.totals()
+  const { depth, deadLetters } = outbox.state()
+  return {
+    due,
+    read,
+    firstTry,
+    missed,
+    rowsStored: rowsStored(outbox),
+    outboxDepth: depth,
+    deadLetters,
+    brokers: push.sources.map((source) => {
+      const { connections = [], received = 0 } = source.state() ?? {}
+      const { readings, refused, duplicates, conflicts, late } = source.counts()
+      return {
+        id: source.config.id,
+        up: connections.filter(({ state }) => state === 'up').length,
+        connections: connections.length,
+        messages: received,
+        readings,
+        refused,
+        duplicates,
+        conflicts,
+        late,
+        meters: source.devices.list({ isRegistered: true }).length,
+        unregistered: source.devices.unregisteredCount(),
+      }
+    }),
+    lines: field.lines.map((line) => {
+      const view = lineView(line, busy)
+      return {
+        id: view.id,
+        state: view.state,
+        meters: view.devices,
+        due: view.due,
+        read: view.read,
+        firstTry: view.firstTry,
+        busyShare: Math.round(view.busyShare * 1000) / 1000,
+        failures: view.reasons,
+      }
+    }),
+  }
+}
