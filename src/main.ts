@@ -249,6 +249,8 @@ const open = async (
       known = ledgerWorld(worldData(next), profiles, adapterOf)
       ledgerApi.thread.useWorld(worldData(next))
       imports.useWorld(worldData(next))
+      clocks.use(next.clocks)
+      void collection.use(next.collection)
     },
   })
   const deps = apiDeps({

@@ -62,7 +62,7 @@ export interface ScheduleDeps {
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
   readonly events?: ScheduleEvents
   /** A freeze is tried for so long after it was due; then somebody else goes on with it. Absent: for as long as the meter keeps it. */
-  readonly firstPassMs?: number
+  readonly firstPassMs?: () => number
   /** The wall clock is looked at this often at least, so that a step is noticed; one second unless said. */
   readonly longestWaitMs?: number
 }

@@ -407,7 +407,7 @@ export class Schedule {
       open.lastCode = error.code
       events?.failed(spec, member.id, label, open.attempts, error.code)
     }
-    const isPassOver = firstPassMs !== undefined && isFreeze(spec.read) && clock.now() > label + spec.offsetMs + firstPassMs
+    const isPassOver = firstPassMs !== undefined && isFreeze(spec.read) && clock.now() > label + spec.offsetMs + firstPassMs()
     if (open.isWithdrawn || isPassOver) {
       this.#miss(task, member, label, open)
       return

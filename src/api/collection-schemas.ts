@@ -104,7 +104,7 @@ export const GapCountsSchema = named(
 const When = (description: string) =>
   Type.Optional(Type.String({ format: 'date-time', description, examples: ['2026-08-15T00:00:00+08:00'] }))
 
-export const GapParams = Type.Object({ id: Type.Integer({ minimum: 1, description: 'Gap.' }) })
+export const GapParams = Type.Object({ id: Type.Integer({ minimum: 1, description: 'Number of the gap.' }) })
 export const GapsQuery = Type.Object(
   {
     state: Type.Optional(oneOf(GAP_STATE_NAMES, STATE)),

@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander'
 import { parse } from 'yaml'
 import { ConfigHistory, contentHash, loadGatewayConfig, problemText } from '../config/index.ts'
 import { many } from '../core/index.ts'
+import { linesInLedger } from '../gateway/start-ledger.ts'
 import { changeLines, changesForRunning } from './config-changes.ts'
 import { CommandFailed, EXIT, print, printJson, table } from './output.ts'
 import { configOrFail } from './run.ts'
@@ -20,7 +21,7 @@ interface HistoryOptions extends Options {
 /** The data directory of a file, also of one that is too broken to be used: that is when a former one is looked for. */
 const dataOf = ({ config, data }: HistoryOptions): string => {
   if (data !== undefined) return resolve(data)
-  const loaded = loadGatewayConfig(config)
+  const loaded = loadGatewayConfig(config, process.env, linesInLedger)
   if (loaded.ok) return loaded.value.dataDirectory
   const named = (): unknown => {
     try {
@@ -73,7 +74,7 @@ const configRestore = (version: number, options: HistoryOptions): void => {
   const trial = join(dirname(file), `.restore-${process.pid}.yaml`)
   try {
     writeFileSync(trial, text, { mode: 0o600 })
-    const checked = loadGatewayConfig(trial)
+    const checked = loadGatewayConfig(trial, process.env, linesInLedger)
     if (!checked.ok) {
       const said = checked.problems.map((problem) => problemText({ ...problem, file: `version ${version}` }))
       throw new CommandFailed(`version ${version} cannot be used any more, nothing was changed:\n${said.join('\n')}`, EXIT.usage)

@@ -7,7 +7,7 @@ import { brokenText, openProfiles } from '../gateway/profiles.ts'
 import { publishProblems, takenFilters } from '../gateway/publish.ts'
 import { mappingProblems } from '../gateway/push.ts'
 import { pushWorld } from '../gateway/push-world.ts'
-import { checkedLedger, mayBeKnown } from '../gateway/start-ledger.ts'
+import { checkedLedger, linesInLedger, mayBeKnown } from '../gateway/start-ledger.ts'
 import { type Gateway, type StartFailure, startGateway } from '../main.ts'
 import { changeLines, changesForRunning } from './config-changes.ts'
 import { aborted, CommandFailed, complain, EXIT, print, printJson, untilInterrupted } from './output.ts'
@@ -24,7 +24,7 @@ export const openLog = (level: GatewayConfig['logLevel'], form: 'auto' | 'json' 
 
 /** Reads the configuration or ends the command with every problem named. */
 export const configOrFail = (file: string): GatewayConfig => {
-  const loaded = loadGatewayConfig(file)
+  const loaded = loadGatewayConfig(file, process.env, linesInLedger)
   if (loaded.ok) return loaded.value
   throw new CommandFailed(loaded.problems.map(problemText).join('\n'), EXIT.usage)
 }
@@ -60,7 +60,7 @@ export const run = async (options: { readonly config: string; readonly json?: bo
 
 /** `gridtally check`: everything that can be checked without starting. */
 export const check = (options: { readonly config: string; readonly json?: boolean }): void => {
-  const loaded = loadGatewayConfig(options.config)
+  const loaded = loadGatewayConfig(options.config, process.env, linesInLedger)
   const problems = loaded.ok ? [] : [...loaded.problems]
   const warnings: string[] = []
   let meters = 0

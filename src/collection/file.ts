@@ -15,6 +15,7 @@ import {
   points,
   type Rules,
   read,
+  replanned,
   type Step,
   tried,
   woken,
@@ -22,6 +23,7 @@ import {
 import { COLUMNS, type DueRow, Names, openCollectionDatabase, recordOf, valuesOf } from './schema.ts'
 import {
   type CollectionEvent,
+  type CollectionSettings,
   DUE_KINDS,
   type DueKey,
   type DueKind,
@@ -54,7 +56,7 @@ type Id = Pick<DueRecord, 'id'>
  * belongs in a thread of its own.
  */
 export class CollectionFile extends GapQueries {
-  readonly rules: Rules
+  #rules: Rules
   readonly #find: Statement
   readonly #get: Statement
   readonly #insert: Statement
@@ -66,7 +68,7 @@ export class CollectionFile extends GapQueries {
   constructor(directory: string, rules: Rules) {
     const database = openCollectionDatabase(join(directory, 'collection.db'))
     super(database, new Names(database))
-    this.rules = rules
+    this.#rules = rules
     const marks = COLUMNS.map(() => '?').join(', ')
     this.#find = this.database.prepare('SELECT * FROM due WHERE kind = ? AND label = ? AND meter = ?')
     this.#get = this.database.prepare('SELECT * FROM due WHERE id = ?')
@@ -74,6 +76,29 @@ export class CollectionFile extends GapQueries {
     this.#update = this.database.prepare(`UPDATE due SET ${COLUMNS.map((name) => `${name} = ?`).join(', ')} WHERE id = ?`)
     this.#act = this.database.prepare('INSERT INTO act (due, at, what, who, note) VALUES (?, ?, ?, ?, ?)')
     this.#stepOf = this.database.prepare('SELECT ms FROM step WHERE meter = ?')
+  }
+
+  get rules(): Rules {
+    return this.#rules
+  }
+
+  /** Other settings, from now on: what waits is planned anew where they say when. @returns how many gaps */
+  use(settings: CollectionSettings, now: number): number {
+    const before = this.#rules.settings
+    this.#rules = { ...this.#rules, settings }
+    const isPlanSame = (['rereads', 'dailyReread', 'lastDay', 'maxTries'] as const).every(
+      (name) => String(before[name]) === String(settings[name]),
+    )
+    if (isPlanSame) return 0
+    return this.#write(() => {
+      const rows = this.database.prepare('SELECT * FROM due WHERE state = 1').all() as unknown as DueRow[]
+      let count = 0
+      for (const row of rows) {
+        const record = recordOf(row, this.names)
+        count += this.#keep(record, replanned(record, now, this.#rules))
+      }
+      return count
+    })
   }
 
   close(): void {

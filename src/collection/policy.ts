@@ -89,12 +89,13 @@ export const isNotAsked = (code: string): boolean => NOT_ASKED.has(code)
  * Time is passed in.
  */
 export class LineBudget {
-  readonly #share: number
+  /** Share of the time a line is busy, 0 to 1. */
+  share: number
   #savedMs = START_MS
   #then: { at: number; busyMs: number } | null = null
 
   constructor(share: number) {
-    this.#share = share
+    this.share = share
   }
 
   /** Whether the savings pay for another read. @param busyMs  the line's time in use since its start */
@@ -102,7 +103,7 @@ export class LineBudget {
     if (this.#then) {
       const passed = Math.max(0, at - this.#then.at)
       const busy = Math.min(passed, Math.max(0, busyMs - this.#then.busyMs))
-      this.#savedMs = Math.min(MOST_MS, this.#savedMs + busy * this.#share + (passed - busy) * IDLE_SHARE)
+      this.#savedMs = Math.min(MOST_MS, this.#savedMs + busy * this.share + (passed - busy) * IDLE_SHARE)
     }
     this.#then = { at, busyMs }
     return this.#savedMs > 0

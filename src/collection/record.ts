@@ -147,6 +147,18 @@ export const overdue = (record: DueRecord, at: number, why: string, rules: Rules
   }
 }
 
+/** A try so near stays as it is: its window has begun, somebody asked for it, or its line was down. */
+const NEAR_MS = 20 * 60_000
+
+/** Windows, days or tries have changed. What is `permanent` stays so. */
+export const replanned = (record: DueRecord, at: number, { settings, days, random }: Rules): Step | null => {
+  if (record.state !== 'scheduled' || (record.nextTry ?? 0) - at <= NEAR_MS) return null
+  const next = nextTry(record, at, days, settings, random())
+  if (next !== null) return { record: { ...record, nextTry: next }, act: null }
+  const act: GapAct = { at, what: 'permanent', who: null, note: 'its days or tries are used up since the settings were changed' }
+  return { record: { ...record, state: 'permanent', nextTry: null }, act }
+}
+
 const scheduled = (record: DueRecord, at: number, { settings, days, random }: Rules, act: GapAct): Step => {
   const next = nextTry(record, at, days, settings, random())
   return next === null

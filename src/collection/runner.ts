@@ -34,7 +34,8 @@ export interface RunnerDeps {
   readonly flush: () => Promise<void>
   readonly clock: Clock
   readonly days: Days
-  readonly settings: CollectionSettings
+  /** As they are at each question. */
+  readonly settings: () => CollectionSettings
   readonly random: () => number
   /** In the order in which they are tried. */
   readonly sources: readonly GapSource[]
@@ -130,6 +131,7 @@ export class GapRunner {
 
   #launch(): void {
     const { clock, lineOf, settings } = this.#deps
+    const { lineShare } = settings()
     for (let at = 0; at < this.#queue.length; ) {
       const gap = this.#queue[at]!
       const line = lineOf(gap.meter)
@@ -140,9 +142,10 @@ export class GapRunner {
       }
       let budget = this.#lines.get(id)
       if (!budget) {
-        budget = new LineBudget(settings.lineShare)
+        budget = new LineBudget(lineShare)
         this.#lines.set(id, budget)
       }
+      budget.share = lineShare
       if (line && !budget.mayRead(clock.monotonic(), line.busyMs)) {
         at++
         continue
@@ -219,8 +222,8 @@ export class GapRunner {
       code === 'GAP_NO_SOURCE'
         ? null
         : counts
-          ? nextTry(after, now, days, settings, random())
-          : afterLineDown(after, now, days, settings, random())
+          ? nextTry(after, now, days, settings(), random())
+          : afterLineDown(after, now, days, settings(), random())
     tell({ what: 'tried', at: now, id: gap.id, code, spentMs, nextTry: next, counts, note })
     if (next !== null) {
       if (isSilence(code)) silent(gap.meter)

@@ -5,13 +5,14 @@ import type { CollectionFile, DueTask } from './file.ts'
 import type { Kpi, KpiGroup, Member } from './kpi.ts'
 import type { KpiFile, KpiUnit } from './kpi-file.ts'
 import type { PersonAct } from './record.ts'
-import type { CollectionEvent, DueRecord, GapDetail, GapFilter, GapState, ManualEntry } from './types.ts'
+import type { CollectionEvent, CollectionSettings, DueRecord, GapDetail, GapFilter, GapState, ManualEntry } from './types.ts'
 
 /** What can be asked of the thread that keeps `collection.db`: request and answer of each kind. */
 export interface CollectionCalls {
   take: { request: readonly CollectionEvent[]; answer: null }
   catchUp: { request: { tasks: readonly DueTask[]; now: number }; answer: { added: number; since: number } }
   sweep: { request: number; answer: number }
+  use: { request: { settings: CollectionSettings; now: number }; answer: number }
   due: {
     request: { now: number; perLine: number; lines: readonly string[]; meters: readonly string[] }
     answer: { gaps: readonly DueRecord[]; nextAt: number | null }
@@ -50,6 +51,7 @@ export const collectionHandlers = (file: CollectionFile, kpis: KpiFile): Handler
   },
   catchUp: ({ tasks, now }) => file.catchUp(tasks, now),
   sweep: (now) => file.sweep(now),
+  use: ({ settings, now }) => file.use(settings, now),
   due: ({ now, perLine, lines, meters }) => file.due(now, perLine, { lines, meters }),
   waiting: () => file.waiting(),
   list: ({ filter, after, limit }) => file.list(filter, after, limit),

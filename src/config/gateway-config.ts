@@ -157,15 +157,21 @@ const periodOf = (text: string): Period =>
  * Reads and checks `gateway.yaml`. Nothing is started on a problem; all problems are named at once.
  *
  * @param environment  where `${NAME}` secrets come from
+ * @param ledgerLines  lines that the ledger of a data directory has; tasks may name them as well
  */
-export const loadGatewayConfig = (file: string, environment: NodeJS.ProcessEnv = process.env): ConfigResult => {
+export const loadGatewayConfig = (
+  file: string,
+  environment: NodeJS.ProcessEnv = process.env,
+  ledgerLines: (dataDirectory: string) => readonly string[] = () => [],
+): ConfigResult => {
   const loaded = loadYaml(file, GatewaySchema, file)
   if (!loaded.ok) return loaded
   const problems: Problem[] = []
   const wrong = (path: readonly (string | number)[], message: string) => void problems.push(loaded.problemAt(path, message))
   const { value } = loaded
   const base = dirname(resolve(file))
-  checkGateway(value, wrong)
+  const dataDirectory = resolve(base, value.gateway.data ?? './data')
+  checkGateway(value, wrong, () => ledgerLines(dataDirectory))
   if (value.profiles !== undefined && !isDirectory(resolve(base, value.profiles)))
     wrong(['profiles'], `is "${value.profiles}", which is no directory`)
   if (value.mappings !== undefined && !isDirectory(resolve(base, value.mappings)))
@@ -180,7 +186,7 @@ export const loadGatewayConfig = (file: string, environment: NodeJS.ProcessEnv =
     file: resolve(file),
     id: value.gateway.id,
     timezone: value.gateway.timezone,
-    dataDirectory: resolve(base, value.gateway.data ?? './data'),
+    dataDirectory,
     clock: value.clock
       ? { start: Date.parse(value.clock.start), realStart: Date.parse(value.clock.realStart), speed: value.clock.speed }
       : null,
@@ -337,7 +343,11 @@ const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: 
 
 type Wrong = (path: readonly (string | number)[], message: string) => void
 
-const checkGateway = ({ gateway, lines, tasks, store, clock, mqtt = [], publish = [] }: GatewayFile, wrong: Wrong): void => {
+const checkGateway = (
+  { gateway, lines, tasks, store, clock, mqtt = [], publish = [] }: GatewayFile,
+  wrong: Wrong,
+  ledgerLines: () => readonly string[],
+): void => {
   try {
     new Intl.DateTimeFormat('en', { timeZone: gateway.timezone })
   } catch {
@@ -368,13 +378,16 @@ const checkGateway = ({ gateway, lines, tasks, store, clock, mqtt = [], publish 
     if (transport.kind === 'serial' && modbus === 'tcp') wrong(['lines', at, 'modbus'], 'is "tcp"; a serial port carries rtu or ascii')
   }
   const known = lines.map(({ id }) => id)
+  const isAnyBeside = tasks.some(({ meters }) => meters?.lines?.some((line) => !known.includes(line)))
+  // The ledger is asked only when somebody names what is not here.
+  if (isAnyBeside) known.push(...ledgerLines())
   for (const [at, { every, offset, spread, meters }] of tasks.entries()) {
     for (const [nth, line] of (meters?.lines ?? []).entries()) {
       if (known.includes(line)) continue
       const near = didYouMean(line, known)
       wrong(
         ['tasks', at, 'meters', 'lines', nth],
-        `is "${line}", which is no line; allowed: ${known.join(', ')}${near ? `; did you mean "${near}"?` : ''}`,
+        `is "${line}", which is no line; allowed: ${known.slice(0, MOST_NAMED).join(', ')}${known.length > MOST_NAMED ? ', …' : ''}${near ? `; did you mean "${near}"?` : ''}`,
       )
     }
     const period = periodOf(every)
@@ -389,6 +402,8 @@ const checkGateway = ({ gateway, lines, tasks, store, clock, mqtt = [], publish 
     if (spread !== undefined && durationMs(spread) >= ms) wrong(['tasks', at, 'spread'], `is "${spread}"; must be less than every`)
   }
 }
+
+const MOST_NAMED = 12
 
 const unique = (items: readonly { readonly id: string }[], list: string, wrong: Wrong): void => {
   const first = new Map<string, number>()

@@ -39,6 +39,7 @@ const SWEEP: ClockPerson = { who: 'sweep', second: null, why: 'daily sweep: a cl
 /** Failures that come before the first byte leaves: the meter knows nothing of them. */
 const NOT_SENT: ReadonlySet<string> = new Set([
   ...['LINE_DOWN', 'LINE_CLOSED', 'LINE_READ_ONLY', 'READ_CANCELLED', 'CLOCK_NOT_NOW', 'CLOCK_CROSSES'],
+  ...['CLOCK_OFF', 'CLOCK_NO_PASSWORD', 'CLOCK_SECOND'],
   'DLT645_COMMAND',
 ])
 /** Answers of a meter that would not be written to. */
@@ -108,8 +109,8 @@ export class ClockActs {
   }
 
   async #afterSweep(line: FieldLine): Promise<void> {
-    const { store, config, log } = this.#keeper.deps
-    if (!config.set || !line.config.allowWrites || this.#busy.has(`line ${line.config.id}`)) return
+    const { store, log } = this.#keeper.deps
+    if (!this.#keeper.config.set || !line.config.allowWrites || this.#busy.has(`line ${line.config.id}`)) return
     if (mayBroadcast(this.#now(), this.#keeper.limits) !== null) return
     const last = store.lastBroadcast(line.config.id)
     if (last !== null && last >= this.#keeper.today()) return
@@ -125,9 +126,10 @@ export class ClockActs {
   }
 
   async #broadcast(line: FieldLine, person: ClockPerson, freshMs: number, signal?: AbortSignal): Promise<Result<ClockAct>> {
-    const { store, clock, config, log } = this.#keeper.deps
+    const { store, clock, log } = this.#keeper.deps
     const { id, allowWrites } = line.config
-    if (!config.set) return switchedOff()
+    const isOff = () => !this.#keeper.config.set
+    if (isOff()) return switchedOff()
     if (!allowWrites) return fail('CLOCK_READ_ONLY', `line ${id} carries nothing that changes a meter`, { line: id })
     const hearing = line.meters.filter(({ device }) => device.clock()?.broadcast)
     const teller = hearing[0]
@@ -142,6 +144,7 @@ export class ClockActs {
       const { point } = store.get(fact.meter)
       if (point && point.at >= day && clock.now() - point.at <= freshMs) continue
       await this.#keeper.read(fact.meter, 'before', { priority: 'reread', ...(signal ? { signal } : {}) })
+      if (isOff()) return switchedOff()
     }
     const known = (meter: FieldMeter): ClockPoint | null => {
       const { point } = store.get(meter.fact.meter)
@@ -164,6 +167,7 @@ export class ClockActs {
       { priority: 'reread', insist: true, signal: this.#keeper.signal },
       async (conduct) => {
         // The line may have been busy for long.
+        if (isOff()) return switchedOff()
         const late = this.#notNow(mayBroadcast(this.#now(), this.#keeper.limits), this.#rule(), `line ${id}`)
         const send = teller.device.clock()?.broadcast
         return late ?? (send ? send(this.#teller(), conduct) : fail('CLOCK_NONE', `line ${id} has changed`))
@@ -186,7 +190,7 @@ export class ClockActs {
   }
 
   async #set(meter: FieldMeter, order: SetClockOrder, signal?: AbortSignal): Promise<Result<ClockAct>> {
-    const { store, clock, config, log } = this.#keeper.deps
+    const { store, clock, log } = this.#keeper.deps
     const id = meter.fact.meter
     const refused = this.#refusal(meter, order) ?? this.#doubt()
     if (refused) return refused
@@ -213,9 +217,9 @@ export class ClockActs {
       meter.device,
       { priority: 'demand', insist: true, signal: this.#keeper.signal },
       async (conduct) => {
-        const late = this.#mayNot(id, driftMs, forced, accepted, rule)
+        const late = this.#switches(meter, order) ?? this.#mayNot(id, driftMs, forced, accepted, rule)
         const set = meter.device.clock()?.set
-        const { password, level, operator } = config
+        const { password, level, operator } = this.#keeper.config
         if (late) return late
         if (!set || !password) return fail('CLOCK_NONE', `meter ${id} has changed`)
         const shows = this.#keeper.deps.field.calendar.meterTime(clock.now() + driftMs)
@@ -255,16 +259,25 @@ export class ClockActs {
     return this.#actOf(act)
   }
 
-  #refusal({ fact, device }: FieldMeter, order: SetClockOrder) {
-    const { store, config, field } = this.#keeper.deps
+  /** What the settings say against it; asked again when its turn on the line has come. */
+  #switches({ fact }: FieldMeter, { second }: SetClockOrder) {
+    const { set, password, twoPersons } = this.#keeper.config
     const given = { meter: fact.meter, line: fact.line }
-    if (!config.set) return switchedOff()
+    if (!set) return switchedOff()
+    if (!password) return fail('CLOCK_NO_PASSWORD', 'there is no password for meters', given)
+    return twoPersons && second === null ? fail('CLOCK_SECOND', `setting the clock of ${fact.meter} needs two persons`, given) : null
+  }
+
+  #refusal(meter: FieldMeter, order: SetClockOrder) {
+    const { fact, device } = meter
+    const { store, field } = this.#keeper.deps
+    const given = { meter: fact.meter, line: fact.line }
+    if (!this.#keeper.config.set) return switchedOff()
     if (!device.clock()?.set) return fail('CLOCK_NONE', `meter ${fact.meter} has no clock that can be set (profile ${fact.profile})`, given)
     if (!field.lines.find(({ config: line }) => line.id === fact.line)?.config.allowWrites)
       return fail('CLOCK_READ_ONLY', `line ${fact.line} carries nothing that changes a meter`, given)
-    if (!config.password) return fail('CLOCK_NO_PASSWORD', 'there is no password for meters', given)
-    if (config.twoPersons && order.second === null)
-      return fail('CLOCK_SECOND', `setting the clock of ${fact.meter} needs two persons`, given)
+    const switches = this.#switches(meter, order)
+    if (switches) return switches
     const { lockedBy } = store.get(fact.meter)
     const act = lockedBy === null ? null : store.act(lockedBy)
     return lockedBy === null

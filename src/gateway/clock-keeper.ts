@@ -20,6 +20,7 @@ import type { Field, FieldLine, FieldMeter } from './field.ts'
 export interface ClockDeps {
   readonly field: Pick<Field, 'meter' | 'meters' | 'lines' | 'calendar'>
   readonly store: ClockStore
+  /** As it is at the start; {@link ClockKeeper.use} changes it. */
   readonly config: ClocksConfig
   readonly clock: Clock
   readonly put: (readings: readonly Reading[]) => Promise<Result<void>>
@@ -59,9 +60,9 @@ export interface JudgedClock {
  */
 export class ClockKeeper {
   readonly deps: ClockDeps
-  readonly limits: ClockLimits
   /** Called again and again during the sweep when every clock of a line has had its turn. */
   onSwept: ((line: FieldLine) => void) | null = null
+  #config: ClocksConfig
   readonly #ended = new AbortController()
   readonly #running = new Set<Promise<unknown>>()
   readonly #linesAtWork = new Set<string>()
@@ -76,10 +77,24 @@ export class ClockKeeper {
 
   constructor(deps: ClockDeps) {
     this.deps = deps
-    const { nearHourMs, nearMidnightMs } = deps.config
-    this.limits = { nearHourMs, nearMidnightMs }
+    this.#config = deps.config
     this.#jump = new ClockJump(deps.clock)
     this.#jump.since(deps.clock.now())
+  }
+
+  /** Settings as they are now: whoever waits asks again before anything is sent. */
+  get config(): ClocksConfig {
+    return this.#config
+  }
+
+  get limits(): ClockLimits {
+    const { nearHourMs, nearMidnightMs } = this.#config
+    return { nearHourMs, nearMidnightMs }
+  }
+
+  /** Other settings, from now on. */
+  use(config: ClocksConfig): void {
+    this.#config = config
   }
 
   start(): void {
@@ -177,8 +192,8 @@ export class ClockKeeper {
   tick(): void {
     this.#noteSilence()
     this.#noteJump()
-    const { config, field } = this.deps
-    if (!config.sweep || this.signal.aborted) return
+    const { field } = this.deps
+    if (!this.#config.sweep || this.signal.aborted) return
     for (const line of field.lines) {
       const { id } = line.config
       if (this.#linesAtWork.has(id)) continue
@@ -199,7 +214,7 @@ export class ClockKeeper {
   }
 
   async #sweep(line: FieldLine): Promise<void> {
-    for (let meter = this.#next(line); meter && !this.signal.aborted; meter = this.#next(line)) {
+    for (let meter = this.#next(line); meter && this.#config.sweep && !this.signal.aborted; meter = this.#next(line)) {
       const id = meter.fact.meter
       const isBack = this.#back.delete(id)
       if (!isBack) this.#tries.set(id, (this.#tries.get(id) ?? 0) + 1)
@@ -210,7 +225,8 @@ export class ClockKeeper {
 
   /** The next meter of a line whose turn it is; null: none now. */
   #next(line: FieldLine): FieldMeter | null {
-    const { clock, field, config } = this.deps
+    const { clock, field } = this.deps
+    const config = this.#config
     const now = clock.now()
     const local = field.calendar.meterTime(now)
     if (!maySweep(local, { fromMin: 0, toMin: 1440 }, this.limits)) return null
@@ -236,8 +252,8 @@ export class ClockKeeper {
   }
 
   #isSwept(line: FieldLine): boolean {
-    const { clock, field, config } = this.deps
-    if (!maySweep(field.calendar.meterTime(clock.now()), config, this.limits)) return false
+    const { clock, field } = this.deps
+    if (!maySweep(field.calendar.meterTime(clock.now()), this.#config, this.limits)) return false
     return line.meters.every((meter) => !this.#isDue(meter))
   }
 

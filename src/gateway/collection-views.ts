@@ -30,14 +30,14 @@ const MOST_STRETCHES = 50
 /** Gaps and figures as the API shows them. */
 export const collectionViews = (deps: CollectionViewDeps): ApiCollection => {
   const { collection, now, put, ledger, ratioOf } = deps
-  const { ask, calendar, settings } = collection
+  const { ask, calendar } = collection
   const view = (record: DueRecord): GapView => {
     const { id, kind, label, meter, point, line, area, state, fill, reason, tries, rereads, nextTry, missedAt, filledAt, instant, by } =
       record
     return {
       ...{ id, kind, label, meter, point, line, area, state, fill, reason, tries, rereads, nextTry, missedAt, filledAt, instant, by },
-      budget: budgetOf(record, settings),
-      lastChance: lastChance(record, calendar, settings),
+      budget: budgetOf(record, collection.settings),
+      lastChance: lastChance(record, calendar, collection.settings),
       curve:
         record.bits === null
           ? null

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { Calendar, type ScheduleEvents, type Taken, type TaskDefinition } from '../acquisition/index.ts'
 import {
@@ -45,11 +46,13 @@ const KIND: Readonly<Partial<Record<TaskDefinition['read'], DueKind>>> = {
  */
 export class Collection {
   readonly ask: AskCollection
-  readonly settings: CollectionSettings
   readonly calendar: Calendar
   readonly #deps: CollectionDeps
   readonly #thread: CollectionThread
   readonly #recorder: Recorder
+  #settings: CollectionSettings
+  /** The thread knows the settings. */
+  #isTold = true
   #runner: GapRunner | null = null
   #field: Field | null = null
   #timers: NodeJS.Timeout[] = []
@@ -60,18 +63,32 @@ export class Collection {
 
   constructor(deps: CollectionDeps) {
     this.#deps = deps
-    this.settings = deps.settings
+    this.#settings = deps.settings
     this.calendar = new Calendar(deps.zone)
-    const { directory, zone, settings, brokers, clock, log } = deps
-    const workerData: CollectionWorkerData = { directory, zone, settings, brokers }
-    this.#thread = new CollectionThread(() => new Worker(workerUrl(import.meta.url, 'collection-worker'), { workerData }))
+    const { directory, zone, brokers, clock, log } = deps
+    this.#thread = new CollectionThread(() => {
+      const workerData: CollectionWorkerData = { directory, zone, settings: this.#settings, brokers }
+      return new Worker(workerUrl(import.meta.url, 'collection-worker'), { workerData })
+    })
     this.ask = this.#thread.ask
     this.#recorder = new Recorder({ ask: this.ask, clock, days: this.calendar, log })
   }
 
+  get settings(): CollectionSettings {
+    return this.#settings
+  }
+
+  /** Other settings, from now on. */
+  async use(settings: CollectionSettings): Promise<void> {
+    if (isDeepStrictEqual(settings, this.#settings)) return
+    this.#settings = settings
+    this.#isTold = false
+    await this.#tell()
+  }
+
   /** What the field tells while it works. */
-  get hooks(): { readonly events: ScheduleEvents; readonly firstPassMs: number; readonly kept: (taken: Taken) => void } {
-    return { events: this.#events, firstPassMs: this.settings.firstPassMs, kept: (taken) => this.#kept(taken) }
+  get hooks(): { readonly events: ScheduleEvents; readonly firstPassMs: () => number; readonly kept: (taken: Taken) => void } {
+    return { events: this.#events, firstPassMs: () => this.#settings.firstPassMs, kept: (taken) => this.#kept(taken) }
   }
 
   /** A way to make readings safe that notes which meters were heard. */
@@ -87,7 +104,7 @@ export class Collection {
 
   /** Works out what was due while nobody looked, then reads gaps again. Before the field starts. */
   async start(field: Field): Promise<void> {
-    const { clock, log, settings } = { ...this.#deps, settings: this.settings }
+    const { clock, log } = this.#deps
     this.#field = field
     const caught = await this.ask('catchUp', { tasks: dueTasks(field), now: clock.now() })
     if (!caught.ok) log('warn', `${caught.error.message}; ${caught.error.hint}`)
@@ -104,7 +121,7 @@ export class Collection {
       flush: () => this.#recorder.flush(),
       clock,
       days: this.calendar,
-      settings,
+      settings: () => this.#settings,
       random: Math.random,
       sources: gapSources({ ...sources, points: (meter, instants) => this.#points(meter, instants) }),
       isStored: isGapStored(sources),
@@ -208,7 +225,17 @@ export class Collection {
       this.#recorder.tell({ what: 'online', day, line: config.id, minutes: 1, up: line.state === 'up' || line.state === 'idle' ? 1 : 0 })
   }
 
+  /** A thread that could not be told is told again with the next chores. */
+  async #tell(): Promise<void> {
+    const settings = this.#settings
+    const used = await this.ask('use', { settings, now: this.#deps.clock.now() })
+    if (used.ok) this.#isTold ||= settings === this.#settings
+    else this.#deps.log('warn', `${used.error.message}; ${used.error.hint}`)
+    this.look()
+  }
+
   async #chores(): Promise<void> {
+    if (!this.#isTold) await this.#tell()
     await this.#recorder.flush()
     const done = await this.ask('chores', this.#deps.clock.now())
     if (!done.ok) this.#deps.log('warn', `${done.error.message}; ${done.error.hint}`)

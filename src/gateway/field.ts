@@ -28,7 +28,7 @@ export interface FieldDeps {
   /** Told of whole frames on a line that answer nothing. */
   readonly onStranger?: (line: string, protocol: string, frame: object) => void
   /** A freeze is tried for so long; what comes back later is asked for by whoever keeps the gaps. */
-  readonly firstPassMs?: number
+  readonly firstPassMs?: () => number
   /** What was read and is safe. */
   readonly kept?: (taken: Taken) => void
 }

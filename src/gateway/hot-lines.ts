@@ -9,12 +9,17 @@ export interface LedgerLines {
 }
 
 const LEAST_TIMEOUT_MS = 20
+/** More channels are not looked at. */
+export const MOST_CHANNELS = 10_000
 
 /**
  * The lines that the ledger describes: channels with a transport. gateway.yaml wins where both name one; a port that is taken already
  * is not opened twice.
  */
-export const ledgerLines = ({ lines, mqtt }: Pick<GatewayConfig, 'lines' | 'mqtt'>, channels: readonly Entity[]): LedgerLines => {
+export const ledgerLines = (
+  { lines, mqtt }: { readonly lines: readonly LineConfig[]; readonly mqtt: readonly Pick<GatewayConfig['mqtt'][number], 'id'>[] },
+  channels: readonly Entity[],
+): LedgerLines => {
   const found: LineConfig[] = []
   const problems: string[] = []
   const named = new Map([...lines.map(({ id }) => [id, 'line'] as const), ...mqtt.map(({ id }) => [id, 'broker'] as const)])

@@ -22,7 +22,7 @@ import type { Applied, Ledger } from '../ledger/index.ts'
 import type { Field } from './field.ts'
 import { FileWatch } from './hot-files.ts'
 import { knownMeters, metersAt, touchedSince } from './hot-ledger.ts'
-import { ledgerLines } from './hot-lines.ts'
+import { ledgerLines, MOST_CHANNELS } from './hot-lines.ts'
 import type { LiveProfiles } from './hot-profiles.ts'
 import { syncInThread } from './hot-sync.ts'
 import type { PointIndex } from './point-index.ts'
@@ -79,7 +79,6 @@ const LOOK_MS = 1000
 /** Meters taken from the ledger at once; the rest of the gateway goes on in between. */
 const CHUNK = 40
 const MOST_SAID = 10
-const MOST_CHANNELS = 10_000
 
 /**
  * Keeps a running gateway what its files and its ledger say. It looks every second: changes of the ledger, whoever made them, reach only
@@ -227,7 +226,7 @@ export class Hot {
 
   async #load(because: string): Promise<Reloaded> {
     const { environment, profiles, brokerProblems, now, field, use } = this.#deps
-    const loaded = loadGatewayConfig(this.#running.file, environment)
+    const loaded = loadGatewayConfig(this.#running.file, environment, () => this.#linesInLedger())
     if (!loaded.ok) return this.#refuse(loaded.problems)
     const wanted = loaded.value
     const next = hotConfig(this.#running, wanted)
@@ -310,6 +309,10 @@ export class Hot {
 
   #ledgerLines(config: GatewayConfig) {
     return ledgerLines(config, this.#deps.ledger.list({ kind: 'channel', limit: MOST_CHANNELS }))
+  }
+
+  #linesInLedger(): readonly string[] {
+    return this.#ledgerLines({ ...this.#running, lines: [], mqtt: [] }).lines.map(({ id }) => id)
   }
 
   #mergeLines(): void {

@@ -7,6 +7,8 @@ import { type ClockViews, clockViews } from './clock-views.ts'
 export interface Clocks {
   readonly views: ClockViews
   start(): void
+  /** Other settings, from now on. */
+  use(config: ClockDeps['config']): void
   /** Ends what is under way, within the time given. */
   stop(withinMs: number): Promise<void>
   /** Closes the file; after {@link stop}. */
@@ -20,6 +22,7 @@ export const openClocks = ({ directory, ...deps }: Omit<ClockDeps, 'store'> & { 
   return {
     views: clockViews(keeper, new ClockActs(keeper)),
     start: () => keeper.start(),
+    use: (config) => keeper.use(config),
     stop: (withinMs) => keeper.stop(withinMs),
     close: () => store.close(),
   }

@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import type { GatewayConfig, LedgerFile, Problem } from '../config/index.ts'
+import type { GatewayConfig, LedgerFile, LineConfig, Problem } from '../config/index.ts'
 import { loadLedgerFile } from '../config/index.ts'
 import { explain } from '../core/index.ts'
-import type { Applied, Kind, Ledger, Patch, Value } from '../ledger/index.ts'
+import { type Applied, glance, type Kind, type Ledger, type Patch, type Value } from '../ledger/index.ts'
 import { parseRatio } from '../normalise/index.ts'
+import { ledgerLines, MOST_CHANNELS } from './hot-lines.ts'
 import { type AdapterOf, ledgerWorld, worldData } from './ledger-world.ts'
 import type { Profiles } from './profiles.ts'
 
@@ -30,22 +29,27 @@ export type LedgerFileConfig = Pick<GatewayConfig, 'file' | 'ledgerFile' | 'prof
   readonly mqtt: readonly Pick<GatewayConfig['mqtt'][number], 'id' | 'mappings'>[]
 }
 
-type Known = (kind: 'area' | 'meter', id: string) => boolean
+/** What the ledger has beside its file: what tasks name, and lines of its own. */
+interface Known {
+  has(kind: 'area' | 'meter', id: string): boolean
+  lines(config: Pick<LedgerFileConfig, 'lines' | 'mqtt'>): readonly LineConfig[]
+}
+const NOTHING: Known = { has: () => false, lines: () => [] }
 type Failed = { readonly ok: false; readonly problems: readonly Problem[] }
 
 /**
- * The ledger file of a configuration, checked against its lines and the profiles; null when there is none.
+ * The ledger file of a configuration, checked against its lines, those of the ledger and the profiles; null when there is none.
  *
- * @param known  what the ledger has beside the file, for the filters of tasks
+ * @param known  what the ledger has beside the file
  */
 export const checkedLedger = (
   config: LedgerFileConfig,
   profiles: Profiles,
   adapterOf: AdapterOf,
-  known: Known = () => false,
+  known: Known = NOTHING,
 ): { readonly ok: true; readonly value: LedgerContent | null } | Failed => {
   if (config.ledgerFile === null) return { ok: true, value: null }
-  const data = worldData(config)
+  const data = worldData({ ...config, lines: [...config.lines, ...known.lines(config)] })
   const world = ledgerWorld(data, profiles, adapterOf)
   const loaded = loadLedgerFile(config.ledgerFile, {
     lines: [...data.lines, ...data.brokers].map(({ id }) => id),
@@ -55,16 +59,28 @@ export const checkedLedger = (
     addressOf: (address, profile, line) => world.addressOf(address, profile, line),
   })
   if (!loaded.ok) return loaded
-  const problems = taskProblems(config, loaded.value, known)
+  const problems = taskProblems(config, loaded.value, known.has)
   if (problems.length > 0) return { ok: false, problems }
   return { ok: true, value: { entries: entriesOf(loaded.value), meters: loaded.value.meters.length, problemAt: loaded.problemAt } }
 }
 
-/** Before ledger.db is opened: whether it may have what a task names is seen when it is. */
-export const mayBeKnown = (dataDirectory: string): Known => {
-  const isThere = existsSync(join(dataDirectory, 'ledger.db'))
-  return () => isThere
-}
+/** What a ledger has that is not opened, but looked at. One of a former release may have everything: it is seen when it is opened. */
+export const mayBeKnown = (dataDirectory: string): Known => ({
+  has: (kind, id) => {
+    const found = glance(dataDirectory, (ledger) => ledger.has(kind, id))
+    return found === true || found === 'unreadable'
+  },
+  lines: (config) => {
+    const channels = glance(dataDirectory, (ledger) => ledger.list('channel', MOST_CHANNELS))
+    return typeof channels === 'string' ? [] : ledgerLines(config, channels).lines
+  },
+})
+
+/** Names of the lines that the ledger of a data directory describes, for whoever reads gateway.yaml. */
+export const linesInLedger = (dataDirectory: string): readonly string[] =>
+  mayBeKnown(dataDirectory)
+    .lines({ lines: [], mqtt: [] })
+    .map(({ id }) => id)
 
 /** Where the ledger keeps what the file said last. */
 const NOTE = 'ledger-file'
@@ -84,7 +100,10 @@ export const syncLedgerFile = (
   adapterOf: AdapterOf,
   now: number,
 ): { readonly ok: true; readonly changes: Applied | null } | Failed => {
-  const checked = checkedLedger(config, profiles, adapterOf, (kind, id) => ledger.get(kind, id, null) !== null)
+  const checked = checkedLedger(config, profiles, adapterOf, {
+    has: (kind, id) => ledger.get(kind, id, null) !== null,
+    lines: (file) => ledgerLines(file, ledger.list({ kind: 'channel', limit: MOST_CHANNELS })).lines,
+  })
   if (!checked.ok) return checked
   if (checked.value === null) return { ok: true, changes: null }
   return applyLedgerFile(ledger, checked.value, config.ledgerFile ?? '', now)
@@ -147,7 +166,7 @@ const endOf = (ledger: Ledger, key: string, before: Said[string]): Patch[] => {
 }
 
 /** A task that names meters or areas nobody has would read nobody, and look well. */
-const taskProblems = (config: LedgerFileConfig, { areas = [], meters }: LedgerFile, isKnown: Known): Problem[] => {
+const taskProblems = (config: LedgerFileConfig, { areas = [], meters }: LedgerFile, isKnown: Known['has']): Problem[] => {
   const written = { areas: new Set(areas.map(({ id }) => id)), ids: new Set(meters.map(({ id }) => id)) }
   const kinds = { areas: 'area', ids: 'meter' } as const
   return config.tasks.flatMap(({ id, filter }) =>

@@ -1,6 +1,7 @@
 export type { EvidenceOf } from './commission.ts'
 export { fail as ledgerFailure } from './errors.ts'
 export { type ExchangeFilter, TOLERANCE } from './exchange.ts'
+export { glance, type LedgerGlance } from './glance.ts'
 export * from './kinds.ts'
 export { type Expected, Ledger } from './ledger.ts'
 export type { Area, Point, Zone } from './names.ts'

@@ -25,6 +25,13 @@ export const openDatabase = (path: string, synchronous: 'FULL' | 'NORMAL' = 'FUL
   return database
 }
 
+/** Opens a database that is there, to be read: nothing is made or changed. @throws  when it cannot be */
+export const openToRead = (path: string): Database => {
+  const database = new DatabaseSync(path, { readOnly: true })
+  database.exec('PRAGMA busy_timeout=1000')
+  return database
+}
+
 /** Runs `work` in one transaction; an exception rolls it back and goes on. */
 export const inTransaction = <T>(database: Database, work: () => T): T => {
   database.exec('BEGIN IMMEDIATE')

@@ -92,7 +92,7 @@ const site = (options: {
     newest: (_, source) => options.newest?.(source) ?? null,
     log: (level, message) => level === 'warn' && warnings.push(message),
     longestWaitMs: 30_000,
-    ...(options.firstPassMs === undefined ? {} : { firstPassMs: options.firstPassMs }),
+    ...(options.firstPassMs === undefined ? {} : { firstPassMs: () => options.firstPassMs ?? 0 }),
     events: {
       due: (_task, _device, label) => told.push(`due ${shanghai(label)}`),
       read: (_task, _device, label) => told.push(`read ${shanghai(label)}`),

@@ -47,7 +47,7 @@ const site = (sources: readonly GapSource[], options: { stored?: (gap: DueRecord
   const recorder = new Recorder({ ask, clock, days, log: () => {} })
   onTestFinished(() => recorder.close())
   const runner = new GapRunner({
-    ...{ ask, clock, days, settings: settingsOf(), random: () => 0, sources, log: () => {} },
+    ...{ ask, clock, days, settings: () => settingsOf(), random: () => 0, sources, log: () => {} },
     tell: (event) => recorder.tell(event),
     silent: (meter) => recorder.silent(meter),
     flush: () => recorder.flush(),

@@ -131,7 +131,7 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
         operationId: 'listEnergyExports',
         tags: ['readings'],
         summary: 'Who took figures away',
-        description: 'Oldest first.',
+        description: 'Every take of figures that was marked, oldest first.',
         querystring: Type.Object({ limit: limitOf(100, 1000), cursor: Cursor }, closed),
         response: { 200: ref(EnergyExportPage, 'One page.') },
       },

@@ -47,7 +47,7 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
         operationId: 'countGaps',
         tags: ['collection'],
         summary: 'How many gaps are in each state',
-        description: 'All that are kept.',
+        description: 'Of all due readings that are still kept, by state.',
         response: { 200: ref(GapCountsSchema, 'The counts.') },
       },
     },
