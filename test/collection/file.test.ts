@@ -54,6 +54,27 @@ describe('a due reading', () => {
   })
 })
 
+describe('settings that change', () => {
+  it('plan what waits anew, leave alone what is near, and give up what has no time left', () => {
+    const file = fileIn()
+    file.take([dueOf('M1'), missedOf('M1'), dueOf('M2'), missedOf('M2'), dueOf('M3', D0 - 3 * DAY), missedOf('M3', D0 - 3 * DAY)])
+    const now = D0 + 2 * HOUR + 50 * 60_000
+    const soon = { what: 'tried', at: now, id: idOf(file, 'M2'), code: 'X', spentMs: 1, counts: true, note: null } as const
+    file.take([{ ...soon, nextTry: now + 15 * 60_000 }])
+    const late = idOf(file, 'M3', D0 - 3 * DAY)
+    file.take([{ ...soon, id: late, nextTry: D0 + 5 * HOUR }])
+    expect(file.use(settingsOf({ lineShare: 0.5, cutoffMinute: 1 }), now)).toBe(0)
+    file.take([{ what: 'tried', at: now, id: idOf(file, 'M1'), code: 'X', spentMs: 1, nextTry: D0 + 12 * HOUR, counts: true, note: null }])
+    expect(file.use(settingsOf({ rereads: [14 * 60], dailyReread: 15 * 60, lastDay: 2 }), now)).toBe(2)
+    expect(file.get(idOf(file, 'M1'))).toMatchObject({ state: 'scheduled', nextTry: D0 + 14 * HOUR })
+    expect(file.get(idOf(file, 'M2'))).toMatchObject({ state: 'scheduled', nextTry: now + 15 * 60_000 })
+    expect(file.get(late)).toMatchObject({ state: 'permanent', nextTry: null })
+    expect(file.get(late)?.history.at(-1)).toMatchObject({ what: 'permanent', at: now, who: null })
+    file.take([dueOf('M4'), missedOf('M4')])
+    expect(file.get(idOf(file, 'M4'))).toMatchObject({ nextTry: D0 + 14 * HOUR })
+  })
+})
+
 describe('what is due now', () => {
   it('is one gap a meter, the newest first, and so many a line', () => {
     const file = fileIn()

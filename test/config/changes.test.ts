@@ -29,6 +29,8 @@ const BASE = {
   tasks: [{ id: 'current', read: 'current', every: '15m' }],
 }
 
+const WINDOWS = [120, 180, 240, 300, 360, 720, 1080]
+
 const load = (change: object = {}, secret = 'one secret'): GatewayConfig => {
   const file = join(scratch(), 'gateway.yaml')
   writeFileSync(file, stringify({ ...BASE, ...change, gateway: { ...BASE.gateway, data: '/var/lib/g' } }))
@@ -43,6 +45,8 @@ it.each([
   ['a time-out', { lines: [{ ...BASE.lines[0], timeoutMs: 3000 }, BASE.lines[1]] }, 'lines/one/timeoutMs', 1000, 3000, 'reopens'],
   ['a port', { http: { ...BASE.http, port: 8646 } }, 'http/port', 8645, 8646, 'restart'],
   ['the log', { log: { level: 'debug' } }, 'logLevel', 'info', 'debug', 'at-once'],
+  ['a window of collection', { collection: { rereads: ['14:00'] } }, 'collection/rereads', [...WINDOWS], [840], 'at-once'],
+  ['a switch of the clocks', { clocks: { set: true } }, 'clocks/set', false, true, 'at-once'],
   ['a broker', { mqtt: [{ ...BASE.mqtt[0], connections: 2 }] }, 'mqtt/plant/connections', 1, 2, 'restart'],
   ['the outbox', { outbox: { maxMb: 1 } }, 'outbox/maxBytes', 1024 ** 3, 1024 ** 2, 'restart'],
 ])('says what a change of %s needs', (_, change, path, before, after, effect) => {

@@ -33,6 +33,7 @@ const world = (meters: Record<string, Meter>, start: number, change: Partial<Clo
     mono += ms
   }
   const writes: string[] = []
+  const passwords: string[] = []
   const line = { id: 'bus', width: 1, state: 'up', stats: { retries: 0 } }
   const queue = new JobQueue(1)
   const poller = { line, queue, clock }
@@ -44,8 +45,9 @@ const world = (meters: Record<string, Meter>, start: number, change: Partial<Clo
     }
     return {
       read,
-      set: async (teller) => {
+      set: async (teller, _shows, { password }) => {
         writes.push(id)
+        passwords.push(password)
         if (meter.refuses && meter.refuses !== 'lost') return err(error(meter.refuses))
         meter.driftS = Math.round((ordinal(teller(0)) - now) / 1000)
         return meter.refuses === 'lost' ? err(error('LINE_NO_REPLY')) : ok(null)
@@ -98,7 +100,22 @@ const world = (meters: Record<string, Meter>, start: number, change: Partial<Clo
       await new Promise((resolve) => setImmediate(resolve))
     }
   }
-  return { keeper, acts, store, writes, set, broadcast, live, pass, meters, rows, queue, step: (ms: number) => (now += ms), now: () => now }
+  return {
+    keeper,
+    acts,
+    store,
+    writes,
+    passwords,
+    set,
+    broadcast,
+    live,
+    pass,
+    meters,
+    rows,
+    queue,
+    step: (ms: number) => (now += ms),
+    now: () => now,
+  }
 }
 const codeOf = (result: Result<unknown>) => (result.ok ? 'ok' : result.error.code)
 
@@ -196,6 +213,73 @@ describe('setting one meter', () => {
     }
     await keeper.read('M1', 'sweep', { priority: 'curve' })
     expect(keeper.judge('M1').state).toBe('faulty')
+  })
+})
+
+describe('settings that change while something waits', () => {
+  /** Keeps the line busy until it is let go. */
+  const occupy = (queue: JobQueue) => {
+    let free = () => {}
+    const run = (done: () => void) => {
+      free = done
+    }
+    queue.submit({ priority: 'demand', owner: 'other', isDropped: false, drop: () => undefined, run })
+    return () => free()
+  }
+  const turns = async () => {
+    for (let turn = 0; turn < 50; turn++) await Promise.resolve()
+  }
+
+  it.each([
+    ['switched off', { set: false }, 'CLOCK_OFF'],
+    ['without a password', { password: null }, 'CLOCK_NO_PASSWORD'],
+    ['for two persons', { twoPersons: true }, 'CLOCK_SECOND'],
+    ['kept away from hours further', { nearHourMs: 20 * 60_000 }, 'CLOCK_NOT_NOW'],
+  ])('the setting of a meter that waits for its line ends unsent: %s', async (_, change, code) => {
+    const { set, queue, keeper, writes, store } = world({ M1: { driftS: -600 } }, at('02:45:00'))
+    const setting = set('M1')
+    const free = occupy(queue)
+    await turns()
+    keeper.use({ ...keeper.config, ...change })
+    free()
+    expect(codeOf(await setting)).toBe(code)
+    expect(writes).toEqual([])
+    expect(store.get('M1').lockedBy).toBeNull()
+    expect(store.actsOf('M1', 9)[0]).toMatchObject({ result: 'failed', code })
+  })
+
+  it('a password that was changed is the one that is sent', async () => {
+    const { set, queue, keeper, writes, passwords } = world({ M1: { driftS: -600 } }, at('02:40:00'))
+    const setting = set('M1')
+    const free = occupy(queue)
+    await turns()
+    keeper.use({ ...keeper.config, password: new Secret('111111') })
+    free()
+    expect(codeOf(await setting)).toBe('ok')
+    expect([writes, passwords]).toEqual([['M1'], ['111111']])
+  })
+
+  it('a broadcast that waits ends unsent when setting is switched off, before and after the clocks were looked at', async () => {
+    for (const isKnown of [true, false]) {
+      const { broadcast, keeper, queue, writes } = world({ M1: { driftS: 60 }, M2: { driftS: 61 } }, at('02:30:00'))
+      if (isKnown) for (const id of ['M1', 'M2']) await keeper.read(id, 'demand', { priority: 'demand' })
+      const free = occupy(queue)
+      const sending = broadcast()
+      await turns()
+      keeper.use({ ...keeper.config, set: false })
+      free()
+      expect(codeOf(await sending)).toBe('CLOCK_OFF')
+      expect(writes).toEqual([])
+    }
+  })
+
+  it('the daily reading ends and begins with its switch and its window', async () => {
+    const { keeper, live, rows } = world({ M1: { driftS: 3 } }, at('02:00:00'), { sweep: false, set: false })
+    await live(at('06:00:00'))
+    expect(rows).toEqual([])
+    keeper.use({ ...keeper.config, sweep: true, fromMin: 420, toMin: 470 })
+    await live(at('08:00:00'))
+    expect(rows).toHaveLength(1)
   })
 })
 
