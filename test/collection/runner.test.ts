@@ -39,7 +39,10 @@ const source = (id: GapSource['id'], answer: Answer | null, afterRereads = 0): G
         },
 })
 
-const site = (sources: readonly GapSource[], options: { stored?: (gap: DueRecord) => boolean; busyMs?: () => number } = {}) => {
+const site = (
+  sources: readonly GapSource[],
+  options: { stored?: (gap: DueRecord) => boolean; busyMs?: () => number; lineShare?: () => number } = {},
+) => {
   const { file, ask, state } = ledger()
   let now = D0 + 4 * HOUR
   let monotonic = 0
@@ -47,7 +50,15 @@ const site = (sources: readonly GapSource[], options: { stored?: (gap: DueRecord
   const recorder = new Recorder({ ask, clock, days, log: () => {} })
   onTestFinished(() => recorder.close())
   const runner = new GapRunner({
-    ...{ ask, clock, days, settings: () => settingsOf(), random: () => 0, sources, log: () => {} },
+    ...{
+      ask,
+      clock,
+      days,
+      settings: () => settingsOf(options.lineShare ? { lineShare: options.lineShare() } : {}),
+      random: () => 0,
+      sources,
+      log: () => {},
+    },
     tell: (event) => recorder.tell(event),
     silent: (meter) => recorder.silent(meter),
     flush: () => recorder.flush(),
@@ -207,6 +218,36 @@ it('reads one meter of a line at a time, and goes on with other lines when one h
   await runner.tick()
   await vi.waitFor(() => expect(runner.running).toBe(0))
   expect(read.filter((meter) => meter !== 'M9').length).toBeGreaterThan(2)
+})
+
+it('gives re-reads the share of a busy line that holds now', async () => {
+  const share = { now: 0 }
+  let busy = 0
+  const read: string[] = []
+  const costly = {
+    ...({ id: 'freeze', kinds: ['day-freeze'], afterRereads: 0 } as const),
+    fill: async (gap: DueRecord, { spent }: { spent: (ms: number) => void }): Promise<Outcome> => {
+      read.push(gap.meter)
+      spent(6000)
+      return { what: 'not-here', code: 'GAP_NOT_THERE', isFinal: false }
+    },
+  }
+  const { file, runner, recorder, to } = site([costly], { busyMs: () => busy, lineShare: () => share.now })
+  file.take(gaps('M1', 'M2'))
+  const look = async (minutes: number) => {
+    busy += minutes * 60_000
+    to(D0 + 4 * HOUR + busy)
+    runner.look()
+    await runner.tick()
+    await vi.waitFor(() => expect(runner.running).toBe(0))
+    await recorder.flush()
+  }
+  await look(0)
+  await look(1)
+  expect(read).toHaveLength(1)
+  share.now = 0.5
+  await look(1)
+  expect(read).toHaveLength(2)
 })
 
 it('fills a day and a half of a meter that was away in one go, newest first', async () => {

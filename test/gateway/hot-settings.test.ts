@@ -17,8 +17,8 @@ it('takes settings of collection and clocks up at once', async () => {
   const { write, api, said, gateway } = await startSite(lines, [{ id: 'M1', line: 'one', unit: 1 }])
   const cutoff = async () => {
     const { body } = await api('/api/v1/kpis?day=2026-11-20')
-    const [unit] = body.items
-    return unit.kpis.find(({ kpi }: { kpi: string }) => kpi === 'daily').cutoff
+    // The thread of a gateway that has just started on a busy machine may say first that it is busy.
+    return body.items?.[0].kpis.find(({ kpi }: { kpi: string }) => kpi === 'daily').cutoff
   }
   const sync = async () => {
     const answer = await fetch(`${gateway.address}/api/v1/lines/one/clock-sync`, {
@@ -28,6 +28,7 @@ it('takes settings of collection and clocks up at once', async () => {
     })
     return JSON.parse(await answer.text()).code
   }
+  await expect.poll(cutoff, { ...SOON, timeout: 20_000 }).toBeDefined()
   const before = Date.parse(await cutoff())
   expect(await sync()).toBe('CLOCK_OFF')
   write(gatewayOf(lines, { collection: { cutoff: '07:15' }, clocks: { set: true, password: '020637' } }))
@@ -39,7 +40,7 @@ it('takes settings of collection and clocks up at once', async () => {
   expect(said.filter((line) => line.includes('restart'))).toEqual([])
   write(gatewayOf(lines))
   await expect.poll(sync, SOON).toBe('CLOCK_OFF')
-  expect(Date.parse(await cutoff())).toBe(before)
+  await expect.poll(async () => Date.parse(await cutoff()), SOON).toBe(before)
 })
 
 it('lets tasks and the ledger file name lines that stand in the ledger alone, now and at the next start, and no others', async () => {
