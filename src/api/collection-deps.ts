@@ -117,6 +117,12 @@ export interface KpiQueryView {
 }
 
 /** What the API needs of gaps and figures of collection. */
+/** Estimates as the last source of a gap. */
+export interface EstimateDeps {
+  /** Makes up the registers of a freeze by rule, marked as such; what they are is then in the gap. */
+  estimateGap(id: number, who: string, why: string): Promise<Result<null, Refusal>>
+}
+
 export interface CollectionDeps {
   /** By id ascending, after one of them. */
   gaps(filter: GapListFilter, after: number, limit: number): Promise<Result<readonly GapView[], Refusal>>

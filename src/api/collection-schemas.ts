@@ -147,7 +147,7 @@ const Figure = Type.Object({
   denominator: Count('Due.'),
   rate: TextOrNull({ description: 'Numerator ÷ denominator, six places; null: nothing was due, not computable.', examples: ['0.995200'] }),
   excluded: Type.Array(Type.Object({ reason: Type.String(), count: Type.Integer({ minimum: 0 }) }), {
-    description: 'Meters that are not counted: planned, archived, younger-than-one-day, white-listed, planned-outage.',
+    description: 'Meters that are not counted: planned, archived, younger-than-one-day, white-listed, planned-outage, emergency-outage.',
   }),
 })
 

@@ -84,7 +84,8 @@ export const gapCommands = (program: Command): void => {
 const ACTS = [
   ['retry', 'reads a gap again at once'],
   ['waive', 'gives a gap up with a reason'],
-  ['reopen', 'takes a waived or given-up gap up again'],
+  ['reopen', 'takes a waived, given-up or estimated gap up again'],
+  ['estimate', 'makes the registers of a freeze up by rule, marked as estimated'],
 ] as const
 
 interface EntryArguments {

@@ -11,6 +11,14 @@ export const fail = failWith({
   GAP_NOT_KEPT: { recovery: 'skip', hint: 'the meter does not keep this freeze or point; the next source is tried' },
   GAP_POINTS_MISSING: { recovery: 'wait', hint: 'points of the curve did not come; only the missing stretch is asked again' },
   GATEWAY_DOWN: { recovery: 'wait', hint: 'the gateway did not run when it was due; it is read later from what the meter keeps' },
+  GAP_NO_ESTIMATE: {
+    recovery: 'skip',
+    hint: 'enter what a person has read, or waive it with a reason; docs/collection.md says what an estimate needs',
+  },
+  METER_WITHOUT_POWER: {
+    recovery: 'wait',
+    hint: 'an outage is recorded for it: it is read when it answers again, or when the outage should be over',
+  },
   COLLECTION_WORKER: {
     recovery: 'retry',
     hint: 'the thread that keeps collection.db ended and is started again: report the message if it repeats',

@@ -8,6 +8,7 @@ import {
   byPerson,
   failed,
   filled,
+  isSettled,
   missed,
   newRecord,
   overdue,
@@ -15,11 +16,13 @@ import {
   points,
   type Rules,
   read,
+  refilled,
   replanned,
   type Step,
   tried,
   woken,
 } from './record.ts'
+import { samePerson, unknown, wrongState } from './refusals.ts'
 import { COLUMNS, type DueRow, Names, openCollectionDatabase, recordOf, valuesOf } from './schema.ts'
 import {
   type CollectionEvent,
@@ -41,6 +44,12 @@ export interface DueTask {
   /** How long after its label a reading is asked for, milliseconds. */
   readonly offsetMs: number
   readonly meters: readonly (DuePlace & { readonly meter: string; readonly since: number })[]
+}
+
+/** A meter that is read live, and since when it has hung where it hangs. */
+export interface LiveMeter {
+  readonly meter: string
+  readonly since: number
 }
 
 /** A downtime longer than this is told, not written down reading by reading. */
@@ -115,9 +124,10 @@ export class CollectionFile extends GapQueries {
   /**
    * Works out what was due between the last look and now, so that a time without gateway leaves no unknown hole.
    *
-   * @returns  how many readings became known, and from when on (0 at the first start: what was before is not ours)
+   * @param live  meters that a task reads live: nothing of theirs can be read later, but they were to be heard of on each of those days
+   * @returns     how many readings became known, and from when on (0 at the first start: what was before is not ours)
    */
-  catchUp(tasks: readonly DueTask[], now: number): { readonly added: number; readonly since: number } {
+  catchUp(tasks: readonly DueTask[], now: number, live: readonly LiveMeter[] = []): { readonly added: number; readonly since: number } {
     const since = this.mark('looked')
     let added = 0
     this.#write(() => {
@@ -126,6 +136,8 @@ export class CollectionFile extends GapQueries {
           for (const { meter, since: hungSince, ...place } of task.meters)
             if (hungSince <= label) added += this.#due({ kind: task.kind, label, meter }, { ...place, stepMs: task.stepMs, at: now })
       }
+      for (const day of this.#labels({ kind: 'day-freeze', offsetMs: 0 }, since, now))
+        for (const { meter, since: hungSince } of live) if (hungSince <= day) this.#asked(day, meter)
       // Whatever is still open of an earlier period is nobody's first pass any more.
       for (const kind of DUE_KINDS) {
         const present = Math.min(...tasks.filter((task) => task.kind === kind).map((task) => this.#present(task, now)))
@@ -178,7 +190,7 @@ export class CollectionFile extends GapQueries {
     return this.#write(() => {
       const record = this.get(id)
       if (!record) return unknown(id)
-      if (record.state === 'filled' || record.state === 'waived') return wrongState(record, 'a value is entered for a gap')
+      if (isSettled(record) || record.state === 'waived') return wrongState(record, 'a value is entered for a gap')
       this.database.prepare('INSERT OR REPLACE INTO entry (due, content) VALUES (?, ?)').run(id, JSON.stringify(entry))
       const text = Object.entries(entry.values).map(([obis, value]) => `${obis} = ${value}`)
       this.#act.run(id, entry.at, 'entered', entry.by, `${text.join(', ')}: ${entry.reason}`)
@@ -195,7 +207,7 @@ export class CollectionFile extends GapQueries {
     const record = this.get(id)
     if (!record) return unknown(id)
     const { entry } = record
-    if (record.state === 'filled' || record.state === 'waived') return wrongState(record, 'a value is confirmed for a gap')
+    if (isSettled(record) || record.state === 'waived') return wrongState(record, 'a value is confirmed for a gap')
     if (!entry) return fail('GAP_NO_ENTRY', `no value was entered for gap ${id}`, { gap: id })
     if (samePerson(entry.by, who))
       return fail('GAP_SAME_PERSON', `${entry.by} has entered the value of gap ${id} and cannot confirm it`, { gap: id })
@@ -212,6 +224,23 @@ export class CollectionFile extends GapQueries {
       this.#keep(found.value, filled({ ...found.value, missedAt: found.value.missedAt ?? at }, at, 'manual', entry.instant, who, note))
       this.database.prepare('DELETE FROM entry WHERE due = ?').run(id)
       return ok(this.get(id) ?? found.value)
+    })
+  }
+
+  /**
+   * The registers of a gap were made up by a rule, and that is safe.
+   *
+   * @param who  null: by the setting `estimate`
+   * @errors     GAP_UNKNOWN, GAP_STATE
+   */
+  estimated(id: number, who: string | null, note: string, at: number): Result<GapDetail> {
+    return this.#write(() => {
+      const record = this.get(id)
+      if (!record) return unknown(id)
+      const step = filled({ ...record, missedAt: record.missedAt ?? at }, at, 'estimate', record.label, who, note)
+      if (!step || record.state === 'waived') return wrongState(record, 'an estimate is for a gap')
+      this.#keep(record, step)
+      return ok(this.get(id) ?? record)
     })
   }
 
@@ -235,6 +264,7 @@ export class CollectionFile extends GapQueries {
         ) + gone('DELETE FROM due WHERE id IN (SELECT id FROM due WHERE label < ? LIMIT 50000)', now - keepGapDays * DAY_MS)
       gone('DELETE FROM act WHERE at < ? AND due NOT IN (SELECT id FROM due)', now - keepGapDays * DAY_MS)
       gone('DELETE FROM heard WHERE day < ?', now - keepDays * DAY_MS)
+      gone('DELETE FROM asked WHERE day < ?', now - keepDays * DAY_MS)
       return count
     })
   }
@@ -277,6 +307,7 @@ export class CollectionFile extends GapQueries {
     filled: (event) => this.#byId(event, (record) => refilled(record, event)),
     points: (event) => this.#points(event),
     wake: ({ meter, at }) => this.#wake(meter, at),
+    asked: ({ day, meter }) => this.#asked(day, meter),
     heard: ({ day, meter, at }) =>
       this.database.prepare('INSERT OR IGNORE INTO heard (day, meter, at) VALUES (?, ?, ?)').run(day, this.names.id(meter), at),
     online: ({ day, line, minutes, up }) =>
@@ -286,6 +317,10 @@ export class CollectionFile extends GapQueries {
            ON CONFLICT(day, line) DO UPDATE SET minutes = minutes + excluded.minutes, up = up + excluded.up`,
         )
         .run(day, this.names.id(line), minutes, up),
+  }
+
+  #asked(day: number, meter: string): void {
+    this.database.prepare('INSERT OR IGNORE INTO asked (day, meter) VALUES (?, ?)').run(day, this.names.id(meter))
   }
 
   #due(key: DueKey, place: DuePlace & { readonly stepMs: number; readonly at: number }): number {
@@ -354,7 +389,7 @@ export class CollectionFile extends GapQueries {
   }
 
   /** Instants of a task's readings that were due after `since` until now. */
-  #labels({ kind, offsetMs }: DueTask, since: number, now: number): number[] {
+  #labels({ kind, offsetMs }: Pick<DueTask, 'kind' | 'offsetMs'>, since: number, now: number): number[] {
     const { days } = this.rules
     const labels: number[] = []
     // At the first start nothing was due before; what is due now the schedule tells.
@@ -373,17 +408,5 @@ export class CollectionFile extends GapQueries {
 
 const DAY_MS = 86_400_000
 
-/** A re-read brought it. */
-const refilled = (record: DueRecord, { at, fill, instant, spentMs, by, note }: Extract<CollectionEvent, { what: 'filled' }>): Step | null =>
-  filled(
-    { ...record, tries: record.tries + 1, rereads: record.rereads + 1, spentMs: record.spentMs + spentMs },
-    ...([at, fill, instant, by, note] as const),
-  )
-
 const MONTH = { unit: 'month', count: 1 } as const
 const isFirstOfMonth = (day: number, days: Rules['days']): boolean => days.periodStart(MONTH, day) === day
-
-const samePerson = (a: string, b: string): boolean => a.trim().toLowerCase() === b.trim().toLowerCase()
-const unknown = (id: number) => fail('GAP_UNKNOWN', `there is no due reading ${id}`, { gap: id })
-const wrongState = ({ id, meter, state }: DueRecord, what: string) =>
-  fail('GAP_STATE', `gap ${id} of meter ${meter} is ${state}; ${what} that is open, scheduled or permanent`, { gap: id, state })

@@ -1,4 +1,5 @@
-export { CollectionFile, type DueTask } from './file.ts'
+export { fail as gapFailure } from './errors.ts'
+export { CollectionFile, type DueTask, type LiveMeter } from './file.ts'
 export {
   EXCLUSIONS,
   type Exclusion,
@@ -11,7 +12,9 @@ export {
   type Member,
   rateText,
 } from './kpi.ts'
-export { type FactsOf, type KpiFigure, KpiFile, type KpiUnit } from './kpi-file.ts'
+export { type FactsOf, type KpiFigure, KpiFile, type KpiUnit, type OutagesOf } from './kpi-file.ts'
+export { outageFailure } from './outage-errors.ts'
+export * from './outages.ts'
 export { missingStretches, type Stretch } from './points.ts'
 export { budgetOf, isSilence, lastChance } from './policy.ts'
 export type { PersonAct } from './record.ts'

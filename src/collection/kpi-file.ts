@@ -13,6 +13,7 @@ import {
   members,
   type Outcome,
 } from './kpi.ts'
+import type { OutageKind } from './outages.ts'
 import { daysBetween } from './policy.ts'
 import type { DueRow } from './schema.ts'
 import { DUE_KINDS, FILLS, GAP_STATES, GOOD_FILLS } from './types.ts'
@@ -45,15 +46,20 @@ export interface KpiUnit {
 /** Facts of the meters as of an instant; what the ledger says. */
 export type FactsOf = (asOf: number) => readonly KpiMeter[]
 
+/** Which meters were without power at some time in [from, to), and by which kind of outage. */
+export type OutagesOf = (from: number, to: number, meters: readonly KpiMeter[]) => ReadonlyMap<string, OutageKind>
+
 /** Figures of collection: worked out from due readings, kept at their cut-offs. */
 export class KpiFile {
   readonly #file: CollectionFile
   readonly #factsOf: FactsOf
+  readonly #outagesOf: OutagesOf
   #last: { readonly day: number; readonly until: number; readonly value: KpiDay } | null = null
 
-  constructor(file: CollectionFile, factsOf: FactsOf) {
+  constructor(file: CollectionFile, factsOf: FactsOf, outagesOf: OutagesOf = () => new Map()) {
     this.#file = file
     this.#factsOf = factsOf
+    this.#outagesOf = outagesOf
   }
 
   /** Every KPI of a day by groups, by id ascending after `after`. */
@@ -63,9 +69,9 @@ export class KpiFile {
     const at = Math.min(cutoff, now)
     const finalAt = Math.min(now, this.#end(day))
     const kept = this.#kept(day, 'cutoff', by)
-    const atCutoff = kept.size > 0 ? kept : figures(world, by, this.#rules(day, at))
+    const atCutoff = kept.size > 0 ? kept : figures(world, by, this.#rules(world, at))
     const done = this.#kept(day, 'final', by)
-    const final = done.size > 0 ? done : figures(world, by, this.#rules(day, finalAt))
+    const final = done.size > 0 ? done : figures(world, by, this.#rules(world, finalAt))
     const { days } = this.#file.rules
     const yesterday = this.#kept(days.dayStart(day - 1), 'cutoff', by)
     const lastMonth = this.#kept(monthBefore(day, days), 'cutoff', by)
@@ -91,7 +97,8 @@ export class KpiFile {
   /** The meters behind a figure, as of now. @param at  `cutoff`: as they were then */
   members(kpi: Kpi, day: number, by: KpiGroup, id: string, list: 'in' | 'out' | 'excluded', at: 'cutoff' | 'final', now: number): Member[] {
     const until = at === 'cutoff' ? Math.min(this.#cutoff(day), now) : Math.min(now, this.#end(day))
-    return members(kpi, this.#day(day, now), by, id, list, this.#rules(day, until))
+    const world = this.#day(day, now)
+    return members(kpi, world, by, id, list, this.#rules(world, until))
   }
 
   /** Keeps the figures of every cut-off and every end of a period that have passed and are not kept yet. @returns how many days */
@@ -145,6 +152,7 @@ export class KpiFile {
       .prepare('SELECT meter, expected, got, reason, step_ms FROM due WHERE kind = ? AND label = ?')
       .all(CURVE, day) as unknown as DueRow[]
     const heard = database.prepare('SELECT meter, at FROM heard WHERE day = ?').all(day) as { meter: number; at: number }[]
+    const asked = database.prepare('SELECT meter FROM asked WHERE day = ?').all(day) as { meter: number }[]
     const online = database.prepare('SELECT line, minutes, up FROM online WHERE day = ?').all(day) as {
       line: number
       minutes: number
@@ -165,6 +173,7 @@ export class KpiFile {
       ),
       // A month freeze is the bill where a meter has one, else the freeze of the billing day.
       billing: new Map([...outcomes(DUE, label), ...(rules.settings.billingDay === 1 ? months : [])]),
+      asked: new Set(asked.map(({ meter }) => names.text(meter))),
       heard: new Map(heard.map(({ meter, at }) => [names.text(meter), at])),
       failures: this.#failures(day, freezes),
       online: new Map(online.map(({ line, minutes, up }) => [names.text(line), { minutes, up }])),
@@ -196,13 +205,17 @@ export class KpiFile {
     return new Map([...counted].filter(([, { due }]) => due === consecutiveDays).map(([meter, { failed }]) => [meter, failed]))
   }
 
-  #rules(day: number, at: number): KpiRules {
-    const { settings } = this.#file.rules
+  #rules(world: KpiDay, at: number): KpiRules {
+    const { settings, days } = this.#file.rules
+    const { day } = world
+    // Power that goes off after a cut-off is no reason for what was missing at it.
+    const off = this.#outagesOf(day, Math.min(days.dayAfter(day), at), world.meters)
     return {
       at,
       billingCutoff: this.#billing(day).cutoff,
       consecutiveDays: settings.consecutiveDays,
       excludeAreas: new Set(settings.excludeAreas),
+      outageOf: (meter) => off.get(meter) ?? null,
     }
   }
 
@@ -244,8 +257,9 @@ export class KpiFile {
     // What was looked up for one instant is not taken for another.
     this.#last = null
     const put = this.#file.database.prepare('INSERT OR REPLACE INTO figure VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    const rules = this.#rules(world, at)
     for (const by of KPI_GROUPS)
-      for (const [unit, list] of figures(world, by, this.#rules(day, at)))
+      for (const [unit, list] of figures(world, by, rules))
         for (const { kpi, numerator, denominator, excluded } of list)
           put.run(day, side, by, unit, kpi, at, numerator, denominator, JSON.stringify(excluded))
   }

@@ -1,4 +1,5 @@
 import { decimalText } from '../core/index.ts'
+import type { OutageKind } from './outages.ts'
 import { type Fill, GOOD_FILLS } from './types.ts'
 
 /**
@@ -48,6 +49,8 @@ export interface KpiDay {
   readonly curves: ReadonlyMap<string, { readonly expected: number; readonly got: number; readonly reason: string | null }>
   /** Readings of the last billing instant. */
   readonly billing: ReadonlyMap<string, Outcome>
+  /** Those that a task was to read that day. */
+  readonly asked: ReadonlySet<string>
   /** When each was first heard of that day. */
   readonly heard: ReadonlyMap<string, number>
   /** Days in a row without success up to this one, at most as many as make a case. Only of meters that were due on all of them. */
@@ -62,12 +65,12 @@ export interface KpiRules {
   readonly billingCutoff: number
   readonly consecutiveDays: number
   readonly excludeAreas: ReadonlySet<string>
-  /** Whether an outage was planned for a meter that day; absent: nobody knows. */
-  readonly isOutage?: (meter: string) => boolean
+  /** Which kind of outage a meter had that day; absent: nobody knows. */
+  readonly outageOf?: (meter: string) => OutageKind | null
 }
 
 /** Why a meter is not counted. */
-export const EXCLUSIONS = ['planned', 'archived', 'younger-than-one-day', 'white-listed', 'planned-outage'] as const
+export const EXCLUSIONS = ['planned', 'archived', 'younger-than-one-day', 'white-listed', 'planned-outage', 'emergency-outage'] as const
 export type Exclusion = (typeof EXCLUSIONS)[number]
 
 /** What one meter is to one KPI. `got` and `due` are 1 for meters, points for the integrity. Null: it has nothing to do with it. */
@@ -79,8 +82,9 @@ export type Verdict =
 const DAY_MS = 86_400_000
 
 /** @returns null when the meter counts */
-export const exclusionOf = ({ meter, state, since, area }: KpiMeter, day: number, rules: KpiRules): Exclusion | null =>
-  state === 'planned'
+export const exclusionOf = ({ meter, state, since, area }: KpiMeter, day: number, rules: KpiRules): Exclusion | null => {
+  const outage = rules.outageOf?.(meter) ?? null
+  return state === 'planned'
     ? 'planned'
     : state === 'archived'
       ? 'archived'
@@ -88,9 +92,8 @@ export const exclusionOf = ({ meter, state, since, area }: KpiMeter, day: number
         ? 'younger-than-one-day'
         : rules.excludeAreas.has(area)
           ? 'white-listed'
-          : rules.isOutage?.(meter)
-            ? 'planned-outage'
-            : null
+          : outage && `${outage}-outage`
+}
 
 const inside: Verdict = { list: 'in', reason: null, got: 1, due: 1 }
 const outside = (reason: string): Verdict => ({ list: 'out', reason, got: 0, due: 1 })
@@ -110,6 +113,10 @@ type Judge = (meter: KpiMeter, day: KpiDay, rules: KpiRules) => Verdict
 const pushed = ({ meter }: KpiMeter, { heard }: KpiDay, { at }: KpiRules): Verdict =>
   (heard.get(meter) ?? Number.POSITIVE_INFINITY) <= at ? inside : outside('not-heard')
 
+/** Whether anything is to be heard of it: it was asked, or nobody need ask. One that never answers counts like any other. */
+const isRead = ({ meter, pushes }: KpiMeter, { asked, freezes, curves, heard }: KpiDay): boolean =>
+  pushes || asked.has(meter) || freezes.has(meter) || curves.has(meter) || heard.has(meter)
+
 const daily: Judge = (meter, day, rules) => (meter.pushes ? pushed(meter, day, rules) : success(day.freezes.get(meter.meter), rules.at))
 
 const JUDGES: Readonly<Record<Exclude<Kpi, 'online'>, Judge>> = {
@@ -123,16 +130,13 @@ const JUDGES: Readonly<Record<Exclude<Kpi, 'online'>, Judge>> = {
     return outside('read-again')
   },
   reached: (meter, day, rules) =>
-    meter.pushes || day.freezes.has(meter.meter) || day.curves.has(meter.meter) || day.heard.has(meter.meter)
-      ? pushed(meter, day, rules)
-      : null,
+    isRead(meter, day) ? pushed(meter, day, rules) : null,
   consecutive: ({ meter }, { failures, freezes }, { consecutiveDays }) => {
     const days = failures.get(meter)
     if (days === undefined) return null
     return days >= consecutiveDays ? { list: 'in', reason: freezes.get(meter)?.reason ?? null, got: 1, due: 1 } : outside('read-in-between')
   },
-  coverage: ({ meter, pushes }, { freezes, curves, heard }) =>
-    pushes || freezes.has(meter) || curves.has(meter) || heard.has(meter) ? inside : outside('no-task-reads-it'),
+  coverage: (meter, day) => (isRead(meter, day) ? inside : outside('no-task-reads-it')),
   integrity: ({ meter }, { curves }) => {
     const curve = curves.get(meter)
     if (!curve) return null

@@ -156,9 +156,11 @@ export class OutageFile {
     if (wrong) return outageFailure('OUTAGE_TIME', wrong)
     const { scope, target, kind, from, expectedTo, to, reason, workOrder, noticed } = draft
     return inTransaction(this.#database, () => {
-      const other = this.of(scope, target, from, to ?? expectedTo ?? Number.MAX_SAFE_INTEGER)[0]
+      const other = this.of(scope, target, from, to ?? expectedTo ?? Number.MAX_SAFE_INTEGER).find((each) => likelyEnd(each, now) > from)
       if (other)
-        return outageFailure('OUTAGE_DOUBLE', `${scope} ${target} has outage ${other.id} (${other.kind}) in that time already`, { outage: other.id })
+        return outageFailure('OUTAGE_DOUBLE', `${scope} ${target} has outage ${other.id} (${other.kind}) in that time already`, {
+          outage: other.id,
+        })
       this.#run(
         `INSERT INTO outage (scope, target, kind, from_at, expected_to, to_at, reason, work_order, noticed, who, recorded_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -313,6 +315,10 @@ const STATE_SQL: Readonly<Record<OutageState, string>> = {
   running: '(withdrawn_at IS NULL AND to_at IS NULL AND from_at <= ? AND (expected_to IS NULL OR expected_to > ?))',
   overdue: '(withdrawn_at IS NULL AND to_at IS NULL AND from_at <= ? AND expected_to <= ?)',
 }
+
+/** As far as anybody can say. */
+const likelyEnd = ({ to, expectedTo }: Outage, now: number): number =>
+  to ?? (expectedTo === null ? Number.POSITIVE_INFINITY : Math.max(expectedTo, now))
 
 const iso = (at: number): string => new Date(at).toISOString()
 

@@ -77,11 +77,12 @@ const SILENCE: ReadonlySet<string> = new Set([
   'READ_CANCELLED',
   'READ_OVERTAKEN',
   'GATEWAY_DOWN',
+  'METER_WITHOUT_POWER',
 ])
 export const isSilence = (code: string | null): boolean => code !== null && SILENCE.has(code)
 
-/** The line itself was not there: the meter was not asked. */
-const NOT_ASKED: ReadonlySet<string> = new Set(['LINE_DOWN', 'LINE_CLOSED', 'LINE_LOST', 'READ_CANCELLED'])
+/** The line itself was not there, or there is no power: the meter was not asked. */
+const NOT_ASKED: ReadonlySet<string> = new Set(['LINE_DOWN', 'LINE_CLOSED', 'LINE_LOST', 'READ_CANCELLED', 'METER_WITHOUT_POWER'])
 export const isNotAsked = (code: string): boolean => NOT_ASKED.has(code)
 
 /**

@@ -45,9 +45,12 @@ export const newRecord = ({ kind, label, at, meter, point, line, area, stepMs }:
   }
 }
 
+/** Filled for good. An estimate gives way to whatever was read. */
+export const isSettled = ({ state, fill }: Pick<DueRecord, 'state' | 'fill'>): boolean => state === 'filled' && fill !== 'estimate'
+
 /** It is there. Late data fills what was given up or waived; what is filled stays as it was filled first. */
 export const read = (record: DueRecord, { at, tries, firstTry, fill, instant }: Of<'read'>): Step | null => {
-  if (record.state === 'filled') return null
+  if (isSettled(record)) return null
   return filled(
     { ...record, tries: Math.max(tries, record.tries), firstTry: firstTry && record.missedAt === null },
     at,
@@ -91,13 +94,20 @@ export const tried = (record: DueRecord, { at, code, spentMs, nextTry: next, cou
 }
 
 export const filled = (record: DueRecord, at: number, fill: Fill, instant: number, by: string | null, note: string | null): Step | null => {
-  if (record.state === 'filled') return null
+  if (isSettled(record) || (fill === 'estimate' && record.fill === 'estimate')) return null
   const wasGap = record.missedAt !== null
   return {
     record: { ...record, state: 'filled', fill, instant, filledAt: at, by, nextTry: null },
     act: wasGap || by !== null ? { at, what: 'filled', who: by, note: note === null ? fill : `${fill}: ${note}` } : null,
   }
 }
+
+/** A re-read brought it. */
+export const refilled = (record: DueRecord, { at, fill, instant, spentMs, by, note }: Of<'filled'>): Step | null =>
+  filled(
+    { ...record, tries: record.tries + 1, rereads: record.rereads + 1, spentMs: record.spentMs + spentMs },
+    ...([at, fill, instant, by, note] as const),
+  )
 
 /** The meter answers again. */
 export const woken = (record: DueRecord, at: number): DueRecord | null =>
@@ -178,7 +188,8 @@ const WHAT = { retry: 'retry', waive: 'waived', reopen: 'reopened' } as const
 
 /** @errors GAP_STATE */
 export const byPerson = (record: DueRecord, act: PersonAct, who: string, why: string, at: number): Result<Step> => {
-  if (!FROM[act].includes(record.state))
+  const isEstimate = record.state === 'filled' && !isSettled(record)
+  if (!FROM[act].includes(record.state) && !(isEstimate && act === 'reopen'))
     return fail('GAP_STATE', `gap ${record.id} of meter ${record.meter} is ${record.state}: ${act} is for ${FROM[act].join(', ')}`, {
       gap: record.id,
       state: record.state,
@@ -188,6 +199,9 @@ export const byPerson = (record: DueRecord, act: PersonAct, who: string, why: st
   return ok(
     act === 'waive'
       ? { record: { ...record, state: 'waived', nextTry: null, missedAt, by: who }, act: note }
-      : { record: { ...record, state: 'scheduled', nextTry: at, missedAt, by: null }, act: note },
+      : {
+          record: { ...record, state: 'scheduled', nextTry: at, missedAt, by: null, fill: null, filledAt: null, instant: null },
+          act: note,
+        },
   )
 }

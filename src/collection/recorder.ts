@@ -26,6 +26,7 @@ export class Recorder {
   /** Meters whose gaps wait for them to answer. */
   readonly #silent = new Set<string>()
   readonly #heard = new Set<string>()
+  readonly #asked = new Set<string>()
   #day = Number.NaN
   #timer: NodeJS.Timeout | null = null
   #sending: Promise<void> | null = null
@@ -60,16 +61,20 @@ export class Recorder {
   /** A meter gave something: it counts as heard today, and what waited for it is read now. */
   heard(meter: string): void {
     const now = this.#deps.clock.now()
-    const day = this.#deps.days.dayStart(now)
-    if (day !== this.#day) {
-      this.#day = day
-      this.#heard.clear()
-    }
+    const day = this.#today(now)
     if (!this.#heard.has(meter)) {
       this.#heard.add(meter)
       this.tell({ what: 'heard', at: now, day, meter })
     }
     if (this.#silent.delete(meter)) this.tell({ what: 'wake', at: now, meter })
+  }
+
+  /** A task reads a meter: whether it answers or not, it is one that should be heard of today. */
+  asked(meter: string): void {
+    const day = this.#today(this.#deps.clock.now())
+    if (this.#asked.has(meter)) return
+    this.#asked.add(meter)
+    this.tell({ what: 'asked', day, meter })
   }
 
   hasHeard(meter: string): boolean {
@@ -93,6 +98,16 @@ export class Recorder {
     await this.flush()
     if (this.#timer) clearTimeout(this.#timer)
     this.#timer = null
+  }
+
+  #today(now: number): number {
+    const day = this.#deps.days.dayStart(now)
+    if (day !== this.#day) {
+      this.#day = day
+      this.#heard.clear()
+      this.#asked.clear()
+    }
+    return day
   }
 
   #mayWake(event: CollectionEvent): void {

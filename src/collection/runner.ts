@@ -43,6 +43,8 @@ export interface RunnerDeps {
   readonly isStored: (gap: DueRecord) => Promise<boolean>
   /** The line a meter hangs on now and how long it was in use; null: it hangs on none. */
   readonly lineOf: (meter: string) => { readonly id: string; readonly busyMs: number } | null
+  /** Whether the meter has no power by the outage calendar: nothing is asked then, and no try is used up. */
+  readonly isOff?: (gap: DueRecord) => boolean
   readonly log: (level: 'debug' | 'warn', message: string) => void
 }
 
@@ -171,6 +173,7 @@ export class GapRunner {
       tell({ what: 'filled', at: clock.now(), id: gap.id, fill: 'stored', instant: gap.label, spentMs: 0, by: null, note: null })
       return
     }
+    if (this.#deps.isOff?.(gap)) return this.#failed(gap, 'METER_WITHOUT_POWER', 0, 'outage calendar')
     let spentMs = 0
     const context: FillContext = {
       signal: this.#abort.signal,

@@ -1,7 +1,7 @@
 import type { Worker } from 'node:worker_threads'
 import { ok, type Result } from '../core/index.ts'
 import { fail } from './errors.ts'
-import type { CollectionFile, DueTask } from './file.ts'
+import type { CollectionFile, DueTask, LiveMeter } from './file.ts'
 import type { Kpi, KpiGroup, Member } from './kpi.ts'
 import type { KpiFile, KpiUnit } from './kpi-file.ts'
 import type { PersonAct } from './record.ts'
@@ -10,7 +10,7 @@ import type { CollectionEvent, CollectionSettings, DueRecord, GapDetail, GapFilt
 /** What can be asked of the thread that keeps `collection.db`: request and answer of each kind. */
 export interface CollectionCalls {
   take: { request: readonly CollectionEvent[]; answer: null }
-  catchUp: { request: { tasks: readonly DueTask[]; now: number }; answer: { added: number; since: number } }
+  catchUp: { request: { tasks: readonly DueTask[]; now: number; live?: readonly LiveMeter[] }; answer: { added: number; since: number } }
   sweep: { request: number; answer: number }
   use: { request: { settings: CollectionSettings; now: number }; answer: number }
   due: {
@@ -25,6 +25,7 @@ export interface CollectionCalls {
   enter: { request: { id: number; entry: ManualEntry }; answer: Result<GapDetail> }
   confirmable: { request: { id: number; who: string }; answer: Result<GapDetail & { readonly entry: ManualEntry }> }
   confirmed: { request: { id: number; who: string; at: number }; answer: Result<GapDetail> }
+  estimated: { request: { id: number; who: string | null; note: string; at: number }; answer: Result<GapDetail> }
   chores: { request: number; answer: { kept: number; gone: number } }
   kpis: { request: { day: number; by: KpiGroup; after: string | null; limit: number; now: number }; answer: readonly KpiUnit[] }
   members: {
@@ -49,7 +50,7 @@ export const collectionHandlers = (file: CollectionFile, kpis: KpiFile): Handler
     file.take(events)
     return null
   },
-  catchUp: ({ tasks, now }) => file.catchUp(tasks, now),
+  catchUp: ({ tasks, now, live }) => file.catchUp(tasks, now, live),
   sweep: (now) => file.sweep(now),
   use: ({ settings, now }) => file.use(settings, now),
   due: ({ now, perLine, lines, meters }) => file.due(now, perLine, { lines, meters }),
@@ -61,6 +62,7 @@ export const collectionHandlers = (file: CollectionFile, kpis: KpiFile): Handler
   enter: ({ id, entry }) => file.enter(id, entry),
   confirmable: ({ id, who }) => file.confirmable(id, who),
   confirmed: ({ id, who, at }) => file.confirmed(id, who, at),
+  estimated: ({ id, who, note, at }) => file.estimated(id, who, note, at),
   chores: (now) => ({ kept: kpis.snapshot(now), gone: file.tidy(now) }),
   kpis: ({ day, by, after, limit, now }) => kpis.kpis(day, by, after, limit, now),
   members: ({ kpi, day, by, id, list, at, now }) => kpis.members(kpi, day, by, id, list, at, now),

@@ -112,6 +112,8 @@ export type CollectionEvent =
       readonly by: string | null
       readonly note: string | null
     }
+  /** A task was to read the meter that day, whatever. */
+  | { readonly what: 'asked'; readonly day: number; readonly meter: string }
   | { readonly what: 'heard'; readonly at: number; readonly day: number; readonly meter: string }
   /** Minutes a line was looked at, and how many of them it was up. */
   | { readonly what: 'online'; readonly day: number; readonly line: string; readonly minutes: number; readonly up: number }
@@ -178,6 +180,8 @@ export interface CollectionSettings {
   /** So many days without success in a row are a case. */
   readonly consecutiveDays: number
   readonly excludeAreas: readonly string[]
+  /** Whether a freeze that can not be had any more is estimated by itself. */
+  readonly estimate: 'never' | 'permanent'
   /** How long what came at once is kept, days. */
   readonly keepDays: number
   /** How long gaps and what became of them are kept, days. */
@@ -186,7 +190,7 @@ export interface CollectionSettings {
 
 /**
  * @source  first pass 00:05 to 02:00, hourly re-reads to 06:00, then 12:00, 18:00 and daily up to D+7, KPI snapshot at 08:00: usual rhythm
- *          of collection master stations. Tries, line share, jitter and retention are this house's own defaults
+ *          of collection master stations. Tries, line share, jitter, retention and no estimates are this house's own defaults
  */
 export const DEFAULT_SETTINGS: CollectionSettings = {
   firstPassMs: 2 * 3_600_000,
@@ -202,6 +206,7 @@ export const DEFAULT_SETTINGS: CollectionSettings = {
   billingCutoffMs: 24 * 3_600_000,
   consecutiveDays: 3,
   excludeAreas: [],
+  estimate: 'never',
   keepDays: 62,
   keepGapDays: 1100,
 }

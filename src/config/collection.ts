@@ -42,6 +42,13 @@ export const CollectionSchema = Type.Object(
       Type.Integer({ minimum: 2, maximum: 31, description: 'days without success in a row that are a case', default: 3 }),
     ),
     excludeAreas: optional(Type.Array(Type.String({ maxLength: 64 }), { description: 'areas that figures leave out' })),
+    estimate: optional(
+      Type.Union([Type.Literal('never'), Type.Literal('permanent')], {
+        description:
+          'estimate the registers of a freeze that can not be had any more: never (only by hand), or when it is given up (permanent)',
+        default: 'never',
+      }),
+    ),
     keepDays: optional(
       Type.Integer({ minimum: 10, maximum: 4000, description: 'days for which it is kept what came at once', default: 62 }),
     ),
@@ -69,6 +76,7 @@ export const collectionOf = (file: Static<typeof CollectionSchema> = {}) => ({
   billingCutoffMs: durationOf(file.billingCutoff ?? '24h'),
   consecutiveDays: file.consecutiveDays ?? 3,
   excludeAreas: file.excludeAreas ?? [],
+  estimate: file.estimate ?? ('never' as const),
   keepDays: file.keepDays ?? 62,
   keepGapDays: file.keepGapDays ?? 1100,
 })

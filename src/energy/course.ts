@@ -39,9 +39,22 @@ export interface KnownPiece extends Span {
   readonly capacity: bigint | null
 }
 
+/** The newest register of a meter that still hangs there. */
+export interface OpenEnd {
+  readonly meter: string
+  readonly knot: Knot
+  readonly capacity: bigint | null
+}
+
 export type Piece =
   | KnownPiece
-  | (Span & { readonly kind: 'unknown'; readonly reason: UnknownReason; readonly isOpen: boolean })
+  /** `last`: the register after which nothing is known yet. */
+  | (Span & {
+      readonly kind: 'unknown'
+      readonly reason: UnknownReason
+      readonly isOpen: boolean
+      readonly last: OpenEnd | null
+    })
   | (Span & { readonly kind: 'none' })
 
 /** What one register of one point did from the beginning to the end of time, without a hole between the pieces. */
@@ -191,12 +204,12 @@ class Builder {
     if (last.at < to) {
       const made = isFollowed ? this.#extended(chains.at(-1)!, to, 'after') : null
       if (made) this.#known(meter, last, made, capacity)
-      else this.#unknown(last.at, to, isFollowed ? 'exchange-register-missing' : 'missing', isOpen)
+      else this.#unknown(last.at, to, isFollowed ? 'exchange-register-missing' : 'missing', isOpen, { meter, knot: last, capacity })
     }
   }
 
-  #unknown(from: number, to: number, reason: UnknownReason, isOpen: boolean): void {
-    this.#pieces.push({ kind: 'unknown', from, to, reason, isOpen })
+  #unknown(from: number, to: number, reason: UnknownReason, isOpen: boolean, last: OpenEnd | null = null): void {
+    this.#pieces.push({ kind: 'unknown', from, to, reason, isOpen, last })
   }
 
   /** The register at an exchange that gives none, when a read is near: as fast on as between the last two reads. */

@@ -4,5 +4,6 @@
  */
 export { type Course, courseOf } from './course.ts'
 export { deriveEnergy, type IntervalOptions, intervalsOf } from './derive.ts'
+export { type Estimate, type EstimateDay, estimateRegister, LEAST_SIMILAR, MOST_SIMILAR } from './estimate.ts'
 export { sumOf } from './exact.ts'
 export * from './types.ts'

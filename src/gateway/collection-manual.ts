@@ -56,7 +56,7 @@ export const manualValues = (values: Readonly<Record<string, string>>): Result<R
 const ONE = { raw: 1, scaler: 0 }
 
 /**
- * The reading that a person's value becomes: as displayed, with the ratio that held then beside it.
+ * The reading that a person's value, or an estimate, becomes: as displayed, with the ratio that held then beside it.
  *
  * @param fact     the meter as it was at the instant
  * @param ratioOf  what the ratio does to a register of this model
@@ -66,6 +66,7 @@ export const manualReading = (
   { values, instant, at }: Pick<ManualEntry, 'values' | 'instant' | 'at'>,
   fact: Pick<MeterFact, 'ct' | 'pt'> | null,
   ratioOf: (obis: Obis) => RatioKind,
+  source: 'manual' | 'estimated' = 'manual',
 ): readonly Reading[] => {
   const ct = (fact && parseRatio(fact.ct)) ?? ONE
   const pt = (fact && parseRatio(fact.pt)) ?? ONE
@@ -81,9 +82,9 @@ export const manualReading = (
     beside.push({ column: { field: fieldOf(obis), obis, unit, scaler: decimal.scaler }, raw: decimal.raw })
     groups.set(ratio, beside)
   }
-  const series = seriesOf('register', { meter: gap.meter, point: gap.point, area: gap.area, source: 'manual' })
+  const series = seriesOf('register', { meter: gap.meter, point: gap.point, area: gap.area, source })
   return [...groups].map(([ratio, list]) => ({
     ...{ series, shape: shapeOf(list.map(({ column }) => column)), raws: list.map(({ raw }) => raw), scalers: null, absent: null, ratio },
-    ...{ measuredAt: instant, receivedAt: at, quality: QUALITY.manual },
+    ...{ measuredAt: instant, receivedAt: at, quality: QUALITY[source] },
   }))
 }

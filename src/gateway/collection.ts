@@ -8,6 +8,7 @@ import {
   type DueKind,
   type DueTask,
   GapRunner,
+  type LiveMeter,
   Recorder,
 } from '../collection/index.ts'
 import { type Clock, many, QUALITY, type Reading, type ReadingStore, type Result } from '../core/index.ts'
@@ -26,6 +27,8 @@ export interface CollectionDeps {
   readonly clock: Clock
   readonly put: (readings: readonly Reading[]) => Promise<Result<void>>
   readonly store: Pick<ReadingStore, 'range'>
+  /** Whether a point has no power by the outage calendar and was not heard since; absent: nobody knows. */
+  readonly isOff?: (point: string, heardAt: number | null) => boolean
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
 }
 
@@ -106,7 +109,7 @@ export class Collection {
   async start(field: Field): Promise<void> {
     const { clock, log } = this.#deps
     this.#field = field
-    const caught = await this.ask('catchUp', { tasks: dueTasks(field), now: clock.now() })
+    const caught = await this.ask('catchUp', { tasks: dueTasks(field), now: clock.now(), live: liveMeters(field) })
     if (!caught.ok) log('warn', `${caught.error.message}; ${caught.error.hint}`)
     else if (caught.value.since > 0 && caught.value.added > 0)
       log('info', `${many(caught.value.added, 'reading')} became due since ${new Date(caught.value.since).toISOString()}`)
@@ -125,6 +128,7 @@ export class Collection {
       random: Math.random,
       sources: gapSources({ ...sources, points: (meter, instants) => this.#points(meter, instants) }),
       isStored: isGapStored(sources),
+      isOff: ({ point, meter }) => this.#deps.isOff?.(point, field.meter(meter)?.device.health.lastAnswerAt ?? null) ?? false,
       lineOf: (meter) => {
         const found = field.meter(meter)
         return found ? { id: found.fact.line, busyMs: found.poller.line.stats.busyMs } : null
@@ -172,6 +176,7 @@ export class Collection {
 
   readonly #events: ScheduleEvents = {
     due: (task, meter, label) => {
+      this.#recorder.asked(meter)
       const kind = KIND[task.read]
       const day = kind === 'curve' ? this.calendar.dayStart(label) : label
       if (!kind || (kind === 'curve' && this.#curveDay.get(meter) === day)) return
@@ -248,6 +253,14 @@ const HOUR_MS = 3_600_000
 /** Time between two points of a curve while the meter has not shown its own. */
 const stepOf = ({ read, period }: Pick<TaskDefinition, 'read' | 'period'>): number =>
   read !== 'curve' ? DAY_MS : period.unit === 'ms' && period.ms < HOUR_MS ? period.ms : HOUR_MS
+
+/** Meters that a task reads live. */
+const liveMeters = (field: Field): LiveMeter[] => {
+  const live = field.tasks.filter(({ spec }) => spec.read === 'current')
+  return [...field.meters()].flatMap((meter) =>
+    live.some(({ covers }) => covers(meter)) ? [{ meter: meter.fact.meter, since: meter.fact.from }] : [],
+  )
+}
 
 /** What the tasks of a field make due. */
 const dueTasks = (field: Field): DueTask[] =>

@@ -155,6 +155,11 @@ export class EnergyBook {
     return row ? { first: text(row, 'first'), last: text(row, 'last') } : null
   }
 
+  /** Points that registers are known of, by id. */
+  seenAfter(after: string, limit: number): readonly string[] {
+    return this.#all('SELECT point FROM seen WHERE point > ? ORDER BY point LIMIT ?', after, limit).map((row) => text(row, 'point'))
+  }
+
   figures(point: string, day: string): readonly RegisterFigures[] | null {
     const body = this.#one('SELECT body FROM figures WHERE point = ? AND day = ?', point, day)?.body
     return body instanceof Uint8Array ? unpackFigures(body) : null

@@ -15,7 +15,7 @@ import type { Ledger, MeterFact } from '../ledger/index.ts'
 import { parseRatio } from '../normalise/index.ts'
 
 /** What energy asks of the ledger. */
-export type EnergyLedger = Pick<Ledger, 'seq' | 'history' | 'exchanges' | 'get' | 'facts' | 'change' | 'touchedSince'>
+export type EnergyLedger = Pick<Ledger, 'seq' | 'history' | 'exchanges' | 'get' | 'facts' | 'list' | 'changes' | 'change' | 'touchedPages'>
 
 /** What a meter model says of a register. */
 export interface RegisterModel {

@@ -6,18 +6,28 @@ import type { EnergyLedger } from './energy-facts.ts'
 const PLACE = 'ledger'
 /** Entities looked at in one step. */
 const AT_ONCE = 200
-/** Of a larger change it is not looked up from when each entity differs: all its days count. */
-const MOST_ENTRIES = 2000
+/** Of more it is not looked up from when each entity differs: all its days count. */
+const MOST_ENTRIES = 200
+const MOST_CHANGES = 100
+
+/** Changes that are being carried through. */
+interface Run {
+  readonly until: number
+  readonly why: string
+  readonly pages: Iterator<readonly { readonly kind: Kind; readonly id: string }[]>
+  isRead: boolean
+  readonly queue: { readonly kind: Kind; readonly id: string }[]
+  readonly seen: Set<string>
+  readonly from: ReadonlyMap<string, number>
+}
 
 /** Follows the ledger: whatever changes a figure has the days of its point worked out again, from the day it holds. */
 export class LedgerFollower {
   readonly #ledger: EnergyLedger
   readonly #book: EnergyBook
   readonly #days: EnergyDays
-  #queue: { readonly kind: Kind; readonly id: string }[] = []
-  #from = new Map<string, number>()
-  #why = ''
-  #until: number | null = null
+  /** What is left of the changes that are being carried through; null: none are. */
+  #run: Run | null = null
 
   constructor(ledger: EnergyLedger, book: EnergyBook, days: EnergyDays) {
     this.#ledger = ledger
@@ -25,43 +35,67 @@ export class LedgerFollower {
     this.#days = days
   }
 
-  /** Looks at a few of the entities that have changed. The place in the ledger moves on when all are marked. */
-  step(mark: (point: string, day: string, why: string) => void): void {
-    if (this.#until === null && !this.#begin()) return
+  /** Looks at a few of the entities that have changed. The place in the ledger moves on when all are marked. @returns whether there is more */
+  step(mark: (point: string, day: string, why: string) => void): boolean {
+    this.#run ??= this.#begin()
+    const run = this.#run
+    if (run === null) return false
+    if (run.queue.length === 0) this.#fill(run)
     this.#book.together(() => {
-      for (const { kind, id } of this.#queue.splice(0, AT_ONCE))
-        for (const point of kind === 'point' ? [id] : kind === 'meter' ? this.#pointsOf(id) : []) {
+      for (const { kind, id } of run.queue.splice(0, AT_ONCE))
+        for (const point of kind === 'point' ? [id] : this.#pointsOf(id)) {
           const seen = this.#book.seen(point)
           if (!seen) continue
-          const from = this.#from.get(`${kind} ${id}`)
+          const from = run.from.get(`${kind} ${id}`)
           // A day earlier: at midnight the register belongs to both.
           const day = from === undefined || from <= 0 ? seen.first : this.#days.of(from - 1)
-          mark(point, day, this.#why)
+          mark(point, day, run.why)
         }
-      if (this.#queue.length > 0 || this.#until === null) return
-      this.#book.setPlace(PLACE, this.#until)
-      this.#until = null
+      if (run.queue.length > 0 || !run.isRead) return
+      this.#book.setPlace(PLACE, run.until)
+      this.#run = null
     })
-  }
-
-  #begin(): boolean {
-    const { seq } = this.#ledger
-    const since = this.#book.place(PLACE)
-    if (since === null) this.#book.setPlace(PLACE, seq)
-    if (since === null || seq <= since) return false
-    const touched = this.#ledger.touchedSince(since)
-    this.#until = touched.seq
-    this.#queue = touched.entities.filter(({ kind }) => kind === 'point' || kind === 'meter')
-    this.#from = new Map()
-    this.#why = touched.seq === since + 1 ? `ledger change ${touched.seq}` : `ledger changes ${since + 1} to ${touched.seq}`
-    for (let change = since + 1; change <= touched.seq && this.#queue.length <= MOST_ENTRIES; change++) this.#read(change)
     return true
   }
 
-  #read(seq: number): void {
-    for (const { kind, id, from } of this.#ledger.change(seq, MOST_ENTRIES)?.entries ?? []) {
+  #begin(): Run | null {
+    const { seq } = this.#ledger
+    const since = this.#book.place(PLACE)
+    if (since === null) this.#book.setPlace(PLACE, seq)
+    if (since === null || seq <= since) return null
+    const why = seq === since + 1 ? `ledger change ${seq}` : `ledger changes ${since + 1} to ${seq}`
+    const pages = this.#ledger.touchedPages(since)[Symbol.iterator]()
+    return { until: seq, why, pages, isRead: false, queue: [], seen: new Set(), from: this.#starts(since, seq) }
+  }
+
+  /** From when the entities differ; of larger changes nobody asks. */
+  #starts(since: number, until: number): ReadonlyMap<string, number> {
+    const starts = new Map<string, number>()
+    const changes = this.#ledger
+      .changes({ before: until + 1, limit: Math.min(MOST_CHANGES, until - since) })
+      .filter(({ seq }) => seq > since)
+    const isSmall = changes.length === until - since && changes.reduce((sum, { entities }) => sum + entities, 0) <= MOST_ENTRIES
+    if (!isSmall) return starts
+    for (const { seq } of changes)
+      for (const { kind, id, from } of this.#ledger.change(seq, MOST_ENTRIES)?.entries ?? []) {
+        const key = `${kind} ${id}`
+        starts.set(key, Math.min(from, starts.get(key) ?? Number.POSITIVE_INFINITY))
+      }
+    return starts
+  }
+
+  /** One page of what was touched; what several facts changed comes several times. */
+  #fill(run: Run): void {
+    const page = run.pages.next()
+    if (page.done) {
+      run.isRead = true
+      return
+    }
+    for (const { kind, id } of page.value) {
       const key = `${kind} ${id}`
-      this.#from.set(key, Math.min(from, this.#from.get(key) ?? Number.POSITIVE_INFINITY))
+      if ((kind !== 'point' && kind !== 'meter') || run.seen.has(key)) continue
+      run.seen.add(key)
+      run.queue.push({ kind, id })
     }
   }
 

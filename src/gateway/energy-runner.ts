@@ -9,6 +9,7 @@ import { type Figure, intervalRows, isSameValue, type RegisterFigures, versioned
 import { findingView, textOf } from './energy-findings.ts'
 import { LedgerFollower } from './energy-ledger.ts'
 import { EnergyMarks } from './energy-marks.ts'
+import { OutageFollower, type OutageRecords } from './energy-outages.ts'
 import { energySink } from './energy-sink.ts'
 import { type DayWork, isShared, workDay, workMonth } from './energy-work.ts'
 
@@ -24,6 +25,8 @@ export interface EnergyOptions {
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
   /** Times without power at a point; nobody tells them unless given. */
   readonly outages?: (point: string, from: number, to: number) => readonly Span[]
+  /** Where those times are written down: a change has the days concerned worked out again. */
+  readonly outageRecords?: OutageRecords
   /** A day is worked out when so long no other reading came for it, milliseconds of the gateway's clock. */
   readonly settleMs?: number
   /** A day that goes on is worked out at most so often. */
@@ -53,6 +56,7 @@ export class EnergyRunner {
   readonly #options: EnergyOptions
   readonly #marks: EnergyMarks
   readonly #follower: LedgerFollower
+  readonly #outages: OutageFollower | null
   readonly days: EnergyDays
   readonly sink: Sink
   #outbox: OutboxPart | null = null
@@ -69,6 +73,7 @@ export class EnergyRunner {
     this.days = new EnergyDays(options.zone)
     this.#marks = new EnergyMarks({ book, days: this.days, settleMs, openEveryMs, end: () => this.#end(), now: () => clock.now() })
     this.#follower = new LedgerFollower(ledger, book, this.days)
+    this.#outages = options.outageRecords ? new OutageFollower(options.outageRecords, ledger, book, this.days) : null
     this.sink = energySink(
       (readings) => this.#marks.takeReadings(readings, (meter) => this.#pointsOf(meter)),
       (thrown) => ({
@@ -169,8 +174,9 @@ export class EnergyRunner {
   /** One piece of work. @returns whether there may be more at once */
   async #step(): Promise<boolean> {
     const { book, clock } = this.#options
-    this.#follower.step((point, day, why) => book.markOnward(point, day, why))
-    const expanded = this.#expand()
+    const mark = (point: string, day: string, why: string) => book.markOnward(point, day, why)
+    const isFollowing = [this.#follower.step(mark), this.#outages?.step(mark) ?? false].includes(true)
+    const expanded = this.#expand() || isFollowing
     const next = this.#marks.next(clock.now(), this.#storeAt())
     if (next === null) {
       this.#forget()

@@ -63,7 +63,9 @@ describe('facts of a point', () => {
     get: (kind, id) => (kind === 'point' ? { kind, id, version: 1, attributes: { area: 'A', ...attributes } } : null),
     facts: () => [],
     change: () => null,
-    touchedSince: () => ({ seq: 1, entities: [] }),
+    changes: () => [],
+    list: () => [],
+    touchedPages: () => [],
   })
   const of = (history: readonly MeterFact[], attributes = {}, stored = new Set<string>()) =>
     pointFacts(ledger(history, attributes), models, 'P', 1000)?.of('1.8.0', '1-0:1.8.0', stored)

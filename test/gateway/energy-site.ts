@@ -6,9 +6,11 @@ import { adapterOf } from '../../protocols/index.ts'
 import { type Clock, type Reading, type Sink, type Source, seriesOf, shapeOf } from '../../src/core/index.ts'
 import type { RegisterRead } from '../../src/energy/index.ts'
 import { EnergyBook } from '../../src/gateway/energy-book.ts'
+import type { EstimateParts } from '../../src/gateway/energy-estimate.ts'
 import { RegisterModels } from '../../src/gateway/energy-facts.ts'
 import { EnergyRunner } from '../../src/gateway/energy-runner.ts'
 import { energyViews } from '../../src/gateway/energy-views.ts'
+import { Outages } from '../../src/gateway/outages.ts'
 import { openProfiles } from '../../src/gateway/profiles.ts'
 import { type Act, Ledger } from '../../src/ledger/index.ts'
 import { type Outbox, openOutbox } from '../../src/outbox/index.ts'
@@ -44,10 +46,13 @@ export const rowOf = ({ at, receivedAt, value, meter, source, quality }: Registe
 export interface EnergySite {
   readonly directory: string
   readonly ledger: Ledger
+  readonly outages: Outages
   readonly book: EnergyBook
   readonly runner: EnergyRunner
   readonly outbox: Outbox
   readonly views: ReturnType<typeof energyViews>
+  /** What an estimate of a gap rests on. */
+  readonly parts: EstimateParts
   readonly clock: Clock & { at: number }
   /** Stored `interval` rows. */
   rows(period: string, from: number, to: number, point?: string): Promise<readonly Reading[]>
@@ -71,9 +76,12 @@ export const energySite = async (now: number, directory = made(), afterPut: () =
   const book = new EnergyBook(directory)
   const models = new RegisterModels(openProfiles(null), adapterOf)
   const warnings: string[] = []
+  const outages = new Outages({ directory, ledger, clock, isLine: () => true, log: () => {} })
   const runner = new EnergyRunner({
     ...{ book, ledger, models, store: store.value, storeSink: store.value.id, zone: ZONE, clock, settleMs: 0, openEveryMs: 0 },
     log: (level, message) => level === 'warn' && warnings.push(message),
+    outages: (point, from, to) => outages.spans(point, from, to),
+    outageRecords: outages.file,
   })
   const sinks: Sink[] = [store.value, runner.sink]
   const opened = await openOutbox({ directory: join(directory, 'outbox'), maxBytes: 64 << 20, whenFull: 'stop-taking', sinks, lingerMs: 1 })
@@ -87,6 +95,7 @@ export const energySite = async (now: number, directory = made(), afterPut: () =
     await outbox.close()
     await store.value.close()
     book.close()
+    outages.close()
     ledger.close()
   }
   onTestFinished(close)
@@ -112,7 +121,11 @@ export const energySite = async (now: number, directory = made(), afterPut: () =
     now: () => clock.at,
   })
   return {
-    ...{ directory, ledger, book, runner, outbox, views, clock, settle },
+    ...{ directory, ledger, outages, book, runner, outbox, views, clock, settle },
+    parts: {
+      ...{ store: store.value, book, days: runner.days, ledger, models, clock },
+      outages: (point, from, to) => outages.spans(point, from, to),
+    },
     rows: async (period, from, to, point = 'P-1') => {
       const page = await store.value.range({ measurement: 'interval', tags: { point, period }, from, to, limit: 50_000 })
       if (!page.ok) throw new Error(page.error.message)

@@ -89,6 +89,27 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
       async ({ params: { id }, body: { why }, token }, reply) => shown(reply, deps.actOnGap(id, act, token?.name ?? '', why)),
     )
   app.post(
+    '/gaps/:id/estimate',
+    {
+      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      schema: {
+        operationId: 'estimateGap',
+        tags: ['collection'],
+        summary: 'Estimate the registers of a freeze',
+        description:
+          'Between two registers on the line of use, else the last one and the mean use of up to four similar days. Source and quality are ' +
+          '`estimated`; whatever is read later takes its place.',
+        params: GapParams,
+        body: GapWhyBody,
+        response: { 200: ref(GapDetailSchema, 'The gap as it is now.') },
+      },
+    },
+    async ({ params: { id }, body: { why }, token }, reply) => {
+      const done = await deps.estimateGap(id, token?.name ?? '', why)
+      return done.ok ? shown(reply, deps.gap(id)) : refuse(reply, problemOf(done.error.because, done.error.error))
+    },
+  )
+  app.post(
     '/gaps/:id/manual',
     {
       config: { permission: 'operate', failures: [404, 413, 415, 422] },
@@ -125,7 +146,7 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
 const ACTS = [
   ['retry', 'Read a gap again at once', 'As soon as its line is free, whatever its budget.'],
   ['waive', 'Waive a gap', 'It is not read any more; data that come all the same still fill it.'],
-  ['reopen', 'Take a waived or given-up gap up again', 'It is read again at once, then as its budget allows.'],
+  ['reopen', 'Take a waived, given-up or estimated gap up again', 'It is read again at once, then as its budget allows.'],
 ] as const
 
 type Hints = Pick<ApiDeps, 'hintOf'>

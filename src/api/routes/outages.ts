@@ -1,0 +1,155 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply } from 'fastify'
+import type { Result } from '../../core/index.ts'
+import { cursorOf, readCursor } from '../cursor.ts'
+import type { ApiDeps, Refusal } from '../deps.ts'
+import type { OutageDetailView, OutageView } from '../outage-deps.ts'
+import {
+  OutageAtBody,
+  OutageBody,
+  OutageDetailSchema,
+  OutageExtendBody,
+  OutagePage,
+  OutageParams,
+  OutagesQuery,
+  OutageWhyBody,
+} from '../outage-schemas.ts'
+import { problem, problemOf, refuse } from '../problems.ts'
+import { ref } from '../schema-words.ts'
+import { iso, isoOrNull } from './common.ts'
+
+const instantOf = (text: string | undefined): number | null => (text === undefined ? null : Date.parse(text))
+const operate = { config: { permission: 'operate', failures: [404, 413, 415, 422] } } as const
+const answer = { 200: ref(OutageDetailSchema, 'The outage as it is now.') }
+
+/** The outage calendar: planned and emergency outages, and what becomes of them. */
+export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: number }> = async (app, { deps }) => {
+  const shown = (reply: FastifyReply, outage: Result<OutageDetailView, Refusal>) =>
+    outage.ok ? detailJson(outage.value) : refuse(reply, problemOf(outage.error.because, outage.error.error))
+  app.get(
+    '/outages',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'listOutages',
+        tags: ['collection'],
+        summary: 'The outage calendar',
+        description: 'Planned and emergency outages (停电计划), those recorded last first.',
+        querystring: OutagesQuery,
+        response: { 200: ref(OutagePage, 'One page.') },
+      },
+    },
+    async ({ query: { limit = 100, cursor, from, to, ...filter } }, reply) => {
+      const before = cursor === undefined ? [null] : readCursor(cursor, ['number'])
+      if (before === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
+      const times = { ...(from === undefined ? {} : { from: Date.parse(from) }), ...(to === undefined ? {} : { to: Date.parse(to) }) }
+      const [first = null] = before
+      const found = deps.outages({ ...filter, ...times }, first === null ? null : Number(first), limit + 1)
+      const items = found.slice(0, limit)
+      const last = items.at(-1)
+      return { items: items.map(outageJson), next: found.length > limit && last ? cursorOf([last.id]) : null }
+    },
+  )
+  app.get(
+    '/outages/:id',
+    {
+      config: { permission: 'read', failures: [404] },
+      schema: {
+        operationId: 'getOutage',
+        tags: ['collection'],
+        summary: 'One outage and its history',
+        description: 'Everything that was done with it, oldest first.',
+        params: OutageParams,
+        response: answer,
+      },
+    },
+    async ({ params: { id } }, reply) => shown(reply, deps.outage(id)),
+  )
+  app.post(
+    '/outages',
+    {
+      config: { permission: 'operate', failures: [413, 415, 422] },
+      schema: {
+        operationId: 'addOutage',
+        tags: ['collection'],
+        summary: 'Record an outage',
+        description:
+          'Nothing is booked as used while it lasts, and its meters are not counted on its days. `warning` says when the notice is short.',
+        body: OutageBody,
+        response: answer,
+      },
+    },
+    async ({ body: { from, expectedTo, to, noticed, workOrder = null, ...draft }, token }, reply) => {
+      const times = { from: Date.parse(from), expectedTo: instantOf(expectedTo), to: instantOf(to), noticed: instantOf(noticed) }
+      return shown(reply, deps.addOutage({ ...draft, ...times, workOrder }, token?.name ?? ''))
+    },
+  )
+  app.post(
+    '/outages/:id/extend',
+    {
+      ...operate,
+      schema: {
+        operationId: 'extendOutage',
+        tags: ['collection'],
+        summary: 'Put the expected end of an outage off',
+        description: 'To a later time than was expected before.',
+        params: OutageParams,
+        body: OutageExtendBody,
+        response: answer,
+      },
+    },
+    async ({ params: { id }, body: { expectedTo, why }, token }, reply) =>
+      shown(reply, deps.extendOutage(id, Date.parse(expectedTo), token?.name ?? '', why)),
+  )
+  for (const { act, operationId, summary, description } of AT_ACTS)
+    app.post(
+      `/outages/:id/${act}`,
+      {
+        ...operate,
+        schema: { operationId, tags: ['collection'], summary, description, params: OutageParams, body: OutageAtBody, response: answer },
+      },
+      async ({ params: { id }, body: { at, why }, token }, reply) =>
+        shown(reply, deps[operationId](id, instantOf(at), token?.name ?? '', why)),
+    )
+  app.post(
+    '/outages/:id/withdraw',
+    {
+      ...operate,
+      schema: {
+        operationId: 'withdrawOutage',
+        tags: ['collection'],
+        summary: 'Withdraw an outage',
+        description: 'It did not take place, will not, or was recorded by mistake. The record stays.',
+        params: OutageParams,
+        body: OutageWhyBody,
+        response: answer,
+      },
+    },
+    async ({ params: { id }, body: { why }, token }, reply) => shown(reply, deps.withdrawOutage(id, token?.name ?? '', why)),
+  )
+}
+
+const AT_ACTS = [
+  {
+    act: 'end',
+    operationId: 'endOutage',
+    summary: 'Say that power is back',
+    description: 'Energy of its time is worked out again from its start.',
+  },
+  {
+    act: 'notice',
+    operationId: 'noticeOutage',
+    summary: 'Record that key accounts were told',
+    description: 'At least 24 h before a planned outage; told later, or never, the record carries a warning.',
+  },
+] as const
+
+const outageJson = ({ from, expectedTo, to, noticed, recordedAt, ...plain }: OutageView) => ({
+  ...plain,
+  ...{ from: iso(from), expectedTo: isoOrNull(expectedTo), to: isoOrNull(to), noticed: isoOrNull(noticed), recordedAt: iso(recordedAt) },
+})
+
+const detailJson = ({ history, ...outage }: OutageDetailView) => ({
+  ...outageJson(outage),
+  history: history.map((act) => ({ ...act, at: iso(act.at) })),
+})
