@@ -5,7 +5,10 @@ const table = {
   LEDGER_REFUSED: { recovery: 'stop', hint: 'correct what the problems name and send all of it again: nothing was changed' },
   LEDGER_STALE: { recovery: 'stop', hint: 'look at what it is now, decide again, and send the version you have seen' },
   LEDGER_UNKNOWN: { recovery: 'stop', hint: 'gridtally ledger show KIND lists what there is' },
-  LEDGER_BUSY: { recovery: 'retry', hint: 'another process writes a large change into ledger.db: try again in a few seconds' },
+  LEDGER_BUSY: {
+    recovery: 'retry',
+    hint: 'an import of a large file takes up to half a minute: try again then; gridtally ledger changes shows when it is there',
+  },
   LEDGER_ID: { recovery: 'stop', hint: 'an id begins with a letter or digit, goes on with those and . _ -, and has at most 64 characters' },
   LEDGER_ATTRIBUTE: {
     recovery: 'stop',

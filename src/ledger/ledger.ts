@@ -1,17 +1,15 @@
 import { join } from 'node:path'
-import { err, many, ok, type Result } from '../core/index.ts'
-import { inTransaction, openDatabase } from '../sqlite/index.ts'
+import { err, ok, type Result } from '../core/index.ts'
+import { openDatabase } from '../sqlite/index.ts'
 import { checklistOf, type EvidenceOf, stepPatches, writeCheck } from './commission.ts'
-import { type Draft, draftOf, type Touched } from './draft.ts'
+import { onCopy } from './copy.ts'
+import { draftOf } from './draft.ts'
 import { fail, type LedgerCode } from './errors.ts'
 import { type ExchangeFilter, exchangeOf, exchangesOf, insertExchange, meterAt, prepareExchange } from './exchange.ts'
-import { failpoint } from './failpoint.ts'
-import { judge } from './judge.ts'
 import type { Kind, PointState } from './kinds.ts'
 import { migrate } from './migrate.ts'
 import { type Area, areasOf, type Point, pointsOf, type Zone, zonesOf } from './names.ts'
 import { factOf, type MeterFact } from './period.ts'
-import { Problems } from './problems.ts'
 import {
   type ChangeFilter,
   changeOf,
@@ -26,6 +24,7 @@ import {
 } from './read.ts'
 import { prepare } from './schema.ts'
 import { Sql, text } from './sql.ts'
+import { type Expected, type Job, MOST, NOTHING, Transactions } from './transaction.ts'
 import type {
   Act,
   Applied,
@@ -42,44 +41,10 @@ import type {
   Plan,
   Refused,
 } from './types.ts'
-import { markUndone, undoOf, writeTouched } from './write.ts'
+import { markUndone, undoOf } from './write.ts'
 
-/** The version of an entity that somebody has seen; null: there was none. */
-export interface Expected {
-  readonly kind: Kind
-  readonly id: string
-  readonly version: number | null
-}
-
-/** What a transaction is to do. */
-interface Job {
-  readonly act: Act
-  /** Change that is taken back. */
-  readonly undoes?: number
-  readonly expected?: readonly Expected[]
-  draft(problems: Problems): Draft
-  /** More rows of the same change. With it, a change without facts is one too. */
-  also?(seq: number): void
-  /** Entries and problems kept. */
-  readonly most?: number
-  readonly dry?: boolean
-}
-
-type Outcome = { readonly seq: number | null; readonly draft: Draft }
-
-const NOTHING: Draft = { touched: [], added: 0, changed: 0, unchanged: 0, entries: [] }
-const MOST = 100
-const BUSY = 5
-
-/** Ends a transaction without leaving anything of it. */
-class Unwound extends Error {
-  readonly outcome: Outcome
-
-  constructor(outcome: Outcome) {
-    super('unwound')
-    this.outcome = outcome
-  }
-}
+/** Patches from which on a dry run takes long enough to be in somebody's way. */
+const COPIED_FROM = 2000
 
 /**
  * The ledger (档案): what hangs where, since when. Facts are dated and never overwritten: a change adds rows and ends others, so that
@@ -87,13 +52,24 @@ class Unwound extends Error {
  */
 export class Ledger {
   readonly #sql: Sql
+  readonly #transactions: Transactions
+  readonly #directory: string
   readonly #world: LedgerWorld | null
+  readonly #copiedFrom: number
 
-  /** Opens, makes or brings up to date `ledger.db` in a directory. @throws LedgerTooNew */
-  constructor(directory: string, world?: LedgerWorld) {
+  /**
+   * Opens, makes or brings up to date `ledger.db` in a directory.
+   *
+   * @param copiedFrom  dry runs of so many patches work on a copy
+   * @throws            LedgerTooNew
+   */
+  constructor(directory: string, world?: LedgerWorld, copiedFrom = COPIED_FROM) {
+    this.#directory = directory
+    this.#world = world ?? null
+    this.#copiedFrom = copiedFrom
     const file = join(directory, 'ledger.db')
     this.#sql = new Sql(openDatabase(file))
-    this.#world = world ?? null
+    this.#transactions = new Transactions(this.#sql, this.#world)
     try {
       prepare(this.#sql, file, (old) => migrate(this.#sql, old))
     } catch (error) {
@@ -107,13 +83,15 @@ export class Ledger {
     return seqOf(this.#sql)
   }
 
-  /** What patches would change and what stands against them; changes nothing. */
+  /** What patches would change and what stands against them; changes nothing, and many do not hold up whoever writes. */
   plan(
     patches: readonly Patch[],
     { at, entries = 1000, problems: most = MOST }: { at: number; entries?: number; problems?: number },
   ): Plan {
+    if (patches.length >= this.#copiedFrom)
+      return onCopy(this.#sql, this.#directory, (copy) => this.#planIn(copy, patches, { at, entries, problems: most }))
     const act: Act = { what: 'import', who: '', why: '', workOrder: null, at }
-    return this.#plan({ act, draft: (problems) => draftOf(this.#sql, patches, at, entries, problems), most })
+    return this.#transactions.plan({ act, draft: (problems) => draftOf(this.#sql, patches, at, entries, problems), most })
   }
 
   /** Makes patches true in one transaction, or none of them. Nothing differs: no change. */
@@ -127,7 +105,7 @@ export class Ledger {
     } = {},
   ): Result<Applied, Refused> {
     const { note, expected = [], problems = MOST } = options
-    return this.#applied({
+    return this.#transactions.apply({
       act,
       expected,
       most: problems,
@@ -218,14 +196,14 @@ export class Ledger {
   /** Writes an exchange and what it changes, in one transaction. */
   exchange(draft: ExchangeDraft, act: Act): Result<Exchange, Refused> {
     let id: number | null = null
-    const outcome = this.#change(this.#exchangeJob(draft, act, (made) => (id = made)))
+    const outcome = this.#transactions.change(this.#exchangeJob(draft, act, (made) => (id = made)))
     if (!outcome.ok) return outcome
     const exchange = id === null ? null : exchangeOf(this.#sql, id)
     return exchange ? ok(exchange) : this.#unknown(`exchange ${id}`)
   }
 
   planExchange(draft: ExchangeDraft, act: Act): Plan {
-    return this.#plan(this.#exchangeJob(draft, act, () => undefined))
+    return this.#transactions.plan(this.#exchangeJob(draft, act, () => undefined))
   }
 
   /** The meter that hung at a point just before an instant. */
@@ -241,7 +219,7 @@ export class Ledger {
   acknowledge(id: number, by: string, note: string, at: number): Result<Exchange, Refused> {
     const found = exchangeOf(this.#sql, id)
     if (!found) return this.#unknown(`exchange ${id}`)
-    const outcome = this.#change({
+    const outcome = this.#transactions.change({
       act: { what: 'acknowledge', who: by, why: note, workOrder: null, at },
       draft: (problems) => {
         const now = exchangeOf(this.#sql, id) ?? found
@@ -267,7 +245,7 @@ export class Ledger {
   /** A person says that an item is right, or wrong. */
   confirm(point: string, item: CheckItem, good: boolean, act: Act): Result<null, Refused> {
     if (!entityOf(this.#sql, 'point', point, null)) return this.#unknown(`point ${point}`)
-    const outcome = this.#change({
+    const outcome = this.#transactions.change({
       act: { ...act, what: 'state', why: `${item} of ${point} ${good ? 'confirmed' : 'found wrong'}${act.why ? `: ${act.why}` : ''}` },
       draft: () => NOTHING,
       also: () => writeCheck(this.#sql, point, item, good, act.who, act.at, act.why),
@@ -284,7 +262,7 @@ export class Ledger {
     options: { readonly from?: number; readonly set?: Patch['set'] } = {},
   ): Result<Applied, Refused> {
     const from = options.from ?? act.at
-    return this.#applied({
+    return this.#transactions.apply({
       act: { ...act, what: 'state' },
       draft: (problems) => {
         if (act.why.trim() === '') problems.add('LEDGER_VALUE', `point ${point}`, 'the reason is empty')
@@ -305,6 +283,15 @@ export class Ledger {
     this.#sql.database.close()
   }
 
+  #planIn(directory: string, patches: readonly Patch[], options: { at: number; entries: number; problems: number }): Plan {
+    const copy = new Ledger(directory, this.#world ?? undefined, Number.POSITIVE_INFINITY)
+    try {
+      return copy.plan(patches, options)
+    } finally {
+      copy.close()
+    }
+  }
+
   #exchangeJob(draft: ExchangeDraft, act: Act, made: (id: number) => void): Job {
     let prepared: ReturnType<typeof prepareExchange> | null = null
     return {
@@ -322,7 +309,7 @@ export class Ledger {
   #undo(seq: number, act: Act, dry: boolean): Result<Applied, Refused> {
     const change = changeOf(this.#sql, seq, 0)
     if (!change) return this.#unknown(`change ${seq}`)
-    return this.#applied({
+    return this.#transactions.apply({
       act: { ...act, what: 'undo' },
       undoes: seq,
       dry,
@@ -343,103 +330,9 @@ export class Ledger {
     })
   }
 
-  #applied(job: Job): Result<Applied, Refused> {
-    const outcome = this.#change(job)
-    if (!outcome.ok) return outcome
-    const { seq, draft } = outcome.value
-    return ok({ change: seq, added: draft.added, changed: draft.changed, unchanged: draft.unchanged })
-  }
-
-  #plan(job: Job): Plan {
-    const problems = new Problems(job.most ?? MOST)
-    const { draft } = this.#transact({ ...job, dry: true }, problems)
-    const { added, changed, unchanged, entries } = draft
-    return { added, changed, unchanged, entries, problems: problems.kept, problemCount: problems.count }
-  }
-
-  #change(job: Job): Result<Outcome, Refused> {
-    const problems = new Problems(job.most ?? MOST)
-    try {
-      const stale = this.#stale(job.expected ?? [])
-      if (stale) return stale
-      const outcome = this.#transact(job, problems)
-      if (problems.count > 0) return this.#refused(problems)
-      return ok(outcome)
-    } catch (error) {
-      if (error instanceof StaleNow) return this.#stale(job.expected ?? []) ?? this.#refused(problems)
-      if (isBusy(error))
-        return err({ error: fail('LEDGER_BUSY', 'ledger.db is being written by another process').error, problems: [], current: null })
-      throw error
-    }
-  }
-
-  #transact(job: Job, problems: Problems): Outcome {
-    try {
-      return inTransaction(this.#sql.database, () => {
-        if (job.expected?.some((one) => this.#versionOf(one) !== one.version)) throw new StaleNow()
-        const draft = job.draft(problems)
-        const seq = this.#write(job, draft, problems)
-        const outcome = { seq, draft }
-        if (job.dry || problems.count > 0) throw new Unwound(outcome)
-        failpoint('ledger.before-commit')
-        return outcome
-      })
-    } catch (error) {
-      if (error instanceof Unwound) return error.outcome
-      throw error
-    }
-  }
-
-  #write({ act, undoes, also }: Job, draft: Draft, problems: Problems): number | null {
-    if (draft.touched.length === 0 && !also) return null
-    const seq = seqOf(this.#sql) + 1
-    this.#sql.run(
-      'INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?)',
-      ...[seq, act.at, act.what, act.who, act.why, act.workOrder, undoes ?? null, draft.touched.length],
-    )
-    this.#writeFacts(seq, act, draft.touched, problems)
-    also?.(seq)
-    return seq
-  }
-
-  #writeFacts(seq: number, { what }: Act, touched: readonly Touched[], problems: Problems): void {
-    writeTouched(this.#sql, seq, touched, this.#world)
-    judge({ sql: this.#sql, touched, what, world: this.#world, problems })
-  }
-
-  #versionOf({ kind, id }: Expected): number | null {
-    return entityOf(this.#sql, kind, id, null)?.version ?? null
-  }
-
-  /** Somebody else was quicker. */
-  #stale(expected: readonly Expected[]): Result<never, Refused> | null {
-    for (const one of expected) {
-      const current = entityOf(this.#sql, one.kind, one.id, null)
-      if ((current?.version ?? null) === one.version) continue
-      const now = current ? `is at version ${current.version}` : 'is not there'
-      const seen = one.version === null ? 'not to be there' : `version ${one.version}`
-      return err({ error: fail('LEDGER_STALE', `${one.kind} ${one.id} ${now}, you expected ${seen}`).error, problems: [], current })
-    }
-    return null
-  }
-
-  #refused(problems: Problems): Result<never, Refused> {
-    const [first] = problems.kept
-    const rest = problems.count > 1 ? `, and ${many(problems.count - 1, 'more problem')}` : ''
-    const message = first ? `${first.place}: ${first.message}${rest}` : 'refused'
-    const { error } = fail('LEDGER_REFUSED', message, { problems: problems.count, first: first?.code ?? '' })
-    return err({ error, problems: problems.kept, current: null })
-  }
-
   #unknown(what: string): Result<never, Refused> {
     return err({ error: fail('LEDGER_UNKNOWN', `there is no ${what}`).error, problems: [], current: null })
   }
 }
-
-/** The version changed between the question and the transaction. */
-class StaleNow extends Error {}
-
-const isBusy = (error: unknown): boolean =>
-  error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 0xff) === BUSY
 
 export type { LedgerCode }
