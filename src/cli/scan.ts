@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { adapterOf } from '../../protocols/index.ts'
 import {
   type FoundMeter,
@@ -93,7 +94,9 @@ export const scan = async (where: string, args: ScanArguments): Promise<void> =>
   if (args.json) print(JSON.stringify({ event: 'result', ...scanJson(result.value) }))
   else print(resultText(result.value, args.proofs ?? false, lineYaml(lineId, target, result.value.meters)))
   accepting?.(result.value, lineId)
-  if (result.value.meters.length === 0) process.exitCode = EXIT.failed
+  const isLost = !result.value.complete && !interrupted.aborted
+  if (isLost) complain(result.value.stopped ?? '')
+  if (isLost || result.value.meters.length === 0) process.exitCode = EXIT.failed
 }
 
 /** What is done with the result; everything that can be wrong is said before the scan begins. */
@@ -102,6 +105,7 @@ const acceptance = (args: ScanArguments): ((result: ScanResult, line: string) =>
   if (accept === undefined && !apply) return null
   if (accept !== undefined && !/\.(ya?ml|csv)$/.test(accept))
     throw new CommandFailed(`--accept ${accept}: a file that ends in .yaml or .csv`, EXIT.usage)
+  if (accept !== undefined) mayWrite(accept)
   if (apply && (!file || !who || !why || !args.lineId))
     throw new CommandFailed('--apply needs -c CONFIG, --line-id (a line of it), --who and --why', EXIT.usage)
   const config = apply && file ? configOrFail(file) : null
@@ -135,6 +139,20 @@ const acceptance = (args: ScanArguments): ((result: ScanResult, line: string) =>
       ledger.close()
     }
   }
+}
+
+/** A scan takes minutes: that its file cannot be written, or would take the place of rows somebody has, is said before. */
+const mayWrite = (file: string): void => {
+  try {
+    const isThere = existsSync(file)
+    accessSync(isThere ? file : dirname(file), constants.W_OK)
+    const text = isThere ? readFileSync(file, 'utf8') : ''
+    const hasRows = file.endsWith('.csv') ? text.trim().split('\n').length > 1 : /\bid\b/.test(text)
+    if (!hasRows) return
+  } catch (error) {
+    throw new CommandFailed(`--accept ${file}: ${error instanceof Error ? error.message : String(error)}`, EXIT.usage)
+  }
+  throw new CommandFailed(`--accept ${file}: it has rows already; name another file, or move this one away`, EXIT.usage)
 }
 
 const tellLeft = ({ left }: AcceptRows): void => {

@@ -105,7 +105,9 @@ export class ScanJobs implements ScanDeps {
       error: null,
     }
     this.#jobs.unshift(job)
-    this.#jobs.splice(KEPT)
+    // One that goes on can be stopped, and stops with the gateway: it stays.
+    const over = this.#jobs.findLastIndex(({ state }) => state !== 'running')
+    if (this.#jobs.length > KEPT && over >= 0) this.#jobs.splice(over, 1)
     const work = this.#run(job, line, units)
       .catch((bug: unknown) => {
         job.state = 'failed'
@@ -196,6 +198,8 @@ export class ScanJobs implements ScanDeps {
         const framing = FRAMING[protocol]
         const adapter = framing ? adapterOf('modbus', framing) : adapterOf(protocol, 'rtu')
         if (!adapter) throw new Error(`${protocol} has no adapter`)
+        if (line.state !== 'up')
+          return { ok: false, error: line.why ?? fail('SCAN_LINE', `line "${job.line}" is not open any more`, { line: job.line }).error }
         return ok(lineScanWire(poller, adapter))
       },
       signal: job.stop.signal,

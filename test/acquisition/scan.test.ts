@@ -161,6 +161,15 @@ describe('foreign servers', () => {
     expect(result.meters[0]?.notes.join()).toContain('function 3: answers at 0')
   })
 
+  it('lists a device that answers every unit alike once', { timeout: 90_000 }, async () => {
+    const server = await startModbusTcpMeter({ profile: 'eastron-sdm630', units: units(255) })
+    onTestFinished(() => server.close())
+    const result = await scanned({ open: overTcp(server.port), units: units(247), reactionMs: 250 })
+    expect(brief(result)).toEqual({ 'modbus-tcp 1': 'eastron-sdm630' })
+    expect(result.notes.join()).toContain('does not look at units')
+    expect(result.events.filter(({ kind }) => kind === 'found')).toHaveLength(1)
+  })
+
   it('finds the units of a modbus-serial server, and recognises them', { timeout: 90_000 }, async () => {
     const server = await startModbusTcpMeter({ profile: 'eastron-sdm630', units: [2, 40] })
     onTestFinished(() => server.close())
@@ -232,4 +241,32 @@ it('says why nothing can be opened', async () => {
     now: Date.now,
   })
   expect(result).toMatchObject({ ok: false, error: { code: 'TRANSPORT_REFUSED' } })
+})
+
+it('asks every unit beside those of the ledger', { timeout: 60_000 }, async () => {
+  const bus = await served({ units: { 1: 'eastron-sdm120', 2: 'eastron-sdm120', 37: 'eastron-sdm120' } })
+  const result = await scanned({
+    open: overTcp(bus.port),
+    protocols: ['modbus-rtu'],
+    units: units(40),
+    known: (_, address) => (['1', '2'].includes(address) ? `M${address}` : null),
+  })
+  expect(result.meters.map(({ address, known }) => [address, known])).toEqual([
+    ['1', 'M1'],
+    ['2', 'M2'],
+    ['37', null],
+  ])
+})
+
+it('is not complete when the line goes away in the middle', { timeout: 60_000 }, async () => {
+  const bus = await serveMixed({ units: { 1: 'eastron-sdm120', 2: 'eastron-sdm120' } })
+  const result = await scanned({
+    open: overTcp(bus.port),
+    protocols: ['modbus-rtu'],
+    onEvent: (event) => {
+      if (event.kind === 'found') void bus.close()
+    },
+  })
+  expect(result).toMatchObject({ complete: false, stopped: expect.stringContaining('the line went away') })
+  expect(result.meters.map(({ address }) => address)).toEqual(['1'])
 })

@@ -104,6 +104,20 @@ it.each<[string, ScanArguments, RegExp]>([
   await expect(scan(line, args)).rejects.toThrow(text)
 })
 
+it('says before it begins that its file has rows already, or cannot be written', async () => {
+  const directory = here()
+  for (const [name, text] of [
+    ['ledger.yaml', 'version: 1\npoints: []\nmeters:\n  - { id: M1 }\n'],
+    ['found.csv', 'meter id\nM1\n'],
+  ] as const) {
+    const file = join(directory, name)
+    writeFileSync(file, text)
+    await expect(scan('tcp://127.0.0.1:9', { accept: file })).rejects.toThrow(/has rows already/)
+    expect(readFileSync(file, 'utf8')).toBe(text)
+  }
+  await expect(scan('tcp://127.0.0.1:9', { accept: join(directory, 'none/found.yaml') })).rejects.toThrow(/--accept .*found.yaml/)
+})
+
 it('ends within a second of an interrupt, with what was found so far', { timeout: 60_000 }, async () => {
   const { port } = await bus()
   let began = 0

@@ -46,6 +46,8 @@ export interface ScanOptions {
 const LIKELY_UNITS = [1, 2, 3, 4, 5, 10, 11, 100, 126, 247]
 /** Whatever serves Modbus TCP itself answers 255 when it does not look at units at all. */
 const ANY_UNIT = 255
+/** So many of the likely units, all of them answering, are one device that does not look at units. */
+const ENOUGH_TO_DOUBT = 5
 /** Settings swept for every unit when none of the likely ones answered anywhere. */
 const SWEPT_IN_VAIN = 6
 const FRAMING: Readonly<Partial<Record<ScanProtocol, Framing>>> = { 'modbus-tcp': 'tcp', 'modbus-rtu': 'rtu', 'modbus-ascii': 'ascii' }
@@ -82,6 +84,8 @@ class Scan {
   /** A search that goes deeper than was thought does not go back. */
   #furthest = 0
   #refusal: GatewayError | null = null
+  /** Why the line went away for good, when it did: what was not asked by then is missing. */
+  #lost: string | null = null
   #opened = 0
   /** The same meter answered at two speeds: this port does not mind its speed. */
   #isIndifferent = false
@@ -123,7 +127,7 @@ class Scan {
         if (this.#met.size > before && mode !== 'thorough') break
       }
     }
-    const isDone = !signal.aborted
+    const isDone = !signal.aborted && this.#lost === null
     if (isDone) this.#tell('done', 1, true)
     return ok({
       line,
@@ -132,7 +136,7 @@ class Scan {
       tookMs: Math.round(performance.now() - this.#began),
       questions: this.#tally.questions,
       complete: isDone,
-      stopped: isDone ? null : 'stopped; this is what was found so far',
+      stopped: isDone ? null : `${signal.aborted ? 'stopped' : `the line went away: ${this.#lost}`}; this is what was found so far`,
       meters: this.#meters,
       notes: this.#notes,
     })
@@ -173,16 +177,20 @@ class Scan {
   #driver(setting: ScanSetting, protocol: ScanProtocol): Driver {
     const { open, signal, onEvent } = this.#options
     onEvent({ kind: 'setting', setting, protocol, share: this.#share })
+    let isOpened = false
     return driverOf({
       signal,
       tally: this.#tally,
       open: async () => {
         const opened = await open(setting, protocol)
         if (opened.ok) this.#opened++
-        else if (!this.#refusal) {
-          this.#refusal = opened.error
+        else {
+          this.#refusal ??= opened.error
           this.#note(explain(opened.error))
+          // A speed the port does not have is no loss.
+          if (isOpened || (this.#opened > 0 && this.#options.settings.length === 1)) this.#lost ??= explain(opened.error)
         }
+        isOpened ||= opened.ok
         return opened.ok ? opened.value : null
       },
       onQuestion: ({ what, share }) => this.#tell(`${settingText(setting)}: ${what}`, this.#share + (share ?? 0) * this.#span, false),
@@ -203,8 +211,8 @@ class Scan {
       if (answered) answering.push(answered)
     }
     const fresh = (list: readonly number[]) => list.filter((unit) => this.#known(protocol, setting, String(unit)))
-    const sweep = (list: readonly number[]) =>
-      driver.run(modbusScan.sweepUnits(framing, numbering, { units: fresh(list), functions: mode === 'thorough' ? [3, 4] : [3], found }))
+    const sweep = (list: readonly number[], told: modbusScan.SweepOptions['found']) =>
+      driver.run(modbusScan.sweepUnits(framing, numbering, { units: list, functions: mode === 'thorough' ? [3, 4] : [3], found: told }))
     try {
       const elsewhere = this.#metElsewhere(protocol, setting)
       if (elsewhere !== null) {
@@ -215,21 +223,22 @@ class Scan {
         }
       }
       const likely = LIKELY_UNITS.filter((unit) => units.includes(unit))
-      const first = how === 'all' ? null : await sweep(framing === 'tcp' ? [...likely, ANY_UNIT] : likely)
-      let isHere = first !== null && (first.units.length > 0 || first.refusedByGateway > 0 || first.damaged.length > 0)
-      const answersAll =
-        first !== null &&
-        first.units.length >= 5 &&
-        first.units.includes(ANY_UNIT) &&
-        first.units.length === fresh([...likely, ANY_UNIT]).length
-      if (answersAll) {
-        const kept = answering.slice(0, 1)
-        for (const { address } of answering.splice(1)) this.#met.delete(keyOf(protocol, address))
+      const asked = how === 'all' ? [] : fresh(framing === 'tcp' ? [...likely, ANY_UNIT] : likely)
+      const heard: { readonly unit: number; readonly proofs: readonly ScanProof[] }[] = []
+      // Whether the device looks at units at all is known when all of these were asked.
+      const told = framing === 'tcp' ? (unit: number, proofs: readonly ScanProof[]) => void heard.push({ unit, proofs }) : found
+      const first = how === 'all' ? null : await sweep(asked, told)
+      const answersAll = heard.length >= ENOUGH_TO_DOUBT && heard.length === asked.length && asked.includes(ANY_UNIT)
+      for (const { unit, proofs } of answersAll ? heard.slice(0, 1) : heard) found(unit, proofs)
+      // Meters of the ledger are not asked, and are heard all the same.
+      const isListed = this.#meters.some(({ known, protocol: spoken }) => known !== null && spoken === protocol)
+      let isHere = isListed || answering.length > 0 || (first !== null && (first.refusedByGateway > 0 || first.damaged.length > 0))
+      if (answersAll)
         this.#note(
-          `${protocol}: every unit that was asked answers, so the device does not look at units; listed once, as unit ${kept[0]?.address ?? ''}`,
+          `${protocol}: every unit that was asked answers, so the device does not look at units; listed once, as unit ${heard[0]?.unit ?? ''}`,
         )
-      } else if (how === 'all' || isHere) {
-        const all = await sweep(units.filter((unit) => how === 'all' || !likely.includes(unit)))
+      else if (how === 'all' || isHere) {
+        const all = await sweep(fresh(units.filter((unit) => how === 'all' || !likely.includes(unit))), found)
         isHere = isHere || (all !== null && all.units.length > 0)
         for (const unit of [...(first?.damaged ?? []), ...(all?.damaged ?? [])])
           this.#note(
