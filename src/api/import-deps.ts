@@ -55,6 +55,16 @@ export interface SheetFile {
   readonly content: Readable
 }
 
+/** What of the ledger is asked for as a file. */
+export interface WantedExport {
+  readonly format: SheetFormat
+  readonly language: SheetLanguage
+  /** Milliseconds since 1970 UTC; null: by all facts that are written. */
+  readonly asOf: number | null
+  /** Whoever asks may not see what says something of a person. */
+  readonly hidesPersonal: boolean
+}
+
 /** Files in and out of the ledger. */
 export interface ImportPort {
   /** Bytes of one file at most. */
@@ -70,7 +80,7 @@ export interface ImportPort {
   apply(id: string, act: Act): Result<ImportView, Refusal>
   /** Forgets an import and its file; a dry run ends. */
   remove(id: string): Result<void, Refusal>
-  export(format: SheetFormat, language: SheetLanguage, asOf: number | null): Promise<Result<SheetFile, Refusal>>
+  export(wanted: WantedExport): Promise<Result<SheetFile, Refusal>>
   template(format: 'csv' | 'xlsx', language: SheetLanguage, part: 'table' | 'legend'): SheetFile
 }
 

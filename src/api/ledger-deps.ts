@@ -24,6 +24,8 @@ export interface LedgerFilter {
   /** Only those whose day lies before this one. */
   readonly before?: { readonly name: string; readonly day: string }
   readonly after?: string
+  /** Attributes in which `text` is not looked for. */
+  readonly unread?: readonly string[]
   readonly limit: number
   /** Milliseconds since 1970 UTC. */
   readonly asOf?: number

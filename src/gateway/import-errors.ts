@@ -5,6 +5,10 @@ const table = {
   IMPORT_UNKNOWN: { recovery: 'stop', hint: 'GET /api/v1/ledger/imports lists them; one that nobody applies is forgotten after an hour' },
   IMPORT_BUSY: { recovery: 'retry', hint: 'wait for the imports that are under way, or delete one' },
   IMPORT_STATE: { recovery: 'stop', hint: 'look at its state: an import is applied once, when its dry run is over' },
+  IMPORT_APPLYING: {
+    recovery: 'wait',
+    hint: 'wait until its state is applied, some seconds; then gridtally ledger undo, or POST /api/v1/ledger/changes/N/undo, takes it back',
+  },
   IMPORT_PROBLEMS: { recovery: 'stop', hint: 'correct the named cells and send the file again: nothing was changed' },
   IMPORT_CANCELLED: { recovery: 'stop', hint: 'send the file again' },
   IMPORT_DISK: { recovery: 'wait', hint: 'look at the free space, the owner and the mount of the data directory' },

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
 import { LedgerSchema } from '../config/index.ts'
-import type { Entity, Kind, Ledger } from '../ledger/index.ts'
+import { type Entity, type Kind, type Ledger, withoutPersonal } from '../ledger/index.ts'
 import { csvOf, type Entities, flatTableOf, type Language, tablesOf, xlsxOf } from '../sheets/index.ts'
 import type { ImportFormat } from './import-read.ts'
 
@@ -8,7 +8,7 @@ const PAGE = 5000
 
 /** Every entity of a kind as of an instant. */
 const entitiesAt =
-  (ledger: Pick<Ledger, 'list'>, asOf: number | null): Entities =>
+  (ledger: Pick<Ledger, 'list'>, asOf: number | null, hidesPersonal: boolean): Entities =>
   (kind) => {
     const all: Entity[] = []
     for (let after: string | undefined; ; ) {
@@ -17,20 +17,26 @@ const entitiesAt =
         ...(after === undefined ? {} : { after }),
         ...(asOf === null ? {} : { asOf }),
       })
-      for (const entity of page) all.push(entity)
+      for (const entity of page) all.push(hidesPersonal ? { ...entity, attributes: withoutPersonal(kind, entity.attributes) } : entity)
       after = page.at(-1)?.id
       if (page.length < PAGE || after === undefined) return all
     }
   }
 
-/** The ledger as a file, in pieces. @param asOf  null: by all facts that are written */
+/**
+ * The ledger as a file, in pieces.
+ *
+ * @param asOf           null: by all facts that are written
+ * @param hidesPersonal  whoever gets it may not see what says something of a person
+ */
 export const exportOf = (
   ledger: Pick<Ledger, 'list'>,
   format: ImportFormat,
   language: Language,
   asOf: number | null,
+  hidesPersonal = false,
 ): AsyncIterable<Uint8Array> | Iterable<string> => {
-  const entities = entitiesAt(ledger, asOf)
+  const entities = entitiesAt(ledger, asOf, hidesPersonal)
   if (format === 'yaml') return [yamlOf(entities)]
   return format === 'csv' ? csvOf(flatTableOf(entities, language)) : xlsxOf(tablesOf(entities, language))
 }

@@ -40,6 +40,8 @@ const MOST_AT_WORK = 1
 /** What nobody applies is forgotten. */
 const KEPT_MS = 3_600_000
 
+const OVER: ReadonlySet<ImportState> = new Set<ImportState>(['refused', 'applied', 'failed'])
+
 const TYPES: Readonly<Record<SheetFormat, string>> = {
   csv: 'text/csv; charset=utf-8',
   xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
@@ -72,6 +74,11 @@ export const openImports = ({ directory, zone, world: first, clock, start = star
     job.thread?.stop()
     jobs.delete(job.id)
     drop(job)
+  }
+  /** What is over is not in the way of what comes. */
+  const makeRoom = (): void => {
+    const oldest = [...jobs.values()].find(({ state }) => OVER.has(state))
+    if (oldest) forget(oldest)
   }
   const refuse = (because: Refusal['because'], error: GatewayError) => err<Refusal>({ because, error })
   const unknown = (id: string) => refuse('unknown', fail('IMPORT_UNKNOWN', `there is no import ${id}`).error)
@@ -113,6 +120,7 @@ export const openImports = ({ directory, zone, world: first, clock, start = star
   const port: ImportPort = {
     maxBytes: CAPS.bytes,
     begin: async (wanted, content) => {
+      if (jobs.size >= MOST_JOBS) makeRoom()
       if (isClosed || jobs.size >= MOST_JOBS || threads.size + saving >= MOST_AT_WORK) {
         content.resume()
         return refuse('busy', fail('IMPORT_BUSY', `${threads.size + saving} under way, ${jobs.size} kept`).error)
@@ -154,16 +162,20 @@ export const openImports = ({ directory, zone, world: first, clock, start = star
     remove: (id) => {
       const job = jobs.get(id)
       if (!job) return unknown(id)
-      // Half a change is none: it is one transaction. But whoever asks would not know which.
-      if (job.state === 'applying') return refuse('not-possible', fail('IMPORT_STATE', `import ${id} is being applied`).error)
+      // Half a change is none. But whoever stopped it would not know which of the two it was.
+      if (job.state === 'applying')
+        return refuse(
+          'not-possible',
+          fail('IMPORT_APPLYING', `import ${id} is being written, in one transaction: it cannot be stopped half-way`).error,
+        )
       forget(job)
       return ok(undefined)
     },
-    export: async (format, language, asOf) => {
+    export: async ({ format, ...wanted }) => {
       if (isClosed || threads.size >= MOST_AT_WORK) return refuse('busy', fail('IMPORT_BUSY', 'an import or export is under way').error)
       mkdirSync(folder, { recursive: true, mode: 0o750 })
       const path = pathOf(`export-${randomUUID()}`, format)
-      const thread = start({ what: 'export', directory, world, format, language, asOf, path }, () => {})
+      const thread = start({ what: 'export', directory, world, format, ...wanted, path }, () => {})
       threads.add(thread)
       const made = await thread.result
       threads.delete(thread)

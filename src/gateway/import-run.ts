@@ -25,6 +25,8 @@ export interface ImportDone extends ImportReport {
 }
 
 const KEPT = 1000
+/** Problems of the ledger that a cell with a problem of its own may have for their cause. */
+const FOLLOWS: ReadonlySet<string> = new Set(['LEDGER_REQUIRED', 'LEDGER_ADDRESS'])
 
 /**
  * Reads a file and says what it would change; with an act it changes it, in one transaction.
@@ -56,8 +58,8 @@ export const runImport = async (
     return ok({ ...head, added: 0, changed: 0, unchanged: 0, problems: found, problemCount: count, entries: [], applied: null })
   }
   const plan = ledger.plan(patches, { at: context.now, entries, problems: KEPT })
-  // A row with a wrong cell is wrong in the ledger's eyes too: it is named once.
-  const others = plan.problems.filter(({ place }) => !doubtful.has(place))
+  // What a wrong cell should have said is missing for the ledger too: it is named once.
+  const others = plan.problems.filter(({ place, code }) => !(doubtful.has(place) && FOLLOWS.has(code)))
   return ok({
     ...head,
     ...{ added: plan.added, changed: plan.changed, unchanged: plan.unchanged, entries: plan.entries },

@@ -23,6 +23,7 @@ export type ImportTask = { readonly directory: string; readonly world: WorldData
       readonly format: ImportFormat
       readonly language: Language
       readonly asOf: number | null
+      readonly hidesPersonal: boolean
       readonly path: string
     }
 )

@@ -27,7 +27,8 @@ const run = async (): Promise<Result<ImportDone | null>> => {
       const context = { zone: task.zone, data: task.world, world, profiles, now: task.now }
       return await runImport(task.file, ledger, { ...context, onRows: (rows) => say({ is: 'rows', rows }) }, task.act)
     }
-    await pipeline(Readable.from(exportOf(ledger, task.format, task.language, task.asOf)), createWriteStream(task.path, { mode: 0o640 }))
+    const pieces = exportOf(ledger, task.format, task.language, task.asOf, task.hidesPersonal)
+    await pipeline(Readable.from(pieces), createWriteStream(task.path, { mode: 0o640 }))
     return ok(null)
   } catch (error) {
     if (error instanceof Error && 'code' in error && 'syscall' in error) return fail('IMPORT_DISK', error.message)

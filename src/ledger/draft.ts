@@ -1,4 +1,4 @@
-import { ATTRIBUTES, isKind, type Kind, type Value } from './kinds.ts'
+import { ATTRIBUTES, HIDDEN, isKind, isPersonal, type Kind, type Value } from './kinds.ts'
 import { type Problems, shown } from './problems.ts'
 import { integer, type Sql, text } from './sql.ts'
 import { type Body, bodyOf, newIn, type Patched, patched, stateAt } from './timeline.ts'
@@ -57,9 +57,9 @@ export const draftOf = (sql: Sql, patches: readonly Patch[], at: number, most: n
   let added = 0
   let changed = 0
   let unchanged = 0
-  for (const { kind, id, said } of wishes.values()) {
+  for (const { kind, id, said: written } of wishes.values()) {
     const found = known(kind, id)
-    const dated = datedOf(said, found === null ? 0 : at, problems)
+    const dated = datedOf(kind, written, found === null ? 0 : at, problems)
     // Whoever only repeats what holds since the newest fact needs no history.
     const now = found && dated.every(({ from }) => from >= found.newest) ? bodyOf(found.body) : null
     if (now && dated.every(({ set }) => isEmpty(newIn(now, set)))) {
@@ -125,7 +125,7 @@ const gather = (patches: readonly Patch[], problems: Problems): Wishes => {
       const found = checkValue(spec, value)
       if (!found.ok) {
         problems.refused.add(`${kind} ${id} ${name}`)
-        problems.add('LEDGER_VALUE', place, `${kind} ${id}: ${name} is ${shown(value)}; allowed: ${found.allowed}`)
+        problems.add('LEDGER_VALUE', place, `${kind} ${id}: ${name} is ${said(kind, name, value)}; allowed: ${found.allowed}`)
         continue
       }
       checked[name] = found.value
@@ -141,11 +141,11 @@ const gather = (patches: readonly Patch[], problems: Problems): Wishes => {
 }
 
 /** The wishes for one entity by instant, those of one instant as one. Two that contradict each other are a problem. */
-const datedOf = (said: readonly Wish[], otherwise: number, problems: Problems): (Wish & { readonly from: number })[] => {
-  const only = said[0]
-  if (said.length === 1 && only) return [{ ...only, from: only.from ?? otherwise }]
+const datedOf = (kind: Kind, wishes: readonly Wish[], otherwise: number, problems: Problems): (Wish & { readonly from: number })[] => {
+  const only = wishes[0]
+  if (wishes.length === 1 && only) return [{ ...only, from: only.from ?? otherwise }]
   const byInstant = new Map<number, Wish & { readonly from: number }>()
-  for (const wish of said) {
+  for (const wish of wishes) {
     const from = wish.from ?? otherwise
     const before = byInstant.get(from)
     if (!before) {
@@ -158,7 +158,7 @@ const datedOf = (said: readonly Wish[], otherwise: number, problems: Problems): 
         problems.add(
           'LEDGER_TWICE',
           wish.place,
-          `says ${name} is ${shown(value)}, ${before.places[name] ?? before.place} says ${shown(other)} for the same time`,
+          `says ${name} is ${said(kind, name, value)}, ${before.places[name] ?? before.place} says ${said(kind, name, other)} for the same time`,
           before.places[name] ?? before.place,
         )
       before.set[name] = value
@@ -167,6 +167,9 @@ const datedOf = (said: readonly Wish[], otherwise: number, problems: Problems): 
   }
   return [...byInstant.values()].sort((a, b) => a.from - b.from)
 }
+
+/** A value for a message; messages are read by whoever may not see persons. */
+const said = (kind: Kind, name: string, value: Value): string => (value !== null && isPersonal(kind, name) ? HIDDEN : shown(value))
 
 const checkFuture = (kind: Kind, id: string, wish: Wish & { readonly from: number }, state: Body, at: number, problems: Problems): void => {
   if (wish.from <= at + DAY_MS || (kind === 'point' && state.state === 'planned')) return

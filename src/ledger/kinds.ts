@@ -22,7 +22,7 @@ export interface AttributeSpec {
   readonly required?: boolean
   /** Longest text; 200 unless said. */
   readonly longest?: number
-  /** Shown to those who may see customers only. */
+  /** Says something of a person: shown to those who may change the ledger, to others as {@link HIDDEN}. */
   readonly personal?: boolean
   /** Identifies something where leading zeros and every digit count: a sheet must have it as text. */
   readonly digits?: boolean
@@ -232,6 +232,15 @@ export const ATTRIBUTES: Readonly<Record<Kind, Attributes>> = {
     responsible: PERSON,
   },
 }
+
+/** Stands for a value that whoever asks may not see. It is no value itself: an import leaves what is there. */
+export const HIDDEN = '***'
+/** Whether an attribute says something of a person. */
+export const isPersonal = (kind: Kind, name: string): boolean =>
+  Object.hasOwn(ATTRIBUTES[kind], name) && ATTRIBUTES[kind][name]?.personal === true
+/** The attributes of an entity as they are shown to whoever may not see persons. */
+export const withoutPersonal = (kind: Kind, attributes: Readonly<Record<string, Value>>): Readonly<Record<string, Value>> =>
+  Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, value !== null && isPersonal(kind, name) ? HIDDEN : value]))
 
 /** Which kinds a reference may point at besides those that exist: lines of gateway.yaml and brokers are channels too. */
 export const isKind = (word: string): word is Kind => (KINDS as readonly string[]).includes(word)

@@ -28,12 +28,17 @@ export interface ListFilter {
   /** Only days before this one: `{ name: 'verifyBy', day: '2026-11-21' }`. */
   readonly before?: { readonly name: string; readonly day: string }
   readonly after?: string
+  /** Attributes in which `text` is not looked for. */
+  readonly unread?: readonly string[]
   readonly limit: number
   readonly asOf?: number
 }
 
 /** Entities of a kind by id. */
-export const listOf = (sql: Sql, { kind, where = {}, text: part, before, after = '', limit, asOf }: ListFilter): readonly Entity[] => {
+export const listOf = (
+  sql: Sql,
+  { kind, where = {}, text: part, before, after = '', unread = [], limit, asOf }: ListFilter,
+): readonly Entity[] => {
   const names = Object.keys(where).filter((name) => Object.hasOwn(ATTRIBUTES[kind], name))
   if (names.length < Object.keys(where).length) return []
   const wanted = part?.toLowerCase()
@@ -46,7 +51,9 @@ export const listOf = (sql: Sql, { kind, where = {}, text: part, before, after =
     return (
       wanted === undefined ||
       id.toLowerCase().includes(wanted) ||
-      Object.values(attributes).some((value) => typeof value === 'string' && value.toLowerCase().includes(wanted))
+      Object.entries(attributes).some(
+        ([name, value]) => typeof value === 'string' && !unread.includes(name) && value.toLowerCase().includes(wanted),
+      )
     )
   }
   // What the database can sort out is not parsed here; as of an instant, only what is no more must not be missed.

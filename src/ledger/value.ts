@@ -1,5 +1,5 @@
 import { parseDecimal } from '../core/index.ts'
-import { ATTRIBUTES, type AttributeSpec, type Kind, type Value, type ValueType } from './kinds.ts'
+import { ATTRIBUTES, type AttributeSpec, HIDDEN, type Kind, type Value, type ValueType } from './kinds.ts'
 
 export type Checked = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly allowed: string }
 
@@ -58,7 +58,12 @@ export const attributeOf = (kind: Kind, name: string): AttributeSpec | null =>
   Object.hasOwn(ATTRIBUTES[kind], name) ? (ATTRIBUTES[kind][name] ?? null) : null
 
 /** @returns the value as it is kept; null ends a fact, whatever its type */
-export const checkValue = (spec: AttributeSpec, value: Value): Checked => (value === null ? good(null) : CHECKS[spec.type](value, spec))
+export const checkValue = (spec: AttributeSpec, value: Value): Checked => {
+  if (value === null) return good(null)
+  return spec.personal && value === HIDDEN
+    ? allowed(`the value itself; ${HIDDEN} only stands for one that is not shown`)
+    : CHECKS[spec.type](value, spec)
+}
 
 /** An instant for a message: `2026-03-01T00:00:00Z`; 0 is as far back as anybody knows. */
 export const dateText = (at: number): string => (at === 0 ? 'always' : new Date(at).toISOString().replace(/\.000Z$/, 'Z'))

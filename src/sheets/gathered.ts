@@ -1,4 +1,4 @@
-import { KINDS, type Kind, type Value } from '../ledger/kinds.ts'
+import { HIDDEN, isPersonal, KINDS, type Kind, type Value } from '../ledger/kinds.ts'
 import type { Patch } from '../ledger/types.ts'
 import type { ProblemList } from './problems.ts'
 
@@ -54,7 +54,7 @@ export class Gathered {
       this.#problems.add(
         'SHEET_CONTRADICTS',
         placeOf(name),
-        `says ${shown(value)} for ${name} of ${patch.kind} ${patch.id}, ${other} says ${shown(before)}`,
+        `says ${shown(patch.kind, name, value)} for ${name} of ${patch.kind} ${patch.id}, ${other} says ${shown(patch.kind, name, before)}`,
         other,
       )
     }
@@ -71,4 +71,6 @@ export class Gathered {
   }
 }
 
-const shown = (value: Value): string => (value === null ? 'nothing' : JSON.stringify(value))
+/** Messages are read by whoever may not see persons. */
+const shown = (kind: Kind, name: string, value: Value): string =>
+  value === null ? 'nothing' : isPersonal(kind, name) ? HIDDEN : JSON.stringify(value)

@@ -1,5 +1,5 @@
 import { many } from '../core/index.ts'
-import type { Kind, Value } from '../ledger/kinds.ts'
+import { HIDDEN, type Kind, type Value } from '../ledger/kinds.ts'
 import type { LedgerProblem, Patch } from '../ledger/types.ts'
 import { AS_TEXT, CutColumn, identityOf } from './digits.ts'
 import { Gathered } from './gathered.ts'
@@ -171,7 +171,8 @@ export const interpreter = (options: InterpretOptions): Interpreter => {
       let hasOwn = false
       for (const { name, spec, at } of attributes) {
         const cell = cellAt(row, at)
-        if (cell === null) continue
+        // What an export did not show is not what stands there now.
+        if (cell === null || (spec.personal && cell.text === HIDDEN)) continue
         hasOwn ||= spec.refers === undefined
         if (isClear(cell)) set[name] = null
         else {
@@ -199,7 +200,10 @@ export const interpreter = (options: InterpretOptions): Interpreter => {
       if (kind === 'meter') checkWidth(layout, row, part, set)
       if (kind === 'point' && layout.multiplier !== null) {
         const said = cellAt(row, layout.multiplier)
-        if (said !== null && !isClear(said)) {
+        const isDoubtful = attributes.some(
+          ({ name, at }) => (name === 'ct' || name === 'pt') && set[name] === undefined && cellAt(row, at) !== null,
+        )
+        if (said !== null && !isClear(said) && !isDoubtful) {
           const judged = checkMultiplier(said, set, ratiosOf, named.id)
           const place = placeOf(layout, row.line, layout.multiplier)
           if (judged.is === 'wrong') problems.add('SHEET_MULTIPLIER', place, `${layout.heads[layout.multiplier]} ${judged.message}`)

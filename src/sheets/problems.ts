@@ -13,10 +13,14 @@ const HINTS = {
 } as const
 export type SheetProblemCode = keyof typeof HINTS
 
+/** More than one row has. */
+const LATELY = 500
+
 /** Problems of one file: all are counted, the first ones kept. */
 export class ProblemList {
   readonly kept: LedgerProblem[] = []
   count = 0
+  readonly #lately = new Set<string>()
   readonly #most: number
 
   constructor(most: number) {
@@ -28,6 +32,11 @@ export class ProblemList {
   }
 
   push(problem: LedgerProblem): void {
+    // One cell may be the number of a customer and the customer of a point: what is wrong with it is said once.
+    const key = `${problem.code} ${problem.place} ${problem.message}`
+    if (this.#lately.has(key)) return
+    if (this.#lately.size >= LATELY) this.#lately.clear()
+    this.#lately.add(key)
     this.count++
     if (this.kept.length < this.#most) this.kept.push(problem)
   }

@@ -34,7 +34,7 @@ export const fakeImports = (change: Partial<ImportPort> = {}): ImportDeps => ({
     entries: (id) => (id === IMPORT.id ? [] : null),
     apply: () => ok({ ...IMPORT, state: 'applying' }),
     remove: () => ok(undefined),
-    export: async (format) => ok({ name: `ledger.${format}`, type: 'text/csv; charset=utf-8', content: Readable.from(['户号']) }),
+    export: async ({ format }) => ok({ name: `ledger.${format}`, type: 'text/csv; charset=utf-8', content: Readable.from(['户号']) }),
     template: (format) => ({ name: `template.${format}`, type: 'text/csv; charset=utf-8', content: Readable.from(['户号']) }),
     ...change,
   },

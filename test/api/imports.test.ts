@@ -1,7 +1,9 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { expect, it } from 'vitest'
+import type { WantedExport } from '../../src/api/import-deps.ts'
 import type { ImportPort, NewImport } from '../../src/api/index.ts'
 import { err, ok } from '../../src/core/index.ts'
+import type { DiffEntry } from '../../src/ledger/index.ts'
 import { api, asOperator, asReader } from './fake.ts'
 import { fakeImports, IMPORT } from './fake-imports.ts'
 
@@ -96,4 +98,31 @@ it('sends the ledger and its template as files', async () => {
   ])
   expect((await ask('/template?format=xlsx')).headers['content-disposition']).toBe('attachment; filename="template.xlsx"')
   expect((await ask('/template?format=yaml')).statusCode).toBe(400)
+})
+
+it('gives a reader entries and exports without what says something of a person', async () => {
+  const wanted: WantedExport[] = []
+  const entry: DiffEntry = {
+    ...{ kind: 'customer', id: '0012', from: 0, change: 'changed', place: 'f.csv:2' },
+    attributes: [
+      { name: 'address', before: null, after: 'Lane 8' },
+      { name: 'name', before: null, after: 'mill' },
+    ],
+  }
+  const { app } = await start({
+    entries: () => [entry],
+    export: async (what) => {
+      wanted.push(what)
+      return ok({ name: 'ledger.csv', type: 'text/csv; charset=utf-8', content: Readable.from(['x']) })
+    },
+  })
+  for (const headers of [asReader, asOperator]) await app.inject({ url: '/api/v1/ledger/export?format=csv', headers })
+  expect(wanted.map(({ hidesPersonal }) => hidesPersonal)).toEqual([true, false])
+  const entries = async (headers: Record<string, string>) =>
+    (await app.inject({ url: '/api/v1/ledger/imports/i1/entries', headers })).json().items[0].attributes
+  expect(await entries(asReader)).toEqual([
+    { name: 'address', before: null, after: '***' },
+    { name: 'name', before: null, after: 'mill' },
+  ])
+  expect(await entries(asOperator)).toEqual(entry.attributes)
 })

@@ -191,3 +191,23 @@ it('lets readers look and only operators change', async () => {
   const refused = await app.inject({ method: 'POST', url: '/api/v1/ledger/bulk', payload: { patches: [], why: 'x' }, headers: asReader })
   expect(refused.statusCode).toBe(403)
 })
+
+it('shows what says something of a person to those who may change it, and *** to the others', async () => {
+  const { ask, send, ledger } = await start()
+  good(ledger.apply([{ kind: 'customer', id: '0012', from: null, set: { name: 'mill', address: 'Lane 8' } }], act({ at: NOW })))
+  good(ledger.apply([{ kind: 'customer', id: '0012', from: NOW + 1, set: { address: 'Lane 9' } }], act({ at: NOW + 1 })))
+  const urls = ['/ledger/customer/0012', '/ledger/customer', '/ledger/customer/0012/history', '/ledger/changes/3', '/ledger/changes/2']
+  for (const url of urls) {
+    const reader = await ask(url)
+    expect([url, reader.statusCode, reader.body.includes('Lane'), reader.body.includes('***')]).toEqual([url, 200, false, true])
+    expect((await ask(url, asOperator)).body).toContain('Lane')
+  }
+  // Whoever may not see it may not find out by asking either.
+  expect((await ask('/ledger/customer?text=lane')).json().items).toEqual([])
+  expect((await ask('/ledger/customer?text=lane', asOperator)).json().items).toHaveLength(1)
+  expect((await ask('/ledger/customer?text=mill')).json().items).toHaveLength(1)
+  expect((await ask('/ledger/customer?where=address:Lane%209')).statusCode).toBe(400)
+  expect((await ask('/ledger/customer?where=address:Lane%209', asOperator)).json().items).toHaveLength(1)
+  const put = await send('PATCH', '/ledger/customer/0012', { set: { address: '***' }, why: 'x' }, { 'if-match': '"3"' })
+  expect(put.json()).toMatchObject({ status: 422, problems: [{ code: 'LEDGER_VALUE' }] })
+})

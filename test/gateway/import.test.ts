@@ -8,7 +8,7 @@ import type { ImportView, NewImport } from '../../src/api/index.ts'
 import { exportOf } from '../../src/gateway/import-export.ts'
 import { openImports } from '../../src/gateway/import-jobs.ts'
 import type { ImportFormat } from '../../src/gateway/import-read.ts'
-import { runImport } from '../../src/gateway/import-run.ts'
+import { type ImportDone, runImport } from '../../src/gateway/import-run.ts'
 import { ledgerWorld, type WorldData } from '../../src/gateway/ledger-world.ts'
 import { openProfiles } from '../../src/gateway/profiles.ts'
 import { type Act, Ledger } from '../../src/ledger/index.ts'
@@ -141,6 +141,43 @@ it('writes the ledger as it was at an instant', async () => {
   expect(await text('2026-07-02T00:00:00Z')).toContain('300/5')
 })
 
+it.each(['csv', 'xlsx', 'yaml'] as const)(
+  'writes no address of a customer for whoever may not see it, and takes the file back: %s',
+  async (format) => {
+    const { ledger, run } = site()
+    await run(csv(...ROWS), 'csv', act)
+    await run('户号,用电地址\n0012,新村1组8号\n', 'csv', { ...act, at: NOW + 1 })
+    const bytes = await bytesOf(exportOf(ledger, format, 'zh', null, true))
+    if (format !== 'xlsx') expect(String(bytes)).not.toContain('新村1组8号')
+    if (format !== 'xlsx') expect(String(bytes)).toContain('***')
+    if (format === 'yaml') return
+    const other = site()
+    expect(await other.run(bytes, format, act)).toMatchObject({ problemCount: 0 })
+    expect(other.ledger.get('customer', '0012', null)?.attributes).toEqual({ name: '李明' })
+    expect(await run(bytes, format, { ...act, at: NOW + 2 })).toMatchObject({ problemCount: 0, applied: { change: null } })
+    expect(ledger.get('customer', '0012', null)?.attributes.address).toBe('新村1组8号')
+  },
+)
+
+it('names wrong cells and what else is wrong in the same row at once, each once', async () => {
+  const { run } = site()
+  const row = 'T1,新村,1.2E+11,李明,P1,0,M1,000000000012,dlt645-2007/singlephase,rs485-1'
+  const { problems, problemCount } = await run(csv(row), 'csv')
+  expect(problems.map(({ code, place }) => [code, place])).toEqual([
+    ['SHEET_ROUNDED', 'f.csv:2 column 3 (户号)'],
+    ['SHEET_VALUE', 'f.csv:2 column 6 (CT变比)'],
+    ['LEDGER_VALUE', 'f.csv:2 column 7 (电表编号)'],
+  ])
+  expect(problemCount).toBe(3)
+})
+
+it('takes no multiplier for the CT ratio where the CT ratio is wrong', async () => {
+  const { run } = site()
+  const { warnings, problems } = await run('计量点编号,CT变比,综合倍率\nP1,O,40\n', 'csv')
+  expect(problems).toMatchObject([{ code: 'SHEET_VALUE' }])
+  expect(warnings).toEqual([])
+})
+
 it('says at the top of a ledger file what that form has no place for', async () => {
   const { ledger, run } = site()
   await run('计量点编号,计量箱\nP1,BX-1\n', 'csv', act)
@@ -191,9 +228,49 @@ it('works in a thread of its own: dry run, apply, and the file is gone', async (
   expect(ledger.get('meter', 'M2', null)?.attributes.address).toBe('7')
   expect(readdirSync(join(directory, 'imports'))).toEqual([])
   expect(port.apply(id, act)).toMatchObject({ ok: false, error: { because: 'not-possible', error: { code: 'IMPORT_STATE' } } })
-  const made = await port.export('csv', 'zh', null)
+  const made = await port.export({ format: 'csv', language: 'zh', asOf: null, hidesPersonal: false })
   if (!made.ok) throw new Error(made.error.error.message)
   expect(String(await bytesOf(made.value.content))).toContain('000000000012')
+})
+
+it('says why an import that is being written cannot be deleted, and that it can be taken back', async () => {
+  const { directory } = site()
+  let finish = (_: { ok: true; value: ImportDone | null }): void => {}
+  const done: ImportDone = {
+    ...{ rows: 1, sheets: [], added: 1, changed: 0, unchanged: 0, problems: [], problemCount: 0, warnings: [], entries: [], applied: null },
+  }
+  const start = () => ({ result: new Promise<{ ok: true; value: ImportDone | null }>((resolve) => (finish = resolve)), stop: () => {} })
+  const imports = openImports({ directory, zone: 'UTC', world: data, clock: { now: () => NOW }, start })
+  const { port } = imports
+  const begun = await port.begin(sent('a.csv'), Readable.from(['x']))
+  const id = begun.ok ? begun.value.id : ''
+  finish({ ok: true, value: done })
+  await until(() => port.get(id), 'ready')
+  expect(port.apply(id, act)).toMatchObject({ ok: true })
+  const refused = port.remove(id)
+  expect(refused).toMatchObject({ ok: false, error: { because: 'not-possible', error: { code: 'IMPORT_APPLYING' } } })
+  expect(refused.ok ? '' : refused.error.error.message).toContain('one transaction')
+  expect(refused.ok ? '' : refused.error.error.hint).toContain('undo')
+  finish({ ok: true, value: done })
+  await until(() => port.get(id), 'applied')
+  expect(port.remove(id)).toMatchObject({ ok: true })
+  await imports.close()
+})
+
+it('forgets the oldest import that is over when another one comes', async () => {
+  const { directory } = site()
+  const failed = { ok: false, error: { code: 'SHEET_EMPTY', message: 'x', hint: 'y', recovery: 'stop', context: {} } } as const
+  const start = () => ({ result: Promise.resolve(failed), stop: () => {} })
+  const imports = openImports({ directory, zone: 'UTC', world: data, clock: { now: () => NOW }, start })
+  const ids: string[] = []
+  for (let n = 0; n < 10; n++) {
+    const begun = await imports.port.begin(sent(`${n}.csv`), Readable.from(['x']))
+    const id = begun.ok ? begun.value.id : expect.fail(JSON.stringify(begun.error))
+    ids.push(id)
+    await until(() => imports.port.get(id), 'failed')
+  }
+  expect(imports.port.list().map(({ id }) => id)).toEqual(ids.slice(-8))
+  await imports.close()
 })
 
 it('keeps no file with problems, none that was deleted, and none of a former process', async () => {

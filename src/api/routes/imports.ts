@@ -17,6 +17,7 @@ import {
   TemplateQuery,
 } from '../import-schemas.ts'
 import { diffJson } from '../ledger-json.ts'
+import { diffFor, maySeePersonal } from '../personal.ts'
 import { problem, problemOf, refuse, sendStream } from '../problems.ts'
 import { ref } from '../schema-words.ts'
 import { inTime, iso } from './common.ts'
@@ -153,13 +154,18 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         response: { 200: ref(ImportEntryPage, 'One page.') },
       },
     },
-    async ({ params: { id }, query: { limit = 100, cursor } }, reply) => {
+    async (request, reply) => {
+      const { id } = request.params
+      const { limit = 100, cursor } = request.query
       const from = cursor === undefined ? [0] : readCursor(cursor, ['number'])
       if (from === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
       const after = Number(from[0])
       const found = imports.entries(id, after, limit + 1)
       if (!found) return unknown(reply, id)
-      return { items: found.slice(0, limit).map(diffJson), next: found.length > limit ? cursorOf([after + limit]) : null }
+      return {
+        items: found.slice(0, limit).map((entry) => diffJson(diffFor(request, entry))),
+        next: found.length > limit ? cursorOf([after + limit]) : null,
+      }
     },
   )
   app.post(
@@ -209,13 +215,16 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         operationId: 'exportLedger',
         tags: ['ledger'],
         summary: 'The ledger as a file',
-        description: 'What comes out can be imported again and changes nothing.',
+        description:
+          'What comes out can be imported again and changes nothing. Tokens that only read get *** for what says something of a person.',
         querystring: ExportQuery,
         response: { 200: Type.Unsafe<Readable>({ description: 'The file.' }) },
       },
     },
-    async ({ query: { format, lang = 'zh', asOf } }, reply) => {
-      const made = await inTime(imports.export(format, lang, asOf === undefined ? null : Date.parse(asOf)), Math.max(answerMs, EXPORT_MS))
+    async (request, reply) => {
+      const { format, lang = 'zh', asOf } = request.query
+      const wanted = { format, language: lang, asOf: asOf === undefined ? null : Date.parse(asOf), hidesPersonal: !maySeePersonal(request) }
+      const made = await inTime(imports.export(wanted), Math.max(answerMs, EXPORT_MS))
       if (made === null) return refuse(reply, problem('API_LATE', 'the export takes too long'))
       return made.ok ? sendFile(reply, made.value) : refuse(reply, problemOf(made.error.because, made.error.error))
     },

@@ -27,6 +27,7 @@ import {
   VocabularySchema,
   WhyBody,
 } from '../ledger-schemas.ts'
+import { diffFor, entityFor, factFor, maySeePersonal, personalNames } from '../personal.ts'
 import { problem, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
 import { inTime, iso, isoOrNull } from './common.ts'
@@ -103,9 +104,12 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         response: { 200: ref(ChangeDetailSchema, 'The change.') },
       },
     },
-    async ({ params: { seq } }, reply) => {
+    async (request, reply) => {
+      const { seq } = request.params
       const found = ledger.change(seq, SHOWN)
-      return found ? changeDetailJson(found) : refuse(reply, problem('API_LEDGER', `there is no change ${seq}`))
+      return found
+        ? changeDetailJson({ ...found, entries: found.entries.map((entry) => diffFor(request, entry)) })
+        : refuse(reply, problem('API_LEDGER', `there is no change ${seq}`))
     },
   )
   app.post(
@@ -173,16 +177,26 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         response: { 200: ref(EntityPage, 'One page.') },
       },
     },
-    async ({ params: { kind }, query: { where, text, dueBefore, asOf, limit = 100, cursor } }, reply) => {
+    async (request, reply) => {
+      const { kind } = request.params
+      const { where, text, dueBefore, asOf, limit = 100, cursor } = request.query
       const from = cursor === undefined ? [] : readCursor(cursor, ['string'])
       if (from === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
       const wanted = where === undefined ? { where: {} } : whereOf(kind, where)
       if ('allowed' in wanted) return refuse(reply, badValue('querystring/where', wanted.value, wanted.allowed))
+      const unread = maySeePersonal(request) ? [] : personalNames(kind)
+      const guessed = unread.find((name) => name in wanted.where)
+      if (guessed !== undefined)
+        return refuse(
+          reply,
+          badValue('querystring/where', guessed, 'attributes that are shown to you; this one needs a token with the permission operate'),
+        )
       if (dueBefore !== undefined && !('verifyBy' in ATTRIBUTES[kind]))
         return refuse(reply, badValue('querystring/dueBefore', dueBefore, 'only for meter and transformer'))
       const found = await ledger.list({
         kind,
         where: wanted.where,
+        unread,
         ...(text === undefined ? {} : { text }),
         ...(dueBefore === undefined ? {} : { before: { name: 'verifyBy', day: dueBefore } }),
         ...(asOf === undefined ? {} : { asOf: Date.parse(asOf) }),
@@ -191,7 +205,10 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
       })
       const items = found.slice(0, limit)
       const last = items.at(-1)
-      return { items: items.map(entityJson), next: found.length > limit && last ? cursorOf([last.id]) : null }
+      return {
+        items: items.map((entity) => entityJson(entityFor(request, entity))),
+        next: found.length > limit && last ? cursorOf([last.id]) : null,
+      }
     },
   )
   app.get(
@@ -209,13 +226,15 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         response: { 200: ref(EntitySchema, 'The entry.'), 304: Type.Null({ description: 'It is the version you have.' }) },
       },
     },
-    async ({ params: { kind, id }, query: { asOf }, headers }, reply) => {
+    async (request, reply) => {
+      const { kind, id } = request.params
+      const { asOf } = request.query
       const found = ledger.get(kind, id, asOf === undefined ? null : Date.parse(asOf))
       if (!found) return refuse(reply, noEntry(kind, id))
       // As of an instant it is the same only while nothing was dated back: the version says that too.
       reply.header('etag', tagOf(found))
-      if (tagsOf(headers['if-none-match']).includes(tagOf(found))) return reply.code(304).send(null)
-      return entityJson(found)
+      if (tagsOf(request.headers['if-none-match']).includes(tagOf(found))) return reply.code(304).send(null)
+      return entityJson(entityFor(request, found))
     },
   )
   app.get(
@@ -231,9 +250,11 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         response: { 200: Type.Object({ items: Type.Array(ref(FactSchema)) }, { description: 'The facts.' }) },
       },
     },
-    async ({ params: { kind, id } }, reply) => {
+    async (request, reply) => {
+      const { kind, id } = request.params
       if (!ledger.get(kind, id, null)) return refuse(reply, noEntry(kind, id))
-      return { items: ledger.facts(kind, id).map(({ from, to, ...fact }) => ({ ...fact, from: iso(from), to: isoOrNull(to) })) }
+      const facts = ledger.facts(kind, id).map((fact) => factFor(request, kind, fact))
+      return { items: facts.map(({ from, to, ...fact }) => ({ ...fact, from: iso(from), to: isoOrNull(to) })) }
     },
   )
 
