@@ -129,8 +129,7 @@ const JUDGES: Readonly<Record<Exclude<Kpi, 'online'>, Judge>> = {
     if (verdict?.list !== 'in' || outcome?.firstTry) return verdict
     return outside('read-again')
   },
-  reached: (meter, day, rules) =>
-    isRead(meter, day) ? pushed(meter, day, rules) : null,
+  reached: (meter, day, rules) => (isRead(meter, day) ? pushed(meter, day, rules) : null),
   consecutive: ({ meter }, { failures, freezes }, { consecutiveDays }) => {
     const days = failures.get(meter)
     if (days === undefined) return null

@@ -71,6 +71,18 @@ describe('figures of a made-up day', () => {
     expect(figure.cutoff).toBe(at('2026-11-20T08:00:00'))
   })
 
+  it('count a meter that is read live and never answers: it is reached no less than it is asked', () => {
+    const { file, kpis, listOf } = madeUp()
+    file.take([{ what: 'asked', day: D0, meter: 'M10' }])
+    expect(listOf('reached', 'out')).toEqual(['M10 not-heard', 'M4 not-heard', 'M5 not-heard'])
+    expect(listOf('coverage', 'out')).toEqual([])
+    // A day on which the gateway did not run is worked out at the next start.
+    file.setMark('looked', D0 + 20 * HOUR)
+    file.catchUp([], D0 + 2 * DAY + HOUR, [{ meter: 'M10', since: 0 }])
+    const reached = kpis.kpis(D0 + DAY, 'none', null, 10, D0 + 2 * DAY + HOUR)[0]?.kpis.find(({ kpi }) => kpi === 'reached')
+    expect(reached?.final).toMatchObject({ numerator: 0, denominator: 2 })
+  })
+
   it('leave out what is planned, archived, or not yet a day old, and say how many', () => {
     const { listOf, figureOf } = madeUp()
     expect(figureOf('daily').final.excluded).toEqual({ planned: 1, archived: 1, 'younger-than-one-day': 1 })
