@@ -4,6 +4,7 @@ import type { MeterTime } from '../core/index.ts'
 /** A period of a task: so many milliseconds, or calendar days or months of the zone. */
 export type Period = { readonly unit: 'ms'; readonly ms: number } | { readonly unit: 'day' | 'month'; readonly count: 1 }
 
+const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
 
 /**
@@ -48,6 +49,14 @@ export class Calendar {
     const at = Temporal.Instant.fromEpochMilliseconds(start).toZonedDateTimeISO(this.zone)
     const next = period.unit === 'month' ? at.add({ months: 1 }) : at.add({ days: 1 })
     return next.startOfDay().epochMilliseconds
+  }
+
+  /** The instant of a minute of the wall clock on the day that begins at `day`, a midnight. Of a day that changes its offset too. */
+  minuteOf(day: number, minute: number): number {
+    const even = day + minute * MINUTE_MS
+    if (this.dayAfter(day) - day === DAY_MS) return even
+    const { year, month, day: date } = this.meterTime(day)
+    return this.instantOf({ year, month, day: date, hour: Math.floor(minute / 60), minute: minute % 60, second: 0 }) ?? even
   }
 
   dayAfter(day: number): number {

@@ -19,7 +19,6 @@ import type { DueRow } from './schema.ts'
 import { DUE_KINDS, FILLS, GAP_STATES, GOOD_FILLS } from './types.ts'
 
 const DAY_MS = 86_400_000
-const MINUTE_MS = 60_000
 
 /** A figure with the one that was kept at the cut-off, and what it was before. */
 export interface KpiFigure {
@@ -220,7 +219,8 @@ export class KpiFile {
   }
 
   #cutoff(day: number): number {
-    return day + this.#file.rules.settings.cutoffMinute * MINUTE_MS
+    const { days, settings } = this.#file.rules
+    return days.minuteOf(day, settings.cutoffMinute)
   }
 
   /** End of the collection period of a day. */

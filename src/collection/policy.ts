@@ -32,7 +32,7 @@ export const budgetOf = ({ rereads, spentMs }: Pick<Tried, 'rereads' | 'spentMs'
 
 /**
  * When a gap is read again: the windows of its own day one after the other, then once a day, each with its share of jitter so that a
- * village does not start at once. Windows count from local midnight.
+ * village does not start at once. Windows are times of the wall clock.
  *
  * @param random  0 to 1
  * @returns       null when its days or its budget are used up
@@ -45,7 +45,7 @@ export const nextTry = (tried: Tried, now: number, days: Days, settings: Collect
   for (let day = days.dayStart(Math.max(now, tried.label)); day < end; day = days.dayAfter(day)) {
     const windows = daysBetween(first, day) <= FULL_DAYS[tried.kind] ? settings.rereads : [settings.dailyReread]
     for (const minute of windows) {
-      const at = day + minute * MINUTE_MS
+      const at = days.minuteOf(day, minute)
       if (at > now) return at + Math.floor(random * settings.jitterMs)
     }
   }

@@ -215,6 +215,8 @@ export const DEFAULT_SETTINGS: CollectionSettings = {
 export interface Days {
   /** Local midnight of the day that holds the instant. */
   dayStart(instant: number): number
+  /** The instant of a minute of the wall clock on the day of a midnight. */
+  minuteOf(day: number, minute: number): number
   /** Midnight after a midnight. */
   dayAfter(day: number): number
   /** Start of the period that holds the instant. */

@@ -20,6 +20,24 @@ describe('when a freeze is read again', () => {
     ['the seventh day', '2026-11-27T04:59:00', '2026-11-27T05:00:00'],
   ])('after %s', (_, now, then) => expect(next(at(now))).toBe(at(then)))
 
+  it('is at the times of the wall clock on days of 23 and 25 hours too', () => {
+    const berlin = new Calendar('Europe/Berlin')
+    const clock = (text: string) => new Date(Date.parse(text)).toISOString()
+    for (const [day, offset] of [
+      ['2026-03-29', '+01:00'],
+      ['2026-10-25', '+02:00'],
+    ] as const) {
+      const label = Date.parse(`${day}T00:00:00${offset}`)
+      const after = day === '2026-03-29' ? '+02:00' : '+01:00'
+      const tried = (now: number) => new Date(nextTry(gap({ label }), now, berlin, settings, 0) ?? Number.NaN).toISOString()
+      expect(tried(Date.parse(`${day}T11:00:00${after}`))).toBe(clock(`${day}T12:00:00${after}`))
+      expect(tried(Date.parse(`${day}T04:30:00${after}`))).toBe(clock(`${day}T05:00:00${after}`))
+      // The day after has 24 hours again.
+      const next = new Date(Date.parse(`${day}T12:00:00Z`) + DAY).toISOString().slice(0, 10)
+      expect(tried(Date.parse(`${day}T19:00:00${after}`))).toBe(clock(`${next}T05:00:00${after}`))
+    }
+  })
+
   it('is never after the last window of the seventh day', () => expect(next(at('2026-11-27T05:00:00'))).toBeNull())
 
   it('is never again when its tries or its line time are used up', () => {
