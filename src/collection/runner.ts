@@ -61,6 +61,8 @@ export class GapRunner {
   readonly #queue: DueRecord[] = []
   readonly #lines = new Map<string, LineBudget>()
   readonly #busy = new Map<string, Promise<void>>()
+  /** Meters of the gaps under way: one that has moved may stand in the ledger of gaps under another line. */
+  readonly #atWork = new Set<string>()
   readonly #abort = new AbortController()
   #timer: NodeJS.Timeout | null = null
   #nextAt: number | null = 0
@@ -125,7 +127,7 @@ export class GapRunner {
     const queued = this.#queue.flatMap(({ line, meter }) => [line, this.#deps.lineOf(meter)?.id ?? line])
     const lines = [...new Set([...this.#busy.keys(), ...queued])]
     await this.#deps.flush()
-    const found = await ask('due', { now, perLine: PER_LINE, lines, meters: [] })
+    const found = await ask('due', { now, perLine: PER_LINE, lines, meters: [...this.#atWork] })
     if (!found.ok) return
     this.#queue.push(...found.value.gaps)
     this.#nextAt = found.value.nextAt
@@ -160,9 +162,11 @@ export class GapRunner {
         )
         .finally(() => {
           this.#busy.delete(id)
+          this.#atWork.delete(gap.meter)
           this.#launch()
         })
       this.#busy.set(id, work)
+      this.#atWork.add(gap.meter)
     }
   }
 

@@ -220,6 +220,30 @@ it('reads one meter of a line at a time, and goes on with other lines when one h
   expect(read.filter((meter) => meter !== 'M9').length).toBeGreaterThan(2)
 })
 
+it('never asks a meter twice at once that has moved to another line since its reading was due', async () => {
+  let asked = 0
+  let end: (outcome: Outcome) => void = () => {}
+  const { recorder, runner } = site([
+    source('freeze', () => {
+      asked++
+      return new Promise((resolve) => {
+        end = resolve
+      })
+    }),
+  ])
+  // M9 hangs on L9 by now; its gap is of L1.
+  recorder.tell(dueOf('M9', D0, 'day-freeze', 'L1'))
+  recorder.tell(missedOf('M9'))
+  await recorder.flush()
+  await runner.tick()
+  await vi.waitFor(() => expect(asked).toBe(1))
+  runner.look()
+  await runner.tick()
+  end({ what: 'silent', code: 'LINE_NO_REPLY' })
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(asked).toBe(1)
+})
+
 it('gives re-reads the share of a busy line that holds now', async () => {
   const share = { now: 0 }
   let busy = 0
