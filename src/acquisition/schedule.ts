@@ -161,7 +161,8 @@ export class Schedule {
         for (const [label, open] of member.open) this.#giveUp(task, member, label, open)
         if (this.#isStarted) member.mode = this.#modeOf(spec, member.id)
       }
-      member.lastLabel = firstLabel(this.#deps, spec, member, now)
+      // A freeze has the same label whenever it is asked for: it is not asked for again.
+      if (!isSameWork || !isFreeze(spec.read)) member.lastLabel = firstLabel(this.#deps, spec, member, now)
     }
   }
 

@@ -179,6 +179,22 @@ it('changes the period of a task without touching what is open, and keeps its co
   await schedule.stop(0)
 })
 
+it('does not ask again for a freeze that is asked for at another time from now on', async () => {
+  const { schedule, asked, told, pass } = site([DAYS], ['A', 'B'])
+  schedule.start()
+  await pass(5000)
+  const before = asked.length
+  expect(before).toBeGreaterThan(0)
+  schedule.define([{ ...DAYS, offsetMs: 5 * MINUTE }])
+  await pass(5000)
+  expect(asked.length).toBe(before)
+  expect(told.some((text) => text.startsWith('missed'))).toBe(false)
+  // The next one is asked for, at its new time.
+  await pass(14 * 60 * MINUTE)
+  expect(asked.length).toBe(before + 2)
+  await schedule.stop(0)
+})
+
 it('forgets no figure of a task that is taken away, and waits for what it has under way', async () => {
   const { schedule, held, hold, told, pass } = site([CURRENT], ['A', 'B'])
   hold((id) => id === 'B')
