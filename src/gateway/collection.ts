@@ -113,6 +113,9 @@ export class Collection {
     if (!caught.ok) log('warn', `${caught.error.message}; ${caught.error.hint}`)
     else if (caught.value.since > 0 && caught.value.added > 0)
       log('info', `${many(caught.value.added, 'reading')} became due since ${new Date(caught.value.since).toISOString()}`)
+    // Figures of a cut-off that passed meanwhile are of what was there then: they are kept before anything more comes. The thread takes
+    // one thing after the other.
+    void this.#chores()
     const waiting = await this.ask('waiting', null)
     if (waiting.ok) this.#recorder.waitFor(waiting.value)
     const put = this.watched(this.#deps.put)
