@@ -95,7 +95,14 @@ const site = async ({ at, speed = 1, clocks = {}, allowWrites = false, password 
   gateway.field.lines[0]!.line.trace(({ what, bytes }) => {
     if (what === 'tx') sent.push(bytes[bytes.indexOf(0x68) + 8]!)
   })
+  /** A gateway that has just started on a busy machine may say first that it is busy. */
   const call = async (path: string, body?: object) => {
+    for (const deadline = Date.now() + 20_000; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
+      const answer = await callOnce(path, body)
+      if (answer.body.code !== 'API_BUSY' || Date.now() > deadline) return answer
+    }
+  }
+  const callOnce = async (path: string, body?: object) => {
     const response = await fetch(`${gateway.address}/api/v1${path}`, {
       ...(body && { method: 'POST', body: JSON.stringify(body) }),
       headers: { authorization: `Bearer ${TOKEN}`, ...(body && { 'content-type': 'application/json' }) },

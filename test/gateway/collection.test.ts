@@ -106,7 +106,8 @@ it('fills what a meter that was silent for a day and a half did not give from it
 }, 150_000)
 
 it('keeps what was due when it is killed, and works out what was due while it was not there', async () => {
-  const { village, keepers, config } = await site(freezesOnly)
+  // Two hours take a second: it is two days without gateway that take so long.
+  const { village, keepers, config } = await site(freezesOnly, 7200)
   const [silent] = keepers
   if (!silent) throw new Error('no meter keeps freezes')
   village.inject({ kind: 'silent', meter: silent.id })
