@@ -279,7 +279,8 @@ const strangerOf = (line: string, { address, protocol, profile, values }: FoundM
 }
 
 const viewOf = ({ id, line, mode, state, startedAt, share, what, questions, elapsedMs, meters, notes, error }: Job): ScanView => ({
-  ...{ id, line, mode, state, startedAt, share, what, questions, notes: [...notes], error },
+  ...{ id, line, mode, state, startedAt, what, questions, notes: [...notes], error },
+  share: Math.round(share * 1000) / 1000,
   tookMs: elapsedMs,
   meters: meters.map(meterView),
 })

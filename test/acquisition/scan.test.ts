@@ -270,3 +270,17 @@ it('is not complete when the line goes away in the middle', { timeout: 60_000 },
   expect(result).toMatchObject({ complete: false, stopped: expect.stringContaining('the line went away') })
   expect(result.meters.map(({ address }) => address)).toEqual(['1'])
 })
+
+it('does not search DL/T 645 meters again at every speed of a port that does not mind', { timeout: 60_000 }, async () => {
+  const bus: MixedBus = { dlt645: [{ address: '000000000017' }, { address: '202608150042' }] }
+  const line = serialLine(Object.fromEntries(settingsOf('normal', {}).map((setting) => [settingText(setting), bus])))
+  const result = await scanned({
+    open: (setting) => openScanWire(line.transport(settingText(setting))),
+    settings: settingsOf('normal', {}),
+    protocols: ['dlt645-2007'],
+    reactionMs: 3,
+  })
+  expect(result.meters).toHaveLength(2)
+  expect(result.notes.join()).toContain('does not mind its speed')
+  expect(new Set(line.requests.map(({ setting }) => setting)).size).toBeLessThan(4)
+})

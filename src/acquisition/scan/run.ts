@@ -280,7 +280,8 @@ class Scan {
       const knock = await driver.run(dlt645Scan.knockDlt645(variant))
       const insist = mode === 'thorough' && setting.baud === null
       if (knock === null || (knock === 'silent' && !insist)) return
-      const elsewhere = knock === 'somebody' ? this.#metElsewhere(protocol, setting) : null
+      // Several meters answer the wildcard at once, damaged, at any speed of a port that does not mind.
+      const elsewhere = this.#metElsewhere(protocol, setting)
       if (elsewhere !== null) {
         const rx = await driver.run(oneQuestion(dlt645Scan.readItemQuestion(variant, elsewhere, variant === '2007' ? '00010000' : '9010')))
         if (rx && dlt645Scan.hear(rx).frames.some(({ address }) => address === elsewhere)) return this.#indifferent(protocol, setting)
