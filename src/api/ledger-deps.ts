@@ -76,8 +76,8 @@ export interface LedgerPort {
     readonly after?: number
     readonly limit: number
   }): readonly Exchange[]
-  /** @param newMeter  null for a CT or PT */
-  proposal(point: string, at: number, newMeter: string | null): Promise<ExchangeProposal>
+  /** Null: the store does not answer. @param newMeter  null for a CT or PT */
+  proposal(point: string, at: number, newMeter: string | null): Promise<ExchangeProposal | null>
   planExchange(draft: ExchangeDraft, act: Act): Promise<Plan>
   exchange(draft: ExchangeDraft, act: Act): Promise<Result<Exchange, Refused>>
   acknowledge(id: number, by: string, note: string): Promise<Result<Exchange, Refused>>

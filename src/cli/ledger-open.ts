@@ -71,7 +71,9 @@ export const kindFrom = (word: string): Kind => {
 }
 
 export const instantFrom = (text: string, option: string): number => {
+  const [day = ''] = text.split('T')
   const at = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) ? Date.parse(text) : Number.NaN
-  if (Number.isFinite(at)) return at
+  // 31 February would else be a day in March.
+  if (Number.isFinite(at) && new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)) return at
   throw new CommandFailed(`${option} is ${JSON.stringify(text)}; allowed: an instant with offset, 2026-03-01T00:00:00+08:00`, EXIT.usage)
 }

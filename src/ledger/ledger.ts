@@ -319,6 +319,14 @@ export class Ledger {
           problems.add('LEDGER_BUILT_ON', `change ${seq}`, `it is taken back already, by change ${now.undoneBy}`, `change ${now.undoneBy}`)
           return NOTHING
         }
+        if (now.what === 'state' && now.entities === 0) {
+          problems.add(
+            'LEDGER_STATE',
+            `change ${seq}`,
+            `it is a word on a check-list, which is not taken back: say anew whether the item is right`,
+          )
+          return NOTHING
+        }
         markUndone(this.#sql, seq, seqOf(this.#sql) + 1)
         const { touched, blocked } = undoOf(this.#sql, seq)
         for (const { kind, id, name, by } of blocked)

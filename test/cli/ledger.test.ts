@@ -83,6 +83,7 @@ it('refuses with every problem, its place and its cure', async () => {
   await expect(run('set', 'point', 'P1', 'name=x', '--version', '9')).rejects.toThrow('LEDGER_STALE point P1 is at version 1')
   await expect(run('set', 'planet', 'P1', 'name=x')).rejects.toThrow('"planet" is no kind; allowed: zone, feeder')
   await expect(run('show', 'point', 'P9')).rejects.toThrow('there is no point P9')
+  await expect(run('show', 'point', 'P1', '--as-of', '2026-02-31T00:00:00+08:00')).rejects.toThrow('--as-of is "2026-02-31')
   expect(await run('set', 'point', 'P1', 'ct=0', '--dry-run')).toContain('allowed: a ratio above 0')
   expect(process.exitCode).toBe(1)
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ok, type RangePage, type RangeQuery, type Reading, seriesOf, shapeOf } from '../../src/core/index.ts'
+import { err, ok, type RangePage, type RangeQuery, type Reading, seriesOf, shapeOf } from '../../src/core/index.ts'
 import { exchangeProposal } from '../../src/gateway/ledger-exchange.ts'
 import type { ExchangeDraft } from '../../src/ledger/index.ts'
 import { act, bad, day, good, patch, site } from './support.ts'
@@ -137,9 +137,25 @@ describe('the proposal', () => {
     expect(await exchangeProposal(deps, 'P1', AT, null)).toMatchObject({ start: null })
   })
 
+  it('is not taken from what nobody read or what cannot be', async () => {
+    const readings = [
+      reading('M1', AT - 2 * HOUR, 1_234_700),
+      { ...reading('M1', AT - HOUR, 9), quality: 4 },
+      { ...reading('M1', AT, 8), quality: 64 },
+    ]
+    const deps = { store: storeOf(readings), meterAt: () => ({ meter: 'M1' }) }
+    expect((await exchangeProposal(deps, 'P1', AT, null))?.end?.registers).toEqual({ '1-0:1.8.0': '12347.00' })
+  })
+
+  it('is not "nothing read" when the store does not answer', async () => {
+    const failed = err({ code: 'STORE_DOWN', message: 'x', hint: 'y', recovery: 'retry' as const, context: {} })
+    const deps = { store: { range: async () => failed }, meterAt: () => ({ meter: 'M1' }) }
+    expect(await exchangeProposal(deps, 'P1', AT, 'M7')).toBeNull()
+  })
+
   it('looks weeks back when the meter was silent, and is nothing where nothing was read', async () => {
     const deps = { store: storeOf([reading('M1', AT - 20 * 24 * HOUR, 100)]), meterAt: () => ({ meter: 'M1' }) }
-    expect((await exchangeProposal(deps, 'P1', AT, 'M7')).end?.registers).toEqual({ '1-0:1.8.0': '1.00' })
+    expect((await exchangeProposal(deps, 'P1', AT, 'M7'))?.end?.registers).toEqual({ '1-0:1.8.0': '1.00' })
     expect(await exchangeProposal({ ...deps, meterAt: () => null }, 'P1', AT, 'M7')).toEqual({ oldMeter: null, end: null, start: null })
   })
 })

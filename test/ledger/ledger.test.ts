@@ -260,3 +260,11 @@ INSERT INTO change VALUES
     expect(open(directory).ledger.seq).toBe(5)
   })
 })
+
+it('does not pretend to take back a word on a check-list', () => {
+  const { ledger } = site()
+  good(ledger.confirm('P1', 'multiplier', true, act()))
+  expect(bad(ledger.undo(2, act({ what: 'undo' }))).problems).toMatchObject([{ code: 'LEDGER_STATE', place: 'change 2' }])
+  good(ledger.confirm('P1', 'multiplier', false, act()))
+  expect(ledger.checklist('P1', () => ({}))?.find(({ item }) => item === 'multiplier')).toMatchObject({ done: false })
+})
