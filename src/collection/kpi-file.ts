@@ -174,34 +174,30 @@ export class KpiFile {
       billing: new Map([...outcomes(DUE, label), ...(rules.settings.billingDay === 1 ? months : [])]),
       asked: new Set(asked.map(({ meter }) => names.text(meter))),
       heard: new Map(heard.map(({ meter, at }) => [names.text(meter), at])),
-      failures: this.#failures(day, freezes),
+      came: this.#came(day),
       online: new Map(online.map(({ line, minutes, up }) => [names.text(line), { minutes, up }])),
     }
     this.#last = { day, until: now + REMEMBER_MS, value }
     return value
   }
 
-  #failures(day: number, freezes: ReadonlyMap<string, Outcome>): Map<string, number> {
+  #came(day: number): Map<string, readonly (number | null)[]> {
     const { rules, database, names } = this.#file
     const { consecutiveDays } = rules.settings
-    const labels = [day]
-    while (labels.length < consecutiveDays) labels.push(rules.days.dayStart(labels.at(-1)! - 1))
-    const counted = new Map<string, { due: number; failed: number }>()
-    for (const [meter, { fill }] of freezes) counted.set(meter, { due: 1, failed: fill !== null && GOOD_FILLS.has(fill) ? 0 : 1 })
-    for (const label of labels.slice(1)) {
-      const rows = database.prepare('SELECT meter, fill FROM due WHERE kind = ? AND label = ?').all(DUE, label) as {
+    const came = new Map<string, (number | null)[]>()
+    for (let n = 0, label = day; n < consecutiveDays; n++, label = rules.days.dayStart(label - 1)) {
+      const rows = database.prepare('SELECT meter, fill, filled_at FROM due WHERE kind = ? AND label = ?').all(DUE, label) as {
         meter: number
         fill: number | null
+        filled_at: number | null
       }[]
-      for (const { meter, fill } of rows) {
-        const of = counted.get(names.text(meter))
-        if (!of) continue
-        of.due++
+      for (const { meter, fill, filled_at } of rows) {
+        const id = names.text(meter)
         const word = fill === null ? undefined : FILLS[fill]
-        if (word === undefined || !GOOD_FILLS.has(word)) of.failed++
+        came.set(id, [...(came.get(id) ?? []), word !== undefined && GOOD_FILLS.has(word) ? filled_at : null])
       }
     }
-    return new Map([...counted].filter(([, { due }]) => due === consecutiveDays).map(([meter, { failed }]) => [meter, failed]))
+    return new Map([...came].filter(([, days]) => days.length === consecutiveDays))
   }
 
   #rules(world: KpiDay, at: number): KpiRules {
@@ -212,7 +208,6 @@ export class KpiFile {
     return {
       at,
       billingCutoff: this.#billing(day).cutoff,
-      consecutiveDays: settings.consecutiveDays,
       excludeAreas: new Set(settings.excludeAreas),
       outageOf: (meter) => off.get(meter) ?? null,
     }

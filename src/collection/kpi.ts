@@ -53,8 +53,8 @@ export interface KpiDay {
   readonly asked: ReadonlySet<string>
   /** When each was first heard of that day. */
   readonly heard: ReadonlyMap<string, number>
-  /** Days in a row without success up to this one, at most as many as make a case. Only of meters that were due on all of them. */
-  readonly failures: ReadonlyMap<string, number>
+  /** When the freezes of this day and of those before it came, as many as make a case; null = not. Only of meters due on all of them. */
+  readonly came: ReadonlyMap<string, readonly (number | null)[]>
   readonly online: ReadonlyMap<string, { readonly minutes: number; readonly up: number }>
 }
 
@@ -63,7 +63,6 @@ export interface KpiRules {
   /** What came later does not count. */
   readonly at: number
   readonly billingCutoff: number
-  readonly consecutiveDays: number
   readonly excludeAreas: ReadonlySet<string>
   /** Which kind of outage a meter had that day; absent: nobody knows. */
   readonly outageOf?: (meter: string) => OutageKind | null
@@ -130,10 +129,12 @@ const JUDGES: Readonly<Record<Exclude<Kpi, 'online'>, Judge>> = {
     return outside('read-again')
   },
   reached: (meter, day, rules) => (isRead(meter, day) ? pushed(meter, day, rules) : null),
-  consecutive: ({ meter }, { failures, freezes }, { consecutiveDays }) => {
-    const days = failures.get(meter)
+  consecutive: ({ meter }, { came, freezes }, { at }) => {
+    const days = came.get(meter)
     if (days === undefined) return null
-    return days >= consecutiveDays ? { list: 'in', reason: freezes.get(meter)?.reason ?? null, got: 1, due: 1 } : outside('read-in-between')
+    return days.every((instant) => instant === null || instant > at)
+      ? { list: 'in', reason: freezes.get(meter)?.reason ?? null, got: 1, due: 1 }
+      : outside('read-in-between')
   },
   coverage: (meter, day) => (isRead(meter, day) ? inside : outside('no-task-reads-it')),
   integrity: ({ meter }, { curves }) => {

@@ -167,6 +167,16 @@ it('finds meters without success for three days in a row, not for two', () => {
   expect([list('in'), list('out')]).toEqual([['M1'], ['M2']])
 })
 
+it('names at the cut-off those who were a case then, whatever has come since', () => {
+  const file = fileIn()
+  const kpis = new KpiFile(file, () => [meterOf('M1')])
+  for (const label of [D0 - 2 * DAY, D0 - DAY, D0]) file.take([dueOf('M1', label), missedOf('M1', label)])
+  file.take([readOf('M1', D0 - DAY, D0 + 12 * HOUR)])
+  const listAt = (when: 'cutoff' | 'final') =>
+    kpis.members('consecutive', D0, 'none', '', 'in', when, D0 + 20 * HOUR).map(({ meter }) => meter)
+  expect([listAt('cutoff'), listAt('final')]).toEqual([['M1'], []])
+})
+
 it('asks for the bill at the billing cut-off: the freeze of the billing day, or the month freeze', () => {
   const first = at('2026-11-01T00:00:00')
   const file = fileIn()
