@@ -38,6 +38,8 @@ export interface Stranger {
   readonly profile: string | null
   readonly state: StrangerState
   readonly firstSeen: number
+  /** Instant of its oldest reading, when that is before it was first seen: devices keep readings and push them later. */
+  readonly oldest?: number
   readonly lastSeen: number
   /** From when its time runs: first seen, or seen again after it was closed. */
   readonly openSince: number
@@ -77,6 +79,8 @@ export interface Sighting {
   readonly register?: HeardRegister | null
   readonly ratios?: Stranger['ratios']
   readonly readings?: number
+  /** Instant of its oldest reading. */
+  readonly oldest?: number
 }
 
 export interface StrangerFilter {
@@ -147,6 +151,7 @@ export class Strangers {
       protocol: heard.protocol ?? before.protocol,
       profile: heard.profile ?? before.profile,
       firstSeen: Math.min(before.firstSeen, at),
+      oldest: Math.min(before.oldest ?? before.firstSeen, heard.oldest ?? at),
       lastSeen: Math.max(before.lastSeen, at),
       sightings: before.sightings + 1,
       readings: before.readings + (heard.readings ?? 0),

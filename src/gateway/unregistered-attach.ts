@@ -65,12 +65,14 @@ export const attachReadings = async (
         continue
       }
       if (!page.ok) return page
-      const readings = page.value.readings.flatMap(asTarget)
+      const each = page.value.readings.map(asTarget)
+      const readings = each.flat()
       if (readings.length > 0) {
         const safe = await put(readings)
         if (!safe.ok) return safe
       }
-      attached += page.value.readings.length
+      // Those of a time when the meter hung at no point stay where they are.
+      attached += each.filter((rows) => rows.length > 0).length
       cursor = page.value.next
       if (cursor === null) break
       save({ step, cursor, attached, isDone: false })

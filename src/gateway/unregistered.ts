@@ -222,7 +222,8 @@ export class Unregistered {
     this.#busy.add(id)
     try {
       const at = this.#deps.clock.now()
-      const from = adoption.from ?? found.firstSeen
+      // Its oldest reading is of before its first message came: nothing of it may be left behind.
+      const from = adoption.from ?? Math.min(found.firstSeen, found.oldest ?? found.firstSeen)
       const { why, workOrder = null } = adoption
       const applied = await this.#deps.apply(
         adoptionPatches(found, adoption, { profile, from, area: this.#areaOf(found.channel), isNew: !this.#deps.hasPoint(adoption.point) }),
@@ -256,7 +257,7 @@ export class Unregistered {
     if (slash < 1) return
     const register = heardRegister({ series, shape, raws, measuredAt, ...rest })
     const place = { channel: meter.slice(0, slash), address: meter.slice(slash + 1), by: 'broker', protocol: 'mqtt' } as const
-    this.noteStranger({ ...place, at: receivedAt, register, readings: 1 })
+    this.noteStranger({ ...place, at: receivedAt, register, readings: 1, oldest: measuredAt })
   }
 
   #tick(): void {

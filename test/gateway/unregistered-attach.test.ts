@@ -93,7 +93,7 @@ const site = (change: Partial<UnregisteredDeps> = {}) => {
       { ...base, ct: '200/5', pt: '1', from: NOW - 3 * HOUR, to: null },
     )
   }
-  return { open, push, store, world, register }
+  return { open, push, store, world, facts, register }
 }
 
 const attached = (list: Unregistered) => expect.poll(() => list.get(1)?.stranger.adopted?.attaching.isDone).toBe(true)
@@ -147,6 +147,36 @@ describe('adopting', () => {
     expect(found).toHaveLength(plain(wanted.of('M2')).length)
     for (const reading of plain(wanted.of('M2'))) expect(found).toContainEqual(reading)
     expect(store.of('plant/roof').every(({ quality }) => quality === QUALITY.unregistered)).toBe(true)
+  })
+
+  it('leaves none behind that is older than its first message, and counts what was put', async () => {
+    const { open, push, store, world, register } = site()
+    const list = open()
+    onTestFinished(() => list.close())
+    await push(list, 5)
+    list.start()
+    expect(await list.adopt(1, { meter: 'M2', point: 'P-2', why: 'found' }, 'li')).toMatchObject({ ok: true })
+    expect(world.applied[0]?.patches.map(({ from }) => from)).toEqual([NOW - 5 * HOUR, NOW - 5 * HOUR])
+    register()
+    await attached(list)
+    expect(new Set(store.of('M2').map(({ measuredAt }) => measuredAt)).size).toBe(5)
+    expect(list.get(1)?.stranger.adopted?.attaching.attached).toBe(10)
+  })
+
+  it('does not count readings of a time when the meter hung nowhere', async () => {
+    const { open, push, store, facts, register } = site()
+    const list = open()
+    onTestFinished(() => list.close())
+    await push(list, 5)
+    list.start()
+    await list.adopt(1, ADOPTION, 'li')
+    register()
+    const [first, ...rest] = facts.splice(0)
+    if (first) facts.push(...rest)
+    await attached(list)
+    const put = list.get(1)?.stranger.adopted?.attaching.attached ?? 0
+    expect(put).toBeLessThan(10)
+    expect(put).toBe(2 * new Set(store.of('M2').map(({ measuredAt }) => measuredAt)).size)
   })
 
   it('goes on where it was when the process ended in the middle, and puts nothing twice', async () => {
