@@ -35,6 +35,8 @@ const ROW = shapeOf([
 
 /** Looks for clocks whose turn has come this often, real milliseconds. */
 const TICK_MS = 5000
+/** So many models without a clock are written down at once: a site of bus meters has twenty thousand of them. */
+const MOST_WITHOUT = 100
 /** A clock that does not answer is asked this often in one sweep. */
 const SWEEP_TRIES = 2
 /** Nobody is set by our own clock for so long after it was moved, monotonic milliseconds. */
@@ -67,6 +69,8 @@ export class ClockKeeper {
   readonly #running = new Set<Promise<unknown>>()
   readonly #linesAtWork = new Set<string>()
   readonly #tries = new Map<string, number>()
+  /** Models without a clock that were written down since the last look. */
+  #without = 0
   /** Meters that are silent now, and those that came back and were not asked yet. */
   readonly #silent = new Set<string>()
   readonly #back = new Set<string>()
@@ -190,6 +194,7 @@ export class ClockKeeper {
 
   /** Looks for what is due. Called by the timer; tests call it themselves. */
   tick(): void {
+    this.#without = 0
     this.#noteSilence()
     this.#noteJump()
     const { field } = this.deps
@@ -245,10 +250,17 @@ export class ClockKeeper {
     }
     if ((this.#tries.get(fact.meter) ?? 0) >= SWEEP_TRIES) return false
     if (device.clock() === null) {
-      this.deps.store.without(fact.meter, 'meter', this.deps.clock.now())
+      this.#noteWithout(fact.meter)
       return false
     }
     return (this.deps.store.get(fact.meter).point?.at ?? 0) < today
+  }
+
+  #noteWithout(meter: string): void {
+    const { store, clock } = this.deps
+    if (store.get(meter).isWithout || this.#without >= MOST_WITHOUT) return
+    this.#without++
+    store.without(meter, 'meter', clock.now())
   }
 
   #isSwept(line: FieldLine): boolean {

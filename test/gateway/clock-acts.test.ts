@@ -21,6 +21,8 @@ interface Meter {
   /** What becomes of a write; null: it is taken. `lost`: it is taken and the answer is lost. */
   refuses?: string | 'lost' | null
   silent?: boolean
+  /** Its model has no clock. */
+  none?: boolean
 }
 
 /** Meters without a wire: they keep a drift and a count of what was written. */
@@ -61,7 +63,7 @@ const world = (meters: Record<string, Meter>, start: number, change: Partial<Clo
   }
   const list = Object.entries(meters).map(([id, meter]) => {
     const own = clockOf(id, meter)
-    const device = { spec: { id }, health: { failures: 0 }, clock: () => own }
+    const device = { spec: { id }, health: { failures: 0 }, clock: () => (meter.none ? null : own) }
     return {
       fact: { meter: id, point: `P-${id}`, line: 'bus', profile: 'p' },
       point: { id: `P-${id}`, area: 'A-1' },
@@ -351,6 +353,17 @@ describe('the sweep', () => {
     expect(await of(90, true)).toEqual(['all'])
     expect(await of(40, true)).toEqual([])
     expect(await of(400, true)).toEqual([])
+  })
+
+  it('writes models without a clock down a few at a time: a site has twenty thousand of them', async () => {
+    const all = Object.fromEntries(Array.from({ length: 250 }, (_, n) => [`X${n}`, { driftS: 0, none: true }]))
+    const { live, keeper, store, now } = world(all, at('02:40:00'))
+    const known = () => Object.keys(all).filter((id) => store.get(id).isWithout).length
+    await live(now() + 60_000)
+    expect(known()).toBe(100)
+    await live(now() + 5 * 60_000)
+    expect(known()).toBe(250)
+    await keeper.stop(100)
   })
 
   it('reads a clock again when its meter comes back from silence', async () => {
