@@ -79,7 +79,9 @@ export const EnergySchema = named(
           unit: Text('Unit.', 'kWh'),
           total: Figure('Sum of the intervals that are known; null when none is.', '2400.00'),
           known: Count('Intervals that are known.'),
-          due: Count('Intervals in all.'),
+          due: Count(
+            'Intervals in the time asked for; quarter hours and hours of days that have none are no items and count all the same.',
+          ),
           estimatedPpm: Ppm('Share of the total that lies in intervals split or estimated, millionths. A longer period has less of it.'),
           items: Type.Array(ref(EnergyItemSchema)),
           findings: Type.Array(FindingSchema),

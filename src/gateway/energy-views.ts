@@ -159,7 +159,7 @@ const answerOf = (
       unit,
       total: values.length > 0 ? text(total) : null,
       known: values.length,
-      due: whole.length,
+      due: dueOf(days, period, from, to, whole.length),
       estimatedPpm: shareOf(whole, total),
       items: whole,
       findings,
@@ -178,6 +178,13 @@ const shareOf = (items: readonly EnergyItemView[], total: Decimal): number => {
   )
   const scaler = Math.min(guess.scaler, total.scaler)
   return Math.min(1_000_000, Number((BigInt(rescale(guess, scaler).raw) * 1_000_000n) / BigInt(rescale(total, scaler).raw)))
+}
+
+/** Intervals asked for: a total of a few hours of one day must not look like one of three days. */
+const dueOf = (days: EnergyDays, period: EnergyPeriod, from: number, to: number, given: number): number => {
+  if (period === 'day' || period === 'month') return given
+  const starts = days.between(days.of(from), days.of(to - 1)).flatMap((day) => days.marks(day, period).slice(0, -1))
+  return Math.max(given, starts.filter((at) => at >= from && at < to).length)
 }
 
 /** Every day and month asked for is an item, known or not; quarter hours and hours only of days that have any. */

@@ -104,6 +104,10 @@ it('equals the truth of four weeks in which everything happened, in whatever ord
   const answer = await site.views.energy('P-1', { from: START, to: END, period: 'day', detail: false })
   expect(answer).toMatchObject({ ok: true, value: { pending: false, registers: [{ register: '1.8.0', known: 28, due: 28 }] } })
 
+  // Days without a quarter hour are due all the same: their total is not that of all the days asked for.
+  const beyond = await site.views.energy('P-1', { from: START - 3 * 86_400_000, to: DAYS[1]!, period: '15m', detail: false })
+  expect(beyond).toMatchObject({ ok: true, value: { registers: [{ register: '1.8.0', known: 96, due: 4 * 96 }] } })
+
   const detail = await site.views.energy('P-1', { from: DAYS[8]!, to: DAYS[9]!, period: 'day', detail: true })
   const [day] = detail.ok ? (detail.value.registers[0]?.items ?? []) : []
   expect(day).toMatchObject({ value: value(days[8]), reasons: ['exchange'], version: 2 })
