@@ -25,7 +25,9 @@ import { openScans } from './gateway/scan-open.ts'
 import { brokerProblems, cannotListen, portProblem, untilCaughtUp, usedMappings } from './gateway/start-checks.ts'
 import { openClocks } from './gateway/start-clocks.ts'
 import { openEnergy } from './gateway/start-energy.ts'
+import { openEstimates } from './gateway/start-estimates.ts'
 import { checkedLedger, mayBeKnown, syncLedgerFile } from './gateway/start-ledger.ts'
+import { openOutages } from './gateway/start-outages.ts'
 import { openUnregistered } from './gateway/start-unregistered.ts'
 import { type Summary, summaryOf } from './gateway/summary.ts'
 import { TokenFile } from './gateway/tokens.ts'
@@ -143,8 +145,11 @@ const open = async (
     liveWorld(() => known),
   )
   closers.push(() => ledger.close())
+  const outages = openOutages(config, ledger, clock, say)
+  closers.push(() => outages.close())
   const energy = openEnergy({
     ...{ directory: config.dataDirectory, zone: config.timezone, clock, ledger, profiles, adapterOf, store: store.value, log: say },
+    outages,
   })
   closers.push(() => energy.close())
   const publishers: Publisher[] = []
@@ -181,8 +186,11 @@ const open = async (
     ...{ directory: config.dataDirectory, zone: config.timezone, settings: config.collection, clock, store: store.value, log: say },
     brokers: config.mqtt.map(({ id }) => id),
     put: (readings) => outbox.put(readings),
+    isOff: (point, heardAt) => outages.isOff(point, heardAt),
   })
   closers.push(() => collection.close())
+  const estimates = openEstimates({ collection, energy, ledger, put: (readings) => outbox.put(readings), clock, log: say })
+  closers.push(() => estimates.stop())
   const unregistered = openUnregistered({ config, clock, ledger, store: store.value, outbox, log: say })
   closers.push(() => unregistered.close())
   const seq = ledger.seq
@@ -270,6 +278,8 @@ const open = async (
     points,
     hot,
     energy: energy.views,
+    outages: outages.views,
+    estimates: estimates.views,
     ledgerPort: ledgerApi.port,
     imports: imports.port,
     tokens: () => tokens.all(),

@@ -1,11 +1,12 @@
 import type { GatewayError, RangePage, RangeQuery, Reading, Result } from '../core/index.ts'
 import type { BrokerDeps, BrokerView } from './broker-deps.ts'
 import type { ClockCounts, ClockDeps } from './clock-deps.ts'
-import type { CollectionDeps } from './collection-deps.ts'
+import type { CollectionDeps, EstimateDeps } from './collection-deps.ts'
 import type { ConfigDeps } from './config-deps.ts'
 import type { EnergyDeps } from './energy-deps.ts'
 import type { ImportDeps } from './import-deps.ts'
 import type { LedgerDeps } from './ledger-deps.ts'
+import type { OutageDeps } from './outage-deps.ts'
 import type { ScanDeps } from './scan-deps.ts'
 import type { StoredToken } from './tokens.ts'
 import type { TraceDeps, TracedFrame } from './trace-deps.ts'
@@ -202,6 +203,8 @@ export interface ApiDeps
     BrokerDeps,
     ClockDeps,
     CollectionDeps,
+    OutageDeps,
+    EstimateDeps,
     ConfigDeps,
     LedgerDeps,
     ImportDeps,

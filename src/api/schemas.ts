@@ -7,6 +7,7 @@ import { CONFIG_NAMED } from './config-schemas.ts'
 import { ENERGY_NAMED } from './energy-schemas.ts'
 import { IMPORT_NAMED } from './import-schemas.ts'
 import { LEDGER_NAMED, LedgerProblemSchema } from './ledger-schemas.ts'
+import { OUTAGE_NAMED } from './outage-schemas.ts'
 import { SCAN_NAMED } from './scan-schemas.ts'
 import {
   Count,
@@ -380,6 +381,7 @@ export const NAMED = [
   ...SCAN_NAMED,
   ...UNREGISTERED_NAMED,
   ...COLLECTION_NAMED,
+  ...OUTAGE_NAMED,
   ...CONFIG_NAMED,
   ...ENERGY_NAMED,
 ]

@@ -20,6 +20,7 @@ import { kpiRoutes } from './routes/kpis.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
 import { ledgerPointRoutes } from './routes/ledger-points.ts'
 import { lineRoutes } from './routes/lines.ts'
+import { outageRoutes } from './routes/outages.ts'
 import { outboxRoutes } from './routes/outbox.ts'
 import { pointRoutes } from './routes/points.ts'
 import { readNowRoute } from './routes/read-now.ts'
@@ -94,6 +95,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
         unregisteredRoutes,
         gapRoutes,
         kpiRoutes,
+        outageRoutes,
         configRoutes,
         energyRoutes,
         ledgerRoutes,

@@ -16,6 +16,7 @@ import { kpiCommands } from './kpi.ts'
 import { ledgerCommands } from './ledger.ts'
 import { ledgerSheetCommands } from './ledger-sheets.ts'
 import { listMappings, mappingSchema, type TryArguments, tryMapping, verifyMappings } from './mapping.ts'
+import { outageCommands } from './outages.ts'
 import { CommandFailed, complain, EXIT, print, printJson, table } from './output.ts'
 import { read } from './read.ts'
 import { replay } from './replay.ts'
@@ -373,6 +374,7 @@ mapping.command('schema').description('JSON Schema of mapping files, for editors
 ledgerSheetCommands(ledgerCommands(program))
 clockCommands(program)
 gapCommands(program)
+outageCommands(program)
 kpiCommands(program)
 
 const token = program.command('token').description('bearer tokens of the API')

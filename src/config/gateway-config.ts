@@ -1,10 +1,10 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { checkSessions } from './broker-address.ts'
 import { type ClocksConfig, clocksOf } from './clocks.ts'
 import { type CollectionConfig, collectionOf } from './collection.ts'
+import { durationMs, type Period, periodOf } from './duration.ts'
+import { checkGateway, type Wrong } from './gateway-check.ts'
 import type { Problem } from './problems.ts'
-import { didYouMean } from './problems.ts'
 import { type GatewayFile, GatewaySchema, type LineFile, type MqttFile, type PublishFile, type TaskFile } from './schema.ts'
 import { resolveSecret, Secret } from './secret.ts'
 import { type UnregisteredConfig, unregisteredOf } from './unregistered.ts'
@@ -122,8 +122,6 @@ export interface LineConfig {
   readonly allowWrites: boolean
 }
 
-export type Period = { readonly unit: 'ms'; readonly ms: number } | { readonly unit: 'day' | 'month'; readonly count: 1 }
-
 export interface TaskConfig {
   readonly id: string
   readonly read: TaskFile['read']
@@ -141,17 +139,6 @@ export interface TaskConfig {
 export type ConfigResult =
   | { readonly ok: true; readonly value: GatewayConfig }
   | { readonly ok: false; readonly problems: readonly Problem[] }
-
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
-
-/** `15m` in milliseconds. The text has passed the schema. */
-export const durationMs = (text: string): number => {
-  const [, count = '0', unit = 'ms'] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? []
-  return Number(count) * (UNIT_MS[unit] ?? 1)
-}
-
-const periodOf = (text: string): Period =>
-  text === '1d' ? { unit: 'day', count: 1 } : text === '1mo' ? { unit: 'month', count: 1 } : { unit: 'ms', ms: durationMs(text) }
 
 /**
  * Reads and checks `gateway.yaml`. Nothing is started on a problem; all problems are named at once.
@@ -340,79 +327,6 @@ const publishOf = (file: PublishFile, at: readonly (string | number)[], brokers:
 }
 
 const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
-
-type Wrong = (path: readonly (string | number)[], message: string) => void
-
-const checkGateway = (
-  { gateway, lines, tasks, store, clock, mqtt = [], publish = [] }: GatewayFile,
-  wrong: Wrong,
-  ledgerLines: () => readonly string[],
-): void => {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: gateway.timezone })
-  } catch {
-    const near = didYouMean(gateway.timezone, Intl.supportedValuesOf('timeZone'))
-    wrong(
-      ['gateway', 'timezone'],
-      `is "${gateway.timezone}"; must be an IANA time zone such as Asia/Shanghai${near ? `; did you mean "${near}"?` : ''}`,
-    )
-  }
-  if (store?.kind === 'influxdb' && !store.influxdb) wrong(['store'], '"influxdb" is missing: kind influxdb needs its url')
-  if (store?.influxdb?.version === 'v2' && !(store.influxdb.bucket && store.influxdb.org))
-    wrong(['store', 'influxdb'], '"org" and "bucket" are missing: version v2 needs them')
-  if (clock && Number.isNaN(Date.parse(clock.start))) wrong(['clock', 'start'], 'is no instant')
-  unique(lines, 'lines', wrong)
-  unique(tasks, 'tasks', wrong)
-  unique(mqtt, 'mqtt', wrong)
-  unique(publish, 'publish', wrong)
-  for (const [at, { id }] of mqtt.entries())
-    if (lines.some((line) => line.id === id)) wrong(['mqtt', at, 'id'], `is "${id}", as a line is: meters name either by its id`)
-  checkSessions(gateway.id, { mqtt, publish }, wrong)
-  const ways = new Map<string, string>()
-  for (const [at, { id, transport, modbus }] of lines.entries()) {
-    const way = transport.kind === 'tcp' ? `${transport.host}:${transport.port}` : transport.path
-    const other = ways.get(way)
-    if (other !== undefined)
-      wrong(['lines', at, 'transport'], `leads to ${way}, as line ${other} does: one bus is one line, put its meters on that one`)
-    ways.set(way, id)
-    if (transport.kind === 'serial' && modbus === 'tcp') wrong(['lines', at, 'modbus'], 'is "tcp"; a serial port carries rtu or ascii')
-  }
-  const known = lines.map(({ id }) => id)
-  const isAnyBeside = tasks.some(({ meters }) => meters?.lines?.some((line) => !known.includes(line)))
-  // The ledger is asked only when somebody names what is not here.
-  if (isAnyBeside) known.push(...ledgerLines())
-  for (const [at, { every, offset, spread, meters }] of tasks.entries()) {
-    for (const [nth, line] of (meters?.lines ?? []).entries()) {
-      if (known.includes(line)) continue
-      const near = didYouMean(line, known)
-      wrong(
-        ['tasks', at, 'meters', 'lines', nth],
-        `is "${line}", which is no line; allowed: ${known.slice(0, MOST_NAMED).join(', ')}${known.length > MOST_NAMED ? ', …' : ''}${near ? `; did you mean "${near}"?` : ''}`,
-      )
-    }
-    const period = periodOf(every)
-    const ms = period.unit === 'ms' ? period.ms : period.unit === 'day' ? 86_400_000 : 28 * 86_400_000
-    if (ms < 1000) wrong(['tasks', at, 'every'], `is "${every}"; must be 1s or more`)
-    if (period.unit === 'ms' && ms > 1000 && 86_400_000 % ms !== 0)
-      wrong(
-        ['tasks', at, 'every'],
-        `is "${every}"; must divide a day, so that it keeps its place on the clock: 1m, 5m, 10m, 15m, 30m, 1h, 6h, 1d`,
-      )
-    if (offset !== undefined && durationMs(offset) >= ms) wrong(['tasks', at, 'offset'], `is "${offset}"; must be less than every`)
-    if (spread !== undefined && durationMs(spread) >= ms) wrong(['tasks', at, 'spread'], `is "${spread}"; must be less than every`)
-  }
-}
-
-const MOST_NAMED = 12
-
-const unique = (items: readonly { readonly id: string }[], list: string, wrong: Wrong): void => {
-  const first = new Map<string, number>()
-  for (const [at, { id }] of items.entries()) {
-    const before = first.get(id)
-    if (before !== undefined) wrong([list, at, 'id'], `is "${id}", as ${list}/${before} is`)
-    else first.set(id, at)
-  }
-}
 
 const influxOf = (
   file: NonNullable<NonNullable<GatewayFile['store']>['influxdb']>,

@@ -1,4 +1,5 @@
 export * from './changes.ts'
+export * from './duration.ts'
 export * from './gateway-config.ts'
 export * from './history.ts'
 export * from './ledger-file.ts'

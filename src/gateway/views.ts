@@ -3,6 +3,7 @@ import type {
   ApiDeps,
   DeadLetterView,
   EnergyDeps,
+  EstimateDeps,
   HealthView,
   ImportPort,
   LedgerPort,
@@ -10,6 +11,7 @@ import type {
   LineMetrics,
   LineState,
   LineView,
+  OutageDeps,
   ReadCounts,
   Refusal,
   StoredToken,
@@ -53,6 +55,8 @@ export interface ViewDeps {
   readonly points: PointIndex
   readonly hot: Hot
   readonly energy: EnergyDeps
+  readonly outages: OutageDeps
+  readonly estimates: EstimateDeps
   readonly ledgerPort: LedgerPort
   readonly imports: ImportPort
   readonly tokens: () => readonly StoredToken[]
@@ -78,6 +82,8 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     ...collectionViews(deps.gaps),
     ...configViews(hot),
     ...deps.energy,
+    ...deps.outages,
+    ...deps.estimates,
     ledger: deps.ledgerPort,
     imports: deps.imports,
     version: deps.version,
