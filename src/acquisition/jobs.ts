@@ -93,12 +93,14 @@ export class JobQueue {
 
   /** Reads whose period has passed leave the queue: a line that cannot keep up must not fall behind for ever. */
   #sweep(): void {
-    for (let at = this.#waiting.length - 1; at >= 0; at--) {
-      const job = this.#waiting[at]
-      if (!job?.isDropped) continue
-      this.#waiting.splice(at, 1)
-      job.drop()
-    }
+    const dropped: Job[] = []
+    let kept = 0
+    for (const job of this.#waiting)
+      if (job.isDropped) dropped.push(job)
+      else this.#waiting[kept++] = job
+    // Once through, however many: a line with far more meters than it can read drops thousands at a time.
+    this.#waiting.length = kept
+    for (const job of dropped) job.drop()
   }
 
   #take(): Job {
