@@ -44,6 +44,7 @@ const PATIENCE_MS = 60_000
 /** Opens the list of meters that are not in the ledger, and what feeds it. */
 export const openUnregistered = ({ config, clock, ledger, store, outbox, log }: StartUnregistered): OpenUnregistered => {
   let world: World | null = null
+  let isClosing = false
   const put = (readings: readonly Reading[]) => outbox.put(readings)
   const list = new Unregistered({
     ...{ directory: config.dataDirectory, config: config.unregistered, zone: config.timezone, clock, store, put, log },
@@ -60,6 +61,7 @@ export const openUnregistered = ({ config, clock, ledger, store, outbox, log }: 
       const now = sink()
       const end = now ? now.cursor + now.depth : 0
       for (const deadline = performance.now() + PATIENCE_MS; (sink()?.cursor ?? end) < end; ) {
+        if (isClosing) throw new Error('the gateway stops; what is left is put at the next start')
         if (performance.now() > deadline) throw new Error('the store has not taken what waits for it')
         await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
       }
@@ -87,7 +89,10 @@ export const openUnregistered = ({ config, clock, ledger, store, outbox, log }: 
         }
       list.start()
     },
-    close: () => list.close(),
+    close: () => {
+      isClosing = true
+      return list.close()
+    },
   }
 }
 

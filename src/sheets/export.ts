@@ -34,6 +34,13 @@ const columnsOf = (kind: Kind, entities: readonly Entity[], language: Language, 
   })
 }
 
+/** A column without values: the table is about this kind, and does not only refer to it. */
+const markOf = (kind: Kind, language: Language): Column[] =>
+  Object.entries(ATTRIBUTES[kind])
+    .filter(([name]) => !linkOf(kind, name, null))
+    .slice(0, 1)
+    .map(([name, spec]) => ({ head: headOf({ is: 'attribute', kind, name }, language), kind, name, spec }))
+
 /** The ledger as tables, one for each kind that it has: the sheets of a workbook. */
 export const tablesOf = (entitiesOf: Entities, language: Language): OutTable[] =>
   KINDS.flatMap((kind): OutTable[] => {
@@ -64,13 +71,13 @@ export const flatTableOf = (entitiesOf: Entities, language: Language, name = 'le
   const all = new Map(KINDS.map((kind) => [kind, new Map(entitiesOf(kind).map((entity) => [entity.id, entity]))]))
   const of = (kind: Kind): ReadonlyMap<string, Entity> => all.get(kind) ?? new Map()
   const present = KINDS.filter((kind) => of(kind).size > 0)
-  const blocks = present.map((kind) => ({
-    kind,
-    columns: columnsOf(kind, [...of(kind).values()], language, (attribute) =>
+  const blocks = present.map((kind) => {
+    const columns = columnsOf(kind, [...of(kind).values()], language, (attribute) =>
       // In a table of many kinds only the links that always hold are made of ids.
       linkOf(kind, attribute, null) ? null : { is: 'attribute', kind, name: attribute },
-    ),
-  }))
+    )
+    return { kind, columns: columns.length > 0 ? columns : markOf(kind, language) }
+  })
   const referred = new Set<Kind>(
     present.flatMap((kind) =>
       Object.entries(ATTRIBUTES[kind]).flatMap(([attribute]) => {
