@@ -24,7 +24,15 @@ it('keeps what was heard, and knows it after a restart', () => {
   expect(after.list({ limit: 9 })).toEqual([
     {
       ...{ id: 1, channel: 'plant', address: 'a', by: 'broker', protocol: null, profile: 'mqtt/tasmota', state: 'open' },
-      ...{ firstSeen: NOW - 5, lastSeen: NOW + 5, openSince: NOW, sightings: 3, readings: 2, ratios: { '1-0:1.8.0': 'ctpt' } },
+      ...{
+        firstSeen: NOW - 5,
+        oldest: NOW - 5,
+        lastSeen: NOW + 5,
+        openSince: NOW,
+        sightings: 3,
+        readings: 2,
+        ratios: { '1-0:1.8.0': 'ctpt' },
+      },
       register: { obis: '1-0:1.8.0', value: '12.50', unit: 'kWh', at: NOW },
       ...{ closed: null, adopted: null },
     },

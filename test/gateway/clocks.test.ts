@@ -122,7 +122,8 @@ const site = async ({ at, speed = 1, clocks = {}, allowWrites = false, password 
     /** How far the meter itself is off, seconds. */
     errorS: (at: number) => {
       const instrument = line.instruments.get(METERS[at]!.address)!
-      return (instrument.ownTime(clock.now()) - clock.now()) / 1000
+      const now = clock.now()
+      return (instrument.ownTime(now) - now) / 1000
     },
   }
 }
@@ -144,7 +145,8 @@ describe('the daily sweep', () => {
       .toEqual({ 'M-A': 'good', 'M-B': 'off', 'M-C': 'far-off', 'M-D': 'unknown' })
     await expect.poll(async () => (await detail('M-D')).error?.code, { timeout: 30_000, interval: 250 }).toBe('LINE_NO_REPLY')
     for (const [at, { newest }] of (await clocksNow()).slice(0, 3).entries()) {
-      expect(Math.abs(newest!.driftMs - METERS[at]!.driftS * 1000)).toBeLessThanOrEqual(newest!.uncertaintyMs)
+      // At this speed the site's own clock moves in steps of 60 ms.
+      expect(Math.abs(newest!.driftMs - METERS[at]!.driftS * 1000)).toBeLessThanOrEqual(newest!.uncertaintyMs + 2 * 60)
       expect(newest!.uncertaintyMs).toBeLessThan(10_000)
     }
     const local = new Date(Date.parse((await clocksNow())[0]!.newest!.at) + 8 * 3_600_000).toISOString()

@@ -38,7 +38,20 @@ const stateOf = (connections: readonly MqttConnectionState[], more: Partial<Mqtt
 const UP = stateOf([connection('up')])
 
 const factOf = (meter: string, address: string, line = 'plant'): MeterFact => ({
-  ...{ meter, point: `P-${meter}`, line, address, profile: 'mqtt/x', ct: '1', pt: '1', timeoutMs: null, from: 0, to: null, state: 'in-service', concentrator: '' },
+  ...{
+    meter,
+    point: `P-${meter}`,
+    line,
+    address,
+    profile: 'mqtt/x',
+    ct: '1',
+    pt: '1',
+    timeoutMs: null,
+    from: 0,
+    to: null,
+    state: 'in-service',
+    concentrator: '',
+  },
 })
 const heard = (at: number, isRegistered: boolean): Heard => ({ at, topic: 't', rule: 'x/y', retained: false, isRegistered })
 
@@ -278,7 +291,8 @@ describe('the trace of a broker', () => {
     const frames: TracedFrame[] = []
     const stop = views.trace('plant', (frame) => frames.push(frame))
     const text = `tele/\u001b[2J\u202e\ud800/x: ${'1'.repeat(2000)}`
-    for (const watcher of watchers) watcher({ at: NOW, topic: 't', payload: new Uint8Array(5000).fill(7), retained: false, device: 'a\u0007b', text })
+    for (const watcher of watchers)
+      watcher({ at: NOW, topic: 't', payload: new Uint8Array(5000).fill(7), retained: false, device: 'a\u0007b', text })
     expect(frames).toHaveLength(1)
     expect(frames[0]).toMatchObject({ at: NOW, direction: 'rx', bytes: new Uint8Array(1024).fill(7), device: 'a\\u0007b' })
     expect(frames[0]?.description).toMatch(/^tele\/\\u001b\[2J\\u202e\\ud800\/x: 1+$/)
