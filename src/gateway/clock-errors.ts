@@ -4,7 +4,10 @@ import { failWith } from '../core/index.ts'
 export const fail = failWith({
   CLOCK_NONE: { recovery: 'skip', hint: 'the profile of this meter knows no clock: set it at the meter, or use a profile that has one' },
   CLOCK_NO_DATE: { recovery: 'skip', hint: 'the clock of the meter has lost its date: look at its battery, then set it by hand' },
-  CLOCK_OFF: { recovery: 'stop', hint: 'set `clocks: { set: true }` in the configuration if clocks are really to be set; it holds within seconds' },
+  CLOCK_OFF: {
+    recovery: 'stop',
+    hint: 'set `clocks: { set: true }` in the configuration if clocks are really to be set; it holds within seconds',
+  },
   CLOCK_READ_ONLY: { recovery: 'stop', hint: 'writing to meters is off on this line: set allowWrites there if that is really meant' },
   CLOCK_NO_PASSWORD: { recovery: 'stop', hint: 'give clocks.password in the configuration, by the environment or a file' },
   CLOCK_SECOND: { recovery: 'stop', hint: 'send the token of a second person with the permission "operate" as secondToken' },

@@ -41,7 +41,7 @@ export class OutageFollower {
         const seen = this.#book.seen(point)
         if (seen && isUnder(this.#ledger, point, outage)) {
           const day = this.#days.of(outage.from)
-          mark(point, day < seen.first ? seen.first : day, `outage ${outage.id}`)
+          mark(point, Math.max(day, seen.first), `outage ${outage.id}`)
         }
       }
       const last = points.at(-1)

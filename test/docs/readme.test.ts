@@ -123,7 +123,11 @@ describe('what is named exists', () => {
   it('error codes', () => {
     const known = new Set(sources.flatMap((text) => text.match(/\b[A-Z][A-Z0-9]*_[A-Z_]+\b/g) ?? []))
     const named = DOCS.flatMap((where) => [
-      ...new Set(read(where).match(/\b(LINE|DEVICE|DLT645|MODBUS|TRANSPORT|OUTBOX|STORE|INFLUX|API|MQTT|PUSH|LEDGER|SHEET|CLOCK|IMPORT|READ|ENERGY|GAP|SCAN)_[A-Z_]+\b/g) ?? []),
+      ...new Set(
+        read(where).match(
+          /\b(LINE|DEVICE|DLT645|MODBUS|TRANSPORT|OUTBOX|STORE|INFLUX|API|MQTT|PUSH|LEDGER|SHEET|CLOCK|IMPORT|READ|ENERGY|GAP|SCAN)_[A-Z_]+\b/g,
+        ) ?? [],
+      ),
     ])
     expect(named.length).toBeGreaterThan(30)
     expect(named.filter((code) => !known.has(code))).toEqual([])
