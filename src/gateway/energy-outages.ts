@@ -40,8 +40,9 @@ export class OutageFollower {
       for (const point of points) {
         const seen = this.#book.seen(point)
         if (seen && isUnder(this.#ledger, point, outage)) {
-          const day = this.#days.of(outage.from)
-          mark(point, Math.max(day, seen.first), `outage ${outage.id}`)
+          let day = this.#days.of(outage.from)
+          if (day < seen.first) day = seen.first
+          mark(point, day, `outage ${outage.id}`)
         }
       }
       const last = points.at(-1)
