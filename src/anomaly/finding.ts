@@ -125,6 +125,15 @@ export interface LossDay {
   readonly estimatedShare: number
 }
 
+/** A rule broke down on one area and day: a bug in it. The other rules went on. */
+export interface DetectorFailure {
+  readonly rule: string
+  readonly version: number
+  readonly area: string
+  readonly day: string
+  readonly message: string
+}
+
 /** What one day's look at one area gave. */
 export interface Verdict {
   readonly area: string
@@ -133,4 +142,6 @@ export interface Verdict {
   readonly withdrawn: readonly Withdrawal[]
   readonly losses: readonly LossDay[]
   readonly phases: Readonly<Record<string, Phase>>
+  /** Rules that broke down; what they would have said is not known. */
+  readonly failures: readonly DetectorFailure[]
 }

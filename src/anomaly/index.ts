@@ -2,7 +2,11 @@
  * Finding what is wrong (异常分析): pure detectors over a window of one area, and what keeps their findings as cases. No store, no clock.
  * See docs/detection.md.
  */
+export * from './catalogue.ts'
+export * from './day.ts'
 export * from './finding.ts'
 export * from './frame.ts'
+export * from './history.ts'
+export * from './judge.ts'
 export * from './rule.ts'
 export * from './view.ts'
