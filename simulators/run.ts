@@ -39,6 +39,9 @@ export interface SimulateVillageOptions {
   readonly influx?: string
   readonly data?: string
   readonly every?: string
+  /** Things are wrong in the village since before `scenesBefore`, or its start: see village/scenes.ts. */
+  readonly scenes?: boolean
+  readonly scenesBefore?: number
   /** Some meters push to an MQTT broker. */
   readonly push?: boolean
   /** A broker that runs, for `push`; absent = the village starts its own. */
@@ -82,6 +85,7 @@ export const simulateVillage = async (
     out,
     clock,
     faults: faults.value,
+    ...(options.scenes && { scenesBefore: options.scenesBefore ?? start }),
     ...(meters !== undefined && { meters }),
     ...(host !== undefined && { host }),
     ...(push && { lines: PUSH_MIX, onBrokerGone: (why: string) => warn(`${why}; nothing is pushed any more`) }),

@@ -43,6 +43,18 @@ export interface VillageMeter {
   readonly size: number
   /** Rooftop solar, watts at the peak; 0 = none. */
   readonly solarW: number
+  /** What the ledger says otherwise; null = the meter is not in it. */
+  readonly ledger?: { readonly ct?: string } | null
+  /** Nobody is at home. */
+  readonly away?: PeriodDays
+  /** A share of what is used passes the meter. */
+  readonly bypass?: PeriodDays & { readonly share: number }
+}
+
+/** Days of the load period, `days` from `first` on; the period begins again after its last day. */
+export interface PeriodDays {
+  readonly first: number
+  readonly days: number
 }
 
 /** Transformer area (台区): a source, a main cable with poles, and what hangs on them. */

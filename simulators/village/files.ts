@@ -81,10 +81,17 @@ const mqttOf = ({ lines, meters }: Village) => {
   }
 }
 
-const ledgerOf = ({ plan }: Village) => ({
-  version: 1,
-  zones: plan.zones,
-  areas: plan.areas.map(({ id, name, zone }) => ({ id, name, zone })),
-  points: plan.meters.map(({ point, name, area, role, phase }) => ({ id: point, name, area, role, phase })),
-  meters: plan.meters.map(({ id, point, line, address, profile, ct, pt }) => ({ id, point, line, address, profile, ct, pt })),
-})
+/** What the utility believes; not everything is true. */
+const ledgerOf = ({ plan }: Village) => {
+  const known = plan.meters.filter(({ ledger }) => ledger !== null)
+  return {
+    version: 1,
+    zones: plan.zones,
+    areas: plan.areas.map(({ id, name, zone }) => ({ id, name, zone })),
+    points: known.map(({ point, name, area, role, phase }) => ({ id: point, name, area, role, phase })),
+    meters: known.map(({ id, point, line, address, profile, ct, pt, ledger }) => ({
+      ...{ id, point, line, address, profile, pt },
+      ct: ledger?.ct ?? ct,
+    })),
+  }
+}

@@ -1,7 +1,7 @@
 import { SLOTS_A_DAY } from '../calendar.ts'
 import { fraction, numberOf } from '../random.ts'
 import type { VillageArea, VillageMeter } from './describe.ts'
-import { loadOf, PERIOD_SLOTS, solarOf } from './load.ts'
+import { isWithin, loadOf, PERIOD_SLOTS, solarOf } from './load.ts'
 
 /**
  * What flows through one meter in each quarter hour of the period, on the primary side. One entry an element (计量元件):
@@ -87,11 +87,20 @@ export const solveArea = (seed: number, area: VillageArea, meters: readonly Vill
   const traces = new Map<string, Trace>()
   for (const meter of customers) {
     const own = elements.filter(({ id }) => id === meter.id)
-    traces.set(meter.id, { watts: own.map(({ watts }) => watts), vars: own.map(({ vars }) => vars), volts: own.map(({ volts }) => volts) })
+    const past = (flow: Int32Array) => (meter.bypass ? metered(flow, meter.bypass) : flow)
+    traces.set(meter.id, {
+      watts: own.map(({ watts }) => past(watts)),
+      vars: own.map(({ vars }) => past(vars)),
+      volts: own.map(({ volts }) => volts),
+    })
   }
   for (const meter of meters) if (meter.role === 'area-supply') traces.set(meter.id, supply)
   return { traces, lossW }
 }
+
+/** What is left for the meter of a customer with a bypass (绕越用电); wires and voltages know the whole of it. */
+const metered = (flow: Int32Array, bypass: NonNullable<VillageMeter['bypass']>): Int32Array =>
+  flow.map((value, slot) => (isWithin(bypass, Math.floor(slot / SLOTS_A_DAY)) ? Math.round(value * (1 - bypass.share)) : value))
 
 interface Element {
   readonly id: string

@@ -1,6 +1,6 @@
 import { SLOTS_A_DAY } from '../calendar.ts'
 import { fraction, mix } from '../random.ts'
-import type { VillageMeter } from './describe.ts'
+import type { PeriodDays, VillageMeter } from './describe.ts'
 
 /**
  * Load and solar curves repeat after five weeks; registers go on counting. This makes a register at any instant a sum of at
@@ -43,12 +43,22 @@ export const loadOf = (seed: number, meter: VillageMeter): { readonly watts: Int
     const noise = 0.75 + 0.5 * fraction(mark, 4, slot)
     const appliance = meter.use === 'household' && fraction(mark, 5, slot) < base / 6000 ? 800 + 1400 * fraction(mark, 6, slot) : 0
     const power = base * meter.size * habit * ofDay * noise + appliance
+    if (isWithin(meter.away, day)) {
+      // A refrigerator that comes and goes, a router, clocks.
+      watts[slot] = Math.round(25 + (fraction(mark, 8, slot) < 0.4 ? 80 : 0))
+      vars[slot] = Math.round(watts[slot]! * angle)
+      continue
+    }
     watts[slot] = Math.round(power)
     // Heaters and kettles take no reactive power.
     vars[slot] = Math.round((power - appliance) * angle * (0.9 + 0.2 * fraction(mark, 7, slot)))
   }
   return { watts, vars }
 }
+
+/** Whether a day of the period lies in a stretch. */
+export const isWithin = (stretch: PeriodDays | undefined, day: number): boolean =>
+  stretch !== undefined && (day - stretch.first + PERIOD_DAYS) % PERIOD_DAYS < stretch.days
 
 /** Watts of rooftop solar (屋顶光伏) in one quarter hour of the period; the sky is the same over the whole village. */
 export const solarOf = (seed: number, peakW: number, slot: number): number => {

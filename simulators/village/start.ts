@@ -18,6 +18,7 @@ import { quantityOf } from '../values.ts'
 import type { Pace } from '../wire.ts'
 import { type LineMix, type VillageLine, type VillageMeter, type VillagePlan, villageOf } from './describe.ts'
 import { solveArea } from './grid.ts'
+import { type Scene, type Scenes, scenesOf } from './scenes.ts'
 
 export interface VillageOptions {
   readonly seed: number
@@ -41,6 +42,8 @@ export interface VillageOptions {
   readonly families?: readonly FamilyId[]
   /** The broker of the village ended by itself. */
   readonly onBrokerGone?: (why: string) => void
+  /** Something is wrong in the village since before this instant; absent = all is well. */
+  readonly scenesBefore?: number
   /** Profiles by id, instead of those of the installation. */
   readonly profiles?: (id: string) => MapProfile
 }
@@ -61,6 +64,8 @@ export interface Face {
 /** A village that listens. */
 export interface Village {
   readonly plan: VillagePlan
+  /** What is wrong, or only looks so. */
+  readonly scenes: readonly Scene[]
   readonly clock: Clock
   readonly lines: readonly OpenLine[]
   readonly meters: readonly VillageMeter[]
@@ -81,7 +86,9 @@ const REACTION: Pace = { reactionMs: [1, 4] }
 
 /** Builds the village of a seed and serves every meter of it on real sockets on free ports. */
 export const startVillage = async (options: VillageOptions): Promise<Village> => {
-  const plan = villageOf(options.seed, options.meters, options.lines, options.families)
+  const healthy = villageOf(options.seed, options.meters, options.lines, options.families)
+  const { plan, scenes, faults }: Scenes =
+    options.scenesBefore === undefined ? { plan: healthy, scenes: [], faults: [] } : scenesOf(healthy, options.scenesBefore)
   if (options.out !== undefined) mkdirSync(options.out, { recursive: true })
   const truthPath = options.out === undefined ? null : join(options.out, 'truth.jsonl')
   const faultPath = options.out === undefined ? null : join(options.out, 'faults.jsonl')
@@ -112,9 +119,10 @@ export const startVillage = async (options: VillageOptions): Promise<Village> =>
     changeMeters(dated, plan, instruments)
     return field.desk.order(dated)
   }
-  for (const fault of options.faults ?? []) inject(fault)
+  for (const fault of [...faults, ...(options.faults ?? [])]) inject(fault)
   return {
     plan,
+    scenes,
     clock: options.clock,
     lines: open,
     meters: plan.meters,
