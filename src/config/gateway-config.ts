@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { type AnalysisConfig, analysisOf } from './analysis.ts'
 import { type ClocksConfig, clocksOf } from './clocks.ts'
 import { type CollectionConfig, collectionOf } from './collection.ts'
 import { durationMs, type Period, periodOf } from './duration.ts'
@@ -39,6 +40,7 @@ export interface GatewayConfig {
   readonly exchange: { readonly kwh: string; readonly percent: string }
   readonly unregistered: UnregisteredConfig
   readonly collection: CollectionConfig
+  readonly analysis: AnalysisConfig
 }
 
 /** How to reach a broker and as whom. */
@@ -163,6 +165,8 @@ export const loadGatewayConfig = (
     wrong(['profiles'], `is "${value.profiles}", which is no directory`)
   if (value.mappings !== undefined && !isDirectory(resolve(base, value.mappings)))
     wrong(['mappings'], `is "${value.mappings}", which is no directory`)
+  const weather = value.analysis?.weatherFile
+  if (weather !== undefined && !isFile(resolve(base, weather))) wrong(['analysis', 'weatherFile'], `is "${weather}", which is no file`)
   const influxdb = value.store?.influxdb ? influxOf(value.store.influxdb, environment, wrong) : null
   const brokers = { base, gateway: value.gateway.id, environment, wrong }
   const mqtt = (value.mqtt ?? []).map((source, at) => mqttOf(source, ['mqtt', at], brokers))
@@ -203,6 +207,7 @@ export const loadGatewayConfig = (
     exchange: { kwh: value.exchange?.toleranceKwh ?? '1', percent: value.exchange?.tolerancePercent ?? '0.5' },
     unregistered: unregisteredOf(value.unregistered),
     collection: collectionOf(value.collection),
+    analysis: analysisOf(value.analysis, (path) => resolve(base, path)),
   }
   return { ok: true, value: config }
 }
@@ -327,6 +332,7 @@ const publishOf = (file: PublishFile, at: readonly (string | number)[], brokers:
 }
 
 const isDirectory = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
 
 const influxOf = (
   file: NonNullable<NonNullable<GatewayFile['store']>['influxdb']>,

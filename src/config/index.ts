@@ -1,3 +1,4 @@
+export type { AnalysisConfig } from './analysis.ts'
 export * from './changes.ts'
 export * from './duration.ts'
 export * from './gateway-config.ts'

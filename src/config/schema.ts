@@ -1,4 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox'
+import { AnalysisSchema } from './analysis.ts'
 import { ClocksSchema } from './clocks.ts'
 import { CollectionSchema } from './collection.ts'
 import { UnregisteredSchema } from './unregistered.ts'
@@ -287,6 +288,7 @@ export const GatewaySchema = object({
   ),
   unregistered: optional(UnregisteredSchema),
   collection: optional(CollectionSchema),
+  analysis: optional(AnalysisSchema),
 })
 export type MqttFile = Static<typeof Mqtt>
 export type PublishFile = Static<typeof Publish>
@@ -310,12 +312,17 @@ export const LedgerSchema = object({
     Type.Array(
       object({
         ...{ id: Id, name: optional(Name), zone: optional(Id), feeder: optional(Id) },
-        ...{ capacityKva: optional(Amount), responsible: optional(Name) },
+        ...{ capacityKva: optional(Amount), nominalV: optional(Amount), responsible: optional(Name) },
       }),
     ),
   ),
   customers: optional(
-    Type.Array(object({ id: Id, name: optional(Name), address: optional(Name), category: optional(Name), priority: optional(Name) })),
+    Type.Array(
+      object({
+        ...{ id: Id, name: optional(Name), address: optional(Name), category: optional(Name), priority: optional(Name) },
+        keyAccount: optional(Type.Boolean({ description: 'its use is watched by itself', default: false })),
+      }),
+    ),
   ),
   concentrators: optional(
     Type.Array(object({ id: Id, name: optional(Name), address: optional(Name), area: optional(Id), protocol: optional(Name) })),
@@ -340,6 +347,8 @@ export const LedgerSchema = object({
       contractKva: optional(Amount),
       priceClass: optional(Name),
       pfStandard: optional(Amount),
+      solarKw: optional(Amount),
+      solarSince: optional(Day),
       energisedOn: optional(Day),
       startRegister: optional(Amount),
       responsible: optional(Name),

@@ -94,6 +94,7 @@ export const ATTRIBUTES: Readonly<Record<Kind, Attributes>> = {
     zone: refer('zone', 'zone of area', '供电所编号', ['供电单位编号', 'zone']),
     feeder: refer('feeder', 'feeder of area', '线路编号', ['feeder']),
     capacityKva: of('decimal', 'transformer capacity kVA', '变压器容量(kVA)', ['变压器容量', '公变容量', '容量']),
+    nominalV: of('decimal', 'nominal phase voltage V', '额定相电压(V)', ['额定相电压', '标称电压', 'nominal voltage']),
     responsible: PERSON,
     team: TEAM,
   },
@@ -119,6 +120,7 @@ export const ATTRIBUTES: Readonly<Record<Kind, Attributes>> = {
     priority: text('priority', '优先等级', ['重要性等级', '用户重要等级']),
     temporaryUntil: of('date', 'temporary until', '临时用电到期日', ['临时用电终止日期']),
     special: of('flag', 'special', '特殊用户', ['特殊客户']),
+    keyAccount: of('flag', 'key account', '大客户', ['重点用户', '重点客户', '大用户']),
   },
   point: {
     name: NAME('计量点名称', 'point name', []),
@@ -155,6 +157,8 @@ export const ATTRIBUTES: Readonly<Record<Kind, Attributes>> = {
     contractKva: of('decimal', 'contract capacity kVA', '合同容量', ['合同容量(kVA)', '受电容量', '运行容量']),
     priceClass: text('price class', '电价类别', ['电价码', '执行电价', '电价名称']),
     pfStandard: of('decimal', 'power factor standard', '力率标准', ['功率因数标准', '力调标准']),
+    solarKw: of('decimal', 'solar capacity kW', '光伏容量(kW)', ['光伏容量', '光伏装机容量', '发电容量', 'solar kw', 'pv capacity']),
+    solarSince: of('date', 'solar since', '光伏并网日期', ['并网日期', '光伏投运日期', 'pv since']),
     meteringMode: of('choice', 'metering mode', '计量方式', [], {
       choices: {
         'high-high': ['高供高计'],
