@@ -2,6 +2,8 @@
  * Finding what is wrong (异常分析): pure detectors over a window of one area, and what keeps their findings as cases. No store, no clock.
  * See docs/detection.md.
  */
+export * from './case.ts'
+export * from './cases.ts'
 export * from './catalogue.ts'
 export * from './day.ts'
 export * from './finding.ts'
