@@ -1,0 +1,242 @@
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import type { MeterDay } from '../anomaly/index.ts'
+
+/** What one day of a metering point is, without what the ledger says of it. */
+export type PointDay = Omit<MeterDay, 'fact'>
+
+/** One point in a block. */
+export interface BlockPoint {
+  readonly id: string
+  /** It feeds the area. */
+  readonly isGateway: boolean
+  /** CT × PT; only makes the block smaller. */
+  readonly multiplier: number
+  readonly day: PointDay
+}
+
+/** A closed local day of an area as bytes (日数据块): who was in it, and the columns in three parts, so that neighbours need not be read whole. */
+export interface PackedBlock {
+  readonly slots: number
+  readonly points: readonly { readonly id: string; readonly isGateway: boolean; readonly multiplier: number }[]
+  /** Everything of the gateways. */
+  readonly gateways: Uint8Array
+  /** Energy and registers of the others. */
+  readonly energy: Uint8Array
+  /** Their instantaneous values. */
+  readonly instants: Uint8Array
+}
+
+/** Decimals kept: registers as on the face, energy as the energy book has it, volt, ampere, kW, power factor. */
+const FACE = 4
+const ENERGY = 5
+const INSTANT = [2, 2, 2, 3, 3, 3, 3, 4, 3] as const
+/** Beyond it no integer is exact. */
+const MOST = 2 ** 47
+const LEVEL = 3
+
+/**
+ * Makes bytes of a day. Values are integers of a fixed decimal, each the difference to the one before; energy the difference to what the registers say,
+ * which nearly always is nothing. A value that has more decimals is rounded; one that is too large is not known.
+ */
+export const packBlock = (slots: number, points: readonly BlockPoint[]): PackedBlock => {
+  const part = (chosen: readonly BlockPoint[], kinds: readonly ('energy' | 'instants')[]): Uint8Array => {
+    const to = new Bytes()
+    for (const { multiplier, day } of chosen)
+      for (const kind of kinds) (kind === 'energy' ? writeEnergy : writeInstants)(to, slots, day, multiplier)
+    return deflateRawSync(to.done(), { level: LEVEL })
+  }
+  const [gateways, meters] = [points.filter(({ isGateway }) => isGateway), points.filter(({ isGateway }) => !isGateway)]
+  return {
+    slots,
+    points: [...gateways, ...meters].map(({ id, isGateway, multiplier }) => ({ id, isGateway, multiplier })),
+    gateways: part(gateways, ['energy', 'instants']),
+    energy: part(meters, ['energy']),
+    instants: part(meters, ['instants']),
+  }
+}
+
+/** @param light  without the instantaneous values of those that are no gateways */
+export const unpackBlock = (block: PackedBlock, light = false): ReadonlyMap<string, PointDay> => {
+  const { slots, points } = block
+  const days = new Map<string, PointDay>()
+  const gateways = new Cursor(inflateRawSync(block.gateways))
+  const energy = new Cursor(inflateRawSync(block.energy))
+  const instants = light ? null : new Cursor(inflateRawSync(block.instants))
+  for (const { id, isGateway, multiplier } of points) {
+    const first = readEnergy(isGateway ? gateways : energy, slots, multiplier)
+    const from = isGateway ? gateways : instants
+    days.set(id, { ...first, ...(from ? readInstants(from, slots) : NO_INSTANTS) })
+  }
+  return days
+}
+
+const NO_INSTANTS = { u: [null, null, null], i: [null, null, null], iN: null, p: null, pf: null } as const
+
+const writeEnergy = (to: Bytes, slots: number, day: PointDay, multiplier: number): void => {
+  const imports = quantised(day.faceImp, FACE)
+  const exports = quantised(day.faceExp, FACE)
+  const columns = [imports, exports, quantised(day.imp, ENERGY), quantised(day.exp, ENERGY)]
+  to.varint(columns.reduce((mask, column, at) => mask | (column ? 1 << at : 0), 0))
+  to.varint(day.rates?.length ?? 0)
+  for (const rate of day.rates ?? []) to.varint(Number.isFinite(rate) && rate >= 0 ? Math.round(rate * 10 ** FACE) + 1 : 0)
+  if (imports) writeColumn(to, imports, null)
+  if (exports) writeColumn(to, exports, null)
+  if (columns[2]) writeColumn(to, columns[2], expected(imports, slots, multiplier))
+  if (columns[3]) writeColumn(to, columns[3], expected(exports, slots, multiplier))
+  for (let slot = 0; slot < slots; slot++) to.varint(day.known[slot] ?? 0)
+}
+
+const readEnergy = (from: Cursor, slots: number, multiplier: number): Omit<PointDay, keyof typeof NO_INSTANTS> => {
+  const mask = from.varint()
+  const rates = Array.from({ length: from.varint() }, () => {
+    const code = from.varint()
+    return code === 0 ? Number.NaN : (code - 1) / 10 ** FACE
+  })
+  const imports = mask & 1 ? readColumn(from, slots, null) : null
+  const exports = mask & 2 ? readColumn(from, slots, null) : null
+  const imp = mask & 4 ? readColumn(from, slots, expected(imports, slots, multiplier)) : null
+  const exp = mask & 8 ? readColumn(from, slots, expected(exports, slots, multiplier)) : null
+  const known = new Uint8Array(slots)
+  for (let slot = 0; slot < slots; slot++) known[slot] = from.varint()
+  return {
+    imp: wide(imp, slots, ENERGY),
+    exp: wide(exp, slots, ENERGY),
+    known,
+    faceImp: wide(imports, slots, FACE),
+    faceExp: wide(exports, slots, FACE),
+    rates: rates.length > 0 ? rates : null,
+  }
+}
+
+const writeInstants = (to: Bytes, _slots: number, { u, i, iN, p, pf }: PointDay): void => {
+  const columns = [u[0], u[1], u[2], i[0], i[1], i[2], iN, p, pf].map((column, at) =>
+    column ? (quantised(column, INSTANT[at] ?? 0) ?? null) : null,
+  )
+  to.varint(columns.reduce((mask, column, at) => mask | (column ? 1 << at : 0), 0))
+  for (const column of columns) if (column) writeColumn(to, column, null)
+}
+
+const readInstants = (from: Cursor, slots: number): Pick<PointDay, keyof typeof NO_INSTANTS> => {
+  const mask = from.varint()
+  const [ua, ub, uc, ia, ib, ic, iN = null, p = null, pf = null] = INSTANT.map((decimals, at) => {
+    if ((mask & (1 << at)) === 0) return null
+    const column = readColumn(from, slots, null)
+    const values = new Float32Array(slots)
+    const unit = 10 ** decimals
+    for (let slot = 0; slot < slots; slot++) values[slot] = (column[slot] ?? Number.NaN) / unit
+    return values
+  })
+  return { u: [ua ?? null, ub ?? null, uc ?? null], i: [ia ?? null, ib ?? null, ic ?? null], iN, p, pf }
+}
+
+/** Integers, NaN where nothing is known; null: nothing is known at all. */
+const quantised = (values: Float64Array | Float32Array, decimals: number): Float64Array | null => {
+  const unit = 10 ** decimals
+  const whole = new Float64Array(values.length)
+  let isKnown = false
+  for (let slot = 0; slot < values.length; slot++) {
+    const value = Math.round((values[slot] ?? Number.NaN) * unit)
+    const isGood = value < MOST && value > -MOST
+    whole[slot] = isGood ? value : Number.NaN
+    isKnown ||= isGood
+  }
+  return isKnown ? whole : null
+}
+
+/** Energy as the registers have it; NaN where they do not say. */
+const expected = (faces: Float64Array | null, slots: number, multiplier: number): Float64Array | null => {
+  if (!faces || !(multiplier > 0)) return null
+  const factor = multiplier * 10 ** (ENERGY - FACE)
+  const energy = new Float64Array(slots).fill(Number.NaN)
+  for (let slot = 1; slot < slots; slot++)
+    energy[slot] = Math.round(((faces[slot] ?? Number.NaN) - (faces[slot - 1] ?? Number.NaN)) * factor)
+  return energy
+}
+
+const writeColumn = (to: Bytes, values: Float64Array, guess: Float64Array | null): void => {
+  let last = 0
+  for (let slot = 0; slot < values.length; slot++) {
+    const value = values[slot] ?? Number.NaN
+    if (Number.isNaN(value)) {
+      to.varint(0)
+      continue
+    }
+    const hint = guess?.[slot] ?? Number.NaN
+    const difference = Math.abs(hint) < MOST ? value - hint : guess ? value : value - last
+    to.varint((difference < 0 ? -2 * difference - 1 : 2 * difference) + 1)
+    last = value
+  }
+}
+
+const readColumn = (from: Cursor, slots: number, guess: Float64Array | null): Float64Array => {
+  const values = new Float64Array(slots)
+  let last = 0
+  for (let slot = 0; slot < slots; slot++) {
+    const code = from.varint() - 1
+    if (code < 0) {
+      values[slot] = Number.NaN
+      continue
+    }
+    const difference = code % 2 === 0 ? code / 2 : -(code + 1) / 2
+    const hint = guess?.[slot] ?? Number.NaN
+    last = Math.abs(hint) < MOST ? difference + hint : guess ? difference : difference + last
+    values[slot] = last
+  }
+  return values
+}
+
+const wide = (column: Float64Array | null, slots: number, decimals: number): Float64Array => {
+  if (!column) return new Float64Array(slots).fill(Number.NaN)
+  const unit = 10 ** decimals
+  // Division, not multiplication by the inverse: 1484781 / 100 is the number that 14847.81 is.
+  for (let slot = 0; slot < slots; slot++) column[slot] = (column[slot] ?? Number.NaN) / unit
+  return column
+}
+
+/** Bytes that grow, written as variable-length integers. */
+class Bytes {
+  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(1 << 16)
+  #at = 0
+
+  varint(value: number): void {
+    if (this.#at + 10 > this.#bytes.length) {
+      const larger = new Uint8Array(this.#bytes.length * 2)
+      larger.set(this.#bytes)
+      this.#bytes = larger
+    }
+    let rest = value
+    while (rest >= 0x80) {
+      this.#bytes[this.#at++] = rest % 128 | 0x80
+      rest = Math.floor(rest / 128)
+    }
+    this.#bytes[this.#at++] = rest
+  }
+
+  done(): Uint8Array {
+    return this.#bytes.subarray(0, this.#at)
+  }
+}
+
+class Cursor {
+  readonly #bytes: Uint8Array
+  #at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  varint(): number {
+    let byte = this.#bytes[this.#at++]
+    if (byte === undefined) throw new Error('a block of a day ends inside a number')
+    if (byte < 0x80) return byte
+    let value = byte & 0x7f
+    let factor = 128
+    do {
+      byte = this.#bytes[this.#at++]
+      if (byte === undefined) throw new Error('a block of a day ends inside a number')
+      value += (byte & 0x7f) * factor
+      factor *= 128
+    } while (byte >= 0x80)
+    return value
+  }
+}
