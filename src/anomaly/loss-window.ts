@@ -1,0 +1,142 @@
+import type { AreaFrame, MeterColumns } from './frame.ts'
+import { daySum, type Filled, fillColumn, knownSum } from './loss-fill.ts'
+import { limitsOf, NOT_COMPUTABLE } from './loss-limits.ts'
+import type { Member } from './loss-put-right.ts'
+import type { AreaView } from './view.ts'
+
+/** A metering point whose energy of a day does not lie between two registers that were read. */
+export interface MissingMeter {
+  readonly id: string
+  /** Quarter hours of the day without energy. */
+  readonly slots: number
+  /** What it will have used, kWh, and at most: never part of a measured figure. */
+  readonly estimate: number
+  readonly most: number
+}
+
+/** Energies of one day of an area, kWh; NaN = not known. */
+export interface DayLoss {
+  readonly day: string
+  /** Gateway import and what prosumers feed in. */
+  readonly input: number
+  readonly supply: number
+  readonly reverse: number
+  readonly generation: number
+  /** With what is estimated. */
+  readonly sold: number
+  readonly estimated: number
+  readonly loss: number
+  /** Of the wires. */
+  readonly technical: number
+  /** Share of meters, and of last week's energy, with registers at both ends of the day, 0 to 1. */
+  readonly meterShare: number
+  readonly energyShare: number
+  readonly missing: readonly MissingMeter[]
+  readonly isComputable: boolean
+  /** The loss lies in between: missing meters at their most, and at nothing. */
+  readonly low: number
+  readonly high: number
+}
+
+export interface Members {
+  readonly gateways: readonly (MeterColumns | Member)[]
+  readonly meters: readonly (MeterColumns | Member)[]
+}
+
+const WEEK = 7
+/** Robust deviations that cover what a meter may have used: 99.7 %. */
+const SIGMAS = 3
+
+/** Sums of every day of a view's window. */
+export const lossWindow = ({ frame, technical, thresholds }: AreaView, { gateways, meters }: Members = frame): DayLoss[] => {
+  const { days, dayStarts } = frame
+  const limit = limitsOf(thresholds, NOT_COMPUTABLE, { zone: frame.fact.zone, id: frame.fact.id })
+  const bounds = (day: number): readonly [number, number] => [dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0]
+  const use = Float64Array.from(days, (_, day) => meters.reduce((sum, { imp }) => sum + knownSum(imp, ...bounds(day))[0], 0))
+  const filled = meters.map(({ imp }) => fillColumn(frame, imp, use))
+  const totals = meters.map(({ imp }) => Float64Array.from(days, (_, day) => daySum(imp, ...bounds(day))))
+  return days.map((name, day): DayLoss => {
+    const [from, to] = bounds(day)
+    const supply = gateways.reduce((sum, { imp }) => sum + daySum(imp, from, to), gateways.length > 0 ? 0 : Number.NaN)
+    // A register that is not there, or that nobody reads, feeds nothing in.
+    const reverse = gateways.reduce((sum, { exp }) => sum + knownSum(exp, from, to)[0], 0)
+    const generation = meters.reduce((sum, { exp }) => sum + knownSum(exp, from, to)[0], 0)
+    const sums = { sold: 0, estimated: 0, most: 0, good: 0, weight: 0, goodWeight: 0 }
+    const missing: MissingMeter[] = []
+    for (const [at, meter] of meters.entries()) {
+      const column = filled[at]
+      if (!column) continue
+      const weight = meanBefore(totals[at], day)
+      sums.weight += weight
+      sums.sold += knownSum(column.kwh, from, to)[0]
+      sums.estimated += column.estimated[day] || 0
+      if (hasEnds(meter, frame, day)) {
+        sums.good++
+        sums.goodWeight += weight
+        continue
+      }
+      const one = missingOf(idOf(meter), column, day, to - from)
+      missing.push(one)
+      sums.most += one.most
+    }
+    const input = supply + generation
+    const [meterShare, energyShare] = [sums.good / Math.max(1, meters.length), sums.weight > 0 ? sums.goodWeight / sums.weight : 0]
+    const loss = input - sums.sold - reverse
+    return {
+      ...{
+        day: name,
+        input,
+        supply,
+        reverse,
+        generation,
+        sold: sums.sold,
+        estimated: sums.estimated,
+        loss,
+        missing,
+        meterShare,
+        energyShare,
+      },
+      technical: technical ? daySum(technical.kwh, from, to) : Number.NaN,
+      isComputable:
+        Number.isFinite(loss) && meters.length > 0 && 100 * meterShare >= limit('meters_pct') && 100 * energyShare >= limit('energy_pct'),
+      low: loss + sums.estimated - sums.most,
+      high: loss + sums.estimated,
+    }
+  })
+}
+
+const idOf = (meter: MeterColumns | Member): string => ('fact' in meter ? meter.fact.id : meter.id)
+
+/** Registers at both ends: nothing is missing, and no total that reaches over an end is spread by guess. */
+const hasEnds = (meter: MeterColumns | Member, { dayStarts }: AreaFrame, day: number): boolean => {
+  const [from, to] = [dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0]
+  if (knownSum(meter.imp, from, to)[1] < to - from) return false
+  if (!('fact' in meter)) return true
+  const { known, faceImp } = meter
+  return (known[from] === 2 || isRead(faceImp[from - 1])) && (known[to - 1] === 2 || isRead(faceImp[to - 1]))
+}
+
+const isRead = (value: number | undefined): boolean => value !== undefined && !Number.isNaN(value)
+
+const missingOf = (id: string, { estimated, holes, spread }: Filled, day: number, slots: number): MissingMeter => {
+  const estimate = Number.isFinite(estimated[day]) ? (estimated[day] ?? 0) : 0
+  const share = (holes[day] ?? 0) / Math.max(1, slots)
+  return { id, slots: holes[day] ?? 0, estimate, most: estimate * (1 + SIGMAS * spread) + (estimate === 0 ? share : 0) }
+}
+
+/** Mean daily energy of the week before; of all days when nothing is known of it. */
+const meanBefore = (totals: Float64Array | undefined, day: number): number => {
+  const week = meanOf(totals?.subarray(Math.max(0, day - WEEK), day))
+  return Number.isNaN(week) ? meanOf(totals) || 0 : week
+}
+
+const meanOf = (values: Float64Array | undefined): number => {
+  let sum = 0
+  let count = 0
+  for (const value of values ?? [])
+    if (!Number.isNaN(value)) {
+      sum += value
+      count++
+    }
+  return count > 0 ? sum / count : Number.NaN
+}
