@@ -92,12 +92,16 @@ const within = (
 }
 
 /** Columns at the true time, and without what says nothing. */
-const unshifted = (frame: AreaFrame, member: Member, doubts: readonly DataDoubt[]): Member =>
-  doubts.reduce((fixed, { what, from, to, shiftMs = 0 }): Member => {
-    if (what === 'unusable') return { ...fixed, imp: within(frame, fixed.imp, from, to, () => Number.NaN) }
+const unshifted = (frame: AreaFrame, { id, imp, exp }: Member, doubts: readonly DataDoubt[]): Member => {
+  let [fixedImp, fixedExp] = [imp, exp]
+  for (const { what, from, to, shiftMs = 0 } of doubts) {
     const steps = Math.round(shiftMs / frame.stepMs)
-    if (what !== 'shift' || steps === 0) return fixed
+    if (what === 'unusable') fixedImp = within(frame, fixedImp, from, to, () => Number.NaN)
+    if (what !== 'shift' || steps === 0) continue
     // A clock that is ahead stamps what was used now with a later time.
-    const moved = (column: Float64Array) => within(frame, column, from, to, (_, slot) => column[slot + steps] ?? Number.NaN)
-    return { ...fixed, imp: moved(fixed.imp), exp: moved(fixed.exp) }
-  }, member)
+    const [stampedImp, stampedExp] = [fixedImp, fixedExp]
+    fixedImp = within(frame, stampedImp, from, to, (_, slot) => stampedImp[slot + steps] ?? Number.NaN)
+    fixedExp = within(frame, stampedExp, from, to, (_, slot) => stampedExp[slot + steps] ?? Number.NaN)
+  }
+  return { id, imp: fixedImp, exp: fixedExp }
+}

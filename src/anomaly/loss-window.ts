@@ -48,8 +48,9 @@ const WEEK = 7
 const SIGMAS = 3
 
 /** Sums of every day of a view's window. */
-export const lossWindow = ({ frame, technical, thresholds }: AreaView, { gateways, meters }: Members = frame): DayLoss[] => {
+export const lossWindow = ({ frame, technical, thresholds }: AreaView, members: Members = frame): DayLoss[] => {
   const { days, dayStarts } = frame
+  const [gateways, meters] = [members.gateways.map(withRatio), members.meters.map(withRatio)]
   const limit = limitsOf(thresholds, NOT_COMPUTABLE, { zone: frame.fact.zone, id: frame.fact.id })
   const bounds = (day: number): readonly [number, number] => [dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0]
   const use = Float64Array.from(days, (_, day) => meters.reduce((sum, { imp }) => sum + knownSum(imp, ...bounds(day))[0], 0))
@@ -104,6 +105,10 @@ export const lossWindow = ({ frame, technical, thresholds }: AreaView, { gateway
     }
   })
 }
+
+/** Under a multiplier of zero, or below it, or none, energy is not known: it would be a silent zero. */
+const withRatio = <T extends MeterColumns | Member>(meter: T): T =>
+  'fact' in meter && !(meter.fact.multiplier > 0) ? { ...meter, imp: new Float64Array(meter.imp.length).fill(Number.NaN) } : meter
 
 const idOf = (meter: MeterColumns | Member): string => ('fact' in meter ? meter.fact.id : meter.id)
 
