@@ -1,3 +1,4 @@
+import { LOSS_DETECTORS } from './loss-rules.ts'
 import type { Detector } from './view.ts'
 
 /**
@@ -5,4 +6,4 @@ import type { Detector } from './view.ts'
  * Data doubts and exchanges, then phases, technical loss and clocks, then what one meter shows by itself, then communication and
  * outages, then the balance of the area, then loss levels, then what joins them.
  */
-export const CATALOGUE: readonly Detector[] = []
+export const CATALOGUE: readonly Detector[] = [...LOSS_DETECTORS]
