@@ -21,6 +21,7 @@ export {
   villageOf,
 } from './village/describe.ts'
 export { type VillageFileOptions, writeVillageFiles } from './village/files.ts'
+export { historyOf } from './village/history.ts'
 export { type Scene, type Scenes, scenesOf } from './village/scenes.ts'
 export { type Face, instrumentsOf, type OpenLine, ratioOf, startVillage, type Village, type VillageOptions } from './village/start.ts'
 export { characterBits, type Pace } from './wire.ts'

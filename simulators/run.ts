@@ -39,8 +39,7 @@ export interface SimulateVillageOptions {
   readonly influx?: string
   readonly data?: string
   readonly every?: string
-  /** Things are wrong in the village since before `scenesBefore`, or its start: see village/scenes.ts. */
-  readonly scenes?: boolean
+  /** Things are wrong in the village since before this village instant: see village/scenes.ts. */
   readonly scenesBefore?: number
   /** Some meters push to an MQTT broker. */
   readonly push?: boolean
@@ -85,7 +84,7 @@ export const simulateVillage = async (
     out,
     clock,
     faults: faults.value,
-    ...(options.scenes && { scenesBefore: options.scenesBefore ?? start }),
+    ...(options.scenesBefore !== undefined && { scenesBefore: options.scenesBefore }),
     ...(meters !== undefined && { meters }),
     ...(host !== undefined && { host }),
     ...(push && { lines: PUSH_MIX, onBrokerGone: (why: string) => warn(`${why}; nothing is pushed any more`) }),

@@ -47,6 +47,8 @@ const gatewayOf = (village: Village, { http, influx, database, data, clock, ever
       influx === undefined
         ? { kind: 'embedded' }
         : { kind: 'influxdb', influxdb: { url: influx, version: 'v1', database: database ?? 'gridtally', createDatabase: true } },
+    // Soon after midnight: the village's day is short.
+    ...(village.scenes.length > 0 && { analysis: { at: '00:02', windowDays: 35 } }),
     ledger: './ledger.yaml',
     lines: village.lines.filter(({ kind }) => kind !== 'mqtt').map(lineOf),
     ...mqttOf(village),

@@ -86,7 +86,7 @@ export const scenesOf = (plan: VillagePlan, start: number): Scenes => {
   if (clock) {
     const from = startOfDay(start, CLOCK_DAYS)
     faults.push({ kind: 'clock', meter: clock.id, from, offset: 0, ppm: CLOCK_PPM })
-    tell('clock', clock, from, null, `the clock gains ${(CLOCK_PPM * 86.4) / 60_000} minutes a day`)
+    tell('clock', clock, from, null, `the clock gains ${((CLOCK_PPM * 0.0864) / 60).toFixed(1)} minutes a day`)
   }
   const dead = pick(homes.filter(({ profile, area }) => !profile.startsWith('dlt645') && area !== thief?.area)) ?? pick(homes)
   if (dead) {

@@ -6,6 +6,7 @@ import { Calendar } from '../acquisition/index.ts'
 import { decimalText, nameOfObis, scalerAt } from '../core/index.ts'
 import { type Gateway, type Summary, startGateway } from '../main.ts'
 import { lockDirectory } from '../sqlite/lock.ts'
+import { fillHistory } from './demo-history.ts'
 import { aborted, CommandFailed, complain, print, untilInterrupted } from './output.ts'
 import { configOrFail, openLog, startError } from './run.ts'
 
@@ -17,6 +18,8 @@ export interface DemoOptions {
   readonly seed: number
   readonly speed: number
   readonly every: string
+  /** Days before the first start. */
+  readonly history: number
   readonly dir: string
   readonly port: number
 }
@@ -47,7 +50,7 @@ export const demo = async (options: DemoOptions): Promise<void> => {
   const locked = lockDirectory(directory, 'demo')
   if (!locked.ok)
     throw new CommandFailed(`a demo runs in ${directory} already (process ${locked.pid ?? 'unknown'}): stop it, or name another with --dir`)
-  const village = await startVillage(options, directory, start.villageTime)
+  const village = await startVillage(options, directory, start)
   try {
     say(`village: ${options.meters} meters on Modbus TCP, RTU over TCP, DL/T 645 and MQTT; truth log in ${join(directory, 'truth.jsonl')}`)
     const config = configOrFail(join(directory, 'gateway.yaml'))
@@ -56,7 +59,7 @@ export const demo = async (options: DemoOptions): Promise<void> => {
       openLog('warn', options.json ? 'stderr' : 'text'),
     )
     if (!started.ok) throw startError(started)
-    await live(started.value, village, { options, signal, say, began, remember: start.remember })
+    await live(started.value, village, { options, signal, say, began, start })
   } finally {
     await endVillage(village)
     locked.lock.release()
@@ -68,10 +71,10 @@ interface Live {
   readonly signal: AbortSignal
   readonly say: (text: string) => void
   readonly began: number
-  readonly remember: (villageTime: number) => void
+  readonly start: VillageStart
 }
 
-const live = async (gateway: Gateway, village: ChildProcess, { options, signal, say, began, remember }: Live): Promise<void> => {
+const live = async (gateway: Gateway, village: ChildProcess, { options, signal, say, began, start }: Live): Promise<void> => {
   const token = gateway.tokens.all().some(({ name, revokedAt }) => name === 'demo' && revokedAt === null)
     ? null
     : gateway.tokens.add('demo', 'operate')
@@ -89,13 +92,14 @@ const live = async (gateway: Gateway, village: ChildProcess, { options, signal, 
       firstReadingS = secondsIn()
       say(`first readings stored after ${firstReadingS.toFixed(1)} s: ${sampleText(gateway)}`)
     }
-    remember(gateway.clock.now())
+    start.remember(gateway.clock.now())
     return summary
   }
+  const filled = start.isFirst ? fillHistory(gateway, { ...options, before: start.scenesBefore }, signal, say) : Promise.resolve()
   const quick = setInterval(() => firstReadingS === null && note(), 100)
   const regular = setInterval(() => say(summaryText(gateway, note())), SUMMARY_MS)
   const gone = new Promise<void>((done) => village.once('exit', () => done()))
-  await Promise.race([aborted(signal, options.for), gone])
+  await Promise.race([aborted(signal, options.for), gone, filled.then(() => new Promise<never>(() => undefined))])
   clearInterval(quick)
   clearInterval(regular)
   const villageDied = village.exitCode !== null && !signal.aborted
@@ -120,28 +124,45 @@ const live = async (gateway: Gateway, village: ChildProcess, { options, signal, 
   if (villageDied) throw new CommandFailed(`the village ended by itself with exit code ${village.exitCode}`)
 }
 
+interface VillageStart {
+  readonly villageTime: number
+  /** Since before then things are wrong in the village. */
+  readonly scenesBefore: number
+  readonly isFirst: boolean
+  remember(villageTime: number): void
+}
+
 /** Village time goes on where the last demo stopped; the first one starts five minutes before midnight, so that a freeze is seen. */
-const villageStart = (path: string, speed: number): { readonly villageTime: number; readonly remember: (villageTime: number) => void } => {
-  const calendar = new Calendar(ZONE)
-  let villageTime = calendar.dayStart(Date.now()) - 5 * 60_000
+const villageStart = (path: string, speed: number): VillageStart => {
+  const first = new Calendar(ZONE).dayStart(Date.now()) - 5 * 60_000
   const saved = readJson(path)
-  if (typeof saved === 'object' && saved !== null && 'villageTime' in saved && typeof saved.villageTime === 'number')
-    villageTime = saved.villageTime
+  const number = (name: string): number | null => {
+    const value: unknown = typeof saved === 'object' && saved !== null ? Reflect.get(saved, name) : null
+    return typeof value === 'number' ? value : null
+  }
+  const villageTime = number('villageTime')
+  const scenesBefore = number('scenesBefore') ?? villageTime ?? first
   return {
-    villageTime,
+    villageTime: villageTime ?? first,
+    scenesBefore,
+    isFirst: villageTime === null,
     remember: (now) => {
-      writeFileSync(`${path}.new`, `${JSON.stringify({ villageTime: now, speed })}\n`)
+      writeFileSync(
+        `${path}.new`,
+        `${JSON.stringify({ villageTime: now, speed, scenesBefore })}
+`,
+      )
       renameSync(`${path}.new`, path)
     },
   }
 }
 
-const startVillage = (options: DemoOptions, directory: string, villageTime: number): Promise<ChildProcess> =>
+const startVillage = (options: DemoOptions, directory: string, { villageTime, scenesBefore }: VillageStart): Promise<ChildProcess> =>
   new Promise((done, fail) => {
     const cli = fileURLToPath(new URL('./index.js', import.meta.url))
     const args = [cli, 'simulate', 'village', '--seed', String(options.seed), '--meters', String(options.meters), '--out', directory]
     args.push('--speed', String(options.speed), '--start', new Date(villageTime).toISOString())
-    args.push('--every', options.every, '--push', '--stdin')
+    args.push('--every', options.every, '--push', '--stdin', '--scenes', new Date(scenesBefore).toISOString())
     if (options.influx !== undefined) args.push('--influx', options.influx)
     // A process group of its own: Ctrl-C reaches us, and we end the village after the gateway.
     const village = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'], detached: true })

@@ -14,6 +14,7 @@ export interface VillageArguments {
   readonly influx?: string
   readonly httpPort?: number
   readonly push?: boolean
+  readonly scenes?: string
   readonly broker?: string
   readonly stdin?: boolean
   readonly for?: number
@@ -24,6 +25,9 @@ export const simulateVillageCommand = async (args: VillageArguments): Promise<vo
   const start = args.start === undefined ? undefined : Date.parse(args.start)
   if (start !== undefined && Number.isNaN(start))
     throw new CommandFailed(`--start ${args.start} is no instant; for example 2026-11-21T00:00:00Z`, EXIT.usage)
+  const scenes = args.scenes === undefined ? undefined : Date.parse(args.scenes)
+  if (scenes !== undefined && Number.isNaN(scenes))
+    throw new CommandFailed(`--scenes ${args.scenes} is no instant; for example 2026-11-21T00:00:00Z`, EXIT.usage)
   const running = await simulateVillage(
     {
       seed: args.seed,
@@ -36,6 +40,7 @@ export const simulateVillageCommand = async (args: VillageArguments): Promise<vo
       ...(args.fault === undefined ? {} : { faults: args.fault }),
       ...(args.push || args.broker !== undefined ? { push: true } : {}),
       ...(args.broker === undefined ? {} : { broker: args.broker }),
+      ...(scenes === undefined ? {} : { scenesBefore: scenes }),
       ...(args.influx === undefined ? {} : { influx: args.influx }),
       ...(args.httpPort === undefined ? {} : { http: { port: args.httpPort } }),
       ...(args.for === undefined ? {} : { forMs: args.for }),
