@@ -12,6 +12,8 @@ export interface AreaHistory {
   /** Puts single metering points of a day of the window anew; the others stay. */
   amend(day: string, points: readonly MeterDay[]): void
   readonly days: readonly string[]
+  /** The energy of one metering point on one day, as a view; null when there is none. */
+  slice(day: string, id: string): Pick<MeterDay, 'imp' | 'exp' | 'known'> | null
   /** Null while it holds no day. */
   frame(): AreaFrame | null
 }
@@ -110,6 +112,14 @@ export const areaHistory = (windowDays = WINDOW_DAYS): AreaHistory => {
         points.get(point.fact.id)?.clear(slot, slot + one.slots, day)
         write(slot, one, at, point)
       }
+    },
+    slice: (day, id) => {
+      const slot = slotOf(day)
+      const slots = kept.find((one) => one.day === day)?.slots ?? 0
+      const of = points.get(id)
+      if (slot < 0 || !of) return null
+      const view = (column: Float64Array) => column.subarray(slot, slot + slots)
+      return { imp: view(of.energy.imp), exp: view(of.energy.exp), known: of.known.subarray(slot, slot + slots) }
     },
     get days() {
       return kept.map(({ day }) => day)

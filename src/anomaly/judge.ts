@@ -1,8 +1,9 @@
 import { CATALOGUE } from './catalogue.ts'
-import type { DetectorFailure, Finding, LossDay, Verdict, Withdrawal } from './finding.ts'
-import type { AreaFrame, CommFrame, Phase } from './frame.ts'
+import type { DetectorFailure, Finding, Verdict, Withdrawal } from './finding.ts'
+import type { AreaFrame, CommFrame } from './frame.ts'
+import { lossDaysOf } from './loss-days.ts'
 import { NO_LAYERS, type ThresholdLayers } from './rule.ts'
-import type { AreaView, DataDoubt, Detected, Detector, Standing, TechnicalLoss } from './view.ts'
+import type { AreaView, Detected, Detector, Standing } from './view.ts'
 
 /** What one day of one area is judged by: frames end with that day. */
 export interface JudgeInput {
@@ -15,43 +16,72 @@ export interface JudgeInput {
 
 export interface JudgeOptions {
   readonly detectors?: readonly Detector[]
-  readonly lossesOf?: (view: AreaView) => readonly LossDay[]
 }
 
 const NOTHING: Detected = { findings: [] }
 
+/** Judges the last day of a frame; see {@link judgeAreas}. */
+export const judgeDay = (input: JudgeInput, options: JudgeOptions = {}): Verdict => {
+  const looked = look(input, options)
+  return verdictOf(looked, looked.view.found)
+}
+
 /**
- * Judges the last day of a frame: every detector in turn, each seeing what earlier ones learnt.
+ * Judges the same day of areas that may have each other's meters: every detector in turn, each seeing what earlier ones learnt,
+ * then the losses with what was found in any of the areas put right.
  *
  * A detector that throws is a bug; it costs what that rule would have said of that area that day, which the verdict states, and nothing else.
  */
-export const judgeDay = (input: JudgeInput, { detectors = CATALOGUE, lossesOf = () => [] }: JudgeOptions = {}): Verdict => {
+export const judgeAreas = (inputs: readonly JudgeInput[], options: JudgeOptions = {}): Verdict[] => {
+  const looked = inputs.map((input) => look(input, options))
+  return looked.map((one) => verdictOf(one, [...one.view.found, ...looked.flatMap((other) => (other === one ? [] : other.view.found))]))
+}
+
+interface Looked {
+  readonly view: AreaView
+  readonly withdrawn: readonly Withdrawal[]
+  readonly failures: readonly DetectorFailure[]
+}
+
+const look = (input: JudgeInput, { detectors = CATALOGUE }: JudgeOptions): Looked => {
   const { frame, neighbours = [], comm = null, thresholds = NO_LAYERS, standing = [] } = input
-  const [area, day] = [frame.fact.id, frame.days.at(-1) ?? '']
-  let phases: Readonly<Record<string, Phase>> = {}
-  let technical: TechnicalLoss | null = null
-  let doubts: readonly DataDoubt[] = []
-  let findings: readonly Finding[] = []
+  let view: AreaView = { frame, neighbours, comm, thresholds, standing, phases: {}, technical: null, doubts: [], found: [] }
   const withdrawn: Withdrawal[] = []
   const failures: DetectorFailure[] = []
-  const view = (): AreaView => ({ frame, neighbours, comm, thresholds, standing, phases, technical, doubts, found: findings })
-  const attempt = <T>(rule: string, version: number, work: () => T, otherwise: T): T => {
-    try {
-      return work()
-    } catch (error) {
-      failures.push({ rule, version, area, day, message: error instanceof Error ? error.message : String(error) })
-      return otherwise
-    }
-  }
   for (const detector of detectors) {
     const { id, version } = detector.rule
-    const detected = attempt(id, version, () => detector.detect(view()), NOTHING)
-    findings = [...findings, ...detected.findings]
+    const detected = attempt(view, { id, version }, failures, () => detector.detect(view), NOTHING)
+    view = {
+      ...view,
+      found: [...view.found, ...detected.findings],
+      phases: { ...view.phases, ...detected.phases },
+      technical: detected.technical ?? view.technical,
+      doubts: [...view.doubts, ...(detected.doubts ?? [])],
+    }
     withdrawn.push(...(detected.withdrawn ?? []))
-    phases = { ...phases, ...detected.phases }
-    technical = detected.technical ?? technical
-    doubts = [...doubts, ...(detected.doubts ?? [])]
   }
-  const losses = attempt('loss', 1, () => lossesOf(view()), [])
-  return { area, day, findings, withdrawn, losses, phases, failures }
+  return { view, withdrawn, failures }
+}
+
+const verdictOf = ({ view, withdrawn, failures }: Looked, findings: readonly Finding[]): Verdict => {
+  const { frame, found, phases } = view
+  const broken = [...failures]
+  const losses = attempt(view, { id: 'loss', version: 1 }, broken, () => lossDaysOf(view, findings), [])
+  return { area: frame.fact.id, day: frame.days.at(-1) ?? '', findings: found, withdrawn, losses, phases, failures: broken }
+}
+
+const attempt = <T>(
+  { frame }: AreaView,
+  { id, version }: { readonly id: string; readonly version: number },
+  failures: DetectorFailure[],
+  work: () => T,
+  otherwise: T,
+): T => {
+  try {
+    return work()
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    failures.push({ rule: id, version, area: frame.fact.id, day: frame.days.at(-1) ?? '', message })
+    return otherwise
+  }
 }

@@ -1,0 +1,113 @@
+import type { CommColumns, CommDay } from '../../anomaly/index.ts'
+import { numberAt, readCsv, textAt } from './csv.ts'
+import type { ProblemList } from './problems.ts'
+import { type ReadTime, timeAt } from './time.ts'
+import type { LocalDay } from './zone.ts'
+
+const COLUMNS = ['polls', 'ok', 'timeouts', 'crcerrors', 'addrerrors', 'latencyms', 'snrdb', 'rssidbm'] as const
+const HOUR_MS = 3_600_000
+
+/** Communication counts of every target, hour by hour as the file has them. */
+export interface CommCounts {
+  readonly targets: ReadonlyMap<string, { readonly hours: Map<number, number>; readonly values: number[] }>
+}
+
+/** Reads communication counts. Rows after `until` are not looked at. */
+export const readComm = async (
+  path: string,
+  name: string,
+  problems: ProblemList,
+  { zone, until }: { readonly zone: string; readonly until: number },
+): Promise<CommCounts> => {
+  const targets = new Map<string, { hours: Map<number, number>; values: number[] }>()
+  const time: ReadTime = { at: 0, zoneless: false }
+  let [idCell, timeCell] = [-1, -1]
+  let cells: readonly number[] = []
+  let names: readonly string[] = []
+  let current: { id: string; of: { hours: Map<number, number>; values: number[] } } | null = null
+  await readCsv(
+    path,
+    name,
+    problems,
+    (header) => {
+      names = header
+      idCell = header.indexOf('target')
+      timeCell = header.indexOf('hour')
+      cells = COLUMNS.map((column) => header.indexOf(column))
+      for (const column of ['target', 'hour', ...COLUMNS])
+        if (!header.includes(column)) problems.add('column-missing', name, 1, `there is no column ${column}`)
+      return idCell !== -1 && timeCell !== -1
+    },
+    (row) => {
+      if (row.count <= Math.max(idCell, timeCell)) {
+        problems.add('row-short', name, row.line, `${row.count} cells, the header has ${names.length}`)
+        return
+      }
+      timeAt(row.bytes, row.starts[timeCell] ?? 0, row.ends[timeCell] ?? 0, zone, time)
+      if (Number.isNaN(time.at)) {
+        problems.add('time-bad', name, row.line, `"${textAt(row, timeCell).slice(0, 40)}" is no time`)
+        return
+      }
+      // An hour is known when it is over.
+      if (time.at + HOUR_MS > until) return
+      if (time.zoneless) problems.add('time-without-zone', name, row.line, textAt(row, timeCell).slice(0, 40))
+      const id = textAt(row, idCell)
+      if (current?.id !== id) {
+        let of = targets.get(id)
+        if (!of) {
+          of = { hours: new Map(), values: [] }
+          targets.set(id, of)
+        }
+        current = { id, of }
+      }
+      const { hours, values } = current.of
+      const hour = Math.floor(time.at / HOUR_MS)
+      if (hours.has(hour)) {
+        problems.add('row-duplicate', name, row.line, `target ${id}, the same hour`)
+        return
+      }
+      hours.set(hour, values.length)
+      for (const cell of cells) {
+        const value = numberAt(row, cell, (at) =>
+          problems.add('value-bad', name, row.line, `${names[at] ?? 'a cell'} is "${textAt(row, at).slice(0, 40)}", which is no number`),
+        )
+        values.push(value)
+      }
+    },
+  )
+  return { targets }
+}
+
+/** One day of the counts of some targets. */
+export const commDayOf = (
+  counts: CommCounts,
+  area: string,
+  { start, end }: LocalDay,
+  wanted: readonly { readonly id: string; readonly kind: CommColumns['kind'] }[],
+): CommDay => {
+  const hours = Math.round((end - start) / HOUR_MS)
+  const targets = wanted.flatMap(({ id, kind }): CommColumns[] => {
+    const of = counts.targets.get(id)
+    if (!of) return []
+    const column = (place: number) =>
+      Float32Array.from({ length: hours }, (_, hour) => {
+        const at = of.hours.get(Math.floor(start / HOUR_MS) + hour)
+        return at === undefined ? Number.NaN : (of.values[at + place] ?? Number.NaN)
+      })
+    return [
+      {
+        id,
+        kind,
+        polls: column(0),
+        ok: column(1),
+        timeouts: column(2),
+        crcErrors: column(3),
+        addrErrors: column(4),
+        latencyMs: column(5),
+        snrDb: column(6),
+        rssiDbm: column(7),
+      },
+    ]
+  })
+  return { area, start, hours, targets }
+}
