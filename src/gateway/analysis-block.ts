@@ -206,7 +206,7 @@ class Bytes {
     }
     let rest = value
     while (rest >= 0x80) {
-      this.#bytes[this.#at++] = rest % 128 | 0x80
+      this.#bytes[this.#at++] = (rest % 128) | 0x80
       rest = Math.floor(rest / 128)
     }
     this.#bytes[this.#at++] = rest
