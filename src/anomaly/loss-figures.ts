@@ -1,0 +1,244 @@
+import { HIGH_LOSS, LOSS_WATCH, limitsOf, NEGATIVE_LOSS, NOT_COMPUTABLE } from './loss-limits.ts'
+import { isBeyond, type ThresholdLayers, type ThresholdTarget } from './rule.ts'
+
+/** Part a metering point plays in the balance of an area: a gateway (台区总表) feeds it, a customer draws, a generator feeds in. */
+export type LossRole = 'gateway' | 'customer' | 'generation'
+
+/** What the loss of an area is judged to be (线损状态); `not-judged`: computable, but below what the gateway's register can resolve. */
+export const LOSS_STATES = ['qualified', 'high', 'negative', 'not-computable', 'not-judged'] as const
+export type LossState = (typeof LOSS_STATES)[number]
+
+/** Why a loss is not computable, or what is odd about the archive of an area. */
+export const LOSS_FAULTS = [
+  'no-gateway',
+  'gateway-missing',
+  'several-gateways',
+  'wrong-ratio',
+  'no-meters',
+  'meters-missing',
+  'no-supply',
+] as const
+export type LossFault = (typeof LOSS_FAULTS)[number]
+
+/** Lists of areas to keep an eye on (关注台区). */
+export const WATCHES = ['zero-volume', 'small-volume', 'generation', 'exchange', 'stopped-supply', 'running-high'] as const
+export type Watch = (typeof WATCHES)[number]
+
+/** What a metering point usually uses in such a time, kWh: middle, and robust ends. */
+export interface Usual {
+  readonly value: number
+  readonly low: number
+  readonly high: number
+}
+
+/** One metering point of the balance over one time. */
+export interface MemberFigure {
+  readonly id: string
+  readonly role: LossRole
+  /** kWh, primary side; null = not known. */
+  readonly imp: number | null
+  /** Likewise; undefined = it has no such register. */
+  readonly exp: number | null | undefined
+  /** Registers at both ends were read. */
+  readonly good: boolean
+  /** Share of its energy that rests on no register of its own, millionths. */
+  readonly estimatedPpm: number
+  readonly wrongRatio: boolean
+  readonly exchanged: boolean
+  readonly usual: Usual | null
+  /** Step of its register times its ratio, kWh. */
+  readonly stepKwh: number
+}
+
+export interface Bound {
+  readonly low: number
+  readonly likely: number
+  readonly high: number
+}
+
+/** The balance of an area over one time. Rates are per cent. */
+export interface LossFigure {
+  readonly supply: number | null
+  /** Back through the gateway (反向). */
+  readonly reverse: number | null
+  /** What customers and generators feed in (上网电量). */
+  readonly generation: number | null
+  /** Of the meters that are known. */
+  readonly measured: number
+  /** Made up for those that are not; part of `sold` only while the loss is computable. */
+  readonly made: number
+  readonly sold: number | null
+  readonly loss: number | null
+  /** loss / (supply + generation). */
+  readonly ofInput: number | null
+  /** loss / (supply + generation - reverse): 线损率 of Chinese reports. */
+  readonly ofNet: number | null
+  readonly meters: number
+  readonly good: number
+  readonly meterPpm: number
+  /** Null = nobody knows what the meters used last week. */
+  readonly energyPpm: number | null
+  readonly estimatedPpm: number
+  readonly state: LossState
+  readonly grade: 'very-high' | 'small-negative' | null
+  readonly judgedIn: '%' | 'kWh' | null
+  readonly faults: readonly LossFault[]
+  readonly missing: readonly string[]
+  /** Between what the loss lies when missing meters used nothing, the usual, their most; null while the gateway itself is not known. */
+  readonly bound: Bound | null
+  readonly stepKwh: number
+  readonly watches: readonly Watch[]
+}
+
+export interface LossTerms {
+  readonly thresholds: ThresholdLayers
+  readonly target: ThresholdTarget
+  /** Days the time lasts: limits in kWh are per day. */
+  readonly days: number
+}
+
+const PPM = 1_000_000
+
+/** Sums and judges the members of an area over one time. */
+export const lossFigure = (members: readonly MemberFigure[], terms: LossTerms): LossFigure => {
+  const gateways = members.filter(({ role }) => role === 'gateway')
+  const meters = members.filter(({ role }) => role !== 'gateway')
+  const supply = totalOf(gateways.map(({ imp, wrongRatio }) => (wrongRatio ? null : imp)))
+  const reverse = totalOf(gateways.map(({ exp }) => (exp === undefined ? 0 : exp)))
+  const isMissing = ({ imp, exp, wrongRatio }: MemberFigure) => wrongRatio || imp === null || exp === null
+  const missing = meters.filter(isMissing)
+  const there = meters.filter((meter) => !isMissing(meter))
+  const generation = there.reduce((sum, { exp }) => sum + (exp ?? 0), 0)
+  const measured = there.reduce((sum, { imp }) => sum + (imp ?? 0), 0)
+  const made = missing.reduce((sum, { usual }) => sum + (usual?.value ?? 0), 0)
+  const input = supply === null || gateways.length === 0 ? null : supply + generation
+  const limit = limitsOf(terms.thresholds, NOT_COMPUTABLE, terms.target)
+  const good = meters.filter((meter) => meter.good && !isMissing(meter))
+  const meterPpm = meters.length > 0 ? Math.round((good.length / meters.length) * PPM) : 0
+  const energyPpm = shareOf(good, meters)
+  const faults = faultsOf(gateways, meters, { supply, reverse, input })
+  const isThin =
+    isBeyond(meterPpm / 10_000, '<', limit('meters_pct')) || energyPpm === null || isBeyond(energyPpm / 10_000, '<', limit('energy_pct'))
+  const isComputable = input !== null && reverse !== null && input > 0 && !isThin && !faults.some(isFatal)
+  const sold = isComputable ? measured + made : null
+  const loss = sold === null || input === null || reverse === null ? null : input - sold - reverse
+  const rate = (whole: number | null) => (loss === null || whole === null || !(whole > 0) ? null : (100 * loss) / whole)
+  const guessed = there.reduce((sum, { imp, estimatedPpm }) => sum + ((imp ?? 0) * estimatedPpm) / PPM, 0) + made
+  const stepKwh = gateways.reduce((sum, { stepKwh: step }) => sum + step, 0)
+  const [ofInput, ofNet] = [rate(input), rate(input === null || reverse === null ? null : input - reverse)]
+  const verdict = loss === null || input === null ? NOTHING : judged(loss, input, ofInput, stepKwh, terms)
+  return {
+    ...{
+      supply: gateways.length > 0 ? supply : null,
+      reverse: gateways.length > 0 ? reverse : null,
+      generation,
+      measured,
+      made,
+      sold,
+      loss,
+    },
+    ...{ ofInput, ofNet, meters: meters.length, good: good.length, meterPpm, energyPpm },
+    estimatedPpm: measured + made > 0 ? Math.min(PPM, Math.round((guessed / (measured + made)) * PPM)) : 0,
+    ...verdict,
+    faults:
+      missing.length > 0 || good.length < meters.length
+        ? [...faults, ...(isThin && meters.length > 0 ? (['meters-missing'] as const) : [])]
+        : faults,
+    missing: missing.map(({ id }) => id),
+    bound: input === null || reverse === null ? null : boundOf(input - reverse - measured, missing),
+    stepKwh,
+    watches: watchesOf(members, { supply, generation, state: verdict.state, input }, terms),
+  }
+}
+
+const NOTHING = { state: 'not-computable', grade: null, judgedIn: null } as const
+const isFatal = (fault: LossFault): boolean => fault !== 'several-gateways'
+
+const totalOf = (values: readonly (number | null)[]): number | null => {
+  let sum = 0
+  for (const value of values) {
+    if (value === null) return null
+    sum += value
+  }
+  return sum
+}
+
+/** Share of last week's energy that meters carry, millionths; a meter nobody knows the use of makes it unknown while it is missing. */
+const shareOf = (good: readonly MemberFigure[], meters: readonly MemberFigure[]): number | null => {
+  if (good.length === meters.length) return meters.length > 0 ? PPM : null
+  if (meters.some((meter) => meter.usual === null && !good.includes(meter))) return null
+  const weigh = (some: readonly MemberFigure[]) => some.reduce((sum, { usual, imp }) => sum + (usual?.value ?? imp ?? 0), 0)
+  const whole = weigh(meters)
+  return whole > 0 ? Math.round((weigh(good) / whole) * PPM) : PPM
+}
+
+const faultsOf = (
+  gateways: readonly MemberFigure[],
+  meters: readonly MemberFigure[],
+  { supply, reverse, input }: { readonly supply: number | null; readonly reverse: number | null; readonly input: number | null },
+): readonly LossFault[] => {
+  const isWrong = [...gateways, ...meters].some(({ wrongRatio }) => wrongRatio)
+  const isBlind = gateways.some(({ wrongRatio, imp, exp }) => !wrongRatio && (imp === null || exp === null))
+  return [
+    ...(gateways.length === 0 ? (['no-gateway'] as const) : []),
+    ...(gateways.length > 1 ? (['several-gateways'] as const) : []),
+    ...(isWrong ? (['wrong-ratio'] as const) : []),
+    ...(isBlind ? (['gateway-missing'] as const) : []),
+    ...(meters.length === 0 ? (['no-meters'] as const) : []),
+    ...(supply !== null && reverse !== null && input !== null && input <= 0 ? (['no-supply'] as const) : []),
+  ]
+}
+
+/** The loss when missing meters used their most, the usual, nothing. One of which nobody knows the use leaves the lower end as it is. */
+const boundOf = (rest: number, missing: readonly MemberFigure[]): Bound => ({
+  low: rest - missing.reduce((sum, { usual }) => sum + (usual?.high ?? 0), 0),
+  likely: rest - missing.reduce((sum, { usual }) => sum + (usual?.value ?? 0), 0),
+  high: rest,
+})
+
+/** The band a loss lies in, with the ends as the limits close them. */
+const judged = (loss: number, input: number, pct: number | null, stepKwh: number, { thresholds, target, days }: LossTerms) => {
+  const [of, negative, high] = [NOT_COMPUTABLE, NEGATIVE_LOSS, HIGH_LOSS].map((rule) => limitsOf(thresholds, rule, target))
+  const known = (limit: ((name: string) => number) | undefined, name: string) => limit?.(name) ?? Number.NaN
+  if (isBeyond(input / days, '<', known(high, 'small_area_kwh'))) {
+    if (isBeyond(stepKwh, '>', known(high, 'small_high_kwh') * days)) return { state: 'not-judged', grade: null, judgedIn: null } as const
+    const state = isBeyond(loss / days, '>', known(high, 'small_high_kwh'))
+      ? 'high'
+      : isBeyond(loss / days, '<', known(negative, 'small_negative_kwh'))
+        ? 'negative'
+        : 'qualified'
+    return { state, grade: state === 'qualified' && loss < 0 ? 'small-negative' : null, judgedIn: 'kWh' } as const
+  }
+  if (isBeyond((100 * stepKwh) / input, '>', known(of, 'step_points'))) return { state: 'not-judged', grade: null, judgedIn: null } as const
+  const state = isBeyond(pct, '>', known(high, 'high_pct'))
+    ? 'high'
+    : isBeyond(pct, '<', known(negative, 'negative_pct'))
+      ? 'negative'
+      : 'qualified'
+  const grade = isBeyond(pct, '>', known(high, 'very_high_pct')) ? 'very-high' : state === 'qualified' && loss < 0 ? 'small-negative' : null
+  return { state, grade, judgedIn: '%' } as const
+}
+
+const watchesOf = (
+  members: readonly MemberFigure[],
+  {
+    supply,
+    generation,
+    state,
+    input,
+  }: { readonly supply: number | null; readonly generation: number; readonly state: LossState; readonly input: number | null },
+  { thresholds, target, days }: LossTerms,
+): readonly Watch[] => {
+  const limit = limitsOf(thresholds, LOSS_WATCH, target)
+  const small = limitsOf(thresholds, HIGH_LOSS, target)('small_area_kwh')
+  const isStopped = !members.some(({ role }) => role === 'customer')
+  const found: readonly (readonly [Watch, boolean])[] = [
+    ['zero-volume', input === 0],
+    ['small-volume', input !== null && input > 0 && isBeyond(input / days, '<', small)],
+    ['generation', generation > 0 || members.some(({ role }) => role === 'generation')],
+    ['exchange', members.some(({ exchanged }) => exchanged)],
+    ['stopped-supply', isStopped && isBeyond(supply, '>', limit('stopped_kwh'))],
+    ['running-high', state === 'high' && isBeyond(supply, '>', limit('running_kwh'))],
+  ]
+  return found.flatMap(([watch, holds]) => (holds ? [watch] : []))
+}
