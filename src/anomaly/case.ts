@@ -103,6 +103,8 @@ export const NO_WORK: CaseWork = { owner: null, dueAt: null, workOrder: null, si
 /** A finding below the alarm: its place in the ranking of its area (疑似排行). */
 export interface Suspicion {
   readonly day: string
+  /** End of that day. */
+  readonly end: number
   readonly finding: Finding
 }
 
@@ -133,6 +135,7 @@ export const CASE_EVENTS = [
   'explained',
   'closed',
   'assigned',
+  'planned',
   'commented',
   'silenced',
   'escalated',

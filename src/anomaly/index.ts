@@ -3,6 +3,10 @@
  * See docs/detection.md.
  */
 export * from './case.ts'
+export * from './case-acts.ts'
+export * from './case-errors.ts'
+export { rankOf } from './case-evidence.ts'
+export { type FloodPlace, floods, ZONE_FLOOD_AT } from './case-flood.ts'
 export * from './cases.ts'
 export * from './catalogue.ts'
 export * from './day.ts'
@@ -11,6 +15,7 @@ export * from './frame.ts'
 export * from './history.ts'
 export * from './judge.ts'
 export * from './loss-days.ts'
+export * from './loss-figures.ts'
 export * from './loss-limits.ts'
 export * from './loss-rules.ts'
 export * from './rule.ts'
