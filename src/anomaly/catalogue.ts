@@ -1,9 +1,10 @@
 import { LOSS_DETECTORS } from './loss-rules.ts'
 import type { Detector } from './view.ts'
+import { VOLTAGE_DETECTORS } from './voltage/index.ts'
 
 /**
  * Every detector, in the order in which they look: each sees what those before it learnt.
  * Data doubts and exchanges, then phases, technical loss and clocks, then what one meter shows by itself, then communication and
  * outages, then the balance of the area, then loss levels, then what joins them.
  */
-export const CATALOGUE: readonly Detector[] = [...LOSS_DETECTORS]
+export const CATALOGUE: readonly Detector[] = [...VOLTAGE_DETECTORS, ...LOSS_DETECTORS]

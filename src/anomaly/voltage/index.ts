@@ -1,0 +1,10 @@
+/** What voltages tell (电压分析): phases, losses in the wires, clocks, membership, wires of one customer. */
+import type { Detector } from '../view.ts'
+import { voltagePhases } from './phase-rule.ts'
+import { technicalLoss } from './technical-rule.ts'
+
+export { type AreaFit, areaSwings, type Belonging, belongsTo, fitsOf, MEMBERSHIP_MARGIN } from './membership.ts'
+export { identifyPhases, type PhaseEstimate } from './phases.ts'
+
+/** Before the rules that look at energy. */
+export const VOLTAGE_DETECTORS: readonly Detector[] = [voltagePhases, technicalLoss]
