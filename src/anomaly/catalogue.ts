@@ -1,4 +1,5 @@
 import { LOSS_DETECTORS } from './loss-rules.ts'
+import { METER_FIRST, METER_LATER } from './meter/index.ts'
 import type { Detector } from './view.ts'
 import { VOLTAGE_DETECTORS } from './voltage/index.ts'
 
