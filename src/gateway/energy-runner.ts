@@ -31,6 +31,8 @@ export interface EnergyOptions {
   readonly settleMs?: number
   /** A day that goes on is worked out at most so often. */
   readonly openEveryMs?: number
+  /** Told of a day of a point whose figures differ, before they are kept: what a listener marks for itself is on disk first. */
+  readonly listeners?: readonly ((point: string, day: string) => void)[]
 }
 
 type OutboxPart = Pick<Outbox, 'put' | 'state'>
@@ -228,6 +230,7 @@ export class EnergyRunner {
     const put = await this.#put(point, facts.area, now, registers, before, ['15m', '1h', 'day'])
     if (!put.ok) return put
     const isOver = this.days.end(day) <= now
+    if (before === null || differs(registers, before)) for (const tell of this.#options.listeners ?? []) tell(point, day)
     book.together(() => {
       this.#keep(point, day, registers, before, why)
       book.setFindings(point, day, findingRows(work.value.findings, this.days.start(day), this.days.end(day)), now)
@@ -388,6 +391,9 @@ const withVersions = (registers: readonly RegisterFigures[], before: readonly Re
 
 const isChanged = ({ field, periods }: RegisterFigures, before: readonly RegisterFigures[], period: EnergyPeriod): boolean =>
   (periods[period] ?? []).some((figure) => figureIn(before, field, period, figure.from)?.version !== figure.version)
+
+const differs = (registers: readonly RegisterFigures[], before: readonly RegisterFigures[]): boolean =>
+  gone(before, registers).length > 0 || registers.some((register) => PERIODS.some((period) => isChanged(register, before, period)))
 
 /** Registers that were known and are no more: their figures are withdrawn, not forgotten. */
 const gone = (before: readonly RegisterFigures[] | null, now: readonly RegisterFigures[]): RegisterFigures[] =>

@@ -18,14 +18,16 @@ export interface EnergyParts {
   readonly store: ReadingStore & Sink
   readonly outages?: Pick<Outages, 'spans' | 'file'>
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
+  /** See {@link EnergyOptions.listeners}. */
+  readonly listeners?: readonly ((point: string, day: string) => void)[]
 }
 
 /** Puts interval energy together. Its sink goes into the outbox; work begins with `runner.start`. @throws EnergyBookTooNew */
-export const openEnergy = ({ directory, zone, clock, ledger, profiles, adapterOf, store, outages, log }: EnergyParts) => {
+export const openEnergy = ({ directory, zone, clock, ledger, profiles, adapterOf, store, outages, log, listeners = [] }: EnergyParts) => {
   const book = new EnergyBook(directory)
   const models = new RegisterModels(profiles, adapterOf)
   const runner = new EnergyRunner({
-    ...{ book, ledger, models, store, storeSink: store.id, zone, clock, log },
+    ...{ book, ledger, models, store, storeSink: store.id, zone, clock, log, listeners },
     ...(outages
       ? { outages: (point: string, from: number, to: number) => outages.spans(point, from, to), outageRecords: outages.file }
       : {}),
@@ -45,6 +47,7 @@ export const openEnergy = ({ directory, zone, clock, ledger, profiles, adapterOf
     runner,
     views,
     models,
+    book,
     /** Registers of a freeze that nobody read. */
     estimate: (gap: DueRecord) => estimateRegisters(parts, gap),
     close: () => book.close(),
