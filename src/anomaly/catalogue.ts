@@ -8,4 +8,4 @@ import { VOLTAGE_DETECTORS } from './voltage/index.ts'
  * Data doubts and exchanges, then phases, technical loss and clocks, then what one meter shows by itself, then communication and
  * outages, then the balance of the area, then loss levels, then what joins them.
  */
-export const CATALOGUE: readonly Detector[] = [...VOLTAGE_DETECTORS, ...LOSS_DETECTORS]
+export const CATALOGUE: readonly Detector[] = [...METER_FIRST, ...VOLTAGE_DETECTORS, ...METER_LATER, ...LOSS_DETECTORS]
