@@ -12,6 +12,8 @@ export interface JudgeInput {
   readonly comm?: CommFrame | null
   readonly thresholds?: ThresholdLayers
   readonly standing?: readonly Standing[]
+  /** Findings of areas that are judged by themselves, for the losses: a meter listed there may be fed from here. */
+  readonly elsewhere?: readonly Finding[]
 }
 
 export interface JudgeOptions {
@@ -23,7 +25,7 @@ const NOTHING: Detected = { findings: [] }
 /** Judges the last day of a frame; see {@link judgeAreas}. */
 export const judgeDay = (input: JudgeInput, options: JudgeOptions = {}): Verdict => {
   const looked = look(input, options)
-  return verdictOf(looked, looked.view.found)
+  return verdictOf(looked, [...looked.view.found, ...(input.elsewhere ?? [])])
 }
 
 /**
