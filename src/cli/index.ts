@@ -6,6 +6,7 @@ import { explain, many } from '../core/index.ts'
 import { builtInProfiles, openProfiles, profileFiles, readProfile } from '../gateway/profiles.ts'
 import { TokenFile } from '../gateway/tokens.ts'
 import { version } from '../main.ts'
+import { analyse } from './analyse/run.ts'
 import { clockCommands } from './clocks.ts'
 import { configCommands } from './config-commands.ts'
 import { decode, vectors } from './decode.ts'
@@ -415,6 +416,27 @@ token
       .map(({ id, name, permission, revokedAt }) => ({ id, name, permission, revoked: revokedAt !== null }))
     if (options.json) printJson(rows)
     else print(table(rows.map((row) => [row.name, row.permission, row.revoked ? 'revoked' : 'valid'])))
+  })
+
+program
+  .command('analyse')
+  .description('the detectors over files of readings, ledger and communication counts, day by day as in the running gateway')
+  .requiredOption('--readings <file>', 'CSV, plain or gzip: see docs/analyse.md')
+  .requiredOption('--ledger <file>', 'areas, meters, events as JSON')
+  .option('--comm <file>', 'communication counts, CSV')
+  .option('--until <time>', 'a date or an instant: what was known then')
+  .addOption(new Option('--language <language>', 'of the table').choices(['en', 'zh']).default('en'))
+  .addOption(json())
+  .action(analyse)
+
+program
+  .command('evaluate')
+  .description('scores what the detectors say of labelled areas against their truth')
+  .argument('[folder...]', 'folders with readings, ledger and labels, or folders of such')
+  .addOption(json())
+  .action(async (folders: string[], options: { json?: boolean }) => {
+    const { evaluate } = await import('../../bench/evaluate/index.ts')
+    await evaluate(folders, options)
   })
 
 program
