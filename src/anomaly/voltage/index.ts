@@ -1,5 +1,6 @@
 /** What voltages tell (电压分析): phases, losses in the wires, clocks, membership, wires of one customer. */
 import type { Detector } from '../view.ts'
+import { clockDrift } from './clock-rule.ts'
 import { voltagePhases } from './phase-rule.ts'
 import { technicalLoss } from './technical-rule.ts'
 
@@ -7,4 +8,4 @@ export { type AreaFit, areaSwings, type Belonging, belongsTo, fitsOf, MEMBERSHIP
 export { identifyPhases, type PhaseEstimate } from './phases.ts'
 
 /** Before the rules that look at energy. */
-export const VOLTAGE_DETECTORS: readonly Detector[] = [voltagePhases, technicalLoss]
+export const VOLTAGE_DETECTORS: readonly Detector[] = [voltagePhases, clockDrift, technicalLoss]
