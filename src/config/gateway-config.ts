@@ -5,6 +5,7 @@ import { type ClocksConfig, clocksOf } from './clocks.ts'
 import { type CollectionConfig, collectionOf } from './collection.ts'
 import { durationMs, type Period, periodOf } from './duration.ts'
 import { checkGateway, type Wrong } from './gateway-check.ts'
+import { type CasesConfig, casesOf, type NotifyConfig, notifyOf } from './notify.ts'
 import type { Problem } from './problems.ts'
 import { type GatewayFile, GatewaySchema, type LineFile, type MqttFile, type PublishFile, type TaskFile } from './schema.ts'
 import { resolveSecret, Secret } from './secret.ts'
@@ -41,6 +42,8 @@ export interface GatewayConfig {
   readonly unregistered: UnregisteredConfig
   readonly collection: CollectionConfig
   readonly analysis: AnalysisConfig
+  readonly cases: CasesConfig
+  readonly notify: NotifyConfig
 }
 
 /** How to reach a broker and as whom. */
@@ -172,6 +175,12 @@ export const loadGatewayConfig = (
   const mqtt = (value.mqtt ?? []).map((source, at) => mqttOf(source, ['mqtt', at], brokers))
   const publish = (value.publish ?? []).map((target, at) => publishOf(target, ['publish', at], brokers))
   const clocks = clocksOf(value.clocks, environment, wrong)
+  const notify = notifyOf(
+    value.notify,
+    publish.map(({ id }) => id),
+    environment,
+    wrong,
+  )
   if (problems.length > 0) return { ok: false, problems }
   const config: GatewayConfig = {
     file: resolve(file),
@@ -208,6 +217,8 @@ export const loadGatewayConfig = (
     unregistered: unregisteredOf(value.unregistered),
     collection: collectionOf(value.collection),
     analysis: analysisOf(value.analysis, (path) => resolve(base, path)),
+    cases: casesOf(value.cases),
+    notify,
   }
   return { ok: true, value: config }
 }

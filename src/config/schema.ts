@@ -2,6 +2,7 @@ import { type Static, type TSchema, Type } from 'typebox'
 import { AnalysisSchema } from './analysis.ts'
 import { ClocksSchema } from './clocks.ts'
 import { CollectionSchema } from './collection.ts'
+import { CasesSchema, NotifySchema } from './notify.ts'
 import { UnregisteredSchema } from './unregistered.ts'
 
 /** A text of one of these forms; the pattern is shown as what is allowed. */
@@ -289,6 +290,8 @@ export const GatewaySchema = object({
   unregistered: optional(UnregisteredSchema),
   collection: optional(CollectionSchema),
   analysis: optional(AnalysisSchema),
+  cases: optional(CasesSchema),
+  notify: optional(NotifySchema),
 })
 export type MqttFile = Static<typeof Mqtt>
 export type PublishFile = Static<typeof Publish>
