@@ -87,6 +87,7 @@ export const ATTRIBUTES: Readonly<Record<Kind, Attributes>> = {
     name: NAME('线路名称', 'feeder name', ['10kV线路', '10千伏线路', '线路', 'line name']),
     zone: refer('zone', 'zone', '所属供电所', []),
     voltageKv: of('decimal', 'voltage kV', '电压等级(kV)', ['电压等级']),
+    bus: text('bus of feeder', '线路母线', ['所属母线', '所接母线']),
     responsible: PERSON,
   },
   area: {
@@ -125,11 +126,16 @@ export const ATTRIBUTES: Readonly<Record<Kind, Attributes>> = {
   point: {
     name: NAME('计量点名称', 'point name', []),
     area: refer('area', 'area', '台区编号', ['台区编码', '台区号', 'transformer area', 'tg no']),
+    feeder: refer('feeder', 'feeder of point', '计量点线路', ['计量点所属线路']),
+    bus: text('bus of point', '计量点母线', ['母线编号']),
     customer: refer('customer', 'customer number', '户号', ['用户编号', '客户编号', '用户号', 'customer no', 'customer'], { digits: true }),
     role: of('choice', 'role', '计量点性质', ['计量点类型', '计量点用途'], {
       choices: {
         customer: ['用户', '售电侧结算', '结算', '客户', '用户计量点'],
         'area-supply': ['台区总表', '总表', '考核', '台区供电考核', '关口'],
+        'line-supply': ['线路关口', '线路总表', '馈线关口'],
+        'bus-in': ['母线进线', '主变低压侧'],
+        'bus-out': ['母线出线'],
         generation: ['发电', '上网', '光伏', '分布式电源'],
         other: ['其他', '其它'],
       },
