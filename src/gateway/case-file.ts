@@ -1,0 +1,357 @@
+import { join } from 'node:path'
+import {
+  type AreaBook,
+  CASE_EVENTS,
+  type Case,
+  type CaseEvent,
+  rankOf,
+  type Severity,
+  type Suspicion,
+  type Words,
+} from '../anomaly/index.ts'
+import { type Database, inTransaction, openDatabase, type Statement } from '../sqlite/index.ts'
+
+/** A case as it is kept: with the number people call it by, and one that grows with every change of it. */
+export interface StoredCase {
+  readonly num: number
+  readonly version: number
+  readonly zone: string | null
+  /** When it was first written, and last changed; milliseconds. */
+  readonly raisedAt: number
+  readonly changedAt: number
+  readonly one: Case
+}
+
+/** One line of the history of cases: never changed, never taken out. */
+export interface CaseLine {
+  /** Strictly rising over all cases. */
+  readonly seq: number
+  readonly num: number
+  readonly at: number
+  readonly what: CaseEvent
+  /** Name of the token; `gridtally` for what a verdict brought. */
+  readonly who: string
+  readonly why: Words
+}
+
+/** Something that somebody still has to be told. */
+export interface Notice {
+  readonly id: number
+  readonly seq: number
+  readonly at: number
+  readonly isUrgent: boolean
+}
+
+export const CASE_SORTS = ['newest', 'severity', 'kwh', 'score', 'due'] as const
+export type CaseSort = (typeof CASE_SORTS)[number]
+
+export interface CaseFilter {
+  readonly kind?: string
+  /** A state, or `unsettled`. */
+  readonly state?: string
+  /** This severity and above. */
+  readonly severity?: Severity
+  readonly area?: string
+  readonly zone?: string
+  readonly target?: string
+  /** Empty: nobody's. */
+  readonly owner?: string
+  readonly overdueAt?: number
+  /** Changed at or after. */
+  readonly since?: number
+  readonly text?: string
+  /** Those that belong to this one; absent: only those that belong to none, unless `all`. */
+  readonly parent?: string
+  readonly all?: boolean
+}
+
+const SCHEMA = `
+CREATE TABLE "case" (num INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, target TEXT NOT NULL,
+  area TEXT NOT NULL, zone TEXT, level TEXT NOT NULL, state TEXT NOT NULL, severity INTEGER NOT NULL, detected_at TEXT NOT NULL,
+  score REAL NOT NULL, kwh REAL NOT NULL, owner TEXT, due_at INTEGER, escalated_at INTEGER, belongs TEXT, raised_at INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL, version INTEGER NOT NULL, words TEXT NOT NULL, content TEXT NOT NULL) STRICT;
+CREATE INDEX case_area ON "case" (area);
+CREATE INDEX case_zone ON "case" (zone, detected_at);
+CREATE INDEX case_belongs ON "case" (belongs);
+CREATE INDEX case_state ON "case" (state, due_at);
+CREATE TABLE history (seq INTEGER PRIMARY KEY AUTOINCREMENT, num INTEGER NOT NULL REFERENCES "case" (num), at INTEGER NOT NULL,
+  what TEXT NOT NULL, who TEXT NOT NULL, zh TEXT NOT NULL, en TEXT NOT NULL) STRICT;
+CREATE INDEX history_of ON history (num);
+CREATE TRIGGER history_kept BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'the history of cases is only added to'); END;
+CREATE TRIGGER history_stays BEFORE DELETE ON history BEGIN SELECT RAISE(ABORT, 'the history of cases is only added to'); END;
+CREATE TABLE area (id TEXT PRIMARY KEY, day TEXT NOT NULL) STRICT;
+CREATE TABLE suspicion (area TEXT NOT NULL, place INTEGER NOT NULL, content TEXT NOT NULL, PRIMARY KEY (area, place)) STRICT;
+CREATE TABLE notice (id INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL,
+  urgent INTEGER NOT NULL) STRICT;
+CREATE INDEX notice_of ON notice (target, id);
+`
+const VERSION = 1
+
+type Bound = string | number | null
+type Row = Readonly<Record<string, unknown>>
+const isRow = (row: unknown): row is Row => typeof row === 'object' && row !== null
+
+/** What each order sorts by; the smallest comes first. */
+const SORT_SQL: Readonly<Record<CaseSort, string>> = {
+  newest: '-num',
+  severity: '-severity',
+  kwh: '-kwh',
+  score: '-score',
+  due: 'COALESCE(due_at, 9000000000000000)',
+}
+
+/** The case book (案件库) on disk: `cases.db` in the gateway's data directory. A transaction is a promise: it outlives a power cut. */
+export class CaseFile {
+  readonly #database: Database
+  readonly #statements = new Map<string, Statement>()
+
+  /** @throws  when a later version wrote it, or the disk refuses */
+  constructor(directory: string) {
+    const path = join(directory, 'cases.db')
+    this.#database = openDatabase(path)
+    const version = Number(this.#rows('PRAGMA user_version')[0]?.user_version ?? 0)
+    if (version > VERSION) {
+      this.#database.close()
+      throw new Error(`${path} was written by a later version of the gateway (format ${version}, this one knows ${VERSION}): run that one`)
+    }
+    if (version === 0) inTransaction(this.#database, () => this.#database.exec(`${SCHEMA} PRAGMA user_version = ${VERSION};`))
+  }
+
+  transaction<T>(work: () => T): T {
+    return inTransaction(this.#database, work)
+  }
+
+  get(num: number): StoredCase | null {
+    return this.#cases('SELECT * FROM "case" WHERE num = ?', num)[0] ?? null
+  }
+
+  byId(id: string): StoredCase | null {
+    return this.#cases('SELECT * FROM "case" WHERE id = ?', id)[0] ?? null
+  }
+
+  /** Cases of an area and what it was last judged on. */
+  book(area: string): AreaBook {
+    const cases = this.#cases('SELECT * FROM "case" WHERE area = ? ORDER BY num', area)
+    const day = this.#rows('SELECT day FROM area WHERE id = ?', area)[0]?.day
+    return {
+      ...{ area, day: typeof day === 'string' ? day : '', cases: new Map(cases.map(({ one }) => [one.id, one])) },
+      suspicions: this.suspicions(area),
+    }
+  }
+
+  suspicions(area: string): readonly Suspicion[] {
+    return this.#rows('SELECT content FROM suspicion WHERE area = ? ORDER BY place', area).map(
+      ({ content }): Suspicion => JSON.parse(String(content)),
+    )
+  }
+
+  saveArea(area: string, day: string, suspicions: readonly Suspicion[] | null): void {
+    this.#run('INSERT INTO area (id, day) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET day = excluded.day', area, day)
+    if (suspicions === null) return
+    this.#run('DELETE FROM suspicion WHERE area = ?', area)
+    for (const [place, one] of suspicions.entries())
+      this.#run('INSERT INTO suspicion (area, place, content) VALUES (?, ?, ?)', area, place, JSON.stringify(one))
+  }
+
+  /** What could be part of a flood of a zone: cases of that day that belong to nothing, floods that stand and their members. */
+  ofZone(zone: string, day: string): ReadonlyMap<string, Case> {
+    const stored = this.#cases(
+      `SELECT * FROM "case" WHERE zone = ?1 AND ((detected_at = ?2 AND belongs IS NULL) OR belongs IN
+         (SELECT id FROM "case" WHERE zone = ?1 AND level = 'zone' AND state IN (${UNSETTLED}))
+         OR (level = 'zone' AND state IN (${UNSETTLED}))) ORDER BY num`,
+      zone,
+      day,
+    )
+    return new Map(stored.map(({ one }) => [one.id, one]))
+  }
+
+  /** Writes a case that came or changed. */
+  put(one: Case, zone: string | null, now: number): number {
+    const { id, kind, target, area, level, state, severity, detectedAt, score, kwh, work, belongs } = one
+    const figures: readonly Bound[] = [state, rankOf(severity), score, Math.abs(kwh?.value ?? 0), work.owner, work.dueAt, work.escalatedAt]
+    const rest: readonly Bound[] = [belongs?.to ?? null, now, wordsOf(one), JSON.stringify(one)]
+    const changed = this.#run(
+      `UPDATE "case" SET state = ?, severity = ?, score = ?, kwh = ?, owner = ?, due_at = ?, escalated_at = ?, belongs = ?, changed_at = ?,
+         words = ?, content = ?, version = version + 1 WHERE id = ?`,
+      ...[...figures, ...rest, id],
+    )
+    if (changed === 0)
+      this.#run(
+        `INSERT INTO "case" (state, severity, score, kwh, owner, due_at, escalated_at, belongs, changed_at, words, content, id, kind, target,
+           area, zone, level, detected_at, raised_at, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`,
+        ...[...figures, ...rest, id, kind, target, area, zone, level, detectedAt, now],
+      )
+    return this.numOf(id) ?? 0
+  }
+
+  numOf(id: string): number | null {
+    const num = this.#rows('SELECT num FROM "case" WHERE id = ?', id)[0]?.num
+    return num === undefined ? null : Number(num)
+  }
+
+  say(num: number, at: number, what: CaseEvent, who: string, { zh, en }: Words): number {
+    this.#run('INSERT INTO history (num, at, what, who, zh, en) VALUES (?, ?, ?, ?, ?, ?)', num, at, what, who, zh, en)
+    return Number(this.#rows('SELECT last_insert_rowid() AS seq')[0]?.seq)
+  }
+
+  /** Of one case, oldest first. */
+  history(num: number): readonly CaseLine[] {
+    return this.#rows('SELECT * FROM history WHERE num = ? ORDER BY seq', num).map(lineOf)
+  }
+
+  /** Of all cases after a line, oldest first. */
+  lines(after: number, limit: number): readonly CaseLine[] {
+    return this.#rows('SELECT * FROM history WHERE seq > ? ORDER BY seq LIMIT ?', after, limit).map(lineOf)
+  }
+
+  line(seq: number): CaseLine | null {
+    return this.#rows('SELECT * FROM history WHERE seq = ?', seq).map(lineOf)[0] ?? null
+  }
+
+  newestSeq(): number {
+    return Number(this.#rows('SELECT COALESCE(MAX(seq), 0) AS seq FROM history')[0]?.seq ?? 0)
+  }
+
+  /** @param after  sort value and number of the last one on the page before */
+  list(filter: CaseFilter, sort: CaseSort, after: readonly [number, number] | null, limit: number): readonly StoredCase[] {
+    const { where, values } = whereOf(filter)
+    const by = SORT_SQL[sort]
+    const [value, num] = after ?? []
+    const page =
+      value === undefined || num === undefined ? { sql: '', values: [] } : { sql: ` AND (${by}, -num) > (?, ?)`, values: [value, -num] }
+    const sql = `SELECT *, ${by} AS place FROM "case" WHERE ${where}${page.sql} ORDER BY ${by}, -num LIMIT ?`
+    return this.#cases(sql, ...values, ...page.values, limit)
+  }
+
+  /** Where a case stands in an order: the cursor after it. */
+  placeOf(num: number, sort: CaseSort): readonly [number, number] {
+    return [Number(this.#rows(`SELECT ${SORT_SQL[sort]} AS place FROM "case" WHERE num = ?`, num)[0]?.place ?? 0), num]
+  }
+
+  count(filter: CaseFilter): number {
+    const { where, values } = whereOf(filter)
+    return Number(this.#rows(`SELECT COUNT(*) AS count FROM "case" WHERE ${where}`, ...values)[0]?.count ?? 0)
+  }
+
+  /** Unsettled cases that belong to none, by kind and severity. */
+  counts(now: number): readonly { readonly kind: string; readonly severity: number; readonly count: number; readonly overdue: number }[] {
+    return this.#rows(
+      `SELECT kind, severity, COUNT(*) AS count, SUM(due_at IS NOT NULL AND due_at <= ?) AS overdue FROM "case"
+       WHERE belongs IS NULL AND state IN (${UNSETTLED}) GROUP BY kind, severity ORDER BY kind, severity`,
+      now,
+    ).map((row) => ({ kind: String(row.kind), severity: Number(row.severity), count: Number(row.count), overdue: Number(row.overdue) }))
+  }
+
+  /** Past their deadline, and nobody was told. */
+  toEscalate(now: number): readonly StoredCase[] {
+    return this.#cases(
+      `SELECT * FROM "case" WHERE state IN (${UNSETTLED}) AND due_at <= ? AND escalated_at IS NULL AND belongs IS NULL ORDER BY num LIMIT 500`,
+      now,
+    )
+  }
+
+  addNotice(target: string, seq: number, at: number, isUrgent: boolean): void {
+    this.#run('INSERT INTO notice (target, seq, at, urgent) VALUES (?, ?, ?, ?)', target, seq, at, isUrgent ? 1 : 0)
+  }
+
+  /** Oldest first. */
+  notices(target: string, limit: number): readonly Notice[] {
+    return this.#rows('SELECT * FROM notice WHERE target = ? ORDER BY id LIMIT ?', target, limit).map(({ id, seq, at, urgent }) => ({
+      ...{ id: Number(id), seq: Number(seq), at: Number(at), isUrgent: urgent === 1 },
+    }))
+  }
+
+  noticeCount(target: string): number {
+    return Number(this.#rows('SELECT COUNT(*) AS count FROM notice WHERE target = ?', target)[0]?.count ?? 0)
+  }
+
+  dropNotices(ids: readonly number[]): void {
+    inTransaction(this.#database, () => {
+      for (const id of ids) this.#run('DELETE FROM notice WHERE id = ?', id)
+    })
+  }
+
+  /** Takes out what waits for nobody any more, and what is older than `before`. @returns how many went */
+  tidyNotices(targets: readonly string[], before: number): number {
+    const marks = targets.map(() => '?').join(', ')
+    return this.#run(`DELETE FROM notice WHERE at < ? OR target NOT IN (${marks})`, before, ...targets)
+  }
+
+  close(): void {
+    this.#statements.clear()
+    this.#database.close()
+  }
+
+  #cases(sql: string, ...values: readonly Bound[]): readonly StoredCase[] {
+    return this.#rows(sql, ...values).map(
+      (row): StoredCase => ({
+        ...{ num: Number(row.num), version: Number(row.version), zone: row.zone === null ? null : String(row.zone) },
+        ...{ raisedAt: Number(row.raised_at), changedAt: Number(row.changed_at), one: JSON.parse(String(row.content)) },
+      }),
+    )
+  }
+
+  #statement(sql: string): Statement {
+    let statement = this.#statements.get(sql)
+    if (!statement) {
+      statement = this.#database.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+
+  #rows(sql: string, ...values: readonly Bound[]): readonly Row[] {
+    return this.#statement(sql)
+      .all(...values)
+      .filter(isRow)
+  }
+
+  #run(sql: string, ...values: readonly Bound[]): number {
+    return Number(this.#statement(sql).run(...values).changes)
+  }
+}
+
+const UNSETTLED = "'open', 'acknowledged', 'in-work'"
+
+const lineOf = ({ seq, num, at, what, who, zh, en }: Row): CaseLine => ({
+  ...{ seq: Number(seq), num: Number(num), at: Number(at), who: String(who), why: { zh: String(zh), en: String(en) } },
+  what: eventOf(String(what)),
+})
+
+const eventOf = (text: string): CaseEvent => {
+  const found = CASE_EVENTS.find((word) => word === text)
+  if (found === undefined) throw new Error(`cases.db holds the word "${text}": expected one of ${CASE_EVENTS.join(', ')}`)
+  return found
+}
+
+/** What a search looks through. */
+const wordsOf = ({ id, kind, target, area, cause, evidence: { why, action }, settled, work }: Case): string =>
+  [id, kind, target, area, cause, why.zh, why.en, action.zh, action.en, settled?.cause, settled?.text, work.owner, work.workOrder]
+    .filter(Boolean)
+    .join('\n')
+    .toLowerCase()
+
+const whereOf = (filter: CaseFilter): { readonly where: string; readonly values: readonly Bound[] } => {
+  const conditions: string[] = []
+  const values: Bound[] = []
+  const also = (condition: string, value: Bound | undefined) => {
+    if (value === undefined) return
+    conditions.push(condition)
+    if (condition.includes('?')) values.push(value)
+  }
+  also('kind = ?', filter.kind)
+  if (filter.state === 'unsettled') also(`state IN (${UNSETTLED})`, '')
+  else also('state = ?', filter.state)
+  also('severity >= ?', filter.severity === undefined ? undefined : rankOf(filter.severity))
+  also('area = ?', filter.area)
+  also('zone = ?', filter.zone)
+  also('target = ?', filter.target)
+  if (filter.owner === '') also('owner IS NULL', '')
+  else also('owner = ?', filter.owner)
+  if (filter.overdueAt !== undefined) also(`state IN (${UNSETTLED}) AND due_at <= ?`, filter.overdueAt)
+  also('changed_at >= ?', filter.since)
+  also("words LIKE ? ESCAPE '\\'", filter.text === undefined ? undefined : `%${filter.text.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`)
+  also('belongs = ?', filter.parent)
+  if (filter.parent === undefined && filter.all !== true) also('belongs IS NULL', '')
+  return { where: conditions.join(' AND ') || '1', values }
+}
