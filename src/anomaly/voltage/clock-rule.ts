@@ -76,7 +76,7 @@ export const clockDrift: Detector = {
 const dayTime = ({ frame }: AreaView, day: number): number => frame.start + (frame.dayStarts[day] ?? 0) * frame.stepMs
 
 /** The shift to take back, in steps: a clock that drifts is a little more off every day. */
-const doubtsOf = (view: AreaView, { fact }: MeterColumns, { to, steps, secondsPerDay }: ClockFault): readonly DataDoubt[] =>
+const doubtsOf = (view: AreaView, { fact }: MeterColumns, { to, steps }: ClockFault): readonly DataDoubt[] =>
   steps.map(({ day, minutes }, index) => {
     const next = steps[index + 1]
     return {
@@ -84,7 +84,7 @@ const doubtsOf = (view: AreaView, { fact }: MeterColumns, { to, steps, secondsPe
       from: dayTime(view, day),
       to: next ? dayTime(view, next.day) : to === null ? null : dayTime(view, to),
       what: 'shift' as const,
-      shiftMs: Math.round(secondsPerDay === 0 ? minutes : minutes) * 60_000,
+      shiftMs: Math.round(minutes) * 60_000,
     }
   })
 

@@ -101,56 +101,74 @@ const weekly = (lags: readonly DayLag[], lastDay: number): readonly number[] => 
 /** The newest fault a course shows, or null: two estimates in a row beyond the limit and on the same side. */
 export const clockFaultOf = ({ lags, days }: ClockCourse, dayCount: number, limits: ClockLimits): ClockFault | null => {
   const told = lags.filter(({ minutes }) => !Number.isNaN(minutes))
-  const isOff = (one: DayLag | undefined, limit: number, side: number) => one !== undefined && one.minutes * side >= limit
+  const minutesAt = (at: number): number => told[at]?.minutes ?? 0
   const [last = Number.NaN, before = Number.NaN] = weekly(told, dayCount)
-  const slow = Math.abs(last) >= limits.slowMinutes && last * before > 0 && Math.abs(before) >= limits.slowMinutes
+  const isSlow = Math.min(Math.abs(last), Math.abs(before)) >= limits.slowMinutes && last * before > 0
   let end = told.length - 1
-  let limit = limits.jumpMinutes
-  if (slow) limit = limits.slowMinutes
-  else {
-    while (
-      end > 0 &&
-      !(isOff(told[end], limit, Math.sign(told[end]?.minutes ?? 0)) && isOff(told[end - 1], limit, Math.sign(told[end]?.minutes ?? 0)))
-    )
-      end--
+  if (!isSlow) {
+    const isJump = (at: number) =>
+      Math.min(Math.abs(minutesAt(at)), Math.abs(minutesAt(at - 1))) >= limits.jumpMinutes && minutesAt(at) * minutesAt(at - 1) > 0
+    while (end > 0 && !isJump(end)) end--
     if (end <= 0) return null
   }
-  const side = slow ? Math.sign(last) : Math.sign(told[end]?.minutes ?? 0)
-  // Back to where it was less than half off: twice in a row, so that one bad day does not cut it.
-  const half = Math.abs(slow ? last : (told[end]?.minutes ?? 0)) / 2
-  const isJump = !slow || Math.abs(last - before) < limits.slowMinutes / 2
-  const floor = Math.max(limits.slowMinutes / 2, isJump ? half : 0)
-  let start = end
-  while (start > 0 && (isOff(told[start - 1], floor, side) || isOff(told[start - 2], floor, side))) start--
-  while (start < end && !isOff(told[start], floor, side)) start++
-  const run = told.slice(start, end + 1)
-  const tail = median(run.slice(-3).map(({ minutes }) => minutes))
-  const slope = slopeOf(run)
-  // A drift is one whose line explains more than half of what it is off by.
-  const drifts = run.length >= 5 && Math.abs(slope) * (run.length * days) > Math.abs(tail) / 2 && slope * tail > 0
-  const first = run[0]?.day ?? 0
-  const zero = drifts ? Math.max(0, Math.floor((run.at(-1)?.day ?? 0) - tail / slope)) : first
+  // A clock that was set right since: only what was before that is looked at.
+  const shape = shapeOf(told.slice(0, end + 1))
+  const run = told.slice(shape.start, end + 1)
   return {
-    from: drifts ? Math.min(first, zero) : first,
+    from: shape.day,
     to: end === told.length - 1 ? null : (told[end]?.day ?? 0) + days,
-    minutes: drifts ? tail : median(run.map(({ minutes }) => minutes)),
-    secondsPerDay: drifts ? slope * 60 : 0,
-    steps: drifts
-      ? run.map(({ day, minutes }) => ({ day, minutes }))
-      : [{ day: first, minutes: median(run.map(({ minutes }) => minutes)) }],
+    minutes: shape.minutes,
+    secondsPerDay: shape.perDay * 60,
+    steps:
+      shape.perDay === 0
+        ? [{ day: shape.day, minutes: shape.minutes }]
+        : run.map(({ day }) => ({ day, minutes: shape.minutes - shape.perDay * ((run.at(-1)?.day ?? 0) - day) })),
     count: run.length,
     correlation: median(run.map(({ correlation }) => correlation)),
   }
 }
 
-/** Median of the slopes between estimates half a run apart, minutes a day (Theil and Sen, thinned). */
-const slopeOf = (run: readonly DayLag[]): number => {
-  const half = run.length >> 1
-  if (half === 0) return 0
-  return median(
-    run.slice(half).flatMap((late, index) => {
-      const early = run[index]
-      return early && late.day > early.day ? [(late.minutes - early.minutes) / (late.day - early.day)] : []
-    }),
-  )
+interface Shape {
+  /** Index of the first estimate that is off, and its day. */
+  readonly start: number
+  readonly day: number
+  readonly minutes: number
+  /** Minutes a day; 0 = a jump. */
+  readonly perDay: number
+}
+
+/** A jump (nothing, then so much) or a drift (nothing, then a little more every day): whichever leaves less, a drift by a clear margin. */
+const shapeOf = (told: readonly DayLag[]): Shape => {
+  let jump = { start: 0, left: Number.POSITIVE_INFINITY, value: 0 }
+  let drift = { start: 0, left: Number.POSITIVE_INFINITY, value: 0 }
+  const length = told.length
+  const day = (at: number): number => told[at]?.day ?? 0
+  const squares = (from: number, to: number, of: (one: DayLag) => number): number => {
+    let sum = 0
+    for (const one of told.slice(from, to)) sum += of(one) ** 2
+    return sum
+  }
+  for (let start = 0; start < length - 1; start++) {
+    const tail = told.slice(start)
+    const before = squares(0, start, ({ minutes }) => minutes)
+    const value = tail.reduce((sum, { minutes }) => sum + minutes, 0) / tail.length
+    const left = before + squares(start, length, ({ minutes }) => minutes - value)
+    if (left < jump.left) jump = { start, left, value }
+    // The line is zero one estimate before it starts; days count from there.
+    const origin = start > 0 ? day(start - 1) : day(0) - 1
+    let [xx, xy] = [0, 0]
+    for (const one of tail) {
+      xx += (one.day - origin) ** 2
+      xy += (one.day - origin) * one.minutes
+    }
+    const slope = xx > 0 ? xy / xx : 0
+    const over = before + squares(start, length, (one) => one.minutes - slope * (one.day - origin))
+    if (over < drift.left) drift = { start, left: over, value: slope }
+  }
+  // Three estimates say nothing of a slope; and a line has the same number of free values, so the smaller rest decides.
+  if (length - drift.start >= 5 && drift.left < 0.8 * jump.left) {
+    const origin = drift.start > 0 ? day(drift.start - 1) : day(0) - 1
+    return { start: drift.start, day: day(drift.start), minutes: drift.value * (day(length - 1) - origin), perDay: drift.value }
+  }
+  return { start: jump.start, day: day(jump.start), minutes: jump.value, perDay: 0 }
 }
