@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import type { LossDay, MeterEvent, Phase, ThresholdLayers } from '../anomaly/index.ts'
+import type { Finding, LossDay, MeterEvent, Phase, ThresholdLayers } from '../anomaly/index.ts'
 import { type Database, inTransaction, openDatabase, openToRead, type Statement } from '../sqlite/index.ts'
 import type { PackedBlock } from './analysis-block.ts'
 import { commBytes, commOf, type PackedComm } from './analysis-comm.ts'
@@ -69,6 +69,7 @@ const SCHEMA = `
     WITHOUT ROWID, STRICT;
   CREATE TABLE loss (area TEXT NOT NULL, day TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (area, day)) STRICT;
   CREATE TABLE phase (area TEXT PRIMARY KEY, day TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+  CREATE TABLE elsewhere (area TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT;
   CREATE TABLE event (point TEXT NOT NULL, at INTEGER NOT NULL, code TEXT NOT NULL, PRIMARY KEY (point, at, code)) WITHOUT ROWID, STRICT;
   CREATE TABLE threshold (seq INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, rule TEXT NOT NULL,
     name TEXT NOT NULL, layer TEXT NOT NULL, target TEXT NOT NULL, before REAL, after REAL, undoes INTEGER) STRICT;
@@ -260,6 +261,23 @@ export class AnalysisBook {
   phases(area: string): { readonly day: string; readonly phases: Readonly<Record<string, Phase>> } | null {
     const row = this.#one('SELECT day, body FROM phase WHERE area = ?', area)
     return row ? { day: text(row, 'day'), phases: JSON.parse(text(row, 'body')) } : null
+  }
+
+  /** What was last found in an area that says something of other areas. @returns whether it differs from before */
+  keepElsewhere(area: string, findings: readonly Finding[]): boolean {
+    const body = JSON.stringify(findings)
+    const before = this.#one('SELECT body FROM elsewhere WHERE area = ?', area)
+    if ((before?.body ?? '[]') === body) return false
+    if (findings.length === 0) this.#run('DELETE FROM elsewhere WHERE area = ?', area)
+    else this.#run('INSERT OR REPLACE INTO elsewhere VALUES (?, ?)', area, body)
+    return true
+  }
+
+  /** Findings of other areas that name this one. */
+  elsewhere(area: string): readonly Finding[] {
+    return this.#all('SELECT body FROM elsewhere WHERE area <> ? ORDER BY area', area)
+      .flatMap((row): Finding[] => JSON.parse(text(row, 'body')))
+      .filter(({ trueArea }) => trueArea === area)
   }
 
   addThreshold(change: Omit<ThresholdChange, 'seq'>): ThresholdChange {

@@ -1,4 +1,4 @@
-import { type CommDay, type MeterEvent, type Stretch } from '../anomaly/index.ts'
+import type { CommDay, MeterEvent, Stretch } from '../anomaly/index.ts'
 import { OUTAGE_SCOPES, type Outage } from '../collection/index.ts'
 import type { Reading, ReadingStore, Result } from '../core/index.ts'
 import { type BlockPoint, packBlock } from './analysis-block.ts'
@@ -97,7 +97,9 @@ export const stretchesOf = (
     const under = points.filter((point) => isUnder(ledger, point, outage))
     if (under.length === 0) return []
     const ids = under.length === points.length ? null : under
-    return [{ from: Math.max(outage.from, from), to: Math.min(outage.to ?? outage.expectedTo ?? to, to), ids, what: `${outage.kind} outage` }]
+    return [
+      { from: Math.max(outage.from, from), to: Math.min(outage.to ?? outage.expectedTo ?? to, to), ids, what: `${outage.kind} outage` },
+    ]
   })
 
 /** An event row as detectors know it. */
@@ -106,4 +108,3 @@ export const eventOf = ({ series, measuredAt }: Reading): MeterEvent | null => {
   const id = point === '-' ? meter : point
   return id === '-' || code === '-' || code.startsWith('PUSH_CONFLICT') ? null : { id, at: measuredAt, event: code }
 }
-

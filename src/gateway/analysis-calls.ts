@@ -3,8 +3,8 @@ import {
   alarmsOf,
   areaHistory,
   emptyBook,
+  type Finding,
   judgeDay,
-  lossDaysOf,
   type Standing,
   standingOf,
   type ThresholdLayers,
@@ -31,6 +31,8 @@ export interface JudgeJob {
   /** Areas a meter might belong to instead. */
   readonly neighbours: readonly string[]
   readonly standing: readonly Standing[]
+  /** Findings of other areas that say something of this one: a meter listed there that is fed from here. */
+  readonly elsewhere: readonly Finding[]
   readonly thresholds: ThresholdLayers
   readonly around: Surroundings
 }
@@ -97,7 +99,7 @@ export const analysisHandlers = (
     return frame
   }
   return {
-    judge: ({ area, day, first, neighbours, standing, thresholds, around }) => {
+    judge: ({ area, day, first, neighbours, standing, elsewhere, thresholds, around }) => {
       const began = performance.now()
       // What is kept of neighbours may have been made anew since.
       if (neighbours.length === 0) known.clear()
@@ -105,7 +107,7 @@ export const analysisHandlers = (
       if (!window) return { verdict: null, days: 0, ms: 0 }
       const beside = neighbours.flatMap((other) => neighbour(other, first, day) ?? [])
       const { frame, comm } = window
-      const verdict = judgeDay({ frame, neighbours: beside, comm, thresholds, standing }, { lossesOf: (view) => lossDaysOf(view) })
+      const verdict = judgeDay({ frame, neighbours: beside, comm, thresholds, standing, elsewhere })
       return { verdict, days: frame.days.length, ms: performance.now() - began }
     },
     trial: (job) => tried(parts, job),
@@ -139,7 +141,15 @@ const tried = (parts: FrameParts, { area, first, from, to, before, after, around
   }
   const shown = (book: (typeof books)[number]) =>
     alarmsOf(book).map(
-      ({ key, kind, target, detectedAt, score, kwh }): TrialCase => ({ key, kind, target, area, detectedAt, score, kwh: kwh?.value ?? null }),
+      ({ key, kind, target, detectedAt, score, kwh }): TrialCase => ({
+        key,
+        kind,
+        target,
+        area,
+        detectedAt,
+        score,
+        kwh: kwh?.value ?? null,
+      }),
     )
   return { before: shown(books[0]), after: shown(books[1]), days: judged }
 }

@@ -62,7 +62,13 @@ export const windowFrame = (
 }
 
 /** Days of an area one after the other, out of its blocks; what the ledger says is as of the last one. A day without a block is not known. */
-export const areaDays = (parts: FrameParts, area: string, blocks: readonly KeptBlock[], day: string, light = false): ((date: string) => AreaDay) => {
+export const areaDays = (
+  parts: FrameParts,
+  area: string,
+  blocks: readonly KeptBlock[],
+  day: string,
+  light = false,
+): ((date: string) => AreaDay) => {
   const { days, ledger, models, pushes, reader } = parts
   const at = days.end(day) - 1
   const fact = areaFactOf(ledger, area, at)
