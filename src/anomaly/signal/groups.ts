@@ -100,6 +100,7 @@ const noisyOf = (situation: Situation, group: Group): GroupFault[] => {
   const { hours } = situation.comm
   const limit = situation.limit('busNoise', group.id)
   const flags = new Uint8Array(hours)
+  const touched = new Uint8Array(hours)
   const unknown = new Uint8Array(hours)
   for (let hour = 0; hour < hours; hour++) {
     let [known, hit, damaged, failed, attempts] = [0, 0, 0, 0, 0]
@@ -120,22 +121,17 @@ const noisyOf = (situation: Situation, group: Group): GroupFault[] => {
       if (crc > 0) damaged++
     }
     if (known === 0) unknown[hour] = 1
+    if (known < 2 || known * 2 < core.length || attempts === 0) continue
     // Not every hour shows damage on all: 8 attempts of which 15 % fail leave 1 meter of 4 untouched.
-    if (
-      known >= 2 &&
-      known * 2 >= core.length &&
-      hit >= 0.6 * known &&
-      damaged >= 0.3 * known &&
-      attempts > 0 &&
-      failed / attempts >= limit
-    )
-      flags[hour] = 1
+    if (hit >= 0.6 * known && damaged >= 0.3 * known && failed / attempts >= limit) flags[hour] = 1
+    if (hit >= 0.3 * known && damaged > 0 && failed / attempts >= limit / 2) touched[hour] = 1
   }
   const needed = situation.limit('minHours', group.id)
   const lostLimit = situation.limit('lostShare', group.id)
   // The same noise comes and goes with whatever makes it: evenings of one fault, not a fault each.
   return runsOf(flags, 24, unknown)
     .filter((run) => countHours(flags, run) >= needed)
+    .map((run) => widened(run, (hour) => touched[hour] === 1, hours, GAP))
     .flatMap((run): GroupFault[] => {
       const each = core.map(({ columns, classes }) => countsOf(columns, run, classes))
       const counts = addCounts(each)
@@ -146,7 +142,8 @@ const noisyOf = (situation: Situation, group: Group): GroupFault[] => {
         return []
       const slower = core.filter(({ columns }) => isSlower(columns.latencyMs, run)).length
       const cause = strays >= 0.5 * core.length && slower >= 0.5 * core.length ? 'collision' : 'noise'
-      for (const link of core) hide(link, run.from, run.to)
+      // A meter with a modem of its own may hang on the same wires.
+      for (const link of group.links) if (core.includes(link) || isNoisy(link, run, limit)) hide(link, run.from, run.to)
       const numbers = {
         meters: group.links.length,
         metersWithCrcErrors: damaged,
@@ -165,6 +162,11 @@ const isDown = (link: Link, run: Run, otherwise: boolean): boolean => {
   return polls > 0 ? lost >= 0.8 * polls : otherwise
 }
 
+const isNoisy = ({ columns, classes }: Link, run: Run, limit: number): boolean => {
+  const { failed, attempts, crc } = countsOf(columns, run, classes)
+  return crc > 0 && failed >= limit * attempts
+}
+
 /** Meters that fell silent at different times and are silent at once now have no common cause: half of them, and two, must go together. */
 const isTogether = (core: readonly Link[], { from }: Run): boolean => {
   if (from < 3) return true
@@ -181,10 +183,12 @@ const isTogether = (core: readonly Link[], { from }: Run): boolean => {
 }
 
 /** Hours beside a run that belong to it: the fault began or ended within them. */
-const widened = ({ from, to }: Run, isTouched: (hour: number) => boolean, hours: number): Run => ({
-  from: from > 0 && isTouched(from - 1) ? from - 1 : from,
-  to: to < hours && isTouched(to) ? to + 1 : to,
-})
+const widened = ({ from, to }: Run, isTouched: (hour: number) => boolean, hours: number, reach = 1): Run => {
+  let [first, end] = [from, to]
+  while (first > 0 && from - first < reach && isTouched(first - 1)) first--
+  while (end < hours && end - to < reach && isTouched(end)) end++
+  return { from: first, to: end }
+}
 
 const countHours = (flags: Uint8Array, { from, to }: Run): number => {
   let count = 0

@@ -68,47 +68,87 @@ const joined = (stretches: readonly Stretched[]): Stretched[] => {
 }
 
 const judged = (situation: Situation, link: Link, stretch: Stretched, failRate: number, signal: Signal | null): MeterFault | null => {
-  const { limit, hourOfDay } = situation
-  const mask = link.classes
   const run = stretch.family === 'evening' ? trimmed(situation, link, stretch) : { from: stretch.from, to: stretch.to }
-  const counts = countsOf(link.columns, run, mask)
-  if (counts.hours < limit('minHours', link.id) || counts.polls === 0) return null
-  const lostShare = counts.lost / counts.polls
-  // A poll is lost when its repeat fails too; repeats of the same minute fail together, so the better of both is not believed.
-  const chance = binomialTail(counts.lost, counts.polls, failRate)
-  const drop = signal ? meanOf(signal.drop, run) : null
+  const counts = countsOf(link.columns, run, link.classes)
+  if (counts.hours < situation.limit('minHours', link.id) || counts.polls === 0) return null
+  const chance = chanceOf(counts, failRate)
   const numbers = {
     pollsLost: counts.lost,
     polls: counts.polls,
-    lostPct: 100 * lostShare,
+    lostPct: (100 * counts.lost) / counts.polls,
     timeouts: counts.timeouts,
     crcErrors: counts.crc,
     answersOfOthers: counts.strays,
     usualFailPct: 100 * failRate,
-    chance,
     ...(signal
-      ? { [`${signal.unit === 'snrDb' ? 'usualSnrDb' : 'usualRssiDbm'}`]: signal.usual, signalDropDb: drop, kindMedian: signal.kindMedian }
+      ? {
+          [signal.unit === 'snrDb' ? 'usualSnrDb' : 'usualRssiDbm']: signal.usual,
+          signalDropDb: meanOf(signal.drop, run),
+          signalDropWhenLostDb: droppedWhenLost(link, run, signal),
+          kindMedian: signal.kindMedian,
+        }
       : {}),
   }
-  const fault = (cause: MeterCause): MeterFault => ({ link, other: null, cause, run, counts, chance, numbers })
+  const fault = (cause: MeterCause, chance: number): MeterFault => ({
+    link,
+    other: null,
+    cause,
+    run,
+    counts,
+    chance,
+    numbers: { ...numbers, chance },
+  })
   if (isTotal(stretch.family)) {
-    if (counts.strays >= 0.5 * counts.polls) return fault('wrong_address')
-    return fault(stretch.family === 'silent' ? 'dead' : 'baud')
+    if (counts.strays >= 0.5 * counts.polls) return fault('wrong_address', chance)
+    return fault(stretch.family === 'silent' ? 'dead' : 'baud', chance)
   }
-  if (chance > limit('significance', link.id)) return null
-  if (lostShare < limit('lostShare', link.id) || counts.lost < 2) return null
-  if (counts.strays >= 2 && counts.strays >= 0.02 * counts.polls) return fault('address_conflict')
-  const isAtNight = (hour: number) => isEvening(hourOfDay[hour] ?? 0) || isNearEvening(hourOfDay[hour] ?? 0)
-  const outside = countsOf(link.columns, run, mask, (hour) => !isAtNight(hour))
-  // Signal in the hours that count: of the evening only, where it is the evening that fails.
-  const isOfEvening = stretch.family === 'evening' || (run.to - run.from >= 24 && outside.lost * 10 < counts.lost)
-  const hasDropped = signal !== null && droppedWhenLost(link, run, signal) >= limit('snrDrop', link.id)
-  const isLow = signal !== null && (hasDropped || signal.usual - (drop ?? 0) < signal.kindFloor)
-  if (signal !== null && !isLow && lostShare < limit('lostShareUnchanged', link.id)) return null
-  if (isOfEvening) return fault('evening_noise')
-  if (isLow) return fault('weak_signal')
-  if (counts.crc >= 0.3 * counts.failed) return fault('noise')
-  return fault('intermittent')
+  return partialFault(situation, link, { ...stretch, ...run }, failRate, signal, fault)
+}
+
+/**
+ * Probability of as many failures on a usual link. Both attempts of a poll fail together more often than chance has it, so two attempts are
+ * counted as one try.
+ */
+const chanceOf = ({ lost, polls, failed, attempts }: Counts, failRate: number): number =>
+  Math.min(binomialTail(lost, polls, failRate), binomialTail(failed / 2, attempts / 2, failRate))
+
+/** What loses part of its polls: whether that is worth a visit, and what it looks like. */
+const partialFault = (
+  { limit, hourOfDay }: Situation,
+  link: Link,
+  stretch: Stretched,
+  failRate: number,
+  signal: Signal | null,
+  fault: (cause: MeterCause, chance: number) => MeterFault,
+): MeterFault | null => {
+  const { id, columns, classes } = link
+  const all = countsOf(columns, stretch, classes)
+  const inEvening = countsOf(columns, stretch, classes, (hour) => isEvening(hourOfDay[hour] ?? 0) || isNearEvening(hourOfDay[hour] ?? 0))
+  const span = stretch.to - stretch.from
+  const first = hourOfDay[stretch.from] ?? 0
+  // One evening from its beginning to its end: chance would rarely have it so.
+  const isOneEvening = span >= 4 && span <= 7 && first >= 17 && first <= 19 && inEvening.hours === all.hours
+  const isOfEvening = stretch.family === 'evening' || isOneEvening || (span >= 24 && inEvening.lost > 0.9 * all.lost)
+  // What fails in the evening is judged by evenings: by day there is nothing to see.
+  const counts = isOfEvening ? inEvening : all
+  const chance = chanceOf(counts, failRate)
+  const lostShare = counts.polls > 0 ? counts.lost / counts.polls : 0
+  const isForeign = counts.strays >= 2 && counts.strays >= 0.02 * counts.polls
+  const hasDropped = signal !== null && droppedWhenLost(link, stretch, signal) >= limit('snrDrop', id)
+  // A second witness of another kind, signal or foreign answers, carries half of the burden of proof.
+  const significance = limit('significance', id) ** (hasDropped || isForeign ? 0.5 : 1)
+  const isLosing = counts.lost >= 2 && lostShare >= limit('lostShare', id)
+  // Repeats may still save what the first attempt loses.
+  const isStruggling = counts.failed >= 4 && counts.failed >= limit('failedShare', id) * counts.attempts
+  if (chance > significance || !(isLosing || isStruggling)) return null
+  if (isForeign) return fault('address_conflict', chance)
+  const level = signal ? signal.usual - (meanOf(signal.drop, stretch) ?? 0) : Number.NaN
+  const isLow = hasDropped || (signal !== null && level < signal.kindFloor)
+  if (signal && !isLow && lostShare < limit('lostShareUnchanged', id)) return null
+  if (isOfEvening) return fault('evening_noise', chance)
+  // With no better days to compare with, a link below the middle of its kind is called weak, and one above it noisy.
+  if (isLow || (signal && level < signal.kindMedian)) return fault('weak_signal', chance)
+  return fault(counts.crc >= 0.3 * counts.failed ? 'noise' : 'intermittent', chance)
 }
 
 const isQuiet = ({ classes }: Link, hour: number): boolean => classes[hour] === UNKNOWN || classes[hour] === CLEAN

@@ -69,6 +69,15 @@ export const COMM_RULE: RuleSpec = {
       'share of its polls that a meter loses before it is worth a visit',
       'curves are to be 98 % complete',
     ),
+    failedShare: spec(
+      0.1,
+      '>=',
+      '',
+      [0.01, 0.9],
+      '失败尝试占比',
+      'share of failed attempts from which a link is in trouble although repeats still save its polls',
+      'one attempt of ten: with one repeat that is 99 % of polls, the edge of what a link must give to keep curves complete',
+    ),
     lostShareUnchanged: spec(
       0.05,
       '>=',
