@@ -48,7 +48,10 @@ const gatewayOf = (village: Village, { http, influx, database, data, clock, ever
         ? { kind: 'embedded' }
         : { kind: 'influxdb', influxdb: { url: influx, version: 'v1', database: database ?? 'gridtally', createDatabase: true } },
     // Soon after midnight: the village's day is short.
-    ...(village.scenes.length > 0 && { analysis: { at: '00:02', windowDays: 35 } }),
+    ...(village.scenes.length > 0 && {
+      analysis: { at: '00:02', windowDays: 35 },
+      clocks: { from: '00:05', to: '00:12', nearMidnightMin: 5, nearHourMin: 1 },
+    }),
     ledger: './ledger.yaml',
     lines: village.lines.filter(({ kind }) => kind !== 'mqtt').map(lineOf),
     ...mqttOf(village),
@@ -83,14 +86,20 @@ const mqttOf = ({ lines, meters }: Village) => {
   }
 }
 
+const CONTRACT_KVA = { household: 10, shop: 25 } as const
+
 /** What the utility believes; not everything is true. */
 const ledgerOf = ({ plan }: Village) => {
   const known = plan.meters.filter(({ ledger }) => ledger !== null)
   return {
     version: 1,
     zones: plan.zones,
-    areas: plan.areas.map(({ id, name, zone }) => ({ id, name, zone })),
-    points: known.map(({ point, name, area, role, phase }) => ({ id: point, name, area, role, phase })),
+    areas: plan.areas.map(({ id, name, zone }) => ({ id, name, zone, capacityKva: 160, nominalV: 230 })),
+    points: known.map(({ point, name, area, role, phase, use, solarW }) => ({
+      ...{ id: point, name, area, role, phase },
+      ...(use !== 'supply' && { contractKva: CONTRACT_KVA[use] }),
+      ...(solarW > 0 && { solarKw: solarW / 1000 }),
+    })),
     meters: known.map(({ id, point, line, address, profile, ct, pt, ledger }) => ({
       ...{ id, point, line, address, profile, pt },
       ct: ledger?.ct ?? ct,
