@@ -4,7 +4,7 @@ import type { Link } from './topology.ts'
 
 /** What is usual for one kind of channel in this area: design differs between places, so nothing is judged by one global limit. */
 export interface Base {
-  /** Share of attempts that fail at a usual link of this kind. */
+  /** Share of attempts that fail at a usual link of this kind, or on a usual day of this link, up to what curves can bear. */
   readonly failRate: (link: Link) => number
   readonly signal: (link: Link) => Signal | null
 }
@@ -42,7 +42,21 @@ export const baseOf = (situation: Situation): Base => {
   const ofArea = Math.max(floor, median([...rates.values()].flat()) || 0)
   // A kind that is found on one bad bus only must not be its own measure: it may be four times as bad as the area.
   const ofKind = new Map([...rates].map(([kind, list]) => [kind, Math.max(floor, Math.min(median(list), 4 * ofArea))]))
-  return { failRate: ({ fact }) => ofKind.get(fact.link) ?? floor, signal: signalsOf(situation) }
+  const most = situation.limit('lostShare')
+  return {
+    failRate: (link) => Math.max(ofKind.get(link.fact.link) ?? floor, Math.min(most, ownRate(situation, link))),
+    signal: signalsOf(situation),
+  }
+}
+
+/** Share of failed attempts on the middle one of a link's days: some are poor by design, and that is no news. */
+const ownRate = ({ comm }: Situation, { columns, classes }: Link): number => {
+  const shares: number[] = []
+  for (let day = 0; day + 1 < comm.dayStarts.length; day++) {
+    const { failed, attempts } = countsOf(columns, { from: comm.dayStarts[day] ?? 0, to: comm.dayStarts[day + 1] ?? 0 }, classes)
+    if (attempts > 0) shares.push(failed / attempts)
+  }
+  return median(shares) || 0
 }
 
 /** Signals are worked out when first asked for: most days nobody asks. */

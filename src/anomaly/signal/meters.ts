@@ -144,7 +144,7 @@ const partialFault = (
   if (isForeign) return fault('address_conflict', chance)
   const level = signal ? signal.usual - (meanOf(signal.drop, stretch) ?? 0) : Number.NaN
   const isLow = hasDropped || (signal !== null && level < signal.kindFloor)
-  if (signal && !isLow && lostShare < limit('lostShareUnchanged', id)) return null
+  if (signal && !hasDropped && lostShare < limit('lostShareUnchanged', id)) return null
   if (isOfEvening) return fault('evening_noise', chance)
   // With no better days to compare with, a link below the middle of its kind is called weak, and one above it noisy.
   if (isLow || (signal && level < signal.kindMedian)) return fault('weak_signal', chance)
