@@ -27,6 +27,7 @@ import { openClocks } from './gateway/start-clocks.ts'
 import { openEnergy } from './gateway/start-energy.ts'
 import { openEstimates } from './gateway/start-estimates.ts'
 import { checkedLedger, mayBeKnown, syncLedgerFile } from './gateway/start-ledger.ts'
+import { openLoss } from './gateway/start-loss.ts'
 import { openOutages } from './gateway/start-outages.ts'
 import { openUnregistered } from './gateway/start-unregistered.ts'
 import { type Summary, summaryOf } from './gateway/summary.ts'
@@ -147,11 +148,16 @@ const open = async (
   closers.push(() => ledger.close())
   const outages = openOutages(config, ledger, clock, say)
   closers.push(() => outages.close())
+  const heardEnergy: ((point: string, day: string) => void)[] = []
   const energy = openEnergy({
     ...{ directory: config.dataDirectory, zone: config.timezone, clock, ledger, profiles, adapterOf, store: store.value, log: say },
     outages,
+    listeners: heardEnergy,
   })
   closers.push(() => energy.close())
+  const loss = openLoss({ directory: config.dataDirectory, clock, ledger, days: energy.runner.days, energy, log: say })
+  closers.push(() => loss.close())
+  heardEnergy.push(loss.runner.take)
   const publishers: Publisher[] = []
   for (const target of config.publish) {
     const publisher = Publisher.of(target, { gateway: config.id, version: version(), clock, log: say })
@@ -174,6 +180,7 @@ const open = async (
   const outbox = opened.value
   closers.push(() => outbox.close({ drainMs: 2000 }))
   closers.push(() => energy.runner.stop())
+  closers.push(() => loss.runner.stop())
 
   const synced = syncLedgerFile(ledger, config, profiles, adapterOf, clock.now())
   if (!synced.ok) {
@@ -278,6 +285,7 @@ const open = async (
     points,
     hot,
     energy: energy.views,
+    loss: loss.views,
     outages: outages.views,
     estimates: estimates.views,
     ledgerPort: ledgerApi.port,
@@ -307,6 +315,7 @@ const open = async (
   unregistered.start({ field, push: push.value, thread: ledgerApi.thread })
   clocks.start()
   energy.runner.start(outbox)
+  loss.runner.start(outbox)
   for (const publisher of publishers) publisher.start()
   // What the outbox still holds of the time before must be where it is looked for, so that a repeat is known for one.
   if (config.mqtt.length > 0) await untilCaughtUp(outbox, [latest.value.id, store.value.id], log)

@@ -1,11 +1,13 @@
 import type { GatewayError, RangePage, RangeQuery, Reading, Result } from '../core/index.ts'
 import type { BrokerDeps, BrokerView } from './broker-deps.ts'
+import type { CaseCounts, CaseDeps } from './case-deps.ts'
 import type { ClockCounts, ClockDeps } from './clock-deps.ts'
 import type { CollectionDeps, EstimateDeps } from './collection-deps.ts'
 import type { ConfigDeps } from './config-deps.ts'
 import type { EnergyDeps } from './energy-deps.ts'
 import type { ImportDeps } from './import-deps.ts'
 import type { LedgerDeps } from './ledger-deps.ts'
+import type { LossDeps } from './loss-deps.ts'
 import type { OutageDeps } from './outage-deps.ts'
 import type { ScanDeps } from './scan-deps.ts'
 import type { StoredToken } from './tokens.ts'
@@ -184,6 +186,7 @@ export interface MetricsSnapshot {
   readonly refusedMessages: number
   readonly clocks: ClockCounts
   readonly unregistered: UnregisteredCounts
+  readonly cases: CaseCounts
 }
 
 export interface LineMetrics extends ReadCounts {
@@ -208,7 +211,9 @@ export interface ApiDeps
     ConfigDeps,
     LedgerDeps,
     ImportDeps,
-    EnergyDeps {
+    LossDeps,
+    EnergyDeps,
+    CaseDeps {
   readonly version: string
   /** Milliseconds since 1970 UTC when the process started. */
   readonly startedAt: number

@@ -1,12 +1,14 @@
 import { Type } from 'typebox'
 import { SOURCES } from '../core/index.ts'
 import { BrokerSchema, PushDevicePage, PushDeviceSchema, RefusedMessagePage, RefusedMessageSchema } from './broker-schemas.ts'
+import { CASE_NAMED } from './case-schemas.ts'
 import { CLOCK_NAMED } from './clock-schemas.ts'
 import { COLLECTION_NAMED } from './collection-schemas.ts'
 import { CONFIG_NAMED } from './config-schemas.ts'
 import { ENERGY_NAMED } from './energy-schemas.ts'
 import { IMPORT_NAMED } from './import-schemas.ts'
 import { LEDGER_NAMED, LedgerProblemSchema } from './ledger-schemas.ts'
+import { LOSS_NAMED } from './loss-schemas.ts'
 import { OUTAGE_NAMED } from './outage-schemas.ts'
 import { SCAN_NAMED } from './scan-schemas.ts'
 import {
@@ -384,4 +386,6 @@ export const NAMED = [
   ...OUTAGE_NAMED,
   ...CONFIG_NAMED,
   ...ENERGY_NAMED,
+  ...CASE_NAMED,
+  ...LOSS_NAMED,
 ]

@@ -1,5 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyError, FastifyInstance } from 'fastify'
+import { caseStreams } from './case-streams.ts'
 import type { ApiDeps, ApiOptions } from './deps.ts'
 import { browserRules, docsRoutes } from './docs.ts'
 import { guard } from './guard.ts'
@@ -9,6 +10,7 @@ import { apiMetrics } from './metrics.ts'
 import { describeApi } from './openapi.ts'
 import { problem, refuse } from './problems.ts'
 import { brokerRoutes } from './routes/brokers.ts'
+import { caseRoutes, caseStreamRoute } from './routes/cases.ts'
 import { clockRoutes } from './routes/clocks.ts'
 import { configRoutes } from './routes/config.ts'
 import { energyRoutes } from './routes/energy.ts'
@@ -20,6 +22,7 @@ import { kpiRoutes } from './routes/kpis.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
 import { ledgerPointRoutes } from './routes/ledger-points.ts'
 import { lineRoutes } from './routes/lines.ts'
+import { lossRoutes } from './routes/loss.ts'
 import { outageRoutes } from './routes/outages.ts'
 import { outboxRoutes } from './routes/outbox.ts'
 import { pointRoutes } from './routes/points.ts'
@@ -50,6 +53,7 @@ declare module 'fastify' {
 export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app: FastifyInstance) => void): Promise<FastifyInstance> => {
   const app = limitedFastify(options)
   const streams = traceStreams(deps, options.trace)
+  const caseChanges = caseStreams(deps, options.trace)
   const metrics = apiMetrics(app, deps)
   const answerMs = options.answerTimeoutMs ?? ANSWER_MS
   let closing = false
@@ -59,7 +63,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
   })
   app.addHook('preClose', async () => {
     closing = true
-    await streams.endAll('the gateway is stopping')
+    await Promise.all([streams.endAll('the gateway is stopping'), caseChanges.endAll('the gateway is stopping')])
   })
   app.addHook('onRoute', (route) => {
     if (route.config?.stream !== true) route.handlerTimeout ??= answerMs
@@ -98,6 +102,8 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
         outageRoutes,
         configRoutes,
         energyRoutes,
+        caseRoutes,
+        lossRoutes,
         ledgerRoutes,
         importRoutes,
         exchangeRoutes,
@@ -105,6 +111,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
       ])
         await v1.register(routes, { deps, answerMs })
       await v1.register(traceRoute, { deps, streams })
+      await v1.register(caseStreamRoute, { deps, streams: caseChanges })
     },
     { prefix: '/api/v1' },
   )

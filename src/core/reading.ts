@@ -16,6 +16,7 @@ export const TAGS = {
   comm: ['kind', 'id', 'area'],
   event: ['meter', 'point', 'area', 'code'],
   interval: ['point', 'area', 'period'],
+  area: ['area', 'period'],
 } as const satisfies Record<string, readonly string[]>
 export type Measurement = keyof typeof TAGS
 export const MEASUREMENTS = Object.keys(TAGS) as readonly Measurement[]

@@ -11,6 +11,7 @@ import type {
   LineMetrics,
   LineState,
   LineView,
+  LossDeps,
   OutageDeps,
   ReadCounts,
   Refusal,
@@ -55,6 +56,7 @@ export interface ViewDeps {
   readonly points: PointIndex
   readonly hot: Hot
   readonly energy: EnergyDeps
+  readonly loss: LossDeps
   readonly outages: OutageDeps
   readonly estimates: EstimateDeps
   readonly ledgerPort: LedgerPort
@@ -82,6 +84,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     ...collectionViews(deps.gaps),
     ...configViews(hot),
     ...deps.energy,
+    ...deps.loss,
     ...deps.outages,
     ...deps.estimates,
     ledger: deps.ledgerPort,

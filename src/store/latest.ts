@@ -93,7 +93,7 @@ export const openLatest = async ({ directory, log = () => {} }: LatestOptions): 
     for (let index = 0; index < readings.length; index++) {
       const reading = readings[index]!
       // Derived, and asked for elsewhere.
-      if (reading.series.measurement === 'interval') continue
+      if (reading.series.measurement === 'interval' || reading.series.measurement === 'area') continue
       const problem = problemOf(reading)
       if (problem) {
         dead.push({ index, error: problem })

@@ -30,6 +30,7 @@ import { fakeConfig } from './fake-config.ts'
 import { fakeEnergy } from './fake-energy.ts'
 import { fakeImports } from './fake-imports.ts'
 import { fakeLedger } from './fake-ledger.ts'
+import { fakeLoss } from './fake-loss.ts'
 import { fakeOutages } from './fake-outages.ts'
 import { fakeScans } from './fake-scans.ts'
 import { fakeUnregistered, UNREGISTERED_COUNTS } from './fake-unregistered.ts'
@@ -308,6 +309,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     ...fakeCollection(),
     ...fakeConfig(),
     ...fakeEnergy(),
+    ...fakeLoss(),
     ...fakeOutages(),
     estimateGap: async (id) => (id <= 7 ? ok(null) : refusal('unknown', errorOf(fail('PROFILE_LACKS', 'no such gap')))),
     ...fakeLedger(),

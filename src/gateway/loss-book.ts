@@ -1,0 +1,150 @@
+import { join } from 'node:path'
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import { type Database, inTransaction, openDatabase, type Statement } from '../sqlite/index.ts'
+import type { AreaLoss } from './loss-types.ts'
+
+const VERSION = 1
+const SCHEMA = `
+  CREATE TABLE dirty (area TEXT NOT NULL, day TEXT NOT NULL, since INTEGER NOT NULL, why TEXT NOT NULL, PRIMARY KEY (area, day)) WITHOUT ROWID, STRICT;
+  CREATE TABLE loss (area TEXT NOT NULL, day TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (area, day)) STRICT;
+  CREATE TABLE place (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
+  PRAGMA user_version = ${VERSION};`
+
+/** A file that a later version of the product wrote. */
+export class LossBookTooNew extends Error {
+  override readonly name = 'LossBookTooNew'
+}
+
+type Row = Readonly<Record<string, unknown>>
+const isRow = (row: unknown): row is Row => typeof row === 'object' && row !== null
+const text = (row: Row, column: string): string => String(row[column] ?? '')
+
+/** A day (`2026-11-21`) or month (`2026-11`) of an area that is to be worked out. */
+export interface LossMark {
+  readonly area: string
+  readonly day: string
+  readonly why: string
+}
+
+/**
+ * Line loss of areas as it was given out, and what is still to be worked out: `loss.db`. A mark is on the disk before energy is kept that
+ * makes it: after a crash in between a day is worked out once too often, never once too few.
+ */
+export class LossBook {
+  readonly #database: Database
+  readonly #statements = new Map<string, Statement>()
+
+  /** @throws LossBookTooNew */
+  constructor(directory: string) {
+    const file = join(directory, 'loss.db')
+    this.#database = openDatabase(file)
+    const version = Number(this.#one('PRAGMA user_version')?.user_version ?? 0)
+    if (version > VERSION) {
+      this.#database.close()
+      throw new LossBookTooNew(`${file} is of form ${version}, this program knows ${VERSION}: run the newer version`)
+    }
+    if (version === 0) inTransaction(this.#database, () => this.#database.exec(SCHEMA))
+  }
+
+  together<T>(work: () => T): T {
+    return inTransaction(this.#database, work)
+  }
+
+  mark(area: string, day: string, at: number, why: string): void {
+    this.#run('INSERT INTO dirty VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING', area, day, at, why)
+  }
+
+  clean(area: string, day: string): void {
+    this.#run('DELETE FROM dirty WHERE area = ? AND day = ?', area, day)
+  }
+
+  dirty(): readonly LossMark[] {
+    return this.#all('SELECT area, day, why FROM dirty ORDER BY day, area').map((row) => ({
+      ...{ area: text(row, 'area'), day: text(row, 'day'), why: text(row, 'why') },
+    }))
+  }
+
+  keep(loss: AreaLoss): void {
+    const body = deflateRawSync(Buffer.from(JSON.stringify(loss)), { level: 1 })
+    this.#run('INSERT OR REPLACE INTO loss VALUES (?, ?, ?, ?, ?)', loss.area, loss.day, loss.version, loss.whole?.state ?? 'none', body)
+  }
+
+  get(area: string, day: string): AreaLoss | null {
+    return lossOf(this.#one('SELECT body FROM loss WHERE area = ? AND day = ?', area, day))
+  }
+
+  /** Days (or months) first..last of an area, oldest first. */
+  between(area: string, first: string, last: string): readonly AreaLoss[] {
+    return this.#all(
+      'SELECT body FROM loss WHERE area = ? AND day >= ? AND day <= ? AND length(day) = ? ORDER BY day',
+      area,
+      first,
+      last,
+      first.length,
+    ).flatMap((row) => lossOf(row) ?? [])
+  }
+
+  /** The newest day of an area that is over. */
+  newest(area: string, before: string): AreaLoss | null {
+    return lossOf(
+      this.#one('SELECT body FROM loss WHERE area = ? AND length(day) = 10 AND day < ? ORDER BY day DESC LIMIT 1', area, before),
+    )
+  }
+
+  /** Days of an area that were worked out, from one on. */
+  daysFrom(area: string, day: string): readonly string[] {
+    return this.#all('SELECT day FROM loss WHERE area = ? AND day >= ? AND length(day) = 10 ORDER BY day', area, day).map((row) =>
+      text(row, 'day'),
+    )
+  }
+
+  areas(): readonly string[] {
+    return this.#all('SELECT DISTINCT area FROM loss ORDER BY area').map((row) => text(row, 'area'))
+  }
+
+  /** @returns how many days and months of areas */
+  forget(before: string): number {
+    return Number(this.#statement('DELETE FROM loss WHERE day < ?').run(before).changes)
+  }
+
+  place(name: string): number | null {
+    const row = this.#one('SELECT value FROM place WHERE name = ?', name)
+    return row ? Number(row.value) : null
+  }
+
+  setPlace(name: string, value: number): void {
+    this.#run('INSERT OR REPLACE INTO place VALUES (?, ?)', name, value)
+  }
+
+  close(): void {
+    this.#statements.clear()
+    this.#database.close()
+  }
+
+  #statement(sql: string): Statement {
+    let statement = this.#statements.get(sql)
+    if (!statement) {
+      statement = this.#database.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+
+  #run(sql: string, ...values: readonly (string | number | Uint8Array)[]): void {
+    this.#statement(sql).run(...values)
+  }
+
+  #one(sql: string, ...values: readonly (string | number)[]): Row | null {
+    const row: unknown = this.#statement(sql).get(...values)
+    return isRow(row) ? row : null
+  }
+
+  #all(sql: string, ...values: readonly (string | number)[]): Row[] {
+    return this.#statement(sql)
+      .all(...values)
+      .filter(isRow)
+  }
+}
+
+const lossOf = (row: Row | null): AreaLoss | null =>
+  row?.body instanceof Uint8Array ? (JSON.parse(inflateRawSync(row.body).toString('utf8')) as AreaLoss) : null
