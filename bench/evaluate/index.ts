@@ -1,4 +1,6 @@
-import { basename } from 'node:path'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { judgeOffline } from '../../src/cli/analyse/judge.ts'
 import { filesOf, loadOffline } from '../../src/cli/analyse/load.ts'
@@ -8,9 +10,28 @@ import { CommandFailed, complain, EXIT, print, printJson } from '../../src/cli/o
 import { labelledFolders, readLabels, readLedgerMeters } from './labels.ts'
 import { type Cost, reportJson, reportText } from './report.ts'
 import { type SetScore, scoreSet } from './score.ts'
+import { generateWorld, THEMES } from './world/generate.ts'
+import { writeWorld } from './world/write.ts'
 
 export interface EvaluateArguments {
   readonly json?: boolean
+  /** So many sets of our own besides the folders. */
+  readonly generated?: number
+  readonly seed?: number
+  /** Generated sets are written there and stay. */
+  readonly keep?: string
+}
+
+/** Writes sets of our own, one theme after the other, and tells their folders. */
+const generateSets = async (dir: string, count: number, seed: number): Promise<string[]> => {
+  const folders: string[] = []
+  for (let at = 0; at < count; at++) {
+    const world = generateWorld(seed + at, THEMES[at % THEMES.length] ?? 'mixed')
+    const folder = join(dir, world.set)
+    await writeWorld(folder, world)
+    folders.push(folder)
+  }
+  return folders
 }
 
 /** Analyses one folder of labelled areas, as `gridtally analyse` does. */
@@ -22,9 +43,23 @@ export const analyseFolder = async (dir: string): Promise<AnalyseResult> => {
 }
 
 /** `gridtally evaluate`: scores what the detectors say of labelled areas against their truth. */
-export const evaluate = async (dirs: readonly string[], { json }: EvaluateArguments): Promise<void> => {
-  const folders = labelledFolders(dirs)
-  if (folders.length === 0) throw new CommandFailed('no folder with a labels.json among these or one level below them', EXIT.usage)
+export const evaluate = async (dirs: readonly string[], args: EvaluateArguments): Promise<void> => {
+  const { generated = 0, seed = 1, keep } = args
+  const own = keep ?? mkdtempSync(join(tmpdir(), 'gridtally-evaluate-'))
+  try {
+    const folders = [...labelledFolders(dirs), ...(await generateSets(own, generated, seed))]
+    await evaluateFolders(folders, args)
+  } finally {
+    if (keep === undefined) rmSync(own, { recursive: true, force: true })
+  }
+}
+
+const evaluateFolders = async (folders: readonly string[], { json }: EvaluateArguments): Promise<void> => {
+  if (folders.length === 0)
+    throw new CommandFailed(
+      'no folder with a labels.json among these or one level below them; --generated 5 makes sets of our own',
+      EXIT.usage,
+    )
   const scores: SetScore[] = []
   const costs: Cost[] = []
   for (const dir of folders) {

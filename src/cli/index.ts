@@ -433,8 +433,11 @@ program
   .command('evaluate')
   .description('scores what the detectors say of labelled areas against their truth')
   .argument('[folder...]', 'folders with readings, ledger and labels, or folders of such')
+  .option('--generated <count>', 'and so many generated sets: quiet, theft, metering, comms, mixed in turn', integer(0, 1000))
+  .option('--seed <seed>', 'of the first generated set', integer(0, 1_000_000), 1)
+  .option('--keep <folder>', 'generated sets are written there and stay')
   .addOption(json())
-  .action(async (folders: string[], options: { json?: boolean }) => {
+  .action(async (folders: string[], options: { json?: boolean; generated?: number; seed?: number; keep?: string }) => {
     const { evaluate } = await import('../../bench/evaluate/index.ts')
     await evaluate(folders, options)
   })
