@@ -139,7 +139,9 @@ const emissionsOf = ({ hourOfDay }: Situation, { columns, classes }: Link, failR
     const well = (timeouts + crc) * lnBaseFail + ok * lnBaseOk
     const foreign = Math.min(2, strays) * STRAY
     out[1] = timeouts * Math.log(0.97) + (crc + ok + strays) * Math.log(0.015) - well
-    out[2] = (crc + strays) * Math.log(0.97) + (timeouts + ok) * Math.log(0.015) - well
+    // Attempts that time out although another meter answers each poll are answered, by the wrong one.
+    const answered = ok === 0 && 2 * strays >= polls ? timeouts : 0
+    out[2] = (crc + strays + answered) * Math.log(0.97) + (timeouts - answered + ok) * Math.log(0.015) - well + foreign
     const drop = signal?.drop[hour] ?? Number.NaN
     const weak = down && Number.isFinite(drop) ? down(drop) : 0
     const at = hourOfDay[hour] ?? 0
