@@ -4,7 +4,7 @@ import type { Result } from './result.ts'
 /** Readings of one meter, point or line in [from, to), oldest first. */
 export interface RangeQuery {
   readonly measurement: Measurement
-  /** Equality on tags of the measurement; at least one of `meter`, `point` or `id`. */
+  /** Equality on tags of the measurement; at least one of `meter`, `point` or `id`; of `area` its `area`. */
   readonly tags: Readonly<Record<string, string>>
   readonly source?: Source
   readonly from: number

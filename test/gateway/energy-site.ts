@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { adapterOf } from '../../protocols/index.ts'
-import { type Clock, type Reading, type Sink, type Source, seriesOf, shapeOf } from '../../src/core/index.ts'
+import { type Clock, type Reading, type ReadingStore, type Sink, type Source, seriesOf, shapeOf } from '../../src/core/index.ts'
 import type { RegisterRead } from '../../src/energy/index.ts'
 import { EnergyBook } from '../../src/gateway/energy-book.ts'
 import type { EstimateParts } from '../../src/gateway/energy-estimate.ts'
@@ -53,6 +53,7 @@ export interface EnergySite {
   readonly views: ReturnType<typeof energyViews>
   /** What an estimate of a gap rests on. */
   readonly parts: EstimateParts
+  readonly store: ReadingStore
   readonly clock: Clock & { at: number }
   /** Stored `interval` rows. */
   rows(period: string, from: number, to: number, point?: string): Promise<readonly Reading[]>
@@ -66,9 +67,15 @@ export interface EnergySite {
 /**
  * Ledger, outbox, embedded store and energy as they work together, on a clock of their own.
  *
+ * @param listeners  told of energy that changes
  * @param afterPut  runs when rows of energy are safe in the outbox and nothing else is; what it throws is a crash there
  */
-export const energySite = async (now: number, directory = made(), afterPut: () => void = () => {}): Promise<EnergySite> => {
+export const energySite = async (
+  now: number,
+  directory = made(),
+  afterPut: () => void = () => {},
+  listeners: readonly ((point: string, day: string) => void)[] = [],
+): Promise<EnergySite> => {
   const clock = { at: now, now: () => clock.at, monotonic: () => performance.now(), speed: 1 }
   const store = await openEmbeddedStore({ directory: join(directory, 'store'), zone: ZONE })
   if (!store.ok) throw new Error(store.error.message)
@@ -78,7 +85,7 @@ export const energySite = async (now: number, directory = made(), afterPut: () =
   const warnings: string[] = []
   const outages = new Outages({ directory, ledger, clock, isLine: () => true, log: () => {} })
   const runner = new EnergyRunner({
-    ...{ book, ledger, models, store: store.value, storeSink: store.value.id, zone: ZONE, clock, settleMs: 0, openEveryMs: 0 },
+    ...{ book, ledger, models, store: store.value, storeSink: store.value.id, zone: ZONE, clock, settleMs: 0, openEveryMs: 0, listeners },
     log: (level, message) => level === 'warn' && warnings.push(message),
     outages: (point, from, to) => outages.spans(point, from, to),
     outageRecords: outages.file,
@@ -121,7 +128,7 @@ export const energySite = async (now: number, directory = made(), afterPut: () =
     now: () => clock.at,
   })
   return {
-    ...{ directory, ledger, outages, book, runner, outbox, views, clock, settle },
+    ...{ directory, ledger, outages, book, runner, outbox, views, clock, settle, store: store.value },
     parts: {
       ...{ store: store.value, book, days: runner.days, ledger, models, clock },
       outages: (point, from, to) => outages.spans(point, from, to),

@@ -241,7 +241,7 @@ class SeriesIndex {
       if (!isSeriesWord(words.textOf(this.#known)!)) continue
       const series = codec.seriesAt(this.#known)
       this.#series[this.#known] = series
-      for (const tag of SINGLING) {
+      for (const tag of subjectsOf(series.measurement)) {
         const value = series.tags[tag]
         if (value === undefined) continue
         const name = `${tag} ${value}`
@@ -253,7 +253,7 @@ class SeriesIndex {
   }
 
   find(measurement: Measurement, tags: Readonly<Record<string, string>>, source: string | undefined): number[] {
-    const tag = SINGLING.find((name) => tags[name] !== undefined)!
+    const tag = subjectsOf(measurement).find((name) => tags[name] !== undefined)!
     const wanted = Object.entries(source === undefined ? tags : { ...tags, source })
     return (this.#byTag.get(`${tag} ${tags[tag]}`) ?? []).filter((number) => {
       const series = this.#series[number]!
@@ -262,10 +262,13 @@ class SeriesIndex {
   }
 }
 
-const SINGLING = ['meter', 'point', 'id'] as const
+const SINGLING: readonly string[] = ['meter', 'point', 'id']
+/** Elsewhere an area is a crowd; its own figures are one series a period. */
+const SUBJECTS_OF_AREAS: readonly string[] = ['area']
+const subjectsOf = (measurement: Measurement) => (measurement === 'area' ? SUBJECTS_OF_AREAS : SINGLING)
 
 const isAnswerable = ({ measurement, tags, from, to }: RangeQuery | AggregateQuery): boolean =>
-  MEASUREMENTS.includes(measurement) && SINGLING.some((name) => tags[name] !== undefined) && from <= to
+  MEASUREMENTS.includes(measurement) && subjectsOf(measurement).some((name) => tags[name] !== undefined) && from <= to
 
 interface Cursor {
   readonly at: number

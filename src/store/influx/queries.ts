@@ -26,7 +26,7 @@ import { obisOfField, unitOfField } from './units.ts'
 
 /** Most readings on a page, and buckets in an answer. */
 const MOST = 100_000
-const SUBJECTS = ['meter', 'point', 'id'] as const
+const SUBJECTS: readonly string[] = ['meter', 'point', 'id']
 
 type Asked = Omit<RangeQuery, 'limit' | 'cursor'>
 
@@ -37,7 +37,9 @@ const conditions = (query: Asked): Result<string, GatewayError> => {
   if (!MEASUREMENTS.includes(measurement)) return refuse(`measurement ${JSON.stringify(measurement)} does not exist`)
   const known: readonly string[] = TAGS[measurement]
   const tags: Record<string, string> = { ...query.tags, ...(source === undefined ? {} : { source }) }
-  if (!SUBJECTS.some((tag) => known.includes(tag) && tags[tag])) return refuse('a question needs a meter, a point or an id')
+  // Elsewhere an area is a crowd; its own figures are one series a period.
+  const subjects = measurement === 'area' ? ['area'] : SUBJECTS
+  if (!subjects.some((tag) => known.includes(tag) && tags[tag])) return refuse('a question needs a meter, a point or an id')
   const stranger = Object.keys(tags).find((tag) => !known.includes(tag))
   if (stranger !== undefined) return refuse(`${measurement} has no tag ${JSON.stringify(stranger)}: allowed ${known.join(', ')}`)
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to)) return refuse('from and to are milliseconds')
