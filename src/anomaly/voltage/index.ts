@@ -4,8 +4,12 @@ import { clockDrift } from './clock-rule.ts'
 import { voltagePhases } from './phase-rule.ts'
 import { technicalLoss } from './technical-rule.ts'
 
+export { judgeClock } from './clock-rule.ts'
+export { membersOf } from './members.ts'
 export { type AreaFit, areaSwings, type Belonging, belongsTo, fitsOf, MEMBERSHIP_MARGIN } from './membership.ts'
 export { identifyPhases, type PhaseEstimate } from './phases.ts'
+
+export { type ServiceEvidence, type ServiceOptions, type ServiceStep, serviceEvidence } from './service.ts'
 
 /** Before the rules that look at energy. */
 export const VOLTAGE_DETECTORS: readonly Detector[] = [voltagePhases, clockDrift, technicalLoss]

@@ -1,0 +1,430 @@
+import type { AreaFrame, MeterColumns, Phase } from '../frame.ts'
+import type { DataDoubt } from '../view.ts'
+import { ownCurrent } from './drops.ts'
+import { isVoltage } from './follow.ts'
+import { type Fit, median, solve } from './linear.ts'
+import { placesOf } from './phases.ts'
+import { type Supply, supplyOf } from './supply.ts'
+
+/**
+ * Current behind a customer's service cable that his meter does not see (表前分流), from voltages alone.
+ *
+ * The drop to a customer is `U_gateway − U_i = sum_j R_ij I_j`: a part that his neighbours on the same main have too, and the drop over his own service cable. Both are learnt on the
+ * first days of the window, the shared part from the drops of the neighbours whose rests go most alike, which leaves little more than the error of the voltmeters (0.1 V). A bypass
+ * then shows from its first hour: the own service cable carries a current the meter does not count. Energy is not used, so this is evidence of its own beside the balance.
+ */
+export interface ServiceEvidence {
+  readonly id: string
+  /** Resistance of the wires that only this customer uses, ohm, and its standard error; of a three-phase meter the mean of the places. */
+  readonly ohm: number
+  readonly ohmError: number
+  /** What is left over of the drop on the days learnt from, standard deviation, volt. */
+  readonly noiseV: number
+  /** Power behind the service cable that the meter does not see, kW, at the END of each slot; single values are noise (noiseV / ohm × U), means over hours are not. NaN = not known. */
+  readonly hiddenKw: Float32Array
+  /** Mean of each day, kW, and of the drop behind it, volt; NaN = too little known. */
+  readonly dailyKw: Float64Array
+  readonly dailyV: Float64Array
+  /** Days learnt from: the first of the window. A bypass that was there before shows only as a change of itself. */
+  readonly learntDays: number
+  /** The step that divides the days best, or null before there are days to compare. */
+  readonly step: ServiceStep | null
+}
+
+export interface ServiceStep {
+  /** Index into `days`: first day on the other level. */
+  readonly day: number
+  /** Hours in which the step is clearest: all of the day, or those of a night bypass (22 to 6 h). */
+  readonly when: 'day' | 'night'
+  /** Mean over those hours since then less mean before: kW and volt. */
+  readonly kw: number
+  readonly volts: number
+  /** The same over its error; the error is that of daily means, so neighbouring slots need not be independent. 5 and more is not chance. */
+  readonly sigmas: number
+  /** Share of the step that follows the customer's own current (0 = does not): a shunt or a partial bypass follows it, an appliance before the meter or another voltmeter does not. */
+  readonly withOwnUse: number
+  /** Mean since the step by hour of the day (first slot of the day = 0 h), kW: night bypass, street light, always. */
+  readonly hours: readonly number[]
+  /** Spread of the slots since the step over that before. About 1 with a step in volts: another voltmeter (an exchange), not a load. */
+  readonly unrest: number
+}
+
+export interface ServiceOptions {
+  /** Days to learn from. */
+  readonly learnDays?: number
+  /** Doubts that stand: shifted clocks and meters from elsewhere are neither judged nor used as neighbours. */
+  readonly doubts?: readonly DataDoubt[]
+  /** Meters asked for; all by default. The others still serve as neighbours. */
+  readonly ids?: ReadonlySet<string>
+}
+
+const NEIGHBOURS = 4
+/** Days learnt from; with fewer in the window half of them, at least so many. */
+const LEARN_DAYS = 10
+const FEWEST_DAYS = 5
+/** Share of the slots a neighbour must have. */
+const PRESENT = 0.9
+/** Resistance below which a drop says nothing of a current, ohm: 10 m of 16 mm² copper. */
+const LEAST_OHM = 0.02
+/** Daily means scatter at least so much, volt: drift of voltmeters, temperature of the wires. */
+const LEAST_NOISE = 0.01
+/** Fewest slots for a daily mean: a third of the day. */
+const SLOTS_OF_DAY = 32
+/** Hours between which people sleep and nobody looks at a meter. */
+const EVENING = 22
+const MORNING = 6
+
+interface Place {
+  readonly meter: MeterColumns
+  readonly place: number
+  readonly phase: number
+  readonly drop: Float32Array
+  readonly own: Float32Array
+  /** Left over when own current and the gateway's currents are taken out; only over the days learnt from. */
+  readonly rest: Float32Array
+  readonly usable: boolean
+}
+
+/** Evidence for every meter of `frame` that has a voltage and enough days; in the order of the frame's meters. */
+export const serviceEvidence = (
+  frame: AreaFrame,
+  phases: Readonly<Record<string, Phase>>,
+  { learnDays = LEARN_DAYS, doubts = [], ids }: ServiceOptions = {},
+): readonly ServiceEvidence[] => {
+  const days = Math.min(learnDays, frame.days.length >> 1)
+  const supply = supplyOf(frame)
+  if (!supply || days < FEWEST_DAYS) return []
+  const strange = new Set(doubts.flatMap(({ id, what }) => (what === 'unusable' ? [] : [id])))
+  const learnt = frame.dayStarts[days] ?? 0
+  const places = frame.meters.flatMap((meter) =>
+    strange.has(meter.fact.id)
+      ? []
+      : placesOf(meter, phases).flatMap((phase, place) => placeOf(frame, supply, meter, place, phase, learnt) ?? []),
+  )
+  return frame.meters.flatMap((meter) => {
+    if (ids && !ids.has(meter.fact.id)) return []
+    const own = places.filter((one) => one.meter === meter)
+    const parts = own.flatMap((one) => hiddenOf(frame, supply, one, neighboursOf(one, places, learnt), learnt) ?? [])
+    if (own.length === 0 || parts.length < own.length) return []
+    const plain = evidenceOf(frame, meter, parts, days)
+    if (Math.abs(plain.step?.sigmas ?? 0) < WORTH_A_LOOK) return [plain]
+    return [
+      evidenceOf(
+        frame,
+        meter,
+        parts.map((part, at) => withoutOthers(part, own[at]?.phase ?? 0, places, meter)),
+        days,
+      ),
+    ]
+  })
+}
+
+/** Below it nobody asks what else might explain a step. */
+const WORTH_A_LOOK = 4
+/** Other meters' currents that may explain a rest, and the correlation of changes each must have: five times the error over a week. */
+const OTHERS = 4
+const EXPLAINS = 0.2
+
+/**
+ * Takes out of a rest what the counted currents of others explain: a load that was not on in the days learnt from, on wires shared with this customer.
+ * Told by changes from slot to slot: two customers' habits go alike over the day, their switching does not.
+ */
+const withoutOthers = (part: Hidden, phase: number, places: readonly Place[], meter: MeterColumns): Hidden => {
+  const others = places.filter((one) => one.meter !== meter && one.phase === phase)
+  const volts = part.volts.slice()
+  const change = stepsOf(volts)
+  for (let pick = 0; pick < OTHERS; pick++) {
+    let best: { readonly own: Float32Array; readonly r: number; readonly ohm: number } | null = null
+    for (const { own } of others) {
+      const { r, ohm } = likenessOfChanges(change, own)
+      if (Math.abs(r) > Math.max(EXPLAINS, Math.abs(best?.r ?? 0))) best = { own, r, ohm }
+    }
+    if (!best) break
+    const { own, ohm } = best
+    const usual = median(own)
+    for (let slot = 0; slot < volts.length; slot++) {
+      const ampere = own[slot] ?? Number.NaN
+      // A current that was not read is taken as usual: the rest of the slot stays as it was.
+      if (!Number.isNaN(ampere)) volts[slot] = (volts[slot] ?? 0) - ohm * (ampere - usual)
+    }
+    change.set(stepsOf(volts))
+  }
+  return { ...part, volts }
+}
+
+const stepsOf = (values: Float32Array): Float32Array => {
+  const out = new Float32Array(values.length).fill(Number.NaN)
+  for (let slot = 1; slot < values.length; slot++) out[slot] = (values[slot] ?? 0) - (values[slot - 1] ?? 0)
+  return out
+}
+
+/** Correlation of the changes of a drop with those of a current, and the resistance they share. */
+const likenessOfChanges = (change: Float32Array, own: Float32Array): { readonly r: number; readonly ohm: number } => {
+  let [xx, yy, xy] = [0, 0, 0]
+  for (let slot = 1; slot < change.length; slot++) {
+    const a = (own[slot] ?? 0) - (own[slot - 1] ?? 0)
+    const b = change[slot] ?? 0
+    const product = a * b
+    if (Number.isNaN(product)) continue
+    xx += a * a
+    yy += b * b
+    xy += product
+  }
+  return xx > 0 && yy > 0 ? { r: xy / Math.sqrt(xx * yy), ohm: xy / xx } : { r: 0, ohm: 0 }
+}
+
+const placeOf = (
+  frame: AreaFrame,
+  supply: Supply,
+  meter: MeterColumns,
+  place: number,
+  phase: number | null,
+  learnt: number,
+): Place | null => {
+  const volts = meter.u[place]
+  const reference = phase === null ? undefined : supply.u[phase]
+  if (phase === null || !volts || !meter.i[place] || !reference) return null
+  const { slots } = frame
+  const nominal = frame.fact.nominalV
+  const drop = new Float32Array(slots).fill(Number.NaN)
+  const own = new Float32Array(slots).fill(Number.NaN)
+  let [present, late] = [0, 0]
+  const lately = frame.dayStarts[Math.max(0, frame.days.length - 7)] ?? 0
+  for (let slot = 0; slot < slots; slot++) {
+    const volt = volts[slot] ?? Number.NaN
+    const source = reference[slot] ?? Number.NaN
+    if (!isVoltage(volt, nominal) || !isVoltage(source, nominal)) continue
+    drop[slot] = source - volt
+    own[slot] = ownCurrent(meter, place, slot)
+    if (slot < learnt) present++
+    if (slot >= lately) late++
+  }
+  if (present < PRESENT * learnt * 0.5) return null
+  const usable = present >= PRESENT * learnt && late >= PRESENT * (slots - lately) && meter.fact.exchanges.length === 0
+  const columns = [own, ...supply.now]
+  const fit = regress(drop, columns, 0, learnt, 1)
+  if (!fit) return null
+  return { meter, place, phase, drop, own, rest: restOf(drop, columns, fit, 0, learnt), usable }
+}
+
+/** Least squares of a column on 1 and others over [from, to), every `step`-th slot. */
+const regress = (y: Float32Array, columns: readonly Float32Array[], from: number, to: number, step: number): Fit | null => {
+  const size = columns.length + 1
+  const width = size + 1
+  const sums = new Float64Array(width * width)
+  const row = new Float64Array(width)
+  row[0] = 1
+  let rows = 0
+  for (let slot = from; slot < to; slot += step) {
+    let sum = y[slot] ?? Number.NaN
+    row[size] = sum
+    for (let at = 1; at < size; at++) {
+      const value = columns[at - 1]?.[slot] ?? Number.NaN
+      row[at] = value
+      sum += value
+    }
+    if (Number.isNaN(sum)) continue
+    rows++
+    for (let a = 0; a < width; a++) {
+      const left = row[a] ?? 0
+      const base = a * width
+      for (let b = a; b < width; b++) sums[base + b] = (sums[base + b] ?? 0) + left * (row[b] ?? 0)
+    }
+  }
+  const ridge = Array.from({ length: size }, (_, at) => (at === 0 ? 0 : 1e-3))
+  return rows >= 10 * size ? solve({ size, rows, sums }, ridge) : null
+}
+
+const restOf = (y: Float32Array, columns: readonly Float32Array[], { beta }: Fit, from: number, to: number): Float32Array => {
+  const out = new Float32Array(to - from)
+  for (let slot = from; slot < to; slot++) out[slot - from] = (y[slot] ?? Number.NaN) - (beta[0] ?? 0)
+  for (const [at, column] of columns.entries()) {
+    const weight = beta[at + 1] ?? 0
+    for (let slot = from; slot < to; slot++) out[slot - from] = (out[slot - from] ?? 0) - weight * (column[slot] ?? Number.NaN)
+  }
+  return out
+}
+
+/** Every second slot is enough to tell who hangs on the same main. */
+const THIN = 2
+
+const neighboursOf = (of: Place, places: readonly Place[], learnt: number): readonly Place[] =>
+  places
+    .filter((one) => one.meter !== of.meter && one.phase === of.phase && one.usable)
+    .map((one) => ({ one, likeness: likeness(of.rest, one.rest, learnt) }))
+    .sort((x, y) => y.likeness - x.likeness)
+    .slice(0, NEIGHBOURS)
+    .filter(({ likeness: r }) => r > 0.2)
+    .map(({ one }) => one)
+
+const likeness = (x: Float32Array, y: Float32Array, to: number): number => {
+  let [xx, yy, xy] = [0, 0, 0]
+  for (let slot = 0; slot < to; slot += THIN) {
+    const a = x[slot] ?? 0
+    const b = y[slot] ?? 0
+    const product = a * b
+    if (Number.isNaN(product)) continue
+    xx += a * a
+    yy += b * b
+    xy += product
+  }
+  return xx > 0 && yy > 0 ? xy / Math.sqrt(xx * yy) : 0
+}
+
+interface Hidden {
+  readonly own: Float32Array
+  readonly ohm: number
+  readonly error: number
+  readonly noise: number
+  /** Volt not explained, over the whole window. */
+  readonly volts: Float32Array
+}
+
+const hiddenOf = (frame: AreaFrame, supply: Supply, of: Place, neighbours: readonly Place[], learnt: number): Hidden | null => {
+  const columns = [of.own, ...supply.now, ...neighbours.flatMap(({ drop, own }) => [drop, own])]
+  const fit = regress(of.drop, columns, 0, learnt, 1)
+  if (!fit) return null
+  return {
+    own: of.own,
+    ohm: fit.beta[1] ?? 0,
+    error: fit.error[1] ?? 0,
+    noise: Math.sqrt(fit.variance),
+    volts: restOf(of.drop, columns, fit, 0, frame.slots),
+  }
+}
+
+const evidenceOf = (frame: AreaFrame, meter: MeterColumns, parts: readonly Hidden[], learntDays: number): ServiceEvidence => {
+  const { slots } = frame
+  const kilo = frame.fact.nominalV / 1000
+  const hiddenKw = new Float32Array(slots)
+  const volts = new Float32Array(slots)
+  for (const part of parts) {
+    const perVolt = kilo / Math.max(LEAST_OHM, part.ohm)
+    for (let slot = 0; slot < slots; slot++) {
+      const volt = part.volts[slot] ?? Number.NaN
+      hiddenKw[slot] = (hiddenKw[slot] ?? 0) + volt * perVolt
+      volts[slot] = (volts[slot] ?? 0) + volt / parts.length
+    }
+  }
+  const dailyKw = dailyOf(frame, hiddenKw)
+  const mean = (of: (part: Hidden) => number) => parts.reduce((sum, part) => sum + of(part), 0) / parts.length
+  const own = new Float32Array(slots)
+  for (const part of parts) for (let slot = 0; slot < slots; slot++) own[slot] = (own[slot] ?? 0) + (part.own[slot] ?? Number.NaN)
+  const dailyV = dailyOf(frame, volts)
+  return {
+    id: meter.fact.id,
+    ohm: mean(({ ohm }) => ohm),
+    ohmError: mean(({ error }) => error),
+    noiseV: mean(({ noise }) => noise),
+    hiddenKw,
+    dailyKw,
+    dailyV,
+    learntDays,
+    step: clearest(frame, { hiddenKw, volts, own, ohmError: mean(({ error }) => error) / Math.sqrt(parts.length) }),
+  }
+}
+
+const dailyOf = (frame: AreaFrame, values: Float32Array, night = false): Float64Array =>
+  Float64Array.from(frame.days, (_, day) => {
+    let [sum, count] = [0, 0]
+    for (let slot = frame.dayStarts[day] ?? 0; slot < (frame.dayStarts[day + 1] ?? 0); slot++) {
+      const value = values[slot] ?? Number.NaN
+      const hour = ((slot - (frame.dayStarts[day] ?? 0)) * frame.stepMs) / 3_600_000
+      if (Number.isNaN(value) || (night && hour >= MORNING && hour < EVENING)) continue
+      sum += value
+      count++
+    }
+    return count >= (night ? SLOTS_OF_DAY / 2 : SLOTS_OF_DAY) ? sum / count : Number.NaN
+  })
+
+interface Series {
+  readonly hiddenKw: Float32Array
+  readonly volts: Float32Array
+  readonly own: Float32Array
+  readonly ohmError: number
+}
+
+const clearest = (frame: AreaFrame, series: Series): ServiceStep | null => {
+  const [day, night] = [stepOf(frame, series, 'day'), stepOf(frame, series, 'night')]
+  // Of two looks at the same days the second must be clearly better to be believed.
+  return night && (!day || night.sigmas > 1.5 * Math.abs(day.sigmas)) ? night : day
+}
+
+/** Fewest days before a step. */
+const BEFORE = 4
+
+const stepOf = (frame: AreaFrame, series: Series, when: ServiceStep['when']): ServiceStep | null => {
+  const night = when === 'night'
+  const [dailyV, dailyKw] = [dailyOf(frame, series.volts, night), dailyOf(frame, series.hiddenKw, night)]
+  const told = [...dailyV.keys()].filter((day) => !Number.isNaN(dailyV[day] ?? Number.NaN))
+  if (told.length <= BEFORE) return null
+  // Noise of a daily mean from differences of neighbouring days: a step spoils only one of them.
+  const differences = told.slice(1).map((day, at) => Math.abs((dailyV[day] ?? 0) - (dailyV[told[at] ?? 0] ?? 0)))
+  const noise = Math.max(LEAST_NOISE, (1.4826 * median(differences)) / Math.SQRT2)
+  let best: { at: number; volts: number; sigmas: number } | null = null
+  const ownDaily = dailyOf(frame, series.own, night).map((ampere) => (Number.isNaN(ampere) ? 0 : ampere))
+  const ownTotal = told.reduce((sum, day) => sum + (ownDaily[day] ?? 0), 0)
+  let [before, ownBefore] = [0, 0]
+  const total = told.reduce((sum, day) => sum + (dailyV[day] ?? 0), 0)
+  for (const [at, day] of told.entries()) {
+    if (at >= BEFORE) {
+      const rest = told.length - at
+      const volts = (total - before) / rest - before / at
+      // Use of his own that has grown, over a resistance that was hardly learnt while he was away.
+      const unlearnt = series.ohmError * Math.abs((ownTotal - ownBefore) / rest - ownBefore / at)
+      const sigmas = volts / Math.hypot(noise * Math.sqrt(1 / at + 1 / rest), unlearnt)
+      if (!best || Math.abs(sigmas) > Math.abs(best.sigmas)) best = { at, volts, sigmas }
+    }
+    before += dailyV[day] ?? 0
+    ownBefore += ownDaily[day] ?? 0
+  }
+  if (!best) return null
+  const { at, volts, sigmas } = best
+  const day = told[at] ?? 0
+  const mean = (days: readonly number[]) => days.reduce((sum, one) => sum + (dailyKw[one] ?? 0), 0) / days.length
+  return { day, when, kw: mean(told.slice(at)) - mean(told.slice(0, at)), volts, sigmas, ...shapeOf(frame, series, day) }
+}
+
+const shapeOf = (frame: AreaFrame, { hiddenKw, volts, own }: Series, day: number): Pick<ServiceStep, 'withOwnUse' | 'hours' | 'unrest'> => {
+  const start = frame.dayStarts[day] ?? 0
+  const perHour = Math.round(3_600_000 / frame.stepMs)
+  const hours = new Float64Array(24)
+  const counts = new Float64Array(24)
+  for (let late = day; late < frame.days.length; late++)
+    for (let slot = frame.dayStarts[late] ?? 0; slot < (frame.dayStarts[late + 1] ?? 0); slot++) {
+      const value = hiddenKw[slot] ?? Number.NaN
+      const hour = Math.floor((slot - (frame.dayStarts[late] ?? 0)) / perHour) % 24
+      if (Number.isNaN(value)) continue
+      hours[hour] = (hours[hour] ?? 0) + value
+      counts[hour] = (counts[hour] ?? 0) + 1
+    }
+  let [n, x, y, xx, xy, squares] = [0, 0, 0, 0, 0, 0]
+  for (let slot = start; slot < frame.slots; slot++) {
+    const volt = volts[slot] ?? Number.NaN
+    const ampere = own[slot] ?? Number.NaN
+    if (Number.isNaN(volt + ampere)) continue
+    n++
+    x += ampere
+    y += volt
+    xx += ampere * ampere
+    xy += ampere * volt
+    squares += volt * volt
+  }
+  let [m, sum, square] = [0, 0, 0]
+  for (let slot = 0; slot < start; slot++) {
+    const volt = volts[slot] ?? Number.NaN
+    if (Number.isNaN(volt)) continue
+    m++
+    sum += volt
+    square += volt * volt
+  }
+  const after = n > 0 ? squares / n - (y / n) ** 2 : Number.NaN
+  const prior = m > 0 ? square / m - (sum / m) ** 2 : Number.NaN
+  const vary = n > 0 ? xx / n - (x / n) ** 2 : 0
+  const slope = vary > 0 ? (xy / n - (x / n) * (y / n)) / vary : 0
+  return {
+    withOwnUse: y !== 0 ? Math.max(0, Math.min(1, (slope * x) / y)) : 0,
+    hours: [...hours.keys()].map((hour) => ((counts[hour] ?? 0) > 0 ? (hours[hour] ?? 0) / (counts[hour] ?? 1) : Number.NaN)),
+    unrest: prior > 0 ? Math.sqrt(after / prior) : Number.NaN,
+  }
+}
