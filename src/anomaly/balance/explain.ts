@@ -1,0 +1,278 @@
+import type { AreaView } from '../view.ts'
+import { type Column, clustering, type Fit, fitRows, localVariance, robustSpread } from './fit.ts'
+import { bestOf, bestOfMeter, byVoltage, type Foreign, type Scanned, scanAll } from './hypotheses.ts'
+import { type Drops, dropsOf } from './localise.ts'
+import type { Rows } from './rows.ts'
+import { bestOnset, type Candidate, type Judged, type Shape, since, squaresSince } from './scan.ts'
+import { type Shapes, shapesOf } from './shapes.ts'
+
+/** One thing that explains a part of what the balance lacks, fitted together with the others. */
+export interface Component {
+  readonly shape: Shape
+  /** See {@link Candidate.meter}. */
+  readonly meter: number
+  readonly onset: number
+  readonly values: Float64Array
+  readonly size: number
+  readonly error: number
+  /** Log likelihood ratio with all others in the fit. */
+  readonly evidence: number
+  /** By how much the next best meter explains the same worse, and which that is. */
+  readonly lead: number
+  readonly rival: number
+  /** How much of what moves where this component acts it accounts for, noise taken off: 1 = all. */
+  readonly purity: number
+}
+
+/** What explains the balance of an area, and how well anything else would. */
+export interface Explanation {
+  readonly rows: Rows
+  readonly components: readonly Component[]
+  /** kW left in each row. */
+  readonly residual: Float64Array
+  /** Noise of a row where nothing is wrong, kW. */
+  readonly noise: number
+  /** Logarithm of the number of hypotheses tried: what evidence has to exceed. */
+  readonly penalty: number
+  /** For each customer the best form given the rest of the explanation. */
+  readonly best: readonly (Candidate | null)[]
+}
+
+const MOST_COMPONENTS = 10
+
+/**
+ * Evidence a hypothesis must have beyond the number of hypotheses tried (Bonferroni, as a logarithm): 3 = twenty to one.
+ * A false component only blurs; whether it becomes an alarm is decided later and more strictly.
+ */
+const ENTRY = 3
+
+/** Below this nothing is looked for, kWh a day: 4 W, less than the meters of an area use themselves. */
+const LEAST_KWH_A_DAY = 0.1
+
+/** Share of the unexplained squares above which a candidate explains so much that the voltages need not be asked. */
+const CLEAR = 0.85
+
+const nuisance = (rows: Rows): Column[] => {
+  const columns: Column[] = [
+    // Meters' own use is 1 W each or so; a gateway of class 0.5 S errs by less than 0.5 %; the wires' loss is known to a fifth or so.
+    { values: new Float64Array(rows.count).fill(1), spread: 0.02 + 0.001 * rows.use.length },
+    { values: rows.supply, spread: 0.0025 },
+    { values: rows.wires, spread: 0.2 },
+  ]
+  // A meter that was not read for half a day or more takes what it takes: its usual times a factor nobody knows.
+  for (const [meter, guessed] of rows.guessed.entries()) {
+    if (!guessed || guessed.reduce((sum, share) => sum + share, 0) * rows.hours < 12) continue
+    columns.push({ values: guessed.map((share, row) => share * rows.use[meter]![row]!), spread: 0.5 })
+  }
+  return columns
+}
+
+interface State {
+  readonly fit: Fit
+  readonly judged: Judged
+  readonly noise: number
+}
+
+/** Fits the columns, looks how noisy the rows are then, and fits again with that. */
+const refit = (rows: Rows, columns: readonly Column[], before: Float64Array | null): State => {
+  let weights = before ?? new Float64Array(rows.count).fill(1)
+  let [clustered, noise] = [1, 0]
+  let fit = fitRows(rows, columns, weights, 1)
+  for (let turn = 0; turn < 2; turn++) {
+    noise = Math.max(1e-4, robustSpread(fit.residual))
+    weights = localVariance(rows, fit.residual, noise).map((variance) => 1 / variance)
+    clustered = clustering(rows, fit.residual, weights)
+    fit = fitRows(rows, columns, weights, clustered)
+  }
+  return { fit, judged: { rows, residual: fit.residual, weights, clustered }, noise }
+}
+
+const isSame = (a: Candidate, b: Candidate): boolean => a.shape === b.shape && a.meter === b.meter && a.onset === b.onset
+
+/** Energy a candidate stands for, kWh a day. */
+const kwhADay = ({ values, size, onset }: Candidate, rows: Rows): number => {
+  const from = rows.dayRows[onset]!
+  let sum = 0
+  for (let row = from; row < rows.count; row++) sum += values[row]!
+  return rows.count > from ? Math.abs((size * sum) / (rows.count - from)) * 24 : 0
+}
+
+interface Search {
+  readonly rows: Rows
+  readonly base: readonly Column[]
+  readonly shapes: Shapes
+  readonly foreign: () => readonly Foreign[]
+  readonly penalty: number
+  readonly drops: () => Drops | null
+  asked: boolean
+  chosen: Candidate[]
+  state: State
+  scanned: Scanned
+}
+
+const columnOf = (rows: Rows, { shape, values, onset }: Candidate): Column => ({
+  values: since(rows, values, onset),
+  spread: shape === 'appliance' || shape === 'lighting' || shape === 'constant' ? 5 : 2,
+})
+
+const settle = (search: Search, chosen: Candidate[]): void => {
+  const { rows, base, shapes, foreign } = search
+  search.chosen = chosen
+  search.state = refit(rows, [...base, ...chosen.map((one) => columnOf(rows, one))], search.state.judged.weights)
+  search.scanned = scanAll(search.state.judged, shapes, foreign())
+}
+
+/** Takes in whatever explains most, one after the other, each time with all of them fitted anew. */
+const forward = (search: Search): void => {
+  const { rows, penalty } = search
+  while (search.chosen.length < MOST_COMPONENTS) {
+    const { chosen, scanned, state } = search
+    const isNew = (one: Candidate) => !chosen.some((old) => isSame(old, one)) && kwhADay(one, rows) >= LEAST_KWH_A_DAY
+    const plain = bestOf([...scanned.ofMeters.flatMap((one) => one ?? []), ...scanned.others].filter(isNew))
+    if (!plain || plain.evidence <= penalty + ENTRY) return
+    if (chosen.length === 0 && !search.asked && search.foreign().length > 0) {
+      // Before anybody here is suspected, the neighbours' meters are asked whether one of them hangs here.
+      search.asked = true
+      search.scanned = scanAll(state.judged, search.shapes, search.foreign())
+      continue
+    }
+    const drops = plain.explained < CLEAR ? search.drops() : null
+    const best = drops ? bestOf([plain, ...byVoltage(drops, state.judged).filter(isNew)]) : plain
+    if (!best) return
+    settle(search, [...chosen, best])
+  }
+}
+
+/** Drops whoever explains nothing any more beside the others. */
+const backward = (search: Search): void => {
+  for (let turn = 0; turn < 3; turn++) {
+    const { chosen, state, base, penalty, rows } = search
+    const left = chosen.filter((one, at) => evidenceOf(state, base.length + at, one, columnOf(rows, one)) > penalty)
+    if (left.length === chosen.length) return
+    settle(search, left)
+  }
+}
+
+/**
+ * What a customer's usual or an appliance's nameplate only roughly describes, its voltage shows hour by hour: where that explains more it takes
+ * the place of the rough form, and what was hidden behind the difference comes to light.
+ */
+const sharpen = (search: Search): boolean => {
+  const drops = search.chosen.some(({ shape }) => shape === 'absent' || shape === 'appliance') ? search.drops() : null
+  if (!drops) return false
+  const { chosen, state, base, rows } = search
+  const sharper = chosen.map((one, at) => {
+    if (one.shape !== 'absent' && one.shape !== 'appliance') return one
+    const column = columnOf(rows, one)
+    const judged = without(state, base.length + at, column)
+    const now = evidenceOf(state, base.length + at, one, column)
+    const seen = bestOf(byVoltage(drops, judged, [one.meter]))
+    return seen && seen.evidence > now ? seen : one
+  })
+  if (sharper.every((one, at) => one === chosen[at])) return false
+  settle(search, sharper)
+  return true
+}
+
+/**
+ * Explains an area's balance by as few things as do it.
+ *
+ * @param foreign  meters of neighbouring areas; asked for only when something is unexplained
+ */
+export const explain = (view: AreaView, rows: Rows, foreign: () => readonly Foreign[]): Explanation => {
+  const base = nuisance(rows)
+  const shapes = shapesOf(rows)
+  const state = refit(rows, base, null)
+  let drops: Drops | null | undefined
+  const search: Search = {
+    rows,
+    base,
+    shapes,
+    foreign,
+    penalty: Math.log(Math.max(2, rows.use.length * rows.days * 4)),
+    drops: () => {
+      drops = drops === undefined ? dropsOf(view, rows) : drops
+      return drops
+    },
+    asked: false,
+    chosen: [],
+    state,
+    scanned: scanAll(state.judged, shapes, []),
+  }
+  forward(search)
+  backward(search)
+  if (sharpen(search)) {
+    forward(search)
+    backward(search)
+  }
+  const components = search.chosen.map((one, at) => componentOf(search, at, one))
+  return {
+    rows,
+    components,
+    residual: search.state.fit.residual,
+    noise: search.state.noise,
+    penalty: search.penalty,
+    best: search.scanned.ofMeters,
+  }
+}
+
+/** The residual as it would be without one component. */
+const without = ({ fit, judged }: State, at: number, { values }: Column): Judged => {
+  const size = fit.coefficients[at]!
+  return { ...judged, residual: judged.residual.map((kw, row) => kw + size * values[row]!) }
+}
+
+const evidenceOf = (state: State, at: number, { shape, meter, values, onset }: Candidate, column: Column): number => {
+  const judged = without(state, at, column)
+  return bestOnset(judged, squaresSince(judged), shape, meter, values, 'both', onset)?.evidence ?? 0
+}
+
+const componentOf = ({ state, base, shapes, rows, chosen }: Search, place: number, one: Candidate): Component => {
+  const at = base.length + place
+  const column = columnOf(rows, one)
+  const judged = without(state, at, column)
+  const squares = squaresSince(judged)
+  const evidence = bestOnset(judged, squares, one.shape, one.meter, one.values, 'both', one.onset)?.evidence ?? 0
+  let [rival, next] = [-1, 0]
+  for (let meter = 0; meter < rows.use.length; meter++) {
+    if (meter === one.meter) continue
+    const other = bestOfMeter(judged, squares, shapes, meter, 'positive')?.evidence ?? 0
+    if (other > next) [rival, next] = [meter, other]
+  }
+  const others = chosen.flatMap((other, index) =>
+    index === place || other.meter === one.meter || other.shape === 'share' || other.shape === 'foreign'
+      ? []
+      : [columnOf(rows, other).values],
+  )
+  return {
+    shape: one.shape,
+    meter: one.meter,
+    onset: one.onset,
+    values: column.values,
+    size: state.fit.coefficients[at]!,
+    error: state.fit.errors[at]!,
+    evidence,
+    lead: evidence - next,
+    rival,
+    purity: purityOf(state, state.fit.coefficients[at]!, column, others),
+  }
+}
+
+/**
+ * What moves where the component acts, weighted by how strongly it acts there: its own part against what is left over beyond the noise.
+ * Rows in which something of uncertain form acts as well are left out while enough others remain.
+ */
+const purityOf = ({ fit, judged: { rows }, noise }: State, size: number, { values }: Column, others: readonly Float64Array[]): number => {
+  const clean = { own: 0, left: 0 }
+  const mixed = { own: 0, left: 0 }
+  for (let row = 0; row < rows.count; row++) {
+    const part = (size * values[row]!) ** 2
+    if (part === 0) continue
+    const sum = others.some((other) => other[row] !== 0) ? mixed : clean
+    sum.own += part * part
+    sum.left += part * (fit.residual[row]! ** 2 - noise * noise - rows.variance[row]!)
+  }
+  const [own, left] =
+    clean.own >= 0.1 * (clean.own + mixed.own) ? [clean.own, clean.left] : [clean.own + mixed.own, clean.left + mixed.left]
+  return own === 0 ? 0 : own / (own + Math.max(0, left))
+}

@@ -1,0 +1,85 @@
+import { type Drops, localise } from './localise.ts'
+import { bestOnset, type Candidate, type Judged, squaresSince } from './scan.ts'
+import { darkShape, type Shapes } from './shapes.ts'
+
+/** A meter that the ledger puts into a neighbouring area, as seen in the rows of this one. */
+export interface Foreign {
+  readonly id: string
+  readonly area: string
+  readonly use: Float64Array
+}
+
+/** Hours in which lights may go on and off, from the shortest to the longest night between 35 and 50 degrees of latitude. */
+const ON = [15, 16, 17, 18, 19, 20, 21]
+const OFF = [4, 5, 6, 7, 8, 9]
+const DARK_DAYS = 14
+
+/** The best light-and-dark shape: found from sums by hour, so that every pair of edges costs nothing. */
+const bestDark = (judged: Judged, squares: Float64Array): Candidate | null => {
+  const { rows, residual, weights } = judged
+  const [dot, own] = [new Float64Array(25), new Float64Array(25)]
+  for (let row = rows.dayRows[Math.max(0, rows.days - DARK_DAYS)]!; row < rows.count; row++) {
+    dot[rows.hour[row]! + 1]! += weights[row]! * residual[row]!
+    own[rows.hour[row]! + 1]! += weights[row]!
+  }
+  for (let hour = 0; hour < 24; hour++) {
+    dot[hour + 1]! += dot[hour]!
+    own[hour + 1]! += own[hour]!
+  }
+  let best = { gain: 0, on: 0, off: 0 }
+  for (const on of ON)
+    for (const off of OFF) {
+      const sum = dot[24]! - dot[on]! + dot[off]!
+      const weight = own[24]! - own[on]! + own[off]!
+      const gain = sum > 0 && weight > 0 ? (sum * sum) / weight : 0
+      if (gain > best.gain) best = { gain, on, off }
+    }
+  return best.gain > 0 ? bestOnset(judged, squares, 'lighting', -1, darkShape(rows, best.on, best.off), 'positive') : null
+}
+
+const better = (best: Candidate | null, one: Candidate | null): Candidate | null =>
+  one && (!best || one.evidence > best.evidence) ? one : best
+
+export const bestOf = (candidates: readonly Candidate[]): Candidate | null => candidates.reduce(better, null)
+
+/** The best form for one customer. */
+export const bestOfMeter = (
+  judged: Judged,
+  squares: Float64Array,
+  shapes: Shapes,
+  meter: number,
+  signs: 'positive' | 'both',
+): Candidate | null => {
+  const share = bestOnset(judged, squares, 'share', meter, judged.rows.use[meter]!, signs)
+  if (judged.rows.channel === 'daily') return share
+  const away = shapes.absent(meter)
+  const appliance = bestOnset(judged, squares, 'appliance', meter, shapes.active(meter), 'positive')
+  return better(better(share, appliance), away ? bestOnset(judged, squares, 'absent', meter, away, 'positive') : null)
+}
+
+/** Everything that could explain the residual: for each customer its best form, and what is no customer's. */
+export interface Scanned {
+  readonly ofMeters: readonly (Candidate | null)[]
+  readonly others: readonly Candidate[]
+}
+
+export const scanAll = (judged: Judged, shapes: Shapes, foreign: readonly Foreign[]): Scanned => {
+  const squares = squaresSince(judged)
+  const ofMeters = judged.rows.use.map((_, meter) => bestOfMeter(judged, squares, shapes, meter, 'both'))
+  const others = foreign.map(({ use }, at) => bestOnset(judged, squares, 'foreign', at, use, 'positive'))
+  others.push(bestOnset(judged, squares, 'constant', -1, shapes.constant, 'positive'))
+  if (judged.rows.channel !== 'daily') others.push(bestDark(judged, squares))
+  return { ofMeters, others: others.flatMap((one) => one ?? []) }
+}
+
+/** What the voltages see of the residual, as candidates. */
+export const byVoltage = (drops: Drops, judged: Judged, asked: readonly number[] = []): Candidate[] => {
+  const squares = squaresSince(judged)
+  const seen = new Map<number, Float64Array>()
+  for (const { meter, drop } of localise(drops, judged.residual, asked)) {
+    const known = seen.get(meter)
+    // A three-phase customer may take it on any of its phases.
+    seen.set(meter, known ? known.map((volt, row) => volt + drop[row]!) : drop)
+  }
+  return [...seen].flatMap(([meter, drop]) => bestOnset(judged, squares, 'drop', meter, drop, 'positive') ?? [])
+}
