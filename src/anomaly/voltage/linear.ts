@@ -85,18 +85,22 @@ export const solve = ({ size, rows, sums }: Moments, ridge: readonly number[] = 
   return { beta, error, variance, rows }
 }
 
-/** Median of the values that are numbers; NaN of none. Sorts a copy. */
+/** Median of the values that are numbers; NaN of none. */
 export const median = (values: ArrayLike<number>): number => {
-  const sorted = Float64Array.from(values)
-    .filter((value) => !Number.isNaN(value))
-    .sort()
-  const middle = sorted.length >> 1
-  if (sorted.length === 0) return Number.NaN
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? Number.NaN) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
+  const sorted = new Float64Array(values.length)
+  let count = 0
+  for (let at = 0; at < values.length; at++) {
+    const value = values[at] ?? Number.NaN
+    if (!Number.isNaN(value)) sorted[count++] = value
+  }
+  if (count === 0) return Number.NaN
+  const known = sorted.subarray(0, count).sort()
+  const middle = count >> 1
+  return count % 2 === 1 ? (known[middle] ?? Number.NaN) : ((known[middle - 1] ?? 0) + (known[middle] ?? 0)) / 2
 }
 
 /** Robust standard deviation (1.4826 × median absolute deviation). */
-export const spread = (values: ArrayLike<number>): number => {
+export const spread = (values: Float64Array): number => {
   const middle = median(values)
-  return 1.4826 * median(Float64Array.from(values, (value) => Math.abs(value - middle)))
+  return 1.4826 * median(values.map((value) => Math.abs(value - middle)))
 }

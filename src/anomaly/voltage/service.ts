@@ -82,6 +82,9 @@ interface Place {
   readonly own: Float32Array
   /** Left over when own current and the gateway's currents are taken out; only over the days learnt from. */
   readonly rest: Float32Array
+  /** Changes of its own current from slot to slot, and its middle. */
+  readonly change: Float32Array
+  readonly usual: number
   readonly usable: boolean
 }
 
@@ -120,7 +123,7 @@ export const serviceEvidence = (
 }
 
 /** Below it nobody asks what else might explain a step. */
-const WORTH_A_LOOK = 4
+const WORTH_A_LOOK = 5
 /** Other meters' currents that may explain a rest, and the correlation of changes each must have: five times the error over a week. */
 const OTHERS = 4
 const EXPLAINS = 0.2
@@ -132,43 +135,47 @@ const EXPLAINS = 0.2
 const withoutOthers = (part: Hidden, phase: number, places: readonly Place[], meter: MeterColumns): Hidden => {
   const others = places.filter((one) => one.meter !== meter && one.phase === phase)
   const volts = part.volts.slice()
-  const change = stepsOf(volts)
   for (let pick = 0; pick < OTHERS; pick++) {
-    let best: { readonly own: Float32Array; readonly r: number; readonly ohm: number } | null = null
-    for (const { own } of others) {
-      const { r, ohm } = likenessOfChanges(change, own)
-      if (Math.abs(r) > Math.max(EXPLAINS, Math.abs(best?.r ?? 0))) best = { own, r, ohm }
+    const change = changesOf(volts)
+    let best: { readonly of: Place; readonly r: number; readonly ohm: number } | null = null
+    for (const of of others) {
+      const { r, ohm } = likenessOfChanges(change, of.change)
+      if (Math.abs(r) > Math.max(EXPLAINS, Math.abs(best?.r ?? 0))) best = { of, r, ohm }
     }
     if (!best) break
-    const { own, ohm } = best
-    const usual = median(own)
+    const { of, ohm } = best
     for (let slot = 0; slot < volts.length; slot++) {
-      const ampere = own[slot] ?? Number.NaN
+      const ampere = of.own[slot] ?? Number.NaN
       // A current that was not read is taken as usual: the rest of the slot stays as it was.
-      if (!Number.isNaN(ampere)) volts[slot] = (volts[slot] ?? 0) - ohm * (ampere - usual)
+      if (!Number.isNaN(ampere)) volts[slot] = (volts[slot] ?? 0) - ohm * (ampere - of.usual)
     }
-    change.set(stepsOf(volts))
   }
   return { ...part, volts }
 }
 
-const stepsOf = (values: Float32Array): Float32Array => {
-  const out = new Float32Array(values.length).fill(Number.NaN)
-  for (let slot = 1; slot < values.length; slot++) out[slot] = (values[slot] ?? 0) - (values[slot - 1] ?? 0)
+/** Changes from slot to slot; 0 where one of the two is not known, which adds nothing to a sum of products. */
+const changesOf = (values: Float32Array): Float32Array => {
+  const out = new Float32Array(values.length)
+  for (let slot = 1; slot < values.length; slot++) {
+    const change = (values[slot] ?? 0) - (values[slot - 1] ?? 0)
+    out[slot] = Number.isNaN(change) ? 0 : change
+  }
   return out
 }
 
+/** Slots compared when others are looked through. */
+const COMPARED = 2400
+
 /** Correlation of the changes of a drop with those of a current, and the resistance they share. */
-const likenessOfChanges = (change: Float32Array, own: Float32Array): { readonly r: number; readonly ohm: number } => {
+const likenessOfChanges = (volts: Float32Array, amperes: Float32Array): { readonly r: number; readonly ohm: number } => {
   let [xx, yy, xy] = [0, 0, 0]
-  for (let slot = 1; slot < change.length; slot++) {
-    const a = (own[slot] ?? 0) - (own[slot - 1] ?? 0)
-    const b = change[slot] ?? 0
-    const product = a * b
-    if (Number.isNaN(product)) continue
+  const step = Math.max(1, Math.floor(volts.length / COMPARED))
+  for (let slot = 1; slot < volts.length; slot += step) {
+    const a = amperes[slot] ?? 0
+    const b = volts[slot] ?? 0
     xx += a * a
     yy += b * b
-    xy += product
+    xy += a * b
   }
   return xx > 0 && yy > 0 ? { r: xy / Math.sqrt(xx * yy), ohm: xy / xx } : { r: 0, ohm: 0 }
 }
@@ -202,9 +209,9 @@ const placeOf = (
   if (present < PRESENT * learnt * 0.5) return null
   const usable = present >= PRESENT * learnt && late >= PRESENT * (slots - lately) && meter.fact.exchanges.length === 0
   const columns = [own, ...supply.now]
-  const fit = regress(drop, columns, 0, learnt, 1)
+  const fit = regress(drop, columns, 0, learnt, THIN)
   if (!fit) return null
-  return { meter, place, phase, drop, own, rest: restOf(drop, columns, fit, 0, learnt), usable }
+  return { meter, place, phase, drop, own, rest: restOf(drop, columns, fit, 0, learnt), change: changesOf(own), usual: median(own), usable }
 }
 
 /** Least squares of a column on 1 and others over [from, to), every `step`-th slot. */
@@ -236,11 +243,15 @@ const regress = (y: Float32Array, columns: readonly Float32Array[], from: number
 }
 
 const restOf = (y: Float32Array, columns: readonly Float32Array[], { beta }: Fit, from: number, to: number): Float32Array => {
-  const out = new Float32Array(to - from)
-  for (let slot = from; slot < to; slot++) out[slot - from] = (y[slot] ?? Number.NaN) - (beta[0] ?? 0)
+  const out = y.slice(from, to)
+  const offset = beta[0] ?? 0
   for (const [at, column] of columns.entries()) {
     const weight = beta[at + 1] ?? 0
-    for (let slot = from; slot < to; slot++) out[slot - from] = (out[slot - from] ?? 0) - weight * (column[slot] ?? Number.NaN)
+    const constant = at === 0 ? offset : 0
+    for (let slot = from; slot < to; slot++) {
+      const here = slot - from
+      out[here] = (out[here] ?? 0) - constant - weight * (column[slot] ?? Number.NaN)
+    }
   }
   return out
 }
@@ -327,10 +338,13 @@ const evidenceOf = (frame: AreaFrame, meter: MeterColumns, parts: readonly Hidde
 const dailyOf = (frame: AreaFrame, values: Float32Array, night = false): Float64Array =>
   Float64Array.from(frame.days, (_, day) => {
     let [sum, count] = [0, 0]
-    for (let slot = frame.dayStarts[day] ?? 0; slot < (frame.dayStarts[day + 1] ?? 0); slot++) {
+    const perHour = 3_600_000 / frame.stepMs
+    const [start, end] = [frame.dayStarts[day] ?? 0, frame.dayStarts[day + 1] ?? 0]
+    const [morning, evening] = night ? [start + MORNING * perHour, start + EVENING * perHour] : [end, end]
+    for (let slot = start; slot < end; slot++) {
+      if (slot >= morning && slot < evening) continue
       const value = values[slot] ?? Number.NaN
-      const hour = ((slot - (frame.dayStarts[day] ?? 0)) * frame.stepMs) / 3_600_000
-      if (Number.isNaN(value) || (night && hour >= MORNING && hour < EVENING)) continue
+      if (Number.isNaN(value)) continue
       sum += value
       count++
     }

@@ -20,8 +20,11 @@ const LOWEST_PF = 0.7
 /** Reactive over active power (tan φ) of a power factor; of what was read or, beyond reason, of a usual one. */
 export const tanOf = (pf: number): number => {
   const clean = Number.isNaN(pf) ? USUAL_PF : Math.min(1, Math.max(LOWEST_PF, Math.abs(pf)))
-  return Math.sqrt(1 / (clean * clean) - 1)
+  return TANGENTS[Math.round(clean * 1000)] ?? 0
 }
+
+/** By thousandths of the power factor, the resolution on the wire. */
+const TANGENTS = Float64Array.from({ length: 1001 }, (_, thousandths) => (thousandths === 0 ? 0 : Math.sqrt((1000 / thousandths) ** 2 - 1)))
 
 /** What the gateway feeds into each phase; null when the area has not exactly one gateway with voltages and currents on three phases. */
 export const supplyOf = (frame: AreaFrame): Supply | null => {

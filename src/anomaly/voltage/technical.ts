@@ -67,15 +67,17 @@ const addLoss = (frame: AreaFrame, supply: Supply, drop: DropModel, kwh: Float64
   const u = meter.u[place]
   let total = 0
   let slots = 0
+  const energies = new Float64Array(frame.slots)
   for (let slot = 0; slot < frame.slots; slot++) {
     const energy = placeEnergy(meter, place, slot, nominal, hours)
+    energies[slot] = energy
     if (Number.isNaN(energy)) continue
     total += Math.abs(energy)
     slots++
   }
   const usual = slots > 0 ? total / slots : 0
   for (let slot = 0; slot < frame.slots; slot++) {
-    const energy = placeEnergy(meter, place, slot, nominal, hours)
+    const energy = energies[slot] ?? Number.NaN
     const volt = u?.[slot] ?? Number.NaN
     const ampere = (energy * 1000) / hours / (isVoltage(volt, nominal) ? volt : nominal)
     const fall = own * ampere + ra * (a[slot] ?? Number.NaN) + rb * (b[slot] ?? Number.NaN) + rc * (c[slot] ?? Number.NaN)
