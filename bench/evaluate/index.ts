@@ -11,6 +11,7 @@ import { labelledFolders, readLabels, readLedgerMeters } from './labels.ts'
 import { type Cost, reportJson, reportText } from './report.ts'
 import { type SetScore, scoreSet } from './score.ts'
 import { generateWorld, THEMES } from './world/generate.ts'
+import { INJECTIONS, injected } from './world/inject.ts'
 import { writeWorld } from './world/write.ts'
 
 export interface EvaluateArguments {
@@ -18,6 +19,10 @@ export interface EvaluateArguments {
   /** So many sets of our own besides the folders. */
   readonly generated?: number
   readonly seed?: number
+  /** Each folder once more with other faults put in, so many times. */
+  readonly injected?: number
+  /** What is put in; a choice of the seed without it. */
+  readonly what?: readonly string[]
   /** Generated sets are written there and stay. */
   readonly keep?: string
 }
@@ -34,6 +39,28 @@ const generateSets = async (dir: string, count: number, seed: number): Promise<s
   return folders
 }
 
+/** Writes the given folders again, with faults put in. */
+const injectSets = async (
+  dir: string,
+  folders: readonly string[],
+  { injected: times = 0, seed = 1, what }: EvaluateArguments,
+): Promise<string[]> => {
+  const wanted = what?.map((one) => {
+    const known = INJECTIONS.find((name) => name === one)
+    if (!known) throw new CommandFailed(`--what ${one}: one of ${INJECTIONS.join(', ')}`, EXIT.usage)
+    return known
+  })
+  const written: string[] = []
+  for (const folder of folders)
+    for (let at = 0; at < times; at++) {
+      const world = await injected(folder, `${basename(folder)}+${seed + at}`, seed + at, wanted)
+      const to = join(dir, world.set)
+      await writeWorld(to, world)
+      written.push(to)
+    }
+  return written
+}
+
 /** Analyses one folder of labelled areas, as `gridtally analyse` does. */
 export const analyseFolder = async (dir: string): Promise<AnalyseResult> => {
   const problems = problemList()
@@ -47,7 +74,9 @@ export const evaluate = async (dirs: readonly string[], args: EvaluateArguments)
   const { generated = 0, seed = 1, keep } = args
   const own = keep ?? mkdtempSync(join(tmpdir(), 'gridtally-evaluate-'))
   try {
-    const folders = [...labelledFolders(dirs), ...(await generateSets(own, generated, seed))]
+    const given = labelledFolders(dirs)
+    const changed = await injectSets(own, given, args)
+    const folders = [...(changed.length > 0 ? changed : given), ...(await generateSets(own, generated, seed))]
     await evaluateFolders(folders, args)
   } finally {
     if (keep === undefined) rmSync(own, { recursive: true, force: true })

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import type { EvaluateArguments } from '../../bench/evaluate/index.ts'
 import { DECODERS, verifyAnyProfile } from '../../protocols/index.ts'
 import { configurationReference, durationMs, GatewaySchema, LedgerSchema } from '../config/index.ts'
 import { explain, many } from '../core/index.ts'
@@ -434,10 +435,14 @@ program
   .description('scores what the detectors say of labelled areas against their truth')
   .argument('[folder...]', 'folders with readings, ledger and labels, or folders of such')
   .option('--generated <count>', 'and so many generated sets: quiet, theft, metering, comms, mixed in turn', integer(0, 1000))
-  .option('--seed <seed>', 'of the first generated set', integer(0, 1_000_000), 1)
+  .option('--injected <count>', 'instead of each folder so many of its kind with other faults put in', integer(0, 1000))
+  .option('--what <faults>', 'what is put in: partial,phase_loss,vacation,…; without it the seed chooses', (text: string) =>
+    text.split(','),
+  )
+  .option('--seed <seed>', 'of the first generated or injected set', integer(0, 1_000_000), 1)
   .option('--keep <folder>', 'generated sets are written there and stay')
   .addOption(json())
-  .action(async (folders: string[], options: { json?: boolean; generated?: number; seed?: number; keep?: string }) => {
+  .action(async (folders: string[], options: EvaluateArguments) => {
     const { evaluate } = await import('../../bench/evaluate/index.ts')
     await evaluate(folders, options)
   })
