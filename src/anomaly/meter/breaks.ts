@@ -36,6 +36,18 @@ const NEW_KWH = 1
 /** Reads within which a wild read has to be gone again. */
 const GARBLED_READS = 8
 
+const seen = new WeakMap<AreaFrame, Map<string, readonly Break[]>>()
+
+/** As {@link breaksOf}; asked again for the same frame it need not look again, for a frame does not change while it is judged. */
+export const knownBreaksOf = (frame: AreaFrame, of: MeterColumns, limits: BreakLimits): readonly Break[] => {
+  const ofFrame = seen.get(frame) ?? new Map<string, readonly Break[]>()
+  seen.set(frame, ofFrame)
+  const key = `${of.fact.id} ${limits.stayReads} ${limits.memoryHours} ${limits.recordHours} ${limits.jumpFactor}`
+  const known = ofFrame.get(key) ?? breaksOf(frame, of, limits)
+  ofFrame.set(key, known)
+  return known
+}
+
 /**
  * Every break of the import register of one meter in the window, oldest first. One pass over the faces; only breaks are looked at closer.
  *

@@ -1,7 +1,7 @@
 import type { Finding } from '../finding.ts'
 import type { AreaFrame, MeterColumns } from '../frame.ts'
 import type { AreaView, DataDoubt, Detected, Detector } from '../view.ts'
-import { type Break, type BreakLimits, breaksOf } from './breaks.ts'
+import { type Break, type BreakLimits, knownBreaksOf } from './breaks.ts'
 import { estimate, everyMeter, findingOf, keyOf, limitsOf, round, rule, say, sayWhen, slotHours, threshold, timeOf } from './shared.ts'
 
 const RULE = rule({
@@ -44,7 +44,15 @@ const RULE = rule({
   },
 })
 
-export const BREAK_LIMITS = (limit: (name: keyof typeof RULE.thresholds) => number): BreakLimits => ({
+/** Limits of breaks as they are unless somebody set others. */
+export const BREAK_DEFAULTS: BreakLimits = {
+  stayReads: RULE.thresholds.stayReads.value,
+  memoryHours: RULE.thresholds.memoryHours.value,
+  recordHours: RULE.thresholds.recordHours.value,
+  jumpFactor: RULE.thresholds.jumpFactor.value,
+}
+
+const breakLimits = (limit: (name: keyof typeof RULE.thresholds) => number): BreakLimits => ({
   stayReads: limit('stayReads'),
   memoryHours: limit('memoryHours'),
   recordHours: limit('recordHours'),
@@ -56,6 +64,10 @@ const orderOf = (frame: AreaFrame, id: string, one: Break): number | null =>
     ({ id: whose, at, event }) =>
       whose === id && /exchange|work_order|meter_change/.test(event) && Math.abs(at - timeOf(frame, one.slot + 1)) <= 36 * 3_600_000,
   )?.at ?? null
+
+/** Whether a break is another meter: a fall, or a rise for which somebody was there or the supply was off. */
+export const isExchange = (frame: AreaFrame, id: string, one: Break): boolean =>
+  one.what === 'fall' || (one.what === 'jump' && (one.wasDark || orderOf(frame, id, one) !== null))
 
 const resetOf = (frame: AreaFrame, id: string, one: Break): boolean =>
   frame.events.some(
@@ -71,7 +83,7 @@ const resetOf = (frame: AreaFrame, id: string, one: Break): boolean =>
 const detectOne = (view: AreaView, of: MeterColumns): Detected | null => {
   const { frame } = view
   const limit = limitsOf(view, RULE, of.fact)
-  const breaks = breaksOf(frame, of, BREAK_LIMITS(limit))
+  const breaks = knownBreaksOf(frame, of, breakLimits(limit))
   if (breaks.length === 0) return null
   const findings: Finding[] = []
   const doubts: DataDoubt[] = []
@@ -79,8 +91,7 @@ const detectOne = (view: AreaView, of: MeterColumns): Detected | null => {
     const [from, to] = [timeOf(frame, one.before + 1), timeOf(frame, one.slot + 1)]
     if (one.what !== 'rollover' && one.what !== 'recorded') doubts.push({ id: of.fact.id, from, to, what: 'unusable' })
     const order = orderOf(frame, of.fact.id, one)
-    const isExchange = one.what === 'fall' || (one.what === 'jump' && (order !== null || one.wasDark))
-    if (!isExchange) continue
+    if (!isExchange(frame, of.fact.id, one)) continue
     findings.push(claimOf(view, of, one, order, limit))
   }
   return { findings, doubts }
