@@ -4,6 +4,7 @@ import { ownCurrent } from './drops.ts'
 import { isVoltage } from './follow.ts'
 import { type Fit, median, solve } from './linear.ts'
 import { placesOf } from './phases.ts'
+import { clearest, dailyOf, type ServiceStep } from './service-step.ts'
 import { type Supply, supplyOf } from './supply.ts'
 
 /**
@@ -31,24 +32,6 @@ export interface ServiceEvidence {
   readonly step: ServiceStep | null
 }
 
-export interface ServiceStep {
-  /** Index into `days`: first day on the other level. */
-  readonly day: number
-  /** Hours in which the step is clearest: all of the day, or those of a night bypass (22 to 6 h). */
-  readonly when: 'day' | 'night'
-  /** Mean over those hours since then less mean before: kW and volt. */
-  readonly kw: number
-  readonly volts: number
-  /** The same over its error; the error is that of daily means, so neighbouring slots need not be independent. 5 and more is not chance. */
-  readonly sigmas: number
-  /** Share of the step that follows the customer's own current (0 = does not): a shunt or a partial bypass follows it, an appliance before the meter or another voltmeter does not. */
-  readonly withOwnUse: number
-  /** Mean since the step by hour of the day (first slot of the day = 0 h), kW: night bypass, street light, always. */
-  readonly hours: readonly number[]
-  /** Spread of the slots since the step over that before. About 1 with a step in volts: another voltmeter (an exchange), not a load. */
-  readonly unrest: number
-}
-
 export interface ServiceOptions {
   /** Days to learn from. */
   readonly learnDays?: number
@@ -66,13 +49,6 @@ const FEWEST_DAYS = 5
 const PRESENT = 0.9
 /** Resistance below which a drop says nothing of a current, ohm: 10 m of 16 mm² copper. */
 const LEAST_OHM = 0.02
-/** Daily means scatter at least so much, volt: drift of voltmeters, temperature of the wires. */
-const LEAST_NOISE = 0.01
-/** Fewest slots for a daily mean: a third of the day. */
-const SLOTS_OF_DAY = 32
-/** Hours between which people sleep and nobody looks at a meter. */
-const EVENING = 22
-const MORNING = 6
 
 interface Place {
   readonly meter: MeterColumns
@@ -84,6 +60,7 @@ interface Place {
   readonly rest: Float32Array
   /** Changes of its own current from slot to slot, and its middle. */
   readonly change: Float32Array
+  readonly changePower: number
   readonly usual: number
   readonly usable: boolean
 }
@@ -137,10 +114,12 @@ const withoutOthers = (part: Hidden, phase: number, places: readonly Place[], me
   const volts = part.volts.slice()
   for (let pick = 0; pick < OTHERS; pick++) {
     const change = changesOf(volts)
+    const power = sumOfProducts(change, change)
     let best: { readonly of: Place; readonly r: number; readonly ohm: number } | null = null
     for (const of of others) {
-      const { r, ohm } = likenessOfChanges(change, of.change)
-      if (Math.abs(r) > Math.max(EXPLAINS, Math.abs(best?.r ?? 0))) best = { of, r, ohm }
+      const common = sumOfProducts(change, of.change)
+      const r = common / Math.sqrt(power * of.changePower)
+      if (Math.abs(r) > Math.max(EXPLAINS, Math.abs(best?.r ?? 0))) best = { of, r, ohm: common / of.changePower }
     }
     if (!best) break
     const { of, ohm } = best
@@ -163,21 +142,16 @@ const changesOf = (values: Float32Array): Float32Array => {
   return out
 }
 
-/** Slots compared when others are looked through. */
-const COMPARED = 2400
+/** Slots compared when others are looked through: the error of a correlation is then 0.03. */
+const COMPARED = 1200
 
-/** Correlation of the changes of a drop with those of a current, and the resistance they share. */
-const likenessOfChanges = (volts: Float32Array, amperes: Float32Array): { readonly r: number; readonly ohm: number } => {
-  let [xx, yy, xy] = [0, 0, 0]
-  const step = Math.max(1, Math.floor(volts.length / COMPARED))
-  for (let slot = 1; slot < volts.length; slot += step) {
-    const a = amperes[slot] ?? 0
-    const b = volts[slot] ?? 0
-    xx += a * a
-    yy += b * b
-    xy += a * b
-  }
-  return xx > 0 && yy > 0 ? { r: xy / Math.sqrt(xx * yy), ohm: xy / xx } : { r: 0, ohm: 0 }
+const strideOf = (length: number): number => Math.max(1, Math.floor(length / COMPARED))
+
+const sumOfProducts = (x: Float32Array, y: Float32Array): number => {
+  let sum = 0
+  const stride = strideOf(x.length)
+  for (let slot = 1; slot < x.length; slot += stride) sum += (x[slot] ?? 0) * (y[slot] ?? 0)
+  return sum
 }
 
 const placeOf = (
@@ -211,7 +185,19 @@ const placeOf = (
   const columns = [own, ...supply.now]
   const fit = regress(drop, columns, 0, learnt, THIN)
   if (!fit) return null
-  return { meter, place, phase, drop, own, rest: restOf(drop, columns, fit, 0, learnt), change: changesOf(own), usual: median(own), usable }
+  const change = changesOf(own)
+  return {
+    meter,
+    place,
+    phase,
+    drop,
+    own,
+    rest: restOf(drop, columns, fit, 0, learnt),
+    change,
+    changePower: sumOfProducts(change, change),
+    usual: median(own),
+    usable,
+  }
 }
 
 /** Least squares of a column on 1 and others over [from, to), every `step`-th slot. */
@@ -332,113 +318,5 @@ const evidenceOf = (frame: AreaFrame, meter: MeterColumns, parts: readonly Hidde
     dailyV,
     learntDays,
     step: clearest(frame, { hiddenKw, volts, own, ohmError: mean(({ error }) => error) / Math.sqrt(parts.length) }),
-  }
-}
-
-const dailyOf = (frame: AreaFrame, values: Float32Array, night = false): Float64Array =>
-  Float64Array.from(frame.days, (_, day) => {
-    let [sum, count] = [0, 0]
-    const perHour = 3_600_000 / frame.stepMs
-    const [start, end] = [frame.dayStarts[day] ?? 0, frame.dayStarts[day + 1] ?? 0]
-    const [morning, evening] = night ? [start + MORNING * perHour, start + EVENING * perHour] : [end, end]
-    for (let slot = start; slot < end; slot++) {
-      if (slot >= morning && slot < evening) continue
-      const value = values[slot] ?? Number.NaN
-      if (Number.isNaN(value)) continue
-      sum += value
-      count++
-    }
-    return count >= (night ? SLOTS_OF_DAY / 2 : SLOTS_OF_DAY) ? sum / count : Number.NaN
-  })
-
-interface Series {
-  readonly hiddenKw: Float32Array
-  readonly volts: Float32Array
-  readonly own: Float32Array
-  readonly ohmError: number
-}
-
-const clearest = (frame: AreaFrame, series: Series): ServiceStep | null => {
-  const [day, night] = [stepOf(frame, series, 'day'), stepOf(frame, series, 'night')]
-  // Of two looks at the same days the second must be clearly better to be believed.
-  return night && (!day || night.sigmas > 1.5 * Math.abs(day.sigmas)) ? night : day
-}
-
-/** Fewest days before a step. */
-const BEFORE = 4
-
-const stepOf = (frame: AreaFrame, series: Series, when: ServiceStep['when']): ServiceStep | null => {
-  const night = when === 'night'
-  const [dailyV, dailyKw] = [dailyOf(frame, series.volts, night), dailyOf(frame, series.hiddenKw, night)]
-  const told = [...dailyV.keys()].filter((day) => !Number.isNaN(dailyV[day] ?? Number.NaN))
-  if (told.length <= BEFORE) return null
-  // Noise of a daily mean from differences of neighbouring days: a step spoils only one of them.
-  const differences = told.slice(1).map((day, at) => Math.abs((dailyV[day] ?? 0) - (dailyV[told[at] ?? 0] ?? 0)))
-  const noise = Math.max(LEAST_NOISE, (1.4826 * median(differences)) / Math.SQRT2)
-  let best: { at: number; volts: number; sigmas: number } | null = null
-  const ownDaily = dailyOf(frame, series.own, night).map((ampere) => (Number.isNaN(ampere) ? 0 : ampere))
-  const ownTotal = told.reduce((sum, day) => sum + (ownDaily[day] ?? 0), 0)
-  let [before, ownBefore] = [0, 0]
-  const total = told.reduce((sum, day) => sum + (dailyV[day] ?? 0), 0)
-  for (const [at, day] of told.entries()) {
-    if (at >= BEFORE) {
-      const rest = told.length - at
-      const volts = (total - before) / rest - before / at
-      // Use of his own that has grown, over a resistance that was hardly learnt while he was away.
-      const unlearnt = series.ohmError * Math.abs((ownTotal - ownBefore) / rest - ownBefore / at)
-      const sigmas = volts / Math.hypot(noise * Math.sqrt(1 / at + 1 / rest), unlearnt)
-      if (!best || Math.abs(sigmas) > Math.abs(best.sigmas)) best = { at, volts, sigmas }
-    }
-    before += dailyV[day] ?? 0
-    ownBefore += ownDaily[day] ?? 0
-  }
-  if (!best) return null
-  const { at, volts, sigmas } = best
-  const day = told[at] ?? 0
-  const mean = (days: readonly number[]) => days.reduce((sum, one) => sum + (dailyKw[one] ?? 0), 0) / days.length
-  return { day, when, kw: mean(told.slice(at)) - mean(told.slice(0, at)), volts, sigmas, ...shapeOf(frame, series, day) }
-}
-
-const shapeOf = (frame: AreaFrame, { hiddenKw, volts, own }: Series, day: number): Pick<ServiceStep, 'withOwnUse' | 'hours' | 'unrest'> => {
-  const start = frame.dayStarts[day] ?? 0
-  const perHour = Math.round(3_600_000 / frame.stepMs)
-  const hours = new Float64Array(24)
-  const counts = new Float64Array(24)
-  for (let late = day; late < frame.days.length; late++)
-    for (let slot = frame.dayStarts[late] ?? 0; slot < (frame.dayStarts[late + 1] ?? 0); slot++) {
-      const value = hiddenKw[slot] ?? Number.NaN
-      const hour = Math.floor((slot - (frame.dayStarts[late] ?? 0)) / perHour) % 24
-      if (Number.isNaN(value)) continue
-      hours[hour] = (hours[hour] ?? 0) + value
-      counts[hour] = (counts[hour] ?? 0) + 1
-    }
-  let [n, x, y, xx, xy, squares] = [0, 0, 0, 0, 0, 0]
-  for (let slot = start; slot < frame.slots; slot++) {
-    const volt = volts[slot] ?? Number.NaN
-    const ampere = own[slot] ?? Number.NaN
-    if (Number.isNaN(volt + ampere)) continue
-    n++
-    x += ampere
-    y += volt
-    xx += ampere * ampere
-    xy += ampere * volt
-    squares += volt * volt
-  }
-  let [m, sum, square] = [0, 0, 0]
-  for (let slot = 0; slot < start; slot++) {
-    const volt = volts[slot] ?? Number.NaN
-    if (Number.isNaN(volt)) continue
-    m++
-    sum += volt
-    square += volt * volt
-  }
-  const after = n > 0 ? squares / n - (y / n) ** 2 : Number.NaN
-  const prior = m > 0 ? square / m - (sum / m) ** 2 : Number.NaN
-  const vary = n > 0 ? xx / n - (x / n) ** 2 : 0
-  const slope = vary > 0 ? (xy / n - (x / n) * (y / n)) / vary : 0
-  return {
-    withOwnUse: y !== 0 ? Math.max(0, Math.min(1, (slope * x) / y)) : 0,
-    hours: [...hours.keys()].map((hour) => ((counts[hour] ?? 0) > 0 ? (hours[hour] ?? 0) / (counts[hour] ?? 1) : Number.NaN)),
-    unrest: prior > 0 ? Math.sqrt(after / prior) : Number.NaN,
   }
 }
