@@ -22,6 +22,7 @@ import { Publisher, publishProblems, takenFilters } from './gateway/publish.ts'
 import { mappingProblems, Push } from './gateway/push.ts'
 import { pushWorld } from './gateway/push-world.ts'
 import { openScans } from './gateway/scan-open.ts'
+import { openCases } from './gateway/start-cases.ts'
 import { brokerProblems, cannotListen, portProblem, untilCaughtUp, usedMappings } from './gateway/start-checks.ts'
 import { openClocks } from './gateway/start-clocks.ts'
 import { openEnergy } from './gateway/start-energy.ts'
@@ -164,6 +165,8 @@ const open = async (
     if (!publisher.ok) return give(`publish ${target.id}: ${explain(publisher.error)}`)
     publishers.push(publisher.value)
   }
+  const cases = openCases({ config, clock, ledger, publishers: () => publishers, log: say })
+  closers.push(() => cases.close())
   const opened = await openOutbox({
     directory: join(config.dataDirectory, 'outbox'),
     maxBytes: config.outbox.maxBytes,
@@ -266,6 +269,7 @@ const open = async (
       imports.useWorld(worldData(next))
       clocks.use(next.clocks)
       void collection.use(next.collection)
+      cases.use(next)
     },
   })
   const deps = apiDeps({
@@ -287,6 +291,7 @@ const open = async (
     energy: energy.views,
     loss: loss.views,
     outages: outages.views,
+    cases: cases.views,
     estimates: estimates.views,
     ledgerPort: ledgerApi.port,
     imports: imports.port,
@@ -317,6 +322,7 @@ const open = async (
   energy.runner.start(outbox)
   loss.runner.start(outbox)
   for (const publisher of publishers) publisher.start()
+  cases.start()
   // What the outbox still holds of the time before must be where it is looked for, so that a repeat is known for one.
   if (config.mqtt.length > 0) await untilCaughtUp(outbox, [latest.value.id, store.value.id], log)
   push.value.start()
@@ -331,6 +337,7 @@ const open = async (
     stopChores()
     await hot.stop()
     await Promise.all([field.stop(STOP_WITHIN_MS), clocks.stop(STOP_WITHIN_MS), collection.stop(), push.value.stop(STOP_WITHIN_MS)])
+    await cases.stop()
     if (publishers.length > 0) await outbox.drained(PUBLISH_WITHIN_MS)
     await Promise.all(publishers.map((publisher) => publisher.stop(PUBLISH_WITHIN_MS)))
     await unwind()

@@ -8,4 +8,5 @@ export const caseFailure = failWith({
   CASE_ANALYSIS: { recovery: 'skip', hint: 'a deviation of a key account is settled with an `analysis`: what was used for what, and why' },
   CASE_CHANGED: { recovery: 'skip', hint: 'somebody else has changed the case: look at it again and send its new ETag as If-Match' },
   CASE_VALUE: { recovery: 'skip', hint: 'correct the named value' },
+  NOTIFY_UNKNOWN: { recovery: 'skip', hint: 'GET /api/v1/notify lists those who are told' },
 })

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { brokerMetrics, type MetricValue as Value } from './broker-metrics.ts'
+import { caseMetrics } from './case-metrics.ts'
 import { clockMetrics } from './clock-metrics.ts'
 import type { ApiDeps, LineMetrics, MetricsSnapshot } from './deps.ts'
 import { unregisteredMetrics } from './unregistered-metrics.ts'
@@ -114,6 +115,7 @@ export const apiMetrics = (app: FastifyInstance, { metrics, version }: Pick<ApiD
   brokerMetrics(counter, gauge)
   clockMetrics(counter, gauge)
   unregisteredMetrics(counter, gauge)
+  caseMetrics(counter, gauge)
   new Gauge({ name: 'gridtally_info', help: 'Version of the gateway', labelNames: ['version'], registers }).set({ version }, 1)
   collectDefaultMetrics({ register: registry })
   countRequests(app, registry)

@@ -26,6 +26,7 @@ const table = {
   API_IMPORT: { status: 404, hint: 'GET /api/v1/ledger/imports lists them; one that nobody applies is forgotten after an hour' },
   API_LEDGER: { status: 404, hint: 'GET /api/v1/ledger/KIND lists the entries, GET /api/v1/ledger/changes the changes' },
   API_PRECONDITION: { status: 428, hint: 'GET it first and send its ETag back as If-Match; or `If-None-Match: *` to make only a new one' },
+  API_CASE: { status: 404, hint: 'GET /api/v1/cases lists the cases with their numbers' },
   API_BROKER: { status: 404, hint: 'GET /api/v1/brokers lists the brokers; only those with the direction "in" have devices' },
   API_DEVICE: {
     status: 404,
@@ -39,6 +40,7 @@ const table = {
   API_CONTENT_TYPE: { status: 415, hint: 'send "content-type: application/json"' },
   API_RATE: { status: 429, hint: 'wait as long as the header "retry-after" says' },
   API_TRACES: { status: 429, hint: 'close a trace that is open; each token has a few' },
+  API_STREAMS: { status: 429, hint: 'close a stream that is open; each token has a few' },
   API_HEADER_SIZE: { status: 431, hint: 'send fewer or shorter headers' },
   API_INTERNAL: { status: 500, hint: 'an error in the gateway: report it with the requestId, the log has the rest under it' },
   API_BUSY: { status: 503, hint: 'the gateway is busy reading meters: try again after the header "retry-after"' },

@@ -271,10 +271,14 @@ export class CaseFile {
     })
   }
 
-  /** Takes out what waits for nobody any more, and what is older than `before`. @returns how many went */
-  tidyNotices(targets: readonly string[], before: number): number {
-    const marks = targets.map(() => '?').join(', ')
-    return this.#run(`DELETE FROM notice WHERE at < ? OR target NOT IN (${marks})`, before, ...targets)
+  /** Gives up what somebody could not be told since then. @returns how many */
+  dropOldNotices(target: string, before: number): number {
+    return this.#run('DELETE FROM notice WHERE target = ? AND at < ?', target, before)
+  }
+
+  /** Takes out what waits for nobody any more. @returns how many */
+  dropNoticesBut(targets: readonly string[]): number {
+    return this.#run(`DELETE FROM notice WHERE target NOT IN (${targets.map(() => '?').join(', ')})`, ...targets)
   }
 
   close(): void {

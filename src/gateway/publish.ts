@@ -19,6 +19,8 @@ export interface PublishDeps {
 
 /** Health is said at least so often, milliseconds, and whenever it changes. */
 const HEALTH_MS = 60_000
+/** A broker that has not taken a message by then is asked again later. */
+const SEND_MS = 10_000
 /** A topic that no reading has: only `{gateway}` is filled in. */
 const NO_READING = { series: { measurement: 'event', tags: {}, key: '' } } as const
 
@@ -99,6 +101,13 @@ export class Publisher {
       this.#said = text
       this.#saidAt = now
     })
+  }
+
+  /** Sends one message, QoS 1: done when the broker has it. @errors PUBLISH_NOT_STARTED and those of the connection */
+  async send(topic: string, body: string): Promise<Result<void>> {
+    if (!this.#end || this.#isStopping) return fail('PUBLISH_NOT_STARTED', `${this.config.id} is not started`)
+    const sent = await this.#end.publish(topic, Buffer.from(body), { qos: 1, retain: false, timeoutMs: SEND_MS })
+    return sent.ok ? ok(undefined) : sent
   }
 
   state(): MqttState | null {

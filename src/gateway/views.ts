@@ -1,6 +1,7 @@
 import { isBackedOff, LATENCY_BOUNDS } from '../acquisition/index.ts'
 import type {
   ApiDeps,
+  CaseDeps,
   DeadLetterView,
   EnergyDeps,
   EstimateDeps,
@@ -58,6 +59,7 @@ export interface ViewDeps {
   readonly energy: EnergyDeps
   readonly loss: LossDeps
   readonly outages: OutageDeps
+  readonly cases: CaseDeps
   readonly estimates: EstimateDeps
   readonly ledgerPort: LedgerPort
   readonly imports: ImportPort
@@ -86,6 +88,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     ...deps.energy,
     ...deps.loss,
     ...deps.outages,
+    ...deps.cases,
     ...deps.estimates,
     ledger: deps.ledgerPort,
     imports: deps.imports,
@@ -167,6 +170,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
       refusedMessages: push.letters.count(),
       clocks: deps.clocks.counts(),
       unregistered: deps.unregistered.unregisteredCounts(),
+      cases: await deps.cases.caseCounts(),
     }),
     busy,
     close: () => busy.close(),

@@ -24,6 +24,7 @@ import {
   seriesOf,
   shapeOf,
 } from '../../src/core/index.ts'
+import { CASE_COUNTS, fakeCases } from './fake-cases.ts'
 import { CLOCK_COUNTS, fakeClocks } from './fake-clocks.ts'
 import { fakeCollection } from './fake-collection.ts'
 import { fakeConfig } from './fake-config.ts'
@@ -311,12 +312,14 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     ...fakeEnergy(),
     ...fakeLoss(),
     ...fakeOutages(),
+    ...fakeCases(),
     estimateGap: async (id) => (id <= 7 ? ok(null) : refusal('unknown', errorOf(fail('PROFILE_LACKS', 'no such gap')))),
     ...fakeLedger(),
     ...fakeImports(),
     metrics: () => ({
       clocks: CLOCK_COUNTS,
       unregistered: UNREGISTERED_COUNTS,
+      cases: CASE_COUNTS,
       rowsStored: 900,
       brokers: brokersOf(),
       refusedMessages: 7,

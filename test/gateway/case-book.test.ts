@@ -108,7 +108,8 @@ it('keeps for each listener what it wants to be told, and of a flood only the fl
   expect(book.file.notices('all', 100).map(({ seq }) => book.file.line(seq)?.what)).toEqual(['opened'])
   book.act(book.file.list({}, 'newest', null, 1)[0]?.num ?? 0, { act: 'close', cause: 'a', text: 'b' }, 'li', null, NOW)
   expect(book.file.notices('closed', 100)).toMatchObject([{ isUrgent: true }])
-  expect(book.file.tidyNotices(['closed'], 0)).toBe(2)
+  expect(book.file.dropNoticesBut(['closed'])).toBe(2)
+  expect([book.file.dropOldNotices('closed', NOW), book.file.dropOldNotices('closed', NOW + 1)]).toEqual([0, 1])
 })
 
 it('finds cases by every filter, in every order, in pages without a gap', () => {

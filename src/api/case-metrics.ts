@@ -1,0 +1,24 @@
+import type { MetricValue, Register } from './broker-metrics.ts'
+
+/** What is open, and whether people are told. */
+export const caseMetrics = (counter: Register, gauge: Register): void => {
+  gauge('gridtally_cases_open', 'Cases that are not settled, by kind and severity', ['kind', 'severity'], ({ cases }) =>
+    cases.open.map(({ kind, severity, count }): MetricValue => [{ kind, severity }, count]),
+  )
+  gauge('gridtally_cases_overdue', 'Cases past their deadline, by kind and severity', ['kind', 'severity'], ({ cases }) =>
+    cases.open.map(({ kind, severity, overdue }): MetricValue => [{ kind, severity }, overdue]),
+  )
+  gauge('gridtally_notify_waiting', 'Changes of cases that somebody still has to be told', ['target'], ({ cases }) =>
+    cases.notify.map(({ id, waiting }): MetricValue => [{ target: id }, waiting]),
+  )
+  for (const what of ['sent', 'failed', 'dropped'] as const)
+    counter(`gridtally_notify_${what}_total`, NOTIFY[what], ['target'], ({ cases }) =>
+      cases.notify.map((target): MetricValue => [{ target: target.id }, target[what]]),
+    )
+}
+
+const NOTIFY = {
+  sent: 'Messages that were taken',
+  failed: 'Tries that failed; what they were about waits',
+  dropped: 'Changes that could not be told for too long',
+} as const
