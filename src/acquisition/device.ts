@@ -35,6 +35,43 @@ export interface DeviceHealth {
   firstTry: number
   missed: number
   readonly reasons: Map<string, number>
+  readonly talk: TalkCounts
+}
+
+/** Exchanges with one device, counted since it is known: every attempt, also those whose repeat went well. */
+export interface TalkCounts {
+  exchanges: number
+  answered: number
+  /** Nothing was heard in time. */
+  noReply: number
+  /** Bytes came, and no frame among them that holds. */
+  damaged: number
+  /** Whole frames came, of somebody else. */
+  foreign: number
+  /** Time until the answer was whole, milliseconds, all answers together. */
+  latencySumMs: number
+}
+
+export const newTalkCounts = (): TalkCounts => ({ exchanges: 0, answered: 0, noReply: 0, damaged: 0, foreign: 0, latencySumMs: 0 })
+
+const FAILED_AS: Readonly<Record<string, 'noReply' | 'damaged' | 'foreign'>> = {
+  LINE_NO_REPLY: 'noReply',
+  LINE_DAMAGED: 'damaged',
+  LINE_STRANGER: 'foreign',
+}
+
+/** Counts one exchange. What never reached the wire says nothing of the device. */
+export const countTalk = (talk: TalkCounts, ms: number, code: string | null): void => {
+  if (code === null) {
+    talk.exchanges++
+    talk.answered++
+    talk.latencySumMs += ms
+    return
+  }
+  const failed = FAILED_AS[code]
+  if (!failed) return
+  talk.exchanges++
+  talk[failed]++
 }
 
 /** Reads in a row without any answer after which a device is only probed. */
@@ -81,6 +118,7 @@ const bound = <Frame extends object>(adapter: ProtocolAdapter<Frame>, channel: C
     firstTry: 0,
     missed: 0,
     reasons: new Map(),
+    talk: newTalkCounts(),
   }
   /** A device that used to answer in 60 ms need not be given a second to prove that it is back. */
   const probing = (): Asking => {

@@ -1,6 +1,6 @@
 import { type Clock, err, type GatewayError, ok, type RegisterPlan, type Result, type Sample } from '../core/index.ts'
 import type { Conduct } from './converse.ts'
-import { type Device, isBackedOff } from './device.ts'
+import { countTalk, type Device, isBackedOff } from './device.ts'
 import { fail } from './errors.ts'
 import { type Job, JobQueue, type Priority } from './jobs.ts'
 import type { Line } from './line.ts'
@@ -129,9 +129,10 @@ class ReadJob implements Job, Conduct {
       this.#retries++
       line.stats.retries++
     }
+    const { health } = this.#device
+    countTalk(health.talk, ms, error?.code ?? null)
     if (error) return
     this.#isHeard = true
-    const { health } = this.#device
     health.lastAnswerAt = clock.now()
     health.usualMs = health.usualMs === null ? ms : health.usualMs + (ms - health.usualMs) / 8
   }

@@ -12,7 +12,10 @@ const LINE = shapeOf([
   { field: 'busy_share', obis: null, unit: '', scaler: -4 },
   { field: 'latency', obis: null, unit: 's', scaler: -6 },
 ])
-const METER = shapeOf(['due', 'read', 'first_try', 'missed'].map(count))
+const METER = shapeOf([
+  ...['due', 'read', 'first_try', 'missed', 'exchanges', 'answered', 'no_reply', 'damaged', 'stray'].map(count),
+  { field: 'latency', obis: null, unit: 's', scaler: -6 },
+])
 const PUSH_COUNTS = ['messages', 'values', 'duplicates', 'late', 'conflicts'] as const
 const PUSH_FIGURES = ['dBm', 'percent', 'rssi', 'snr', 'linkquality'] as const
 const figure = (field: string): Column => ({ field: field.toLowerCase(), obis: null, unit: '', scaler: -2 })
@@ -24,9 +27,6 @@ export interface CountedSource extends Pick<PushSource, 'meterOf' | 'counts' | '
   readonly config: Pick<MqttConfig, 'id'>
   readonly devices: Pick<Devices, 'list'>
 }
-
-/** Why a figure of a period is absent. */
-const NO_ANSWER: Readonly<Record<string, string>> = { line: 'LINE_NO_REPLY' }
 
 /**
  * Communication statistics (通信统计) of lines and meters, one row each for every period: what was due, what came, and why not.
@@ -60,11 +60,14 @@ export class CommStatistics {
     for (const { config, line, meters, gone } of this.#field.lines) {
       const all = [gone.due, gone.read, gone.firstTry, gone.missed]
       for (const { fact, point, device } of meters) {
-        const { due, read, firstTry, missed } = device.health
+        const { due, read, firstTry, missed, talk } = device.health
         const now = [due, read, firstTry, missed]
         for (const [index, value] of now.entries()) all[index]! += value
-        const added = this.#added(`meter ${fact.meter}`, now)
-        if (added.some((value) => value > 0)) rows.push(this.#row('meter', fact.meter, point.area, METER, added, at))
+        const { exchanges, answered, noReply, damaged, foreign, latencySumMs } = talk
+        const added = this.#added(`meter ${fact.meter}`, [...now, exchanges, answered, noReply, damaged, foreign, latencySumMs])
+        const counts = added.slice(0, 9)
+        if (counts.some((value) => value > 0))
+          rows.push(this.#row('meter', fact.meter, point.area, METER, [...counts, meanLatency(added[9], added[5])], at))
       }
       const sums = this.#added(`reads ${config.id}`, all)
       const { stats } = line
@@ -85,7 +88,7 @@ export class CommStatistics {
       const latencyMs = added[9] ?? 0
       const answered = added[1] ?? 0
       const share = Math.round(Math.min(1, busyMs / passedMs) * 10_000)
-      const latency = answered > 0 ? Math.round((latencyMs / answered) * 1000) : null
+      const latency = meanLatency(latencyMs, answered)
       rows.push(this.#row('line', config.id, '', LINE, [...sums, ...added.slice(0, 8), share, latency], at))
     }
     return [...rows, ...this.#pushed(at)]
@@ -130,12 +133,14 @@ export class CommStatistics {
       series = seriesOf('comm', { kind, id, area })
       this.#series.set(key, series)
     }
-    const absent = raws.includes(null)
-      ? new Map(raws.flatMap((raw, index) => (raw === null ? [[index, NO_ANSWER[kind] ?? 'MQTT_ABSENT'] as const] : [])))
-      : null
+    const why = shape === PUSHED ? 'MQTT_ABSENT' : 'LINE_NO_REPLY'
+    const absent = raws.includes(null) ? new Map(raws.flatMap((raw, index) => (raw === null ? [[index, why] as const] : []))) : null
     return { series, shape, raws, scalers: null, absent, ratio: '1', measuredAt: at, receivedAt: at, quality: 0 }
   }
 }
+
+/** Microseconds an answer took in the mean; null where none came. */
+const meanLatency = (sumMs = 0, answers = 0): number | null => (answers > 0 ? Math.round((sumMs / answers) * 1000) : null)
 
 /** A figure as its column keeps it; null where it is none, or too large to be exact. */
 const hundredths = (figure: number | undefined): number | null => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { modbusRtu } from '../../protocols/modbus/adapter.ts'
-import { bindProtocol, type Device, HalfDuplexLine, isBackedOff, Poller } from '../../src/acquisition/index.ts'
+import { bindProtocol, countTalk, type Device, HalfDuplexLine, isBackedOff, newTalkCounts, Poller } from '../../src/acquisition/index.ts'
 import { anyAdapter, type RegisterPlan, systemClock } from '../../src/core/index.ts'
 import { memoryTransport } from '../../src/transport/index.ts'
 import { blockProfile, busOf } from '../support/bus.ts'
@@ -135,4 +135,25 @@ it('gives every meter its turn: the one that has used the line least is next', a
   expect(bus.asked.length).toBeLessThanOrEqual(6)
   await until(Promise.all(many))
   expect(median(bus.asked)).toBe(1)
+})
+
+it('counts for each meter what its exchanges came to', async () => {
+  const { devices, read } = open(2, new Set([2]))
+  for (const device of devices) for (let nth = 0; nth < 2; nth++) await until(read(device))
+  const [heard, silent] = devices.map(({ health }) => health.talk)
+  expect(heard).toMatchObject({ exchanges: 2, answered: 2, noReply: 0, damaged: 0, foreign: 0 })
+  expect(heard?.latencySumMs).toBeGreaterThanOrEqual(2 * REACTION)
+  // A second attempt after the first silence, and none once it has failed before.
+  expect(silent).toEqual({ exchanges: 3, answered: 0, noReply: 3, damaged: 0, foreign: 0, latencySumMs: 0 })
+})
+
+it.each([
+  ['LINE_NO_REPLY', { exchanges: 1, noReply: 1 }],
+  ['LINE_DAMAGED', { exchanges: 1, damaged: 1 }],
+  ['LINE_STRANGER', { exchanges: 1, foreign: 1 }],
+  ['LINE_DOWN', { exchanges: 0 }],
+])('counts %s as what it says of the meter', (code, counts) => {
+  const talk = newTalkCounts()
+  countTalk(talk, 100, code)
+  expect(talk).toEqual({ ...newTalkCounts(), ...counts })
 })

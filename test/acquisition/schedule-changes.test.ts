@@ -1,5 +1,13 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { Calendar, type Device, type Poller, Schedule, type Taken, type TaskDefinition } from '../../src/acquisition/index.ts'
+import {
+  Calendar,
+  type Device,
+  newTalkCounts,
+  type Poller,
+  Schedule,
+  type Taken,
+  type TaskDefinition,
+} from '../../src/acquisition/index.ts'
 import type { Clock, GatewayError, ReadKind, Result } from '../../src/core/index.ts'
 
 beforeEach(() => void vi.useFakeTimers())
@@ -13,7 +21,18 @@ const DAYS: TaskDefinition = { id: 'days', read: 'day-freeze', period: { unit: '
 
 const deviceOf = (id: string): Device => ({
   spec: { id, address: '1', profile: { id: 'p', protocol: 'x' }, reactionMs: 100 },
-  health: { failures: 0, lastAnswerAt: null, lastError: null, usualMs: null, due: 0, read: 0, firstTry: 0, missed: 0, reasons: new Map() },
+  health: {
+    failures: 0,
+    lastAnswerAt: null,
+    lastError: null,
+    usualMs: null,
+    due: 0,
+    read: 0,
+    firstTry: 0,
+    missed: 0,
+    reasons: new Map(),
+    talk: newTalkCounts(),
+  },
   plan: ({ kind }) => ({ ok: true, value: { source: kind === 'current' ? 'live' : kind, values: [] } }),
   read: () => Promise.reject(new Error('not used')),
   clock: () => null,

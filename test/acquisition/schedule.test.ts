@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { Calendar, type Device, type Poller, Schedule, type ScheduleDeps, type TaskSpec } from '../../src/acquisition/index.ts'
+import { Calendar, type Device, newTalkCounts, type Poller, Schedule, type ScheduleDeps, type TaskSpec } from '../../src/acquisition/index.ts'
 import type { Clock, ReadKind, Source } from '../../src/core/index.ts'
 
 beforeEach(() => void vi.useFakeTimers())
@@ -43,6 +43,7 @@ const site = (options: {
           firstTry: 0,
           missed: 0,
           reasons: new Map(),
+          talk: newTalkCounts(),
         },
         plan: (selection) => {
           if (!keeps.includes(selection.kind)) return failed('NO_SUCH_KIND')

@@ -26,8 +26,9 @@ interface Silence {
   readonly isWitness: boolean
 }
 
-/** Events by which a meter says that it loses power. */
-const POWER_OFF: ReadonlySet<string> = new Set(['power_off', 'power-off', 'powerOff', 'last_gasp'])
+/** Events by which a meter says that it loses power (停电, 掉电), by the words of protocols and files. */
+const POWER_OFF: ReadonlySet<string> = new Set(['power-off', 'power-down', 'power-failure', 'power-loss', 'last-gasp'])
+const isPowerOff = (event: string): boolean => POWER_OFF.has(event.toLowerCase().replace(/[_ ]/g, '-'))
 
 /**
  * Outages that touch the day judged. Silence alone is none: it takes the word of a meter, or a planned outage that has not ended for it.
@@ -44,7 +45,7 @@ const fromEvents = (situation: Situation, { minHours, nearHours, witnessShare }:
   const { comm, topology } = situation
   const offAt = new Map<string, number[]>()
   for (const { id, at, event } of situation.frame.events) {
-    if (!POWER_OFF.has(event)) continue
+    if (!isPowerOff(event)) continue
     const hour = Math.floor((at - comm.start) / HOUR_MS)
     offAt.set(id, [...(offAt.get(id) ?? []), hour])
   }
