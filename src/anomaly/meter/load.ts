@@ -263,23 +263,35 @@ const stepOf = (view: AreaView, of: MeterColumns): Finding | null => {
   const today = frame.dayStarts.at(-2) ?? 0
   const stay = limit('staySlots')
   let best = { slot: -1, change: 0, before: 0, after: 0 }
-  for (let slot = Math.max(2, today); slot + stay <= frame.slots; slot++) {
+  for (let slot = Math.max(stay + 1, today); slot + stay <= frame.slots; slot++) {
     const before = kwAt(slot - 1)
     const change = kwAt(slot) - before
     if (!(Math.abs(change) >= least) || Math.abs(change) <= Math.abs(best.change)) continue
+    // It has to be a step between two levels: a kettle goes up and down again.
     let stays = true
     for (let at = slot; at < slot + stay; at++) if (!((kwAt(at) - before) * Math.sign(change) >= 0.7 * Math.abs(change))) stays = false
+    for (let at = slot - stay; at < slot; at++) if (Math.abs(kwAt(at) - before) > 0.3 * Math.abs(change)) stays = false
     if (stays) best = { slot, change, before, after: kwAt(slot) }
   }
   if (best.slot < 0) return null
   // Its own changes of the last two weeks at this time of day, an hour either side.
   const changes: number[] = []
   const place = best.slot - (frame.dayStarts[dayOf(frame, best.slot)] ?? 0)
-  for (let day = Math.max(0, frame.days.length - 15); day < frame.days.length - 1; day++)
-    for (let slot = Math.max(1, (frame.dayStarts[day] ?? 0) + place - 4); slot <= (frame.dayStarts[day] ?? 0) + place + 4; slot++)
-      if (slot < frame.slots) changes.push(Math.abs(kwAt(slot) - kwAt(slot - 1)))
+  let daysAlike = 0
+  for (let day = Math.max(0, frame.days.length - 15); day < frame.days.length - 1; day++) {
+    let isAlike = false
+    const middle = (frame.dayStarts[day] ?? 0) + place
+    for (let slot = Math.max(1, middle - 4); slot <= middle + 4 && slot < frame.slots; slot++) {
+      const change = kwAt(slot) - kwAt(slot - 1)
+      changes.push(Math.abs(change))
+      if (change * Math.sign(best.change) >= 0.7 * Math.abs(best.change)) isAlike = true
+    }
+    if (isAlike) daysAlike++
+  }
   const sigma = 1.4826 * median(changes)
   if (changes.length < 30 || !(Math.abs(best.change) >= limit('sigmas') * sigma)) return null
+  // Heaters on a timer and pumps step at their hour: on two days of the last two weeks, and it is what this place does.
+  if (daysAlike >= 2) return null
   const [from, to] = [timeOf(frame, best.slot), timeOf(frame, best.slot + 1)]
   if (isOut(frame, of.fact.id, from, to)) return null
   const isRise = best.change > 0

@@ -33,12 +33,12 @@ const RULE = rule({
       'at small load a single kettle is an unbalance',
     ),
     full: threshold(
-      0.8,
+      1,
       '>=',
       '× rated current',
       [0.3, 2],
       { zh: '报警所需最大相电流', en: 'current of the fullest phase from which it is worth a crew' },
-      'heavy load of one phase: moving customers relieves it',
+      'a phase beyond its rating while another is far below: moving customers relieves it; below that it can wait',
     ),
     samples: threshold(8, '>=', 'samples', [1, 96], { zh: '当日样本数', en: 'samples of the day' }, 'two hours, as for overload'),
     days: threshold(
@@ -104,7 +104,7 @@ const currents = (view: AreaView, of: MeterColumns): Finding | null => {
     to: null,
     score: isAlarm ? 0.55 : isHeavy ? 0.4 : 0.2,
     severity: isAlarm ? 'low' : 'info',
-    cause: isHeavy ? 'heavy_phase' : 'unbalanced_load',
+    cause: isHeavy ? 'overloaded_phase' : 'unbalanced_load',
     numbers: {
       days,
       heavyDays: fullDays,
@@ -116,8 +116,8 @@ const currents = (view: AreaView, of: MeterColumns): Finding | null => {
     series: [{ measurement: 'instant', id: of.fact.id, fields: ['currentA', 'currentB', 'currentC'], from, to }],
     ruledOut: [{ zh: '轻载：仅计负荷足够的样本', en: 'light load: only loaded samples count' }],
     why: {
-      zh: `近 7 天中 ${days} 天电流不平衡率达限（中位 ${say(100 * middle, 0)} %），${phase} 相最重${isHeavy ? '且重载' : ''}`,
-      en: `unbalance of currents beyond the limit on ${days} of 7 days (median ${say(100 * middle, 0)} %); phase ${phase} is the fullest${isHeavy ? ' and heavily loaded' : ''}`,
+      zh: `近 7 天中 ${days} 天电流不平衡率达限（中位 ${say(100 * middle, 0)} %），${phase} 相最重${isHeavy ? '且过载' : ''}`,
+      en: `unbalance of currents beyond the limit on ${days} of 7 days (median ${say(100 * middle, 0)} %); phase ${phase} is the fullest${isHeavy ? ' and beyond its rating' : ''}`,
     },
     action: { zh: `将 ${phase} 相部分单相用户调至轻载相`, en: `move some single-phase customers off phase ${phase}` },
   })
