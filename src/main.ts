@@ -22,6 +22,7 @@ import { Publisher, publishProblems, takenFilters } from './gateway/publish.ts'
 import { mappingProblems, Push } from './gateway/push.ts'
 import { pushWorld } from './gateway/push-world.ts'
 import { openScans } from './gateway/scan-open.ts'
+import { openAnalysis } from './gateway/start-analysis.ts'
 import { openCases } from './gateway/start-cases.ts'
 import { brokerProblems, cannotListen, portProblem, untilCaughtUp, usedMappings } from './gateway/start-checks.ts'
 import { openClocks } from './gateway/start-clocks.ts'
@@ -167,12 +168,15 @@ const open = async (
   }
   const cases = openCases({ config, clock, ledger, publishers: () => publishers, log: say })
   closers.push(() => cases.close())
+  const analysis = openAnalysis({ config, clock, ledger, store: store.value, energy, outages, cases: cases.book, log: say })
+  closers.push(() => analysis.close())
+  heardEnergy.push(analysis.runner.energyChanged)
   const opened = await openOutbox({
     directory: join(config.dataDirectory, 'outbox'),
     maxBytes: config.outbox.maxBytes,
     whenFull: config.outbox.whenFull,
     clock,
-    sinks: [latest.value, store.value, energy.runner.sink, ...publishers.flatMap(({ sink }) => sink ?? [])],
+    sinks: [latest.value, store.value, energy.runner.sink, analysis.sink, ...publishers.flatMap(({ sink }) => sink ?? [])],
     log: {
       info: (fields, text) => log.info(fields, text),
       warn: (fields, text) => log.warn(fields, text),
@@ -184,6 +188,7 @@ const open = async (
   closers.push(() => outbox.close({ drainMs: 2000 }))
   closers.push(() => energy.runner.stop())
   closers.push(() => loss.runner.stop())
+  closers.push(() => analysis.stop())
 
   const synced = syncLedgerFile(ledger, config, profiles, adapterOf, clock.now())
   if (!synced.ok) {
@@ -270,6 +275,7 @@ const open = async (
       clocks.use(next.clocks)
       void collection.use(next.collection)
       cases.use(next)
+      analysis.use(next.analysis)
     },
   })
   const deps = apiDeps({
@@ -321,6 +327,7 @@ const open = async (
   clocks.start()
   energy.runner.start(outbox)
   loss.runner.start(outbox)
+  analysis.start(outbox)
   for (const publisher of publishers) publisher.start()
   cases.start()
   // What the outbox still holds of the time before must be where it is looked for, so that a repeat is known for one.

@@ -29,6 +29,11 @@ export class AnalysisAreas {
     this.#areas.set(state.area, { ...state, isJudging: this.of(state.area).isJudging })
   }
 
+  /** Not now. */
+  later(area: string, notBefore: number): void {
+    this.#areas.set(area, { ...this.of(area), notBefore })
+  }
+
   judging(area: string, isJudging: boolean): void {
     this.#areas.set(area, { ...this.of(area), isJudging })
   }

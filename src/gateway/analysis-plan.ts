@@ -17,6 +17,8 @@ export class AnalysisPlan {
   readonly #places: AnalysisPlaces
   readonly #marks: AnalysisMarks
   readonly #weather: WeatherFile
+  #feeders: ReadonlyMap<string, string> = new Map()
+  #feedersMark = ''
 
   constructor(options: AnalysisOptions, places: AnalysisPlaces, marks: AnalysisMarks) {
     this.#options = options
@@ -63,13 +65,13 @@ export class AnalysisPlan {
     const { days } = energy.runner
     const yesterday = days.add(days.of(clock.now()), -1)
     if (again !== null && day !== null) {
-      const oldest = days.add(day, 1 - AGAIN_DAYS)
-      return later(oldest, again < day ? again : day)
+      const from = later(again, days.add(day, 1 - AGAIN_DAYS))
+      return book.days(area).find((kept) => kept.day >= from && kept.day <= day)?.day ?? day
     }
     if (day === null) {
       // What lies before the first look is history: the newest day says what is to be said of it.
-      const kept = book.days(area)
-      return kept.length === 0 ? null : (kept.at(-1)?.day ?? null)
+      if (this.#marks.hasBetween(area, '', yesterday)) return null
+      return book.days(area).at(-1)?.day ?? null
     }
     const oldest = this.firstOf(yesterday)
     const next = days.add(day, 1)
@@ -96,8 +98,7 @@ export class AnalysisPlan {
   }
 
   feeder(area: string, at: number): string | null {
-    const value = this.#options.ledger.get('area', area, at)?.attributes.feeder
-    return typeof value === 'string' && value !== '' ? value : null
+    return this.#feedersOf(at).get(area) ?? null
   }
 
   /** Areas of the same feeder, nearest by name. */
@@ -108,6 +109,22 @@ export class AnalysisPlan {
     const own = beside.indexOf(area)
     const first = Math.max(0, Math.min(own - MOST_NEIGHBOURS / 2, beside.length - 1 - MOST_NEIGHBOURS))
     return beside.slice(first, first + MOST_NEIGHBOURS + 1).filter((other) => other !== area)
+  }
+
+  /** Asked for hundreds of areas of the same day: looked up once. */
+  #feedersOf(at: number): ReadonlyMap<string, string> {
+    const { ledger } = this.#options
+    const mark = `${ledger.seq} ${at}`
+    if (mark !== this.#feedersMark) {
+      this.#feedersMark = mark
+      this.#feeders = new Map(
+        this.#places.areas().flatMap((area) => {
+          const value = ledger.get('area', area, at)?.attributes.feeder
+          return typeof value === 'string' && value !== '' ? [[area, value]] : []
+        }),
+      )
+    }
+    return this.#feeders
   }
 }
 

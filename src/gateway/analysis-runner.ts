@@ -282,7 +282,11 @@ export class AnalysisRunner {
 
   #give(state: PresentArea, day: string): void {
     const { area } = state
-    const running = this.#judgeDay(state, day).catch((error: unknown) => this.#say(String(error)))
+    const running = this.#judgeDay(state, day).catch((error: unknown) => {
+      // What was found could not be kept: a full disk is no reason to go on without it.
+      this.#say(`area ${area}, ${day}: ${error instanceof Error ? error.message : String(error)}`)
+      this.#areas.later(area, this.#options.clock.now() + RETRY_MS)
+    })
     this.#running.add(running)
     this.#areas.judging(area, true)
     void running.finally(() => {

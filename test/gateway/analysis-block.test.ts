@@ -7,9 +7,9 @@ const DECIMALS = { imp: 5, exp: 5, faceImp: 4, faceExp: 4, u: 2, i: 3, iN: 3, p:
 
 /** Values of so many decimals, some of them not known. */
 const values = (slots: number, decimals: number, most: number) =>
-  fc.array(fc.option(fc.integer({ min: -most, max: most }), { nil: null, freq: 4 }), { minLength: slots, maxLength: slots }).map((whole) =>
-    whole.map((value) => (value === null ? Number.NaN : value / 10 ** decimals)),
-  )
+  fc
+    .array(fc.option(fc.integer({ min: -most, max: most }), { nil: null, freq: 4 }), { minLength: slots, maxLength: slots })
+    .map((whole) => whole.map((value) => (value === null ? Number.NaN : value / 10 ** decimals)))
 const f64 = (slots: number, decimals: number) => values(slots, decimals, 2 ** 40).map((list) => Float64Array.from(list))
 const f32 = (slots: number, decimals: number) =>
   fc.option(
@@ -35,7 +35,13 @@ const days = fc.constantFrom(92, 96, 100).chain((slots) =>
           iN: f32(slots, DECIMALS.iN),
           p: f32(slots, DECIMALS.p),
           pf: f32(slots, DECIMALS.pf),
-          rates: fc.option(fc.array(fc.nat(10_000_000).map((whole) => whole / 100), { minLength: 1, maxLength: 4 }), { nil: null }),
+          rates: fc.option(
+            fc.array(
+              fc.nat(10_000_000).map((whole) => whole / 100),
+              { minLength: 1, maxLength: 4 },
+            ),
+            { nil: null },
+          ),
         }),
       }),
       { maxLength: 4 },

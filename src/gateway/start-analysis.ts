@@ -1,0 +1,58 @@
+import type { JudgedDay, Standing, Verdict } from '../anomaly/index.ts'
+import type { GatewayConfig } from '../config/index.ts'
+import type { Clock, ReadingStore } from '../core/index.ts'
+import type { Ledger } from '../ledger/index.ts'
+import type { Outbox } from '../outbox/index.ts'
+import { AnalysisBook } from './analysis-book.ts'
+import { AnalysisPool, threadsOf } from './analysis-pool.ts'
+import { AnalysisRunner } from './analysis-runner.ts'
+import { commReader } from './comm-frame.ts'
+import type { Outages } from './outages.ts'
+import type { openEnergy } from './start-energy.ts'
+
+export interface AnalysisParts {
+  readonly config: Pick<GatewayConfig, 'dataDirectory' | 'timezone' | 'profileDirectory' | 'mqtt' | 'analysis'>
+  readonly clock: Clock
+  readonly ledger: Ledger
+  readonly store: Pick<ReadingStore, 'range'> & { readonly id: string }
+  readonly energy: Pick<ReturnType<typeof openEnergy>, 'book' | 'runner' | 'models'>
+  readonly outages: Pick<Outages, 'file'>
+  /** Where what is found becomes cases. */
+  readonly cases: {
+    standing(area: string): readonly Standing[]
+    take(verdict: Verdict, day: JudgedDay, now: number): void
+  }
+  readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
+}
+
+/** Puts the daily analysis together. Its sink goes into the outbox, its listener to the energy; work begins with `start`. @throws AnalysisBookTooNew */
+export const openAnalysis = ({ config, clock, ledger, store, energy, outages, cases, log }: AnalysisParts) => {
+  let settings = config.analysis
+  const { dataDirectory, timezone, profileDirectory, mqtt } = config
+  const book = new AnalysisBook(dataDirectory)
+  const data = { directory: dataDirectory, zone: timezone, profileDirectory, brokers: mqtt.map(({ id }) => id) }
+  const judges = new AnalysisPool(data, threadsOf(settings.workers))
+  const { days } = energy.runner
+  const runner = new AnalysisRunner({
+    ...{ book, energy, ledger, models: energy.models, store, clock, judges, log },
+    comm: commReader(store, ledger, (day) => ({ start: days.start(day), end: days.end(day) })),
+    config: () => settings,
+    outages: (from, to) => outages.file.over(from, to),
+    standing: (area) => cases.standing(area),
+    take: (verdict, day) => cases.take(verdict, day, clock.now()),
+  })
+  return {
+    book,
+    runner,
+    judges,
+    sink: runner.sink,
+    /** Other settings, from now on. */
+    use: (next: GatewayConfig['analysis']) => {
+      settings = next
+      judges.use(threadsOf(next.workers))
+    },
+    start: (outbox: Pick<Outbox, 'state'>) => runner.start(outbox),
+    stop: () => runner.stop(),
+    close: () => book.close(),
+  }
+}
