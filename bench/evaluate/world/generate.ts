@@ -28,11 +28,18 @@ interface Draft extends Customer {
   hasExport: boolean
 }
 
+/** How large a set is; the seed says without it. At least four weeks and a dozen customers: faults need meters and time before them. */
+export interface WorldSize {
+  readonly days?: number
+  readonly customers?: number
+}
+
 /** A whole set from a seed: season, feeder, people, faults; nothing in it was measured anywhere. */
-export const generateWorld = (seed: number, theme: Theme): World => {
+export const generateWorld = (seed: number, theme: Theme, size: WorldSize = {}): World => {
   const dice = diceOf(mix(seed, 77))
   const { offsetHours, ...climate } = pick(dice, CLIMATES)
-  const days = 42 + 7 * Math.floor(dice() * 2)
+  const weeks = 6 + Math.floor(dice() * 2)
+  const days = size.days ?? weeks * 7
   // Any Monday of a year.
   const monday = Date.UTC(2024, 0, 1) + Math.floor(dice() * 45) * 7 * DAY_MS
   const start = monday - offsetHours * 3_600_000
@@ -48,11 +55,12 @@ export const generateWorld = (seed: number, theme: Theme): World => {
   const areas: World['areas'][number][] = []
   const meters: WorldMeter[] = []
   for (let index = 0; index < count; index++) {
-    const size = 40 + Math.floor(dice() * (count === 1 ? 70 : 35))
-    const network = networkOf(dice, size)
+    const many = 40 + Math.floor(dice() * (count === 1 ? 70 : 35))
+    const customerCount = size.customers ?? many
+    const network = networkOf(dice, customerCount)
     const id = `G${seed}-${index + 1}`
     const prefix = String(100_000 + (mix(seed, 5, index) % 800_000))
-    const customers = customersOf(dice, id, prefix, size, network.branches.length).map(
+    const customers = customersOf(dice, id, prefix, customerCount, network.branches.length).map(
       (customer): Draft => ({
         ...customer,
         kw:

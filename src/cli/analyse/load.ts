@@ -8,6 +8,9 @@ import { readReadings } from './readings.ts'
 import { type Offline, replay } from './replay.ts'
 import { localDays } from './zone.ts'
 
+/** A file may begin after its first midnight and end before its last: a day that lacks less is a day. */
+const SLACK_MS = 3_600_000
+
 export interface OfflineFiles {
   readonly readings: string
   readonly ledger: string
@@ -33,8 +36,8 @@ export const loadOffline = async (
   const readings = await readReadings(files.readings, basename(files.readings), problems, { wanted, zone, until: limit })
   const comm = files.comm === undefined ? null : await readComm(files.comm, basename(files.comm), problems, { zone, until: limit })
   for (const id of wanted) if (!readings.series.get(id)?.count) problems.add('meter-silent', basename(files.readings), null, `meter ${id}`)
-  const from = Math.max(ledger.start ?? Number.NEGATIVE_INFINITY, readings.first)
-  const to = Math.min(ledger.end ?? Number.POSITIVE_INFINITY, readings.last, limit)
+  const from = Math.max(ledger.start ?? Number.NEGATIVE_INFINITY, readings.first - SLACK_MS)
+  const to = Math.min(ledger.end ?? Number.POSITIVE_INFINITY, readings.last + SLACK_MS, limit)
   const days = Number.isFinite(from) && Number.isFinite(to) ? localDays(zone, from, to) : []
   return { ledger, readings, comm, days }
 }

@@ -66,7 +66,7 @@ export const readReadings = async (
   { wanted, zone, until }: { readonly wanted: ReadonlySet<string>; readonly zone: string; readonly until: number },
 ): Promise<Readings> => {
   const series = new Map<string, Series>()
-  const days = new Map<number, number>()
+  const days = new Map<number, DayRows>()
   const places = COLUMNS.map(() => -1)
   const time: ReadTime = { at: 0, zoneless: false }
   let width = 0
@@ -125,7 +125,11 @@ export const readReadings = async (
       return
     }
     const day = Math.floor(at / 86_400_000)
-    days.set(day, (days.get(day) ?? 0) + 1)
+    const ofDay = days.get(day) ?? { count: 0, first: at, last: at }
+    if (ofDay.count === 0) days.set(day, ofDay)
+    ofDay.count++
+    if (at < ofDay.first) ofDay.first = at
+    if (at > ofDay.last) ofDay.last = at
     if (at > until) return
     if (time.zoneless) problems.add('time-without-zone', name, row.line, textAt(row, timeCell).slice(0, 40))
     const of = meterOf(row)
@@ -163,28 +167,35 @@ export const readReadings = async (
   return { series, first, last }
 }
 
+/** Rows of one day of UTC. */
+interface DayRows {
+  count: number
+  first: number
+  last: number
+}
+
+/** Days that are so far from the rest are none of it. */
+const FAR_DAYS = 45
+
 /**
- * The days a file is about: single rows far before or after are of clocks that stand wrong. A day belongs to it when it has a twentieth of
- * the rows of the middle one.
+ * From when to when a file is about: single rows far before or after are of clocks that stand wrong. A day belongs to it when it has a
+ * twentieth of the rows of the middle one, or lies beside one that has: the midnight that ends the last day may be the only row of its day.
  */
-const extent = (days: ReadonlyMap<number, number>): readonly [number, number] => {
-  const counts = [...days.values()].toSorted((a, b) => a - b)
+const extent = (days: ReadonlyMap<number, DayRows>): readonly [number, number] => {
+  const counts = [...days.values()].map(({ count }) => count).toSorted((a, b) => a - b)
   const middle = counts[counts.length >> 1] ?? 0
-  let full = [...days]
-    .filter(([, count]) => count >= middle / 20)
+  const full = [...days]
+    .filter(([, { count }]) => count >= middle / 20)
     .map(([day]) => day)
     .toSorted((a, b) => a - b)
-  // Stray days may be as full as the others where few rows are right; what is months away from the rest is none of it.
-  const mid = full[full.length >> 1] ?? Number.NaN
-  let low = full.indexOf(mid)
+  let low = full.length >> 1
   let high = low
-  const GAP = 45
-  while (low > 0 && (full[low] ?? 0) - (full[low - 1] ?? 0) <= GAP) low--
-  while (high < full.length - 1 && (full[high + 1] ?? 0) - (full[high] ?? 0) <= GAP) high++
-  full = full.slice(low, high + 1)
-  const [from, to] = [full[0] ?? Number.NaN, full.at(-1) ?? Number.NaN]
-  // The midnight that ends the last day may be the only row of the next, and a day in UTC is not a day here.
-  return [(from - 1) * 86_400_000, (to + 2) * 86_400_000]
+  while (low > 0 && (full[low] ?? 0) - (full[low - 1] ?? 0) <= FAR_DAYS) low--
+  while (high < full.length - 1 && (full[high + 1] ?? 0) - (full[high] ?? 0) <= FAR_DAYS) high++
+  const [from, to] = [(full[low] ?? Number.NaN) - 1, (full[high] ?? Number.NaN) + 1]
+  const within = [...days].filter(([day]) => day >= from && day <= to).map(([, rows]) => rows)
+  if (within.length === 0) return [Number.NaN, Number.NaN]
+  return [Math.min(...within.map(({ first }) => first)), Math.max(...within.map(({ last }) => last))]
 }
 
 const trim = (of: Series, first: number, last: number, name: string, problems: ProblemList, zone: string): void => {

@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest'
+import { areaHistory, type Detected, type Detector, type Finding, judgeAreas, judgeDay } from '../../src/anomaly/index.ts'
+
+const history = areaHistory()
+history.put({
+  ...{ fact: { id: 'A1', name: 'A1', zone: null, feeder: null, transformerKva: null, nominalV: 230, network: null }, day: '2026-03-28' },
+  ...{ start: 0, slots: 96, gateways: [], meters: [], temperature: null, isRest: false, outages: [], events: [] },
+})
+const frame = history.frame()!
+
+const finding = (key: string): Finding => ({
+  ...{
+    rule: 'r',
+    version: 1,
+    kind: 'theft',
+    key,
+    target: 'M1',
+    area: 'A1',
+    level: 'meter',
+    from: 0,
+    to: null,
+    score: 0.7,
+    severity: 'low',
+  },
+  ...{ kwh: null, numbers: {}, thresholds: {}, series: [], ruledOut: [], why: { zh: '', en: '' }, action: { zh: '', en: '' } },
+})
+const detector = (id: string, detect: Detector['detect']): Detector => ({
+  rule: { id, version: 3, title: { zh: id, en: id }, thresholds: {} },
+  detect,
+})
+
+describe('the judge', () => {
+  it('shows each detector what those before it learnt', () => {
+    const seen: string[] = []
+    const say = (id: string, detected: Detected) =>
+      detector(id, ({ found, phases, technical, doubts }) => {
+        seen.push(`${id} ${found.length} ${Object.keys(phases).length} ${technical?.method ?? '-'} ${doubts.length}`)
+        return detected
+      })
+    const verdict = judgeDay(
+      { frame },
+      {
+        detectors: [
+          say('a', { findings: [finding('1')], phases: { M1: 'A' }, doubts: [{ id: 'M1', from: 0, to: null, what: 'unusable' }] }),
+          say('b', { findings: [], technical: { kwh: new Float64Array(96), method: 'voltage', inputs: { zh: '', en: '' }, error: null } }),
+          say('c', { findings: [finding('2')], phases: { M2: 'B' }, withdrawn: [{ key: '0', because: { zh: '', en: '' } }] }),
+          say('d', { findings: [] }),
+        ],
+      },
+    )
+    expect(seen).toEqual(['a 0 0 - 0', 'b 1 1 - 1', 'c 1 1 voltage 1', 'd 2 2 voltage 1'])
+    expect([verdict.area, verdict.day, verdict.findings.map(({ key }) => key), verdict.phases]).toEqual([
+      'A1',
+      '2026-03-28',
+      ['1', '2'],
+      { M1: 'A', M2: 'B' },
+    ])
+    expect([verdict.withdrawn.length, verdict.failures]).toEqual([1, []])
+  })
+
+  it('goes on when a detector breaks down, and says which one did', () => {
+    const bad = detector('bad', () => {
+      throw new Error('index out of range')
+    })
+    const { findings, failures } = judgeDay(
+      { frame },
+      { detectors: [detector('a', () => ({ findings: [finding('1')] })), bad, detector('b', () => ({ findings: [finding('2')] }))] },
+    )
+    expect(findings.map(({ key }) => key)).toEqual(['1', '2'])
+    expect(failures).toEqual([{ rule: 'bad', version: 3, area: 'A1', day: '2026-03-28', message: 'index out of range' }])
+  })
+
+  it('judges areas beside each other', () =>
+    expect(
+      judgeAreas([{ frame }, { frame }], { detectors: [detector('a', () => ({ findings: [finding('1')] }))] }).map(
+        ({ findings }) => findings.length,
+      ),
+    ).toEqual([1, 1]))
+})
