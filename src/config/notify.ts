@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { type Static, Type } from 'typebox'
 import { resolveSecret, type Secret } from './secret.ts'
 
@@ -173,6 +174,15 @@ const wantedOf = (file: Static<typeof Webhook> | Static<typeof ViaMqtt>): Wanted
   zones: file.zones ?? null,
 })
 
+/** Whether this is a range: `10.1.2.3`, `192.168.7.0/24`, `fd00::/8`. */
+export const isRange = (text: string): boolean => {
+  const [address = '', bits, ...rest] = text.split('/')
+  const version = isIP(address)
+  return (
+    version !== 0 && rest.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)))
+  )
+}
+
 /** Fills in what was left out. A setting that cannot be is told to `wrong`. @param brokers  ids under `publish` */
 export const notifyOf = (
   file: Static<typeof NotifySchema> | undefined,
@@ -202,6 +212,12 @@ export const notifyOf = (
     keepMs: keepHours * 3_600_000,
     webhooks: webhooks.map((one, at) => {
       if (!URL.canParse(one.url)) wrong(['notify', 'webhooks', at, 'url'], `is "${one.url}", which is no URL: expected https://host/path`)
+      for (const [place, range] of (one.allow ?? []).entries())
+        if (!isRange(range))
+          wrong(
+            ['notify', 'webhooks', at, 'allow', place],
+            `is "${range}", which is no address and no range: expected 10.1.2.3 or 192.168.7.0/24`,
+          )
       const found = one.secret === undefined ? null : resolveSecret(one.secret, environment)
       if (typeof found === 'string') wrong(['notify', 'webhooks', at, 'secret'], found)
       const secret = typeof found === 'string' ? null : found

@@ -11,26 +11,19 @@ const SPECIAL = [
   ...['::/3', '4000::/2', '8000::/1', '2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'],
 ]
 
-const listOf = (ranges: readonly string[]): BlockList => {
+type Family = 'ipv4' | 'ipv6'
+const familyOf = (address: string): Family | null => (isIP(address) === 4 ? 'ipv4' : isIP(address) === 6 ? 'ipv6' : null)
+
+/** Ranges of one family alone: a list of both takes every IPv4 address for one of ::ffff:0:0/96. */
+const listOf = (ranges: readonly string[], family: Family): BlockList => {
   const list = new BlockList()
   for (const range of ranges) {
     const [address = '', bits] = range.split('/')
-    const version = isIP(address)
-    if (version === 0) continue
-    list.addSubnet(address, Number(bits ?? (version === 4 ? 32 : 128)), version === 4 ? 'ipv4' : 'ipv6')
+    if (familyOf(address) === family) list.addSubnet(address, Number(bits ?? (family === 'ipv4' ? 32 : 128)), family)
   }
   return list
 }
-const special = listOf(SPECIAL)
-
-/** Whether this is a range: `10.1.2.3`, `192.168.7.0/24`, `fd00::/8`. */
-export const isRange = (text: string): boolean => {
-  const [address = '', bits, ...rest] = text.split('/')
-  const version = isIP(address)
-  return (
-    version !== 0 && rest.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)))
-  )
-}
+const special = { ipv4: listOf(SPECIAL, 'ipv4'), ipv6: listOf(SPECIAL, 'ipv6') } as const
 
 /** An IPv4 address inside an IPv6 one is judged as what it is. */
 const plain = (address: string): string => /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address
@@ -38,10 +31,8 @@ const plain = (address: string): string => /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec
 /** Whether a message may go to an address: a public one, or one that was allowed. @param allowed  ranges of the configuration */
 export const mayGoTo = (address: string, allowed: readonly string[]): boolean => {
   const bare = plain(address)
-  const version = isIP(bare)
-  if (version === 0) return false
-  const family = version === 4 ? 'ipv4' : 'ipv6'
-  return listOf(allowed).check(bare, family) || !special.check(bare, family)
+  const family = familyOf(bare)
+  return family !== null && (listOf(allowed, family).check(bare, family) || !special[family].check(bare, family))
 }
 
 /** Finds every address of a name. */

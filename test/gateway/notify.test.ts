@@ -1,0 +1,228 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, it, onTestFinished } from 'vitest'
+import type { NotifyConfig, PublishConfig, WebhookConfig } from '../../src/config/index.ts'
+import { type Clock, failWith, ok, type Result, systemClock } from '../../src/core/index.ts'
+import { CaseBook } from '../../src/gateway/case-book.ts'
+import { Notifier, type NotifyDeps } from '../../src/gateway/notify.ts'
+import { Publisher } from '../../src/gateway/publish.ts'
+import type { Delivery } from '../../src/gateway/webhook.ts'
+import { dayOf, finding, verdictOf } from '../anomaly/case-maker.ts'
+import { startMosquitto } from '../support/mosquitto.ts'
+import { scratch } from '../support/processes.ts'
+import { plainClient, until } from '../transport/mqtt-listener.ts'
+
+const fail = failWith({ NO: { recovery: 'retry', hint: 'wait' } })
+const NOON = Date.parse('2026-03-02T12:00:00Z')
+const HOUR = 3_600_000
+
+const wanted = { events: ['opened', 'closed', 'reopened', 'escalated'], least: 'low', kinds: null, zones: null } as const
+const hook: WebhookConfig = { id: 'ops', url: 'http://hooks.example/x', secret: null, allow: [], timeoutMs: 1000, ...wanted }
+const config = (over: Partial<NotifyConfig> = {}): NotifyConfig => ({
+  ...{ quiet: null, digestMs: 60_000, keepMs: 72 * HOUR, webhooks: [hook], mqtt: [], ...over },
+})
+
+/** A book and a notifier on a clock that stands still; what was sent, and how the next ones go. */
+const site = (given: NotifyConfig, directory = scratch(), over: Partial<NotifyDeps> = {}) => {
+  const time = { now: NOON, monotonic: 0 }
+  const clock: Clock = { now: () => time.now, monotonic: () => time.monotonic, speed: 1 }
+  const sent: { readonly id: string; readonly body: Body }[] = []
+  const answers: Result<void>[] = []
+  const said: string[] = []
+  let notifier: Notifier | null = null
+  const book = new CaseBook({ directory, zoneOf: () => 'Z-1', dueAt: () => null, listeners: () => notifier?.listeners() ?? [] })
+  notifier = new Notifier(given, {
+    ...{ gateway: 'site-1', zone: 'UTC', clock, file: book.file, log: (_, text) => said.push(text), publish: async () => ok(undefined) },
+    webhook: async (_, { id, body }: Delivery) => {
+      sent.push({ id, body: JSON.parse(body) })
+      return answers.shift() ?? ok(undefined)
+    },
+    ...over,
+  })
+  return { book, notifier, time, sent, answers, said }
+}
+interface Body {
+  readonly count: number
+  readonly test: boolean
+  readonly counts: readonly object[]
+  readonly events: readonly { readonly what: string; readonly case: { readonly id: number; readonly severity: string } }[]
+}
+const found = (book: CaseBook, count: number, n = 0, over = {}) =>
+  book.take(
+    verdictOf(
+      n,
+      Array.from({ length: count }, (_, at) => finding({ target: `M-${n}-${at}`, ...over })),
+    ),
+    dayOf(n),
+    NOON,
+  )
+
+it('gathers what comes within a minute into one message, and sends nothing twice', async () => {
+  const { book, notifier, time, sent } = site(config())
+  onTestFinished(() => book.close())
+  found(book, 3)
+  await notifier.tick()
+  expect(sent).toEqual([])
+  time.now += 60_000
+  await notifier.tick()
+  await notifier.tick()
+  expect(sent).toMatchObject([
+    { id: 'site-1-1-3', body: { count: 3, test: false, counts: [{ what: 'opened', kind: 'theft', severity: 'high', count: 3 }] } },
+  ])
+  expect(sent[0]?.body.events).toMatchObject([
+    { what: 'opened', case: { id: 1, url: '/api/v1/cases/1', why: { zh: expect.any(String) } } },
+    {},
+    {},
+  ])
+})
+
+it('of very many says how many and tells the worst', async () => {
+  const { book, notifier, time, sent } = site(config())
+  onTestFinished(() => book.close())
+  for (let n = 0; n < 10; n++) found(book, 4, n)
+  found(book, 1, 11, { severity: 'critical' })
+  time.now += 60_000
+  await notifier.tick()
+  expect(sent[0]?.body.count).toBe(41)
+  expect(sent[0]?.body.events).toHaveLength(20)
+  expect(sent[0]?.body.events[0]?.case.severity).toBe('critical')
+})
+
+it('tries again with growing pauses, says so once, and tells later what waited', async () => {
+  const { book, notifier, time, sent, answers, said } = site(config())
+  onTestFinished(() => book.close())
+  found(book, 1)
+  time.now += 60_000
+  answers.push(fail('NO', 'down'), fail('NO', 'down'), fail('NO', 'down'))
+  for (const at of [0, 4_999, 5_000, 14_999, 15_000, 34_999, 35_000]) {
+    time.monotonic = at
+    await notifier.tick()
+  }
+  expect(sent.map(({ id }) => id)).toEqual(Array.from({ length: 4 }, () => 'site-1-1-1'))
+  expect(said).toEqual([expect.stringContaining('cannot be told'), expect.stringContaining('again')])
+  expect(notifier.targets()).toMatchObject([{ id: 'ops', to: 'http://hooks.example', sent: 1, failed: 3, waiting: 0, error: null }])
+})
+
+it('keeps what was not told over a restart, and gives it up when it is too old', async () => {
+  const directory = scratch()
+  const first = site(config(), directory)
+  first.answers.push(fail('NO', 'down'))
+  found(first.book, 2)
+  first.time.now += 60_000
+  await first.notifier.tick()
+  first.book.close()
+  const second = site(config(), directory)
+  onTestFinished(() => second.book.close())
+  second.time.now += 60_000
+  await second.notifier.tick()
+  expect(second.sent).toMatchObject([{ id: first.sent[0]?.id, body: { count: 2 } }])
+  found(second.book, 1, 1)
+  second.time.now += 73 * HOUR
+  second.notifier.tidy()
+  expect(second.notifier.targets()).toMatchObject([{ waiting: 0, dropped: 1 }])
+})
+
+it('is quiet in quiet hours but for what may disturb, and tells the rest when they are over', async () => {
+  const quiet = { fromMin: 22 * 60, toMin: 7 * 60, breakThrough: 'critical' } as const
+  const { book, notifier, time, sent } = site(config({ quiet }))
+  onTestFinished(() => book.close())
+  time.now = Date.parse('2026-03-02T23:30:00Z')
+  found(book, 1)
+  found(book, 1, 1, { severity: 'critical' })
+  await notifier.tick()
+  expect(sent.map(({ body }) => body.events.map((one) => one.case.severity))).toEqual([['critical']])
+  time.now = Date.parse('2026-03-03T06:59:00Z')
+  await notifier.tick()
+  expect(sent).toHaveLength(1)
+  time.now = Date.parse('2026-03-03T07:00:00Z')
+  await notifier.tick()
+  expect(sent.map(({ body }) => body.events.map((one) => one.case.severity))).toEqual([['critical'], ['high']])
+})
+
+it.each([
+  ['an event nobody asked for', { events: ['closed'] }, 0],
+  ['a case below what they want', { least: 'critical' }, 0],
+  ['another kind', { kinds: ['comm_fault'] }, 0],
+  ['another zone', { zones: ['Z-2'] }, 0],
+  ['their zone and kind', { kinds: ['theft'], zones: ['Z-1'] }, 1],
+] as const)('%s', async (_, over, count) => {
+  const { book, notifier } = site(config({ webhooks: [{ ...hook, ...over }] }))
+  onTestFinished(() => book.close())
+  found(book, 1)
+  expect(notifier.targets()).toMatchObject([{ waiting: count }])
+})
+
+it('of a silenced case nothing is told', () => {
+  const { book, notifier } = site(config({ webhooks: [{ ...hook, events: ['closed'] }] }))
+  onTestFinished(() => book.close())
+  found(book, 1)
+  book.act(1, { act: 'silence', until: NOON + HOUR, text: 'crew is out' }, 'li', null, NOON)
+  book.act(1, { act: 'close', cause: 'a', text: 'b' }, 'li', null, NOON + 1)
+  expect(notifier.targets()).toMatchObject([{ waiting: 0 }])
+})
+
+it('sends a test at once and drops what waits for somebody who is gone', async () => {
+  const { book, notifier, sent } = site(config())
+  onTestFinished(() => book.close())
+  expect(await notifier.test('nobody')).toBeNull()
+  expect(await notifier.test('ops')).toMatchObject({ id: 'ops', error: null })
+  expect(sent).toMatchObject([{ body: { test: true, count: 0, events: [] } }])
+  found(book, 1)
+  notifier.use(config({ webhooks: [] }))
+  notifier.tidy()
+  expect(book.file.noticeCount('ops')).toBe(0)
+})
+
+it('reaches a real server over HTTP, signed', async () => {
+  const seen: { signature: unknown; count: number }[] = []
+  const server = createServer((request, response) => {
+    let text = ''
+    request.on('data', (chunk) => {
+      text += String(chunk)
+    })
+    request.on('end', () => {
+      const body: Body = JSON.parse(text)
+      seen.push({ signature: request.headers['x-gridtally-delivery'], count: body.count })
+      response.end()
+    })
+  })
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
+  onTestFinished(() => void server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  const { sendWebhook } = await import('../../src/gateway/webhook.ts')
+  const given = config({ webhooks: [{ ...hook, url, allow: ['127.0.0.1'] }] })
+  const { book, notifier, time } = site(given, scratch(), { webhook: sendWebhook })
+  onTestFinished(() => book.close())
+  found(book, 2)
+  time.now += 60_000
+  await notifier.tick()
+  expect(seen).toEqual([{ signature: 'site-1-1-2', count: 2 }])
+})
+
+it('reaches subscribers of a real broker, QoS 1', async () => {
+  const mosquitto = await startMosquitto()
+  const target: PublishConfig = {
+    ...({ url: mosquitto.url, version: '3.1.1', clientId: 'g', username: null, password: null, tls: null, keepaliveS: 30 } as const),
+    ...({ id: 'scada', readings: null, findings: null, health: null, qos: 1, retain: false } as const),
+  }
+  const made = Publisher.of(target, { gateway: 'site-1', version: '0', clock: systemClock, log: () => {} })
+  if (!made.ok) throw new Error(made.error.message)
+  onTestFinished(() => made.value.stop(1000))
+  const heard: string[] = []
+  const client = plainClient(mosquitto.port)
+  await client.subscribeAsync('gridtally/#', { qos: 1 })
+  client.on('message', (topic, payload, packet) => heard.push(`${topic} ${packet.qos} ${(JSON.parse(String(payload)) as Body).count}`))
+  const given = config({ webhooks: [], mqtt: [{ id: 'cases', broker: 'scada', topic: 'gridtally/{gateway}/cases', ...wanted }] })
+  const { book, notifier, time } = site(given, scratch(), { publish: (_, topic, body) => made.value.send(topic, body) })
+  onTestFinished(() => book.close())
+  found(book, 3)
+  time.now += 60_000
+  await notifier.tick()
+  expect(notifier.targets()).toMatchObject([{ waiting: 3, error: { code: 'PUBLISH_NOT_STARTED' } }])
+  made.value.start()
+  await until(() => made.value.state()?.connections[0]?.state === 'up')
+  time.monotonic += 5_000
+  await notifier.tick()
+  await until(() => heard.length > 0)
+  expect(heard).toEqual(['gridtally/site-1/cases 1 3'])
+})
