@@ -16,6 +16,7 @@ import {
   slotHours,
   threshold,
   timeOf,
+  unusableSlots,
 } from './shared.ts'
 
 const OVERLOAD = rule({
@@ -153,13 +154,14 @@ const capacity = (view: AreaView, of: MeterColumns): Finding | null => {
   const contract = of.fact.contractKw
   if (contract === null || contract <= 0) return null
   const limit = limitsOf(view, CAPACITY, of.fact)
+  const isUnusable = unusableSlots(view, of)
   const most = limit('factor') * contract * slotHours(frame)
   let [days, hours, top, first] = [0, 0, 0, -1]
   for (let day = frame.days.length - 1; day >= Math.max(0, frame.days.length - 7); day--) {
     let slots = 0
     for (let slot = frame.dayStarts[day] ?? 0; slot < (frame.dayStarts[day + 1] ?? 0); slot++) {
       const energy = of.imp[slot]!
-      if (!(energy > most) || of.known[slot] !== 2) continue
+      if (!(energy > most) || of.known[slot] !== 2 || isUnusable?.(slot)) continue
       slots++
       top = Math.max(top, energy / slotHours(frame))
     }
@@ -258,7 +260,8 @@ const stepOf = (view: AreaView, of: MeterColumns): Finding | null => {
   if (base === null || base <= 0) return null
   const limit = limitsOf(view, STEP, of.fact)
   const hours = slotHours(frame)
-  const kwAt = (slot: number) => (of.known[slot] === 2 ? (of.imp[slot]! - (of.exp[slot]! || 0)) / hours : Number.NaN)
+  const isUnusable = unusableSlots(view, of)
+  const kwAt = (slot: number) => (of.known[slot] === 2 && !isUnusable?.(slot) ? (of.imp[slot]! - (of.exp[slot]! || 0)) / hours : Number.NaN)
   const least = limit(isArea ? 'area' : 'customer') * base
   const today = frame.dayStarts.at(-2) ?? 0
   const stay = limit('staySlots')

@@ -18,6 +18,7 @@ import {
   slotHours,
   threshold,
   timeOf,
+  unusableSlots,
 } from './shared.ts'
 
 const RULE = rule({
@@ -223,6 +224,7 @@ export const lostOfPhase = (
   loss: Pick<Loss, 'phase' | 'first' | 'last' | 'what'>,
   low = RULE.thresholds.lowVoltage.value,
   other = RULE.thresholds.otherVoltage.value,
+  isUnusable: ((slot: number) => boolean) | null = null,
 ): { readonly kwh: Float64Array; readonly share: number; readonly shareLow: number; readonly shareHigh: number } => {
   const kwh = new Float64Array(frame.slots)
   const { phase, first, last, what } = loss
@@ -252,7 +254,7 @@ export const lostOfPhase = (
   for (let slot = first; slot <= last; slot++) {
     const energy = of.imp[slot]!
     // A slot between lost ones whose samples are missing is lost too.
-    if (Number.isNaN(energy) || (what !== 'current' && isLost(frame, of, phase, slot, low, other) === 0)) continue
+    if (Number.isNaN(energy) || isUnusable?.(slot) || (what !== 'current' && isLost(frame, of, phase, slot, low, other) === 0)) continue
     kwh[slot] = (energy * share) / (1 - share)
   }
   return { kwh, share, shareLow, shareHigh }
@@ -274,7 +276,14 @@ const claimOf = (view: AreaView, of: MeterColumns, loss: Loss, limit: Limit<type
   // A loss that is older than the window keeps the start it had.
   const from = first === 0 && standing ? Math.min(standing.from, timeOf(frame, first)) : timeOf(frame, first)
   const to = hasEnded ? timeOf(frame, last + 1) : null
-  const { kwh, share, shareLow, shareHigh } = lostOfPhase(frame, of, loss, limit('lowVoltage'), limit('otherVoltage'))
+  const { kwh, share, shareLow, shareHigh } = lostOfPhase(
+    frame,
+    of,
+    loss,
+    limit('lowVoltage'),
+    limit('otherVoltage'),
+    unusableSlots(view, of),
+  )
   const lost = kwh.reduce((sum, value) => sum + value, 0)
   const back = (of: number) => of / (1 - of)
   const scale = share > 0 ? lost / back(share) : 0

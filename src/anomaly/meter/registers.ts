@@ -18,6 +18,7 @@ import {
   slotHours,
   threshold,
   timeOf,
+  unusableSlots,
 } from './shared.ts'
 
 const STOPPED = rule({
@@ -319,8 +320,9 @@ const jumped = (view: AreaView, of: MeterColumns, breaks: readonly Break[]): rea
   const [from, to] = [frame.dayStarts.at(-2) ?? 0, frame.slots]
   const hours = (to - from) * slotHours(frame)
   let [energy, power, samples] = [0, 0, 0]
+  const isUnusable = unusableSlots(view, of)
   for (let slot = from; slot < to; slot++) {
-    energy += of.imp[slot]! || 0
+    if (!isUnusable?.(slot)) energy += of.imp[slot]! || 0
     const kw = of.p?.[slot] ?? Number.NaN
     if (Number.isNaN(kw)) continue
     power += Math.max(0, kw)

@@ -159,3 +159,12 @@ export const sayWhen = (frame: AreaFrame, time: number): string => {
   if (slot === frame.slots) return `${frame.days[day] ?? ''} 24:00`
   return `${frame.days[day] ?? ''} ${String(Math.floor(minutes / 60)).padStart(2, '0')}:${String(minutes % 60).padStart(2, '0')}`
 }
+
+/** Which slots of a meter's energy an earlier detector found unusable; null = none. */
+export const unusableSlots = (view: AreaView, of: MeterColumns): ((slot: number) => boolean) | null => {
+  const { frame } = view
+  const ranges = view.doubts
+    .filter(({ id, what }) => id === of.fact.id && what === 'unusable')
+    .map(({ from, to }) => [(from - frame.start) / frame.stepMs, to === null ? frame.slots : (to - frame.start) / frame.stepMs] as const)
+  return ranges.length === 0 ? null : (slot) => ranges.some(([from, to]) => slot + 1 > from && slot < to)
+}

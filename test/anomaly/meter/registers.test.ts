@@ -92,6 +92,13 @@ describe('a register that jumps', () => {
     for (let slot = 9 * 96; slot < 960; slot++) of.imp[slot] = 3
     expect(judge(registerJumped, of)).toEqual([]) // 1.2 × 24 h × 10 kW: the limit itself is not beyond it
   })
+  it('is not one when the read was garbled, which an earlier rule knows', () => {
+    const of = meter({ id: 'M', days: 10 })
+    of.imp[9 * 96 + 5] = 9000
+    expect(judge(registerJumped, of)).toHaveLength(1)
+    const doubts = [{ id: 'M', from: at(9 * 96 + 5), to: at(9 * 96 + 6), what: 'unusable' as const }]
+    expect(registerJumped.detect(viewOf(frame([of]), { doubts })).findings).toEqual([])
+  })
   it('is not one when the power was drawn, nor when another meter hangs there', () => {
     const used = meter({ id: 'M', days: 10, kw: () => 14 })
     expect(judge(registerJumped, used)).toEqual([])
