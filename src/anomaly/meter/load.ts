@@ -215,7 +215,7 @@ const STEP = rule({
       'σ',
       [3, 50],
       { zh: '变化量的稳健标准差倍数', en: 'change of the mean power in so many robust standard deviations of its own changes' },
-      'changes of load have heavy tails; eight leaves none in a healthy area of a hundred customers in two months',
+      'changes of load have heavy tails: what is rare for a bell curve at five comes weekly, at eight hardly',
     ),
     area: threshold(
       0.25,
