@@ -296,6 +296,7 @@ const open = async (
     hot,
     energy: energy.views,
     loss: loss.views,
+    rules: analysis.views,
     outages: outages.views,
     cases: cases.views,
     estimates: estimates.views,

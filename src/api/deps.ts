@@ -9,7 +9,9 @@ import type { ImportDeps } from './import-deps.ts'
 import type { LedgerDeps } from './ledger-deps.ts'
 import type { LossDeps } from './loss-deps.ts'
 import type { OutageDeps } from './outage-deps.ts'
+import type { RulesDeps } from './rules-deps.ts'
 import type { ScanDeps } from './scan-deps.ts'
+import type { SignalDeps } from './signal-deps.ts'
 import type { StoredToken } from './tokens.ts'
 import type { TraceDeps, TracedFrame } from './trace-deps.ts'
 import type { UnregisteredCounts, UnregisteredDeps } from './unregistered-deps.ts'
@@ -212,7 +214,9 @@ export interface ApiDeps
     LedgerDeps,
     ImportDeps,
     LossDeps,
+    SignalDeps,
     EnergyDeps,
+    RulesDeps,
     CaseDeps {
   readonly version: string
   /** Milliseconds since 1970 UTC when the process started. */

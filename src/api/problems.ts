@@ -26,6 +26,7 @@ const table = {
   API_IMPORT: { status: 404, hint: 'GET /api/v1/ledger/imports lists them; one that nobody applies is forgotten after an hour' },
   API_LEDGER: { status: 404, hint: 'GET /api/v1/ledger/KIND lists the entries, GET /api/v1/ledger/changes the changes' },
   API_PRECONDITION: { status: 428, hint: 'GET it first and send its ETag back as If-Match; or `If-None-Match: *` to make only a new one' },
+  API_RULE: { status: 404, hint: 'GET /api/v1/rules lists the rules' },
   API_CASE: { status: 404, hint: 'GET /api/v1/cases lists the cases with their numbers' },
   API_BROKER: { status: 404, hint: 'GET /api/v1/brokers lists the brokers; only those with the direction "in" have devices' },
   API_DEVICE: {

@@ -10,6 +10,7 @@ import { IMPORT_NAMED } from './import-schemas.ts'
 import { LEDGER_NAMED, LedgerProblemSchema } from './ledger-schemas.ts'
 import { LOSS_NAMED } from './loss-schemas.ts'
 import { OUTAGE_NAMED } from './outage-schemas.ts'
+import { RULES_NAMED } from './rules-schemas.ts'
 import { SCAN_NAMED } from './scan-schemas.ts'
 import {
   Count,
@@ -388,4 +389,5 @@ export const NAMED = [
   ...ENERGY_NAMED,
   ...CASE_NAMED,
   ...LOSS_NAMED,
+  ...RULES_NAMED,
 ]

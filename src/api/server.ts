@@ -29,7 +29,9 @@ import { pointRoutes } from './routes/points.ts'
 import { readNowRoute } from './routes/read-now.ts'
 import { readingRoutes } from './routes/readings.ts'
 import { refusedMessageRoutes } from './routes/refused-messages.ts'
+import { rulesRoutes } from './routes/rules.ts'
 import { scanRoutes } from './routes/scan.ts'
+import { signalRoutes } from './routes/signal.ts'
 import { traceRoute } from './routes/trace.ts'
 import { unregisteredRoutes } from './routes/unregistered.ts'
 import { NAMED } from './schemas.ts'
@@ -102,8 +104,10 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
         outageRoutes,
         configRoutes,
         energyRoutes,
+        signalRoutes,
         caseRoutes,
         lossRoutes,
+        rulesRoutes,
         ledgerRoutes,
         importRoutes,
         exchangeRoutes,

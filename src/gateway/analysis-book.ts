@@ -110,6 +110,16 @@ export class BlockReader {
     return this.all('SELECT * FROM block WHERE area = ? AND day >= ? AND day <= ? ORDER BY day', area, first, last).map(blockOf)
   }
 
+  /** Communication of days of an area, without the rest of their blocks. */
+  comms(area: string, first: string, last: string): readonly { readonly day: string; readonly comm: PackedComm }[] {
+    return this.all(
+      'SELECT day, comm FROM block WHERE area = ? AND day >= ? AND day <= ? AND comm IS NOT NULL ORDER BY day',
+      area,
+      first,
+      last,
+    ).flatMap((row) => (row.comm instanceof Uint8Array ? [{ day: text(row, 'day'), comm: commOf(row.comm) }] : []))
+  }
+
   /** Events of points in [from, to), oldest first. */
   events(points: readonly string[], from: number, to: number): readonly MeterEvent[] {
     return points

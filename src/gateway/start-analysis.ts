@@ -5,7 +5,10 @@ import type { Ledger } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import { AnalysisBook } from './analysis-book.ts'
 import { AnalysisPool, threadsOf } from './analysis-pool.ts'
+import { RuleBook } from './analysis-rules.ts'
 import { AnalysisRunner } from './analysis-runner.ts'
+import { Trials } from './analysis-trials.ts'
+import { analysisViews } from './analysis-views.ts'
 import { commReader } from './comm-frame.ts'
 import type { Outages } from './outages.ts'
 import type { openEnergy } from './start-energy.ts'
@@ -41,8 +44,10 @@ export const openAnalysis = ({ config, clock, ledger, store, energy, outages, ca
     standing: (area) => cases.standing(area),
     take: (verdict, day) => cases.take(verdict, day, clock.now()),
   })
+  const trials = new Trials({ book, judges, runner, days, clock })
   return {
     book,
+    views: analysisViews({ book, runner, judges, trials, rules: new RuleBook(book, clock), config: () => settings }),
     runner,
     judges,
     sink: runner.sink,

@@ -16,6 +16,8 @@ import type {
   OutageDeps,
   ReadCounts,
   Refusal,
+  RulesDeps,
+  SignalDeps,
   StoredToken,
   TracedFrame,
 } from '../api/index.ts'
@@ -58,6 +60,8 @@ export interface ViewDeps {
   readonly hot: Hot
   readonly energy: EnergyDeps
   readonly loss: LossDeps
+  readonly signal: SignalDeps
+  readonly rules: RulesDeps
   readonly outages: OutageDeps
   readonly cases: CaseDeps
   readonly estimates: EstimateDeps
@@ -87,6 +91,8 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     ...configViews(hot),
     ...deps.energy,
     ...deps.loss,
+    ...deps.signal,
+    ...deps.rules,
     ...deps.outages,
     ...deps.cases,
     ...deps.estimates,

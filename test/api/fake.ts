@@ -33,6 +33,7 @@ import { fakeImports } from './fake-imports.ts'
 import { fakeLedger } from './fake-ledger.ts'
 import { fakeLoss } from './fake-loss.ts'
 import { fakeOutages } from './fake-outages.ts'
+import { fakeRules } from './fake-rules.ts'
 import { fakeScans } from './fake-scans.ts'
 import { fakeUnregistered, UNREGISTERED_COUNTS } from './fake-unregistered.ts'
 
@@ -311,6 +312,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     ...fakeConfig(),
     ...fakeEnergy(),
     ...fakeLoss(),
+    ...fakeRules(),
     ...fakeOutages(),
     ...fakeCases(),
     estimateGap: async (id) => (id <= 7 ? ok(null) : refusal('unknown', errorOf(fail('PROFILE_LACKS', 'no such gap')))),
