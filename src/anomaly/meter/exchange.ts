@@ -97,6 +97,13 @@ const detectOne = (view: AreaView, of: MeterColumns): Detected | null => {
   return { findings, doubts }
 }
 
+/** The old register names an exchange; one that was raised keeps its name when reads that came late move its edge. */
+const apartOf = (view: AreaView, id: string, one: Break, from: number, hours: number): string => {
+  const head = `${keyOf(RULE, id)}/`
+  const raised = view.standing.find(({ key, from: start }) => key.startsWith(head) && Math.abs(start - from) <= hours * 3_600_000)
+  return raised ? raised.key.slice(head.length) : String(Math.round(one.old))
+}
+
 const claimOf = (view: AreaView, of: MeterColumns, one: Break, order: number | null, limit: ReturnType<typeof limitsOf<typeof RULE>>) => {
   const { frame } = view
   const { fact } = of
@@ -114,7 +121,7 @@ const claimOf = (view: AreaView, of: MeterColumns, one: Break, order: number | n
   const cause = isReset ? 'register_reset' : order === null ? 'unrecorded_exchange' : 'work_order_without_record'
   return findingOf(view, RULE, fact, limit, {
     kind: 'meter_exchange',
-    apart: String(Math.round(one.old)),
+    apart: apartOf(view, fact.id, one, from, limit('recordHours')),
     from,
     to,
     score: one.what === 'fall' ? 0.95 : 0.7,

@@ -131,5 +131,12 @@ describe('an exchange that was raised', () => {
     const { withdrawn } = meterExchange.detect(viewOf(frame([recorded]), { standing }))
     expect(withdrawn).toMatchObject([{ key: raised!.key, because: { en: expect.stringContaining('recorded') } }])
   })
+  it('keeps its key when reads that came late move its edge', () => {
+    const late = swapped(fresh(), 0, AT + 8)
+    rewrite(late, AT + 4, (face, slot) => (slot < AT + 8 ? face + 3 : face))
+    const { findings, withdrawn } = meterExchange.detect(viewOf(frame([late]), { standing }))
+    expect(findings.map(({ key }) => key)).toEqual([raised!.key])
+    expect(withdrawn).toEqual([])
+  })
   it('is not taken back while it is seen', () => expect(meterExchange.detect(viewOf(frame([of]), { standing })).withdrawn).toEqual([]))
 })
