@@ -2,14 +2,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { NO_LAYERS, type ThresholdLayers } from '../../src/anomaly/index.ts'
 import { judgeOffline } from '../../src/cli/analyse/judge.ts'
 import { filesOf, loadOffline } from '../../src/cli/analyse/load.ts'
-import { problemList } from '../../src/cli/analyse/problems.ts'
-import { type AnalyseResult, resultOf } from '../../src/cli/analyse/result.ts'
+import { type ProblemList, problemList } from '../../src/cli/analyse/problems.ts'
+import type { Offline } from '../../src/cli/analyse/replay.ts'
+import { resultOf } from '../../src/cli/analyse/result.ts'
 import { CommandFailed, complain, EXIT, print, printJson } from '../../src/cli/output.ts'
-import { labelledFolders, readLabels, readLedgerMeters } from './labels.ts'
+import { type Labels, labelledFolders, readLabels, readLedgerMeters } from './labels.ts'
 import { type Cost, reportJson, reportText } from './report.ts'
-import { type SetScore, scoreSet } from './score.ts'
+import { metricsOf, type SetScore, scoreSet } from './score.ts'
+import { thresholdsNamed, variedText, vary } from './vary.ts'
 import { generateWorld, THEMES } from './world/generate.ts'
 import { INJECTIONS, injected } from './world/inject.ts'
 import { writeWorld } from './world/write.ts'
@@ -23,6 +26,8 @@ export interface EvaluateArguments {
   readonly injected?: number
   /** What is put in; a choice of the seed without it. */
   readonly what?: readonly string[]
+  /** Rules or thresholds that are moved, each by itself, to see what hangs on them. */
+  readonly vary?: readonly string[]
   /** Generated sets are written there and stay. */
   readonly keep?: string
 }
@@ -61,12 +66,29 @@ const injectSets = async (
   return written
 }
 
-/** Analyses one folder of labelled areas, as `gridtally analyse` does. */
-export const analyseFolder = async (dir: string): Promise<AnalyseResult> => {
+/** A folder of labelled areas, read. */
+interface Loaded {
+  readonly dir: string
+  readonly set: string
+  readonly labels: Labels
+  readonly offline: Offline
+  readonly problems: ProblemList
+}
+
+const load = async (dir: string): Promise<Loaded> => {
   const problems = problemList()
   const offline = await loadOffline(filesOf(dir), problems)
   if (!offline) throw new CommandFailed(`${dir}: no ledger to judge by`, EXIT.failed)
-  return resultOf(judgeOffline(offline), offline.ledger.zone, problems)
+  const labels = readLabels(dir)
+  return { dir, set: labels.set ?? basename(dir), labels, offline, problems }
+}
+
+/** Judges a folder as `gridtally analyse` does, and scores it. */
+const scored = ({ dir, set, labels, offline, problems }: Loaded, thresholds: ThresholdLayers = NO_LAYERS): SetScore => {
+  const result = resultOf(judgeOffline(offline, { thresholds }), offline.ledger.zone, problems)
+  for (const { rule, area, day, message } of result.failures.slice(0, 3))
+    complain(`${set}: rule ${rule} broke down on ${area} ${day}: ${message}`)
+  return scoreSet(set, result, labels, readLedgerMeters(dir))
 }
 
 /** `gridtally evaluate`: scores what the detectors say of labelled areas against their truth. */
@@ -83,25 +105,29 @@ export const evaluate = async (dirs: readonly string[], args: EvaluateArguments)
   }
 }
 
-const evaluateFolders = async (folders: readonly string[], { json }: EvaluateArguments): Promise<void> => {
+const evaluateFolders = async (folders: readonly string[], { json, vary: varied }: EvaluateArguments): Promise<void> => {
   if (folders.length === 0)
     throw new CommandFailed(
       'no folder with a labels.json among these or one level below them; --generated 5 makes sets of our own',
       EXIT.usage,
     )
+  if (varied) thresholdsNamed(varied)
   const scores: SetScore[] = []
   const costs: Cost[] = []
+  const loaded: Loaded[] = []
   for (const dir of folders) {
-    const labels = readLabels(dir)
-    const set = labels.set ?? basename(dir)
     const before = performance.now()
-    const result = await analyseFolder(dir)
-    const seconds = (performance.now() - before) / 1000
-    for (const { rule, area, day, message } of result.failures.slice(0, 3))
-      complain(`${set}: rule ${rule} broke down on ${area} ${day}: ${message}`)
-    scores.push(scoreSet(set, result, labels, readLedgerMeters(dir)))
-    costs.push({ set, seconds, peakMb: process.resourceUsage().maxRSS / 1024 })
+    const one = await load(dir)
+    scores.push(scored(one))
+    costs.push({ set: one.set, seconds: (performance.now() - before) / 1000, peakMb: process.resourceUsage().maxRSS / 1024 })
+    if (varied) loaded.push(one)
   }
-  if (json) printJson(reportJson(scores, costs))
-  else print(reportText(scores, costs))
+  const moved = varied ? vary(varied, (layers) => loaded.map((one) => scored(one, layers))) : []
+  if (json) {
+    const figures = moved.map(({ key, value, factor, scores: own }) => ({ key, value, factor, metrics: metricsOf(own) }))
+    printJson({ ...reportJson(scores, costs), ...(varied ? { varied: figures } : {}) })
+    return
+  }
+  print(reportText(scores, costs))
+  if (varied) print(`\n${variedText(scores, moved)}`)
 }

@@ -8,6 +8,7 @@ import { builtInProfiles, openProfiles, profileFiles, readProfile } from '../gat
 import { TokenFile } from '../gateway/tokens.ts'
 import { version } from '../main.ts'
 import { analyse } from './analyse/run.ts'
+import { caseCommands } from './cases.ts'
 import { clockCommands } from './clocks.ts'
 import { configCommands } from './config-commands.ts'
 import { decode, vectors } from './decode.ts'
@@ -379,6 +380,7 @@ ledgerSheetCommands(ledgerCommands(program))
 clockCommands(program)
 gapCommands(program)
 outageCommands(program)
+caseCommands(program)
 kpiCommands(program)
 
 const token = program.command('token').description('bearer tokens of the API')
@@ -440,6 +442,9 @@ program
     text.split(','),
   )
   .option('--seed <seed>', 'of the first generated or injected set', integer(0, 1_000_000), 1)
+  .option('--vary <thresholds>', 'rules or thresholds (rule.name) moved by 0.7 and 1.4, each by itself; all', (text: string) =>
+    text.split(','),
+  )
   .option('--keep <folder>', 'generated sets are written there and stay')
   .addOption(json())
   .action(async (folders: string[], options: EvaluateArguments) => {
