@@ -1,7 +1,7 @@
 import type { Finding } from '../finding.ts'
 import { estimate, findingOf, limitsOf, round, say } from '../meter/shared.ts'
 import type { AreaView, Detector } from '../view.ts'
-import type { Component, Explanation } from './explain.ts'
+import { type Component, type Explanation, heldBy } from './explain.ts'
 import { clustering, fitRows, localVariance, robustSpread } from './fit.ts'
 import { netOf, powerOf, quartersOf } from './net.ts'
 import { meansOf, type Rows, rowsOf } from './rows.ts'
@@ -34,7 +34,7 @@ const homesOf = (view: AreaView, balances: readonly (Rows | null)[], meter: numb
     const first = fitRows(rows, base, new Float64Array(rows.count).fill(1), 1)
     const weights = localVariance(rows, first.residual, Math.max(1e-4, robustSpread(first.residual))).map((variance) => 1 / variance)
     const { residual } = fitRows(rows, base, weights, 1)
-    const judged = { rows, residual, weights, clustered: clustering(rows, residual, weights) }
+    const judged = { rows, residual, weights, clustered: clustering(rows, residual, weights), ...heldBy(base, weights) }
     const one = bestOnset(judged, squaresSince(judged), 'foreign', meter, meansOf(rows, value), 'positive', 0)
     return one ? [{ area, size: one.size, evidence: one.evidence }] : []
   })

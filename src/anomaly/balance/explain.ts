@@ -1,9 +1,9 @@
 import type { AreaView } from '../view.ts'
-import { type Column, clustering, type Fit, fitRows, localVariance, robustSpread } from './fit.ts'
+import { type Column, clustering, type Fit, factor, fitRows, localVariance, robustSpread, solve } from './fit.ts'
 import { bestOf, bestOfMeter, byVoltage, type Foreign, type Scanned, scanAll } from './hypotheses.ts'
 import { type Drops, dropsOf } from './localise.ts'
 import type { Rows } from './rows.ts'
-import { bestOnset, type Candidate, type Judged, type Shape, since, squaresSince } from './scan.ts'
+import { bestOnset, type Candidate, gainOf, type Judged, type Shape, since, squaresSince } from './scan.ts'
 import { type Shapes, shapesOf } from './shapes.ts'
 
 /** One thing that explains a part of what the balance lacks, fitted together with the others. */
@@ -49,8 +49,16 @@ const ENTRY = 3
 /** Below this nothing is looked for, kWh a day: 4 W, less than the meters of an area use themselves. */
 const LEAST_KWH_A_DAY = 0.1
 
+/** Below this share of its use a meter's own error explains what is missing: limit of error of class 2. */
+const LEAST_SHARE = 0.02
+
 /** Share of the unexplained squares above which a candidate explains so much that the voltages need not be asked. */
 const CLEAR = 0.85
+
+/** Noise over supply above which something must be amiss: the error of a class 0.5 S gateway. */
+const ODD = 0.005
+
+const meanOf = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)
 
 const nuisance = (rows: Rows): Column[] => {
   const columns: Column[] = [
@@ -73,6 +81,22 @@ interface State {
   readonly noise: number
 }
 
+/** The area's own columns (the first three) and the inverse of their weighted products. */
+export const heldBy = (columns: readonly Column[], weights: Float64Array): Pick<Judged, 'held' | 'inverse'> => {
+  const held = columns.slice(0, 3).map(({ values }) => values)
+  const gram = new Float64Array(9)
+  for (const [i, a] of held.entries())
+    for (const [j, b] of held.entries()) {
+      let sum = i === j ? 1 / columns[i]!.spread ** 2 : 0
+      for (let row = 0; row < a.length; row++) sum += weights[row]! * a[row]! * b[row]!
+      gram[i * 3 + j] = sum
+    }
+  factor(gram, 3)
+  const inverse = new Float64Array(9)
+  for (let i = 0; i < 3; i++) inverse.set(solve(gram, 3, Float64Array.of(i === 0 ? 1 : 0, i === 1 ? 1 : 0, i === 2 ? 1 : 0)), 3 * i)
+  return { held, inverse }
+}
+
 /** Fits the columns, looks how noisy the rows are then, and fits again with that. */
 const refit = (rows: Rows, columns: readonly Column[], before: Float64Array | null): State => {
   let weights = before ?? new Float64Array(rows.count).fill(1)
@@ -84,7 +108,7 @@ const refit = (rows: Rows, columns: readonly Column[], before: Float64Array | nu
     clustered = clustering(rows, fit.residual, weights)
     fit = fitRows(rows, columns, weights, clustered)
   }
-  return { fit, judged: { rows, residual: fit.residual, weights, clustered }, noise }
+  return { fit, judged: { rows, residual: fit.residual, weights, clustered, ...heldBy(columns, weights) }, noise }
 }
 
 const isSame = (a: Candidate, b: Candidate): boolean => a.shape === b.shape && a.meter === b.meter && a.onset === b.onset
@@ -122,24 +146,44 @@ const settle = (search: Search, chosen: Candidate[]): void => {
   search.scanned = scanAll(search.state.judged, shapes, foreign())
 }
 
+/** Candidates that are held against each other by what they clear. */
+const FINALISTS = 8
+
+/** Of the candidates with most evidence the one that leaves least to explain. */
+const clearest = ({ judged, noise }: State, candidates: readonly Candidate[], least: number): Candidate | null => {
+  let [best, most] = [null as Candidate | null, 0]
+  for (const one of [...candidates].sort((a, b) => b.evidence - a.evidence).slice(0, FINALISTS)) {
+    if (one.evidence <= least) break
+    const { gain, onset } = gainOf(judged, noise, one)
+    if (gain > most) [best, most] = [{ ...one, onset }, gain]
+  }
+  return best
+}
+
 /** Takes in whatever explains most, one after the other, each time with all of them fitted anew. */
 const forward = (search: Search): void => {
   const { rows, penalty } = search
   while (search.chosen.length < MOST_COMPONENTS) {
     const { chosen, scanned, state } = search
-    const isNew = (one: Candidate) => !chosen.some((old) => isSame(old, one)) && kwhADay(one, rows) >= LEAST_KWH_A_DAY
-    const plain = bestOf([...scanned.ofMeters.flatMap((one) => one ?? []), ...scanned.others].filter(isNew))
-    if (!plain || plain.evidence <= penalty + ENTRY) return
-    if (chosen.length === 0 && !search.asked && search.foreign().length > 0) {
-      // Before anybody here is suspected, the neighbours' meters are asked whether one of them hangs here.
+    const isNew = (one: Candidate) =>
+      !chosen.some((old) => isSame(old, one)) &&
+      kwhADay(one, rows) >= LEAST_KWH_A_DAY &&
+      (one.shape !== 'share' || Math.abs(one.size) >= LEAST_SHARE)
+    const candidates = [...scanned.ofMeters.flatMap((one) => one ?? []), ...scanned.others].filter(isNew)
+    const plain = bestOf(candidates)
+    // Before anybody here is suspected, the neighbours' meters are asked whether one of them hangs here.
+    const isOdd = (plain?.evidence ?? 0) > penalty + ENTRY || state.noise > ODD * meanOf(rows.supply)
+    if (isOdd && !search.asked) {
       search.asked = true
-      search.scanned = scanAll(state.judged, search.shapes, search.foreign())
-      continue
+      if (search.foreign().length > 0) {
+        search.scanned = scanAll(state.judged, search.shapes, search.foreign())
+        continue
+      }
     }
+    if (!plain || plain.evidence <= penalty + ENTRY) return
     const drops = plain.explained < CLEAR ? search.drops() : null
-    const best = drops ? bestOf([plain, ...byVoltage(drops, state.judged).filter(isNew)]) : plain
-    if (!best) return
-    settle(search, [...chosen, best])
+    const all = [...candidates, ...(drops ? byVoltage(drops, state.judged).filter(isNew) : [])]
+    settle(search, [...chosen, clearest(state, all, penalty + ENTRY) ?? plain])
   }
 }
 
@@ -153,16 +197,25 @@ const backward = (search: Search): void => {
   }
 }
 
+/** Share of the evidence of a voltage that a plain form must reach to take its place. */
+const PLAIN = 0.6
+
 /**
  * What a customer's usual or an appliance's nameplate only roughly describes, its voltage shows hour by hour: where that explains more it takes
  * the place of the rough form, and what was hidden behind the difference comes to light.
  */
 const sharpen = (search: Search): boolean => {
-  const drops = search.chosen.some(({ shape }) => shape === 'absent' || shape === 'appliance') ? search.drops() : null
-  if (!drops) return false
-  const { chosen, state, base, rows } = search
+  const { chosen, state, base, rows, shapes } = search
+  const drops = chosen.some(({ shape }) => shape === 'absent' || shape === 'appliance') ? search.drops() : null
   const sharper = chosen.map((one, at) => {
-    if (one.shape !== 'absent' && one.shape !== 'appliance') return one
+    if (one.shape === 'drop') {
+      // What follows a meter says more than what follows a voltage, even if it explains a little less: it has no noise of its own.
+      const judged = without(state, base.length + at, columnOf(rows, one))
+      const { ofMeters, others } = scanAll(judged, shapes, search.foreign())
+      const least = PLAIN * evidenceOf(state, base.length + at, one, columnOf(rows, one))
+      return clearest({ ...state, judged }, [...ofMeters.flatMap((other) => other ?? []), ...others], least) ?? one
+    }
+    if (!drops || (one.shape !== 'absent' && one.shape !== 'appliance')) return one
     const column = columnOf(rows, one)
     const judged = without(state, base.length + at, column)
     const now = evidenceOf(state, base.length + at, one, column)
@@ -233,11 +286,17 @@ const componentOf = ({ state, base, shapes, rows, chosen }: Search, place: numbe
   const judged = without(state, at, column)
   const squares = squaresSince(judged)
   const evidence = bestOnset(judged, squares, one.shape, one.meter, one.values, 'both', one.onset)?.evidence ?? 0
+  const { gain } = gainOf(judged, state.noise, { ...one, size: state.fit.coefficients[at]! })
+  const likely = rows.use
+    .flatMap((_, meter) =>
+      chosen.some((other) => other.meter === meter) ? [] : (bestOfMeter(judged, squares, shapes, meter, 'positive') ?? []),
+    )
+    .sort((a, b) => b.evidence - a.evidence)
+    .slice(0, FINALISTS)
   let [rival, next] = [-1, 0]
-  for (let meter = 0; meter < rows.use.length; meter++) {
-    if (meter === one.meter) continue
-    const other = bestOfMeter(judged, squares, shapes, meter, 'positive')?.evidence ?? 0
-    if (other > next) [rival, next] = [meter, other]
+  for (const other of likely) {
+    const theirs = gainOf(judged, state.noise, other).gain
+    if (theirs > next) [rival, next] = [other.meter, theirs]
   }
   const others = chosen.flatMap((other, index) =>
     index === place || other.meter === one.meter || other.shape === 'share' || other.shape === 'foreign'
@@ -252,7 +311,7 @@ const componentOf = ({ state, base, shapes, rows, chosen }: Search, place: numbe
     size: state.fit.coefficients[at]!,
     error: state.fit.errors[at]!,
     evidence,
-    lead: evidence - next,
+    lead: gain - next,
     rival,
     purity: purityOf(state, state.fit.coefficients[at]!, column, others),
   }
@@ -266,10 +325,12 @@ const purityOf = ({ fit, judged: { rows }, noise }: State, size: number, { value
   const clean = { own: 0, left: 0 }
   const mixed = { own: 0, left: 0 }
   for (let row = 0; row < rows.count; row++) {
-    const part = (size * values[row]!) ** 2
-    if (part === 0) continue
+    const power = (size * values[row]!) ** 2
+    if (power === 0) continue
+    // Rows with estimates in them say less.
+    const part = power / (noise * noise + rows.variance[row]!)
     const sum = others.some((other) => other[row] !== 0) ? mixed : clean
-    sum.own += part * part
+    sum.own += part * power
     sum.left += part * (fit.residual[row]! ** 2 - noise * noise - rows.variance[row]!)
   }
   const [own, left] =

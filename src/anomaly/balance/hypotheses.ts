@@ -72,14 +72,30 @@ export const scanAll = (judged: Judged, shapes: Shapes, foreign: readonly Foreig
   return { ofMeters, others: others.flatMap((one) => one ?? []) }
 }
 
+/**
+ * Least share of his own path that the unmetered current must take for a customer to be suspected by his voltage alone: somebody beside him at
+ * the end of the same line, not his own service, shares less than that; a customer himself has 1, within the error of what his path is.
+ */
+const OWN_PATH = 0.7
+
 /** What the voltages see of the residual, as candidates. */
 export const byVoltage = (drops: Drops, judged: Judged, asked: readonly number[] = []): Candidate[] => {
   const squares = squaresSince(judged)
   const seen = new Map<number, Float64Array>()
-  for (const { meter, drop } of localise(drops, judged.residual, asked)) {
+  for (const { meter, drop, ownPath } of localise(drops, judged.residual, asked)) {
+    if (asked.length === 0 && (ownPath === null || ownPath < OWN_PATH)) continue
     const known = seen.get(meter)
     // A three-phase customer may take it on any of its phases.
     seen.set(meter, known ? known.map((volt, row) => volt + drop[row]!) : drop)
   }
-  return [...seen].flatMap(([meter, drop]) => bestOnset(judged, squares, 'drop', meter, drop, 'positive') ?? [])
+  return [...seen].flatMap(([meter, drop]) => {
+    const one = bestOnset(judged, squares, 'drop', meter, drop, 'positive')
+    return one && meanSince(judged.rows, one) > 0 ? [one] : []
+  })
+}
+
+const meanSince = ({ dayRows, count }: Judged['rows'], { values, onset }: Candidate): number => {
+  let sum = 0
+  for (let row = dayRows[onset]!; row < count; row++) sum += values[row]!
+  return sum
 }

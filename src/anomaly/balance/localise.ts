@@ -17,11 +17,18 @@ export interface Localised {
   /** Volt for each kW unexplained, and its standard error. */
   readonly response: number
   readonly error: number
+  /** Response over what the customer's own current would do: 1 when the unmetered current takes all of his path; null = his path is not known. */
+  readonly ownPath: number | null
 }
 
 /** Days of which the resistances are learnt: enough hours (500) for the forty currents of a phase, few enough to follow switching of the network. */
 const LEARN_DAYS = 21
 const SHORT_LIST = 4
+const FEWEST_HOURS = 4
+/** A path is known when its customer took at least this much on average (root mean square), ampere. */
+const SEEN_AMPERE = 0.3
+/** Kilowatt of one ampere at 230 V: a response in volt for each kW becomes one for each ampere. */
+const KILOVOLT = 0.23
 
 interface Sensor {
   readonly meter: number
@@ -37,6 +44,8 @@ export interface Drops {
 }
 
 interface PhaseDrops {
+  /** Customer of each current; −1 = a whole phase. */
+  readonly whose: readonly number[]
   readonly sensors: readonly Sensor[]
   readonly currents: readonly Float64Array[]
   readonly means: readonly number[]
@@ -84,22 +93,29 @@ export const dropsOf = (view: AreaView, rows: Rows): Drops | null => {
   for (const phase of [0, 1, 2] as const) {
     const supply = root.u[phase]
     if (!supply) continue
-    const [sensors, currents]: [Sensor[], Float64Array[]] = [[], []]
+    const [sensors, currents, whose]: [Sensor[], Float64Array[], number[]] = [[], [], []]
     for (const [meter, { fact, u, i, p }] of view.frame.meters.entries()) {
       if (fact.type === '1P' && phaseOf(view, fact.id, fact.phase) !== phase) continue
       const at = fact.type === '1P' ? 0 : phase
       const [volt, ampere] = [u[at], i[at]]
-      if (ampere) currents.push(signedCurrent(rows, ampere, p))
+      if (ampere) {
+        currents.push(signedCurrent(rows, ampere, p))
+        whose.push(meter)
+      }
       const drop = volt ? dropOf(rows, first, supply, volt) : null
       if (drop) sensors.push({ meter, drop })
     }
     // The other phases return through the same neutral conductor: their sums are enough for that.
     for (const other of [0, 1, 2] as const) {
       const ampere = root.i[other]
-      if (other !== phase && ampere) currents.push(signedCurrent(rows, ampere, null))
+      if (other !== phase && ampere) {
+        currents.push(signedCurrent(rows, ampere, null))
+        whose.push(-1)
+      }
     }
     const n = currents.length
-    if (n === 0 || sensors.length === 0) continue
+    // Resistances learnt from hardly more hours than there are of them fit anything.
+    if (n === 0 || sensors.length === 0 || length < FEWEST_HOURS * n) continue
     const means = currents.map((column) => average(column, first))
     const lower = new Float64Array(n * n)
     for (let i = 0; i < n; i++)
@@ -109,13 +125,17 @@ export const dropsOf = (view: AreaView, rows: Rows): Drops | null => {
         lower[j * n + i] = lower[i * n + j]!
       }
     factor(lower, n)
-    phases.push({ sensors, currents, means, lower })
+    phases.push({ whose, sensors, currents, means, lower })
   }
   return phases.length === 0 ? null : { phases, first, rows }
 }
 
-/** What is left of a column when the known currents are taken out; they are learnt from the last days, taken out of all. */
-const rest = ({ currents, means, lower }: PhaseDrops, y: Float64Array, first: number): Float64Array => {
+/** A column without the known currents; they are learnt from the last days, taken out of all. */
+const rest = (
+  { currents, means, lower }: PhaseDrops,
+  y: Float64Array,
+  first: number,
+): { readonly beta: Float64Array; readonly out: Float64Array } => {
   const n = currents.length
   const level = average(y, first)
   const beta = solve(
@@ -128,7 +148,7 @@ const rest = ({ currents, means, lower }: PhaseDrops, y: Float64Array, first: nu
     const [k, column, mean] = [beta[i]!, currents[i]!, means[i]!]
     for (let row = 0; row < out.length; row++) out[row]! -= k * (column[row]! - mean)
   }
-  return out
+  return { beta, out }
 }
 
 /**
@@ -140,7 +160,7 @@ const rest = ({ currents, means, lower }: PhaseDrops, y: Float64Array, first: nu
 export const localise = ({ phases, first, rows }: Drops, unexplained: Float64Array, asked: readonly number[] = []): Localised[] => {
   const found: Localised[] = []
   for (const phase of phases) {
-    const own = rest(phase, unexplained, first)
+    const { beta: ofUnexplained, out: own } = rest(phase, unexplained, first)
     const power = dot(own, own, first)
     if (power <= 0) continue
     const ranked = phase.sensors
@@ -148,7 +168,7 @@ export const localise = ({ phases, first, rows }: Drops, unexplained: Float64Arr
       .sort((a, b) => b.response - a.response)
     for (const [place, { meter, drop, response }] of ranked.entries()) {
       if (!asked.includes(meter) && (place >= SHORT_LIST || asked.length > 0 || response <= 0)) continue
-      const left = rest(phase, drop, first)
+      const { beta, out: left } = rest(phase, drop, first)
       let noise = 0
       const seen = new Float64Array(rows.count)
       for (let row = 0; row < rows.count; row++) {
@@ -156,7 +176,11 @@ export const localise = ({ phases, first, rows }: Drops, unexplained: Float64Arr
         if (row >= first) noise += pure * pure
         seen[row] = pure + response * unexplained[row]!
       }
-      found.push({ meter, drop: seen, response, error: Math.sqrt(noise / (rows.count - first) / power) })
+      const at = phase.whose.indexOf(meter)
+      const path = at < 0 ? Number.NaN : beta[at]! - response * ofUnexplained[at]!
+      const moved = at >= 0 && dot(phase.currents[at]!, phase.currents[at]!, first) / (rows.count - first) > SEEN_AMPERE ** 2
+      const error = Math.sqrt(noise / (rows.count - first) / power)
+      found.push({ meter, drop: seen, response, error, ownPath: moved && path > 0 ? (response * KILOVOLT) / path : null })
     }
   }
   return found

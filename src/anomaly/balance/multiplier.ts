@@ -2,6 +2,7 @@ import type { Finding } from '../finding.ts'
 import { estimate, findingOf, type Limit, limitsOf, round, say } from '../meter/shared.ts'
 import type { AreaView, Detector } from '../view.ts'
 import type { Component, Explanation } from './explain.ts'
+import { isExplained } from './explained.ts'
 import { WRONG_MULTIPLIER } from './rules.ts'
 import { daysOf, energyOf, logistic, onsetTime, studyOf } from './suspects.ts'
 
@@ -30,6 +31,7 @@ export interface MultiplierFault {
 export const asMultiplier = (view: AreaView, explanation: Explanation, one: Component): MultiplierFault | null => {
   const meter = view.frame.meters[one.meter]
   if (!meter || one.shape !== 'share' || (meter.fact.type !== '3P-CT' && meter.fact.multiplier === 1)) return null
+  if (isExplained(view, meter)) return null
   const limit: Limit<typeof WRONG_MULTIPLIER> = limitsOf(view, WRONG_MULTIPLIER, meter.fact)
   if (Math.abs(one.size) < limit('share') || one.size <= -0.8) return null
   const seen = meter.fact.multiplier * (1 + one.size)

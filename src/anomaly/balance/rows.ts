@@ -194,9 +194,12 @@ export const rowsOf = (view: AreaView): Rows | null => {
   if (power && power.count > 0.5 * view.frame.slots * (view.frame.stepMs / HOUR_MS) && stepNoise(power) < QUIET * meanOf(power.supply))
     return power
   const energy = slotRows(view, 'energy', quarter)
-  if (power && energy) return power.count > 2 * energy.count || stepNoise(power) <= stepNoise(energy) ? power : energy
+  if (power && energy) return power.count > 2 * energy.count || stepNoise(power) <= WORSE * stepNoise(energy) ? power : energy
   return power ?? energy ?? dailyRows(view, quarter)
 }
+
+/** What is truly unexplained moves both alike and hides which is quieter: the registers are taken only when they clearly are. */
+const WORSE = 1.5
 
 /** Noise over supply below which the instantaneous balance is taken as it is: half the error of a class 0.5 S gateway. */
 const QUIET = 0.0025

@@ -52,8 +52,8 @@ const addSingle = (power: Float64Array, here: Column, there: Column, out: Float6
     const ratio = here && there ? there[slot]! / here[slot]! - 1 : Number.NaN
     if (Math.abs(ratio) < HIGHEST_DROP) {
       out[slot]! += kw * ratio
-      rated[slot]! += kw
-    } else unrated[slot]! += kw
+      rated[slot]! += Math.abs(kw)
+    } else unrated[slot]! += Math.abs(kw)
   }
 }
 
@@ -79,7 +79,7 @@ const addThree = (
     }
     if (current > 0) {
       out[slot]! += (kw * weighted) / current
-      rated[slot]! += kw
-    } else unrated[slot]! += kw
+      rated[slot]! += Math.abs(kw)
+    } else unrated[slot]! += Math.abs(kw)
   }
 }

@@ -1,8 +1,9 @@
 import type { Finding, Withdrawal, Words } from '../finding.ts'
 import type { AreaFrame, MeterColumns } from '../frame.ts'
-import { daysBack, estimate, findingOf, keyOf, type Limit, limitsOf, round, say } from '../meter/shared.ts'
+import { estimate, findingOf, keyOf, type Limit, limitsOf, round, say } from '../meter/shared.ts'
 import type { AreaView, Detector, Standing } from '../view.ts'
 import type { Component, Explanation } from './explain.ts'
+import { isExplained } from './explained.ts'
 import { asMultiplier } from './multiplier.ts'
 import { THEFT } from './rules.ts'
 import { absenceOf } from './shapes.ts'
@@ -46,29 +47,6 @@ const scoreOf = (
   const known = explanation.rows.channel === 'daily' ? Math.min(score, 0.75) : score
   return days >= limit('days') ? known : Math.min(known, RANKING)
 }
-
-/** A phase without voltage makes a meter count a third less: a fault of the metering, found and named by its own rule. */
-const hasLostPhase = (frame: AreaFrame, { fact, u }: MeterColumns): boolean => {
-  if (fact.type === '1P') return false
-  const from = daysBack(frame, 2)
-  return u.some((column) => {
-    if (!column) return false
-    let [low, known] = [0, 0]
-    for (let slot = from; slot < frame.slots; slot++) {
-      if (Number.isNaN(column[slot]!)) continue
-      known++
-      if (column[slot]! < 0.78 * frame.fact.nominalV) low++
-    }
-    return known > 24 && low > 0.5 * known
-  })
-}
-
-/** Faults of other kinds that account for what a meter lacks. */
-const EXPLAINED: readonly string[] = ['phase_loss', 'unregistered_pv', 'register_stopped', 'stuck_values']
-
-const isExplained = (view: AreaView, meter: MeterColumns): boolean =>
-  hasLostPhase(view.frame, meter) ||
-  view.found.some(({ kind, target, score, to }) => target === meter.fact.id && to === null && score >= 0.5 && EXPLAINED.includes(kind))
 
 /** Everybody past whose meter energy seems to go, strongest first. */
 export const suspectsOf = (view: AreaView, explanation: Explanation): Suspect[] => {
