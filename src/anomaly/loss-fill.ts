@@ -37,34 +37,106 @@ export const knownSum = (column: Float64Array, from: number, to: number): readon
   return [sum, count]
 }
 
+/** What a column is filled from. */
+export interface Fillable {
+  readonly imp: Float64Array
+  /** {@link Known}; absent = every energy was read. */
+  readonly known?: Uint8Array
+}
+
+export type DayScale = (day: number, other: number) => number
+
+/** What meters that were read on both days used on one, over what they used on the other. */
+export const dayScale = ({ days, dayStarts }: AreaFrame, meters: readonly Fillable[]): DayScale => {
+  const totals = meters.map(({ imp, known }) =>
+    Float64Array.from(days, (_, day) => {
+      const [from, to] = [dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0]
+      return known?.subarray(from, to).includes(1) ? Number.NaN : daySum(imp, from, to)
+    }),
+  )
+  const seen = new Map<number, number>()
+  return (day, other) => {
+    const key = day * days.length + other
+    const before = seen.get(key)
+    if (before !== undefined) return before
+    let [here, there] = [0, 0]
+    for (const total of totals) {
+      const [a, b] = [total[day] ?? Number.NaN, total[other] ?? Number.NaN]
+      if (Number.isNaN(a) || Number.isNaN(b)) continue
+      here += a
+      there += b
+    }
+    const scale = there > 0 ? here / there : Number.NaN
+    seen.set(key, scale)
+    return scale
+  }
+}
+
+/** Totals over longer gaps are spread along like days; shorter ones are a straight line, which they come as. */
+const SHORT_GAP_MS = 2 * 3_600_000
+
 /**
  * Energies of quarter hours that nobody knows: the mean of the same quarter hours of three like days (same kind of day), days before first, scaled
- * by what the rest of the area used on those days. A total between two registers is measured and comes here already spread.
+ * by what the rest of the area used on those days. The total of a gap between two registers is measured; over more than two hours it is spread
+ * along the same days, scaled to that total.
  *
- * @param use  energy of the rest of the area, kWh a day, NaN = not known
- * @source     validation rules of metering: like days of the same day type
+ * @param scale  what the rest of the area used on one day, over what it used on the other; NaN = not known
+ * @source       validation rules of metering: like days of the same day type, scaled to the register difference
  */
-export const fillColumn = (frame: AreaFrame, column: Float64Array, use: Float64Array): Filled => {
+export const fillColumn = (frame: AreaFrame, { imp, known }: Fillable, scale: DayScale): Filled => {
   const { dayStarts, days } = frame
   const estimated = new Float64Array(days.length)
   const holes = new Int32Array(days.length)
-  let kwh = column
-  const totals = Float64Array.from(days, (_, day) => daySum(column, dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0))
+  const read = known ? onlyRead(imp, known, Math.round(SHORT_GAP_MS / frame.stepMs)) : imp
+  let kwh = imp
+  const totals = Float64Array.from(days, (_, day) => daySum(read, dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0))
   for (let day = 0; day < days.length; day++) {
     const [from, to] = [dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0]
-    const [, known] = knownSum(column, from, to)
-    holes[day] = to - from - known
-    if (known === to - from) continue
-    if (kwh === column) kwh = column.slice()
+    if (knownSum(read, from, to)[1] === to - from) continue
+    if (kwh === imp) kwh = imp.slice()
     const order = likeDays(frame, day)
     for (let slot = from; slot < to; slot++) {
-      if (!Number.isNaN(column[slot] ?? Number.NaN)) continue
-      const guess = likeSlot(frame, column, use, order, day, slot - from)
+      if (!Number.isNaN(read[slot] ?? Number.NaN)) continue
+      const guess = likeSlot(frame, read, scale, order, day, slot - from)
       kwh[slot] = guess
+      if (!Number.isNaN(imp[slot] ?? Number.NaN)) continue
+      holes[day] = (holes[day] ?? 0) + 1
       estimated[day] = (estimated[day] ?? 0) + guess
     }
   }
+  if (read !== imp && kwh !== imp) keepTotals(imp, read, kwh)
   return { kwh, estimated, holes, spread: relativeSpread(totals) }
+}
+
+/** A column without the energies that were spread over gaps longer than so many slots. */
+const onlyRead = (imp: Float64Array, known: Uint8Array, longest: number): Float64Array => {
+  let read = imp
+  for (let slot = 0; slot < imp.length; slot++) {
+    if (known[slot] !== 1) continue
+    let end = slot
+    while (end < imp.length && known[end] === 1) end++
+    if (end - slot > longest) {
+      if (read === imp) read = imp.slice()
+      read.fill(Number.NaN, slot, end)
+    }
+    slot = end
+  }
+  return read
+}
+
+/** Scales every gap whose total was measured back to that total; one whose like days say nothing stays as it came. */
+const keepTotals = (imp: Float64Array, read: Float64Array, kwh: Float64Array): void => {
+  const isSpread = (slot: number) => Number.isNaN(read[slot] ?? 0) && !Number.isNaN(imp[slot] ?? Number.NaN)
+  for (let slot = 0; slot < imp.length; slot++) {
+    if (!isSpread(slot)) continue
+    let [end, total, guessed] = [slot, 0, 0]
+    for (; end < imp.length && isSpread(end); end++) {
+      total += imp[end] ?? 0
+      guessed += kwh[end] ?? Number.NaN
+    }
+    for (let at = slot; at < end; at++) kwh[at] = guessed > 0 ? ((kwh[at] ?? 0) * total) / guessed : (imp[at] ?? Number.NaN)
+    slot = end
+  }
 }
 
 /** Days to look at for one that is not known: of its kind before it, of its kind after it, then the others; nearest first. */
@@ -79,7 +151,7 @@ const likeDays = ({ days, restDays }: AreaFrame, day: number): readonly number[]
 const likeSlot = (
   { dayStarts }: AreaFrame,
   column: Float64Array,
-  use: Float64Array,
+  scaleOf: DayScale,
   order: readonly number[],
   day: number,
   offset: number,
@@ -90,7 +162,7 @@ const likeSlot = (
     const start = dayStarts[other] ?? 0
     const value = start + offset < (dayStarts[other + 1] ?? 0) ? column[start + offset] : undefined
     if (value === undefined || Number.isNaN(value)) continue
-    const scale = (use[day] ?? Number.NaN) / (use[other] ?? Number.NaN)
+    const scale = scaleOf(day, other)
     sum += value * (scale > 0 ? Math.min(MOST_SCALE, Math.max(1 / MOST_SCALE, scale)) : 1)
     if (++count === LIKE_DAYS) break
   }

@@ -7,6 +7,8 @@ export interface Member {
   readonly id: string
   readonly imp: Float64Array
   readonly exp: Float64Array
+  /** As the meter's own. */
+  readonly known: Uint8Array
 }
 
 const ALARM = 0.5
@@ -37,7 +39,7 @@ export const correctedMembers = (
       (member, finding) => REMEDIES[finding.kind]?.(frame, member, meter, finding) ?? member,
       unshifted(
         frame,
-        { id: meter.fact.id, imp: meter.imp, exp: meter.exp },
+        { id: meter.fact.id, imp: meter.imp, exp: meter.exp, known: meter.known },
         doubts.filter(({ id }) => id === meter.fact.id),
       ),
     )
@@ -92,7 +94,7 @@ const within = (
 }
 
 /** Columns at the true time, and without what says nothing. */
-const unshifted = (frame: AreaFrame, { id, imp, exp }: Member, doubts: readonly DataDoubt[]): Member => {
+const unshifted = (frame: AreaFrame, { id, imp, exp, known }: Member, doubts: readonly DataDoubt[]): Member => {
   let [fixedImp, fixedExp] = [imp, exp]
   for (const { what, from, to, shiftMs = 0 } of doubts) {
     const steps = Math.round(shiftMs / frame.stepMs)
@@ -103,5 +105,5 @@ const unshifted = (frame: AreaFrame, { id, imp, exp }: Member, doubts: readonly 
     fixedImp = within(frame, stampedImp, from, to, (_, slot) => stampedImp[slot + steps] ?? Number.NaN)
     fixedExp = within(frame, stampedExp, from, to, (_, slot) => stampedExp[slot + steps] ?? Number.NaN)
   }
-  return { id, imp: fixedImp, exp: fixedExp }
+  return { id, imp: fixedImp, exp: fixedExp, known }
 }

@@ -1,5 +1,5 @@
 import type { AreaFrame, MeterColumns } from './frame.ts'
-import { daySum, type Filled, fillColumn, knownSum } from './loss-fill.ts'
+import { dayScale, daySum, type Filled, fillColumn, knownSum, medianOf } from './loss-fill.ts'
 import { limitsOf, NOT_COMPUTABLE } from './loss-limits.ts'
 import type { Member } from './loss-put-right.ts'
 import type { AreaView } from './view.ts'
@@ -53,15 +53,16 @@ export const lossWindow = ({ frame, technical, thresholds }: AreaView, members: 
   const [gateways, meters] = [members.gateways.map(withRatio), members.meters.map(withRatio)]
   const limit = limitsOf(thresholds, NOT_COMPUTABLE, { zone: frame.fact.zone, id: frame.fact.id })
   const bounds = (day: number): readonly [number, number] => [dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0]
-  const use = Float64Array.from(days, (_, day) => meters.reduce((sum, { imp }) => sum + knownSum(imp, ...bounds(day))[0], 0))
-  const filled = meters.map(({ imp }) => fillColumn(frame, imp, use))
+  const scale = dayScale(frame, meters)
+  const filled = meters.map((meter) => fillColumn(frame, meter, scale))
+  const fedIn = meters.map(({ exp, known }) => feedIn(frame, exp, known))
   const totals = meters.map(({ imp }) => Float64Array.from(days, (_, day) => daySum(imp, ...bounds(day))))
   return days.map((name, day): DayLoss => {
     const [from, to] = bounds(day)
     const supply = gateways.reduce((sum, { imp }) => sum + daySum(imp, from, to), gateways.length > 0 ? 0 : Number.NaN)
     // A register that is not there, or that nobody reads, feeds nothing in.
     const reverse = gateways.reduce((sum, { exp }) => sum + knownSum(exp, from, to)[0], 0)
-    const generation = meters.reduce((sum, { exp }) => sum + knownSum(exp, from, to)[0], 0)
+    const generation = fedIn.reduce((sum, exp) => sum + knownSum(exp, from, to)[0], 0)
     const sums = { sold: 0, estimated: 0, most: 0, good: 0, weight: 0, goodWeight: 0 }
     const missing: MissingMeter[] = []
     for (const [at, meter] of meters.entries()) {
@@ -69,8 +70,10 @@ export const lossWindow = ({ frame, technical, thresholds }: AreaView, members: 
       if (!column) continue
       const weight = meanBefore(totals[at], day)
       sums.weight += weight
-      sums.sold += knownSum(column.kwh, from, to)[0]
-      sums.estimated += column.estimated[day] || 0
+      // Of a meter that was never read nothing is known but that the others are its like.
+      const stranger = Number.isNaN(column.estimated[day] ?? 0) ? typical(totals, day) : 0
+      sums.sold += knownSum(column.kwh, from, to)[0] + stranger
+      sums.estimated += (column.estimated[day] || 0) + stranger
       if (hasEnds(meter, frame, day)) {
         sums.good++
         sums.goodWeight += weight
@@ -106,6 +109,15 @@ export const lossWindow = ({ frame, technical, thresholds }: AreaView, members: 
   })
 }
 
+/** What a meter feeds in, holes filled from the first export on that is known: before it nobody knows of a roof. */
+const feedIn = (frame: AreaFrame, exp: Float64Array, known: Uint8Array): Float64Array => {
+  const first = exp.findIndex((value) => !Number.isNaN(value))
+  if (first < 0) return exp
+  // The sun shines on roofs whatever the area uses.
+  const { kwh } = fillColumn(frame, { imp: exp, known }, () => Number.NaN)
+  return kwh === exp ? exp : kwh.fill(Number.NaN, 0, first)
+}
+
 /** Under a multiplier of zero, or below it, or none, energy is not known: it would be a silent zero. */
 const withRatio = <T extends MeterColumns | Member>(meter: T): T =>
   'fact' in meter && !(meter.fact.multiplier > 0) ? { ...meter, imp: new Float64Array(meter.imp.length).fill(Number.NaN) } : meter
@@ -128,6 +140,10 @@ const missingOf = (id: string, { estimated, holes, spread }: Filled, day: number
   const share = (holes[day] ?? 0) / Math.max(1, slots)
   return { id, slots: holes[day] ?? 0, estimate, most: estimate * (1 + SIGMAS * spread) + (estimate === 0 ? share : 0) }
 }
+
+/** Median of what meters used on a day. */
+const typical = (totals: readonly Float64Array[], day: number): number =>
+  medianOf(totals.flatMap((total) => (Number.isNaN(total[day] ?? Number.NaN) ? [] : [total[day] ?? 0])))
 
 /** Mean daily energy of the week before; of all days when nothing is known of it. */
 const meanBefore = (totals: Float64Array | undefined, day: number): number => {
