@@ -18,6 +18,7 @@ import { gapCommands } from './gaps.ts'
 import { kpiCommands } from './kpi.ts'
 import { ledgerCommands } from './ledger.ts'
 import { ledgerSheetCommands } from './ledger-sheets.ts'
+import { loss } from './loss.ts'
 import { listMappings, mappingSchema, type TryArguments, tryMapping, verifyMappings } from './mapping.ts'
 import { outageCommands } from './outages.ts'
 import { CommandFailed, complain, EXIT, print, printJson, table } from './output.ts'
@@ -242,6 +243,18 @@ program
   .option('--token <token>', 'bearer token; or in the environment as GRIDTALLY_TOKEN')
   .addOption(json())
   .action(energy)
+program
+  .command('loss')
+  .description('line loss of a transformer area, as the running gateway works it out')
+  .argument('<area>', 'transformer area')
+  .requiredOption('--from <instant>', 'start: 2026-11-01T00:00:00+08:00')
+  .requiredOption('--to <instant>', 'end, exclusive')
+  .addOption(new Option('--step <step>', 'length of an item').choices(['15m', 'day', 'month']).default('day'))
+  .option('--members', 'the members of the sum over whole days, with their registers')
+  .option('--url <url>', 'address of the API', 'http://127.0.0.1:8645')
+  .option('--token <token>', 'bearer token; or in the environment as GRIDTALLY_TOKEN')
+  .addOption(json())
+  .action(loss)
 
 program
   .command('decode')
