@@ -27,10 +27,31 @@ export const lineJson = ({ seq, at, what, who, why }: CaseLineView) => ({ seq, a
 
 export const caseDetailJson = ({ history, ...view }: CaseDetailView) => ({ ...caseJson(view), history: history.map(lineJson) })
 
-const findingJson = ({ rule, version, score, severity, from, to, kwh, cause, numbers, thresholds, series, ruledOut, why }: Finding) => ({
+const findingJson = ({
+  level,
+  rule,
+  version,
+  score,
+  severity,
+  from,
+  to,
+  kwh,
+  cause,
+  numbers,
+  thresholds,
+  series,
+  ruledOut,
+  why,
+}: Finding) => ({
   ...{ rule, ruleVersion: version, score, severity, from: isoOrNull(from), to: isoOrNull(to), kwh: estimate(kwh), cause: cause ?? null },
   ...{ numbers, thresholds, ruledOut: [...ruledOut], why },
-  series: series.map((one) => ({ ...one, fields: [...one.fields], from: isoOrNull(one.from), to: isoOrNull(one.to), url: urlOf(one) })),
+  series: series.map((one) => ({
+    ...one,
+    fields: [...one.fields],
+    from: isoOrNull(one.from),
+    to: isoOrNull(one.to),
+    url: urlOf(one, level),
+  })),
 })
 
 export const evidenceJson = ({ id, raised, newest, grown }: CaseEvidenceView) => ({
@@ -44,7 +65,7 @@ const QUARTERS_MS = 31 * 86_400_000
 const CODE = /^(\d+-\d+:)?\d+\.\d+\.\d+$/
 
 /** Where this API answers with the readings behind a claim; null: nowhere. */
-export const urlOf = ({ measurement, id, fields, from, to }: SeriesRef): string | null => {
+export const urlOf = ({ measurement, id, fields, from, to }: SeriesRef, level: Finding['level'] = 'meter'): string | null => {
   if (measurement === 'event' || !Number.isFinite(from) || !Number.isFinite(to)) return null
   const name = encodeURIComponent(id)
   const codes = fields.filter((field) => CODE.test(field))
@@ -54,7 +75,8 @@ export const urlOf = ({ measurement, id, fields, from, to }: SeriesRef): string 
     instant: [`points/${name}/readings`, { measurement: 'instant', ...registers }],
     interval: [`points/${name}/energy`, { period: to - from <= QUARTERS_MS ? '15m' : 'day' }],
     area: [`areas/${name}/loss`, { step: to - from <= QUARTERS_MS ? '15m' : 'day' }],
-    comm: [`signal/${name}`, {}],
+    // A modem is the concentrator's.
+    comm: [`signal/${name}`, { level: level === 'backhaul' ? 'concentrator' : level }],
   } as const satisfies Record<Exclude<SeriesRef['measurement'], 'event'>, readonly [string, Readonly<Record<string, string>>]>
   const [place, query] = path[measurement]
   return `/api/v1/${place}?${new URLSearchParams({ from: iso(from), to: iso(to), ...query })}`

@@ -55,7 +55,7 @@ it.each([
   ['instant', '/api/v1/points/a%20b%2Fc/readings?', 'measurement=instant&registers=1.8.0'],
   ['interval', '/api/v1/points/a%20b%2Fc/energy?', 'period=day'],
   ['area', '/api/v1/areas/a%20b%2Fc/loss?', 'step=day'],
-  ['comm', '/api/v1/signal/a%20b%2Fc?', ''],
+  ['comm', '/api/v1/signal/a%20b%2Fc?', 'level=meter'],
 ] as const)('an address of %s', (measurement, start, end) => {
   const url = urlOf({ measurement, ...ref }) ?? ''
   expect([url.startsWith(start), url.endsWith(end)]).toEqual([true, true])
