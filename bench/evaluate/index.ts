@@ -10,7 +10,7 @@ import type { Offline } from '../../src/cli/analyse/replay.ts'
 import { resultOf } from '../../src/cli/analyse/result.ts'
 import { CommandFailed, complain, EXIT, print, printJson } from '../../src/cli/output.ts'
 import { type Labels, labelledFolders, readLabels, readLedgerMeters } from './labels.ts'
-import { type Cost, reportJson, reportText } from './report.ts'
+import { type Cost, reportJson, reportMarkdown, reportText } from './report.ts'
 import { metricsOf, type SetScore, scoreSet } from './score.ts'
 import { thresholdsNamed, variedText, vary } from './vary.ts'
 import { generateWorld, THEMES } from './world/generate.ts'
@@ -19,6 +19,8 @@ import { writeWorld } from './world/write.ts'
 
 export interface EvaluateArguments {
   readonly json?: boolean
+  /** A table for a page of docs. */
+  readonly markdown?: boolean
   /** So many sets of our own besides the folders. */
   readonly generated?: number
   readonly seed?: number
@@ -105,7 +107,7 @@ export const evaluate = async (dirs: readonly string[], args: EvaluateArguments)
   }
 }
 
-const evaluateFolders = async (folders: readonly string[], { json, vary: varied }: EvaluateArguments): Promise<void> => {
+const evaluateFolders = async (folders: readonly string[], { json, markdown, vary: varied }: EvaluateArguments): Promise<void> => {
   if (folders.length === 0)
     throw new CommandFailed(
       'no folder with a labels.json among these or one level below them; --generated 5 makes sets of our own',
@@ -128,6 +130,6 @@ const evaluateFolders = async (folders: readonly string[], { json, vary: varied 
     printJson({ ...reportJson(scores, costs), ...(varied ? { varied: figures } : {}) })
     return
   }
-  print(reportText(scores, costs))
+  print(markdown ? reportMarkdown(scores, costs) : reportText(scores, costs))
   if (varied) print(`\n${variedText(scores, moved)}`)
 }

@@ -82,3 +82,34 @@ export const reportJson = (scores: readonly SetScore[], costs: readonly Cost[]) 
     phasesWrong: score.phases.wrong,
   })),
 })
+
+/** Tables for a page of docs: figures beside their aims, and what became of every fault. */
+export const reportMarkdown = (scores: readonly SetScore[], costs: readonly Cost[]): string => {
+  const all = metricsOf(scores)
+  const own = scores.map((score) => metricsOf([score]))
+  const cell = (metrics: readonly Metric[], name: string): string => {
+    const metric = metrics.find((other) => other.name === name)
+    return metric ? figure(metric) : '-'
+  }
+  const rows = all.map((metric) => [
+    metric.name,
+    metric.aim ? `${metric.aim.op === '>=' ? '≥' : '≤'} ${metric.aim.value}` : '',
+    `${figure(metric)}${meets(metric) === false ? ' **missed**' : ''}`,
+    ...own.map((metrics) => cell(metrics, metric.name)),
+  ])
+  const cost = (name: string, of: (one: Cost) => string) => [
+    name,
+    '',
+    '',
+    ...scores.map(({ set }) => costs.filter((one) => one.set === set).map(of)[0] ?? ''),
+  ]
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  const head = ['metric', 'aim', 'all', ...scores.map(({ set }) => set)]
+  return [
+    line(head),
+    line(head.map(() => '---')),
+    ...rows.map(line),
+    line(cost('seconds', ({ seconds }) => seconds.toFixed(1))),
+    line(cost('peak memory of the run so far, MB', ({ peakMb }) => peakMb.toFixed(0))),
+  ].join('\n')
+}

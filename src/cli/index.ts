@@ -26,6 +26,7 @@ import { read } from './read.ts'
 import { replay } from './replay.ts'
 import { check, configOrFail, run } from './run.ts'
 import { scan } from './scan.ts'
+import { signalCommands } from './signal.ts'
 import { simulateBrokerCommand, simulateLine, simulateMqttCommand, simulateVillageCommand } from './simulate.ts'
 import { trace } from './trace.ts'
 import { adoptUnregistered, closeUnregistered, listUnregistered, showUnregistered } from './unregistered.ts'
@@ -395,6 +396,7 @@ gapCommands(program)
 outageCommands(program)
 caseCommands(program)
 kpiCommands(program)
+signalCommands(program)
 
 const token = program.command('token').description('bearer tokens of the API')
 token
@@ -458,6 +460,7 @@ program
   .option('--vary <thresholds>', 'rules or thresholds (rule.name) moved by 0.7 and 1.4, each by itself; all', (text: string) =>
     text.split(','),
   )
+  .option('--markdown', 'the figures as a table for a page of docs')
   .option('--keep <folder>', 'generated sets are written there and stay')
   .addOption(json())
   .action(async (folders: string[], options: EvaluateArguments) => {
