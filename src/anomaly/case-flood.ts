@@ -1,16 +1,25 @@
 import { type Case, isUnsettled, type JudgedDay, NO_WORK, type Taken } from './case.ts'
 import { BY_ITSELF, evidenceOf, rankOf } from './case-evidence.ts'
-import type { Estimate, Finding } from './finding.ts'
+import type { Estimate, Finding, FindingKind } from './finding.ts'
+
+/** How many alike make a flood. `single`: of what each customer or each entry of the ledger does by itself. */
+interface FloodSize {
+  readonly alike: number
+  readonly single: number
+}
 
 /**
  * So many meters of one area that begin to fail the same way on one day fail for one reason. Faults of their own come at 0.1 a day and
  * kind in a large area (aim: 0.055 false and about as many true alarms per 1,000 meter-days, 500 meters); five at once then happen with
- * P = 8e-8, less than once a year over 200 areas and 30 kinds (Poisson).
+ * P = 8e-8, less than once a year over 200 areas and 30 kinds (Poisson). What is single has stood for years and is all found by the first
+ * look: a tenth of the customers of a large area of 200 may be, more is no coincidence.
  */
-export const FLOOD_AT = 5
+const AREA_FLOOD: FloodSize = { alike: 5, single: 20 }
 /** The same over a zone of 20,000 meters, where five a day come by themselves: twenty happen with P = 8e-8 (Poisson, mean 5). */
-export const ZONE_FLOOD_AT = 20
-/** Fewer than this many that remain are faults of their own; less than FLOOD_AT, so that a flood does not come and go. */
+export const ZONE_FLOOD: FloodSize = { alike: 20, single: 2000 }
+/** Each of them has a place, a culprit or an entry of its own, and somebody goes there. */
+const SINGLE: ReadonlySet<FindingKind> = new Set(['theft', 'wrong_multiplier', 'wrong_phase', 'unregistered_pv', 'use_deviation'])
+/** Fewer than this many that remain are faults of their own; less than a flood begins with, so that a flood does not come and go. */
 export const FLOOD_KEEPS = 3
 
 /** What tells one flood from another: the day it began, and how its members fail. */
@@ -21,12 +30,12 @@ const likeness = ({ kind, cause, raised: { trueArea }, level, detectedAt }: Case
 export interface FloodPlace {
   readonly level: 'area' | 'zone'
   readonly id: string
-  readonly atLeast: number
+  readonly atLeast: FloodSize
 }
 
 /** Makes one case of many of an area that began alike on this day, and lets the few that remain of one go. */
 export const withFloods = (taken: Taken, day: JudgedDay): Taken => {
-  const place: FloodPlace = { level: 'area', id: taken.book.area, atLeast: FLOOD_AT }
+  const place: FloodPlace = { level: 'area', id: taken.book.area, atLeast: AREA_FLOOD }
   const { cases, changes } = floods(taken.book.cases, place, day)
   return changes.length === 0 && cases === taken.book.cases
     ? taken
@@ -48,7 +57,7 @@ export const floods = (all: Cases, place: FloodPlace, day: JudgedDay): { readonl
     const id = `flood/${place.level}/${place.id}/${likely}#1`
     const known = cases.get(id)
     const weight = group.reduce((sum, { members }) => sum + Math.max(1, members.length), 0)
-    if ((known && !isUnsettled(known.state)) || (!known && weight < place.atLeast)) continue
+    if ((known && !isUnsettled(known.state)) || (!known && weight < leastOf(place, group))) continue
     const members = [...(known?.members ?? []).flatMap((member) => cases.get(member) ?? []), ...group].sort((a, b) =>
       a.id < b.id ? -1 : 1,
     )
@@ -64,6 +73,9 @@ export const floods = (all: Cases, place: FloodPlace, day: JudgedDay): { readonl
   for (const flood of [...cases.values()].filter(isOfPlace)) if (isUnsettled(flood.state)) renew(flood, cases, changes, place, day)
   return { cases: same(all, cases) ? all : cases, changes }
 }
+
+const leastOf = ({ atLeast }: FloodPlace, [first]: readonly Case[]): number =>
+  first && SINGLE.has(first.kind) ? atLeast.single : atLeast.alike
 
 const same = (before: Cases, after: Cases): boolean => before.size === after.size && [...after].every(([id, one]) => before.get(id) === one)
 
@@ -138,7 +150,7 @@ const parentOf = (id: string, place: FloodPlace, members: readonly Case[], known
     ...(first.cause === null ? {} : { cause: first.cause }),
     ...(first.raised.trueArea === undefined ? {} : { trueArea: first.raised.trueArea }),
     numbers: { members: count },
-    thresholds: { 'flood.members': place.atLeast },
+    thresholds: { 'flood.members': leastOf(place, members) },
     series: [],
     ruledOut: [],
     why: {

@@ -15,7 +15,7 @@ import {
   standingOf,
   takeVerdict,
   type Verdict,
-  ZONE_FLOOD_AT,
+  ZONE_FLOOD,
 } from '../anomaly/index.ts'
 import { many, ok, type Result } from '../core/index.ts'
 import { CaseFile, type StoredCase } from './case-file.ts'
@@ -174,7 +174,7 @@ export class CaseBook {
     const touched = changes.some(({ what, id }) => what === 'opened' || this.file.byId(id)?.one.belongs?.to.startsWith('flood/zone/'))
     if (!touched) return []
     const before = this.file.ofZone(zone, day.day)
-    const flooded = floods(before, { level: 'zone', id: zone, atLeast: ZONE_FLOOD_AT }, day)
+    const flooded = floods(before, { level: 'zone', id: zone, atLeast: ZONE_FLOOD }, day)
     return this.#write(before, flooded.cases, flooded.changes, zone, now)
   }
 

@@ -162,6 +162,10 @@ describe('a flood', () => {
     expect(top(replay([many(3), many(6)]))).toHaveLength(6)
     expect(top(replay([[...many(4), ...many(1, { target: 'X', cause: 'other' })]]))).toHaveLength(5)
   })
+  it('of what each customer does by himself needs many more: five thieves are five cases', () => {
+    expect(top(replay([many(19, { kind: 'theft' })]))).toHaveLength(19)
+    expect(top(replay([many(20, { kind: 'theft' })]))).toHaveLength(1)
+  })
   it('lets the few that remain stand alone, and stays while there are more', () => {
     const begun = replay([many(8)])
     const rest = (keep: number) => replay(week(many(8).slice(0, keep), 3), begun, 1)
