@@ -1,7 +1,7 @@
 import type { AreaFrame, MeterColumns } from '../frame.ts'
 import { isVoltage } from './follow.ts'
 import { addRow, median, momentsOf, solve } from './linear.ts'
-import { type Supply, tanOf } from './supply.ts'
+import { ownCurrent, type PhasedPlace, type Supply } from './supply.ts'
 
 /**
  * What the voltage of one place of a meter shows of the wires before it: `U_gateway − U_meter = offset + own × own current + sum_p of[p] × gateway current of phase p`,
@@ -32,12 +32,8 @@ const OFFSET_SHARE = 0.003
 const OWN_PRIOR = { value: 0.1, sd: 0.2 }
 const SHARED_PRIOR = { value: 0, sd: 0.1 }
 
-/** Own active current at the end of a slot, ampere, negative while it feeds back. */
-export const ownCurrent = (meter: MeterColumns, place: number, slot: number): number => {
-  const ampere = meter.i[place]?.[slot] ?? Number.NaN
-  const tan = tanOf(meter.pf?.[slot] ?? Number.NaN)
-  return (ampere / Math.sqrt(1 + tan * tan)) * ((meter.p?.[slot] ?? 0) < 0 ? -1 : 1)
-}
+/** What is left over lasts for hours (other customers' loads): so many neighbouring quarter hours count as one observation. */
+const PERSISTENCE = 8
 
 /** Learns the wires before one place of a meter; null when the data do not say. */
 export const learnDrop = (
@@ -77,7 +73,7 @@ export const learnDrop = (
   const first = solve(moments, [1e-6, 1e-6, 1e-6, 1e-6, 1e-6])
   if (!first) return null
   const variance = Math.max(first.variance, 1e-4)
-  const weight = (sd: number) => variance / (sd * sd)
+  const weight = (sd: number) => (PERSISTENCE * variance) / (sd * sd)
   const shared = weight(SHARED_PRIOR.sd)
   const fit = solve(
     moments,
@@ -103,11 +99,7 @@ export const learnDrop = (
 const STRANGE = 5
 
 /** All places of all meters: those that cannot be learnt, or whose voltage is strange, get the middle of the others. */
-export const learnDrops = (
-  frame: AreaFrame,
-  supply: Supply,
-  places: readonly { readonly meter: MeterColumns; readonly place: number; readonly phase: number | null }[],
-): readonly DropModel[] => {
+export const learnDrops = (frame: AreaFrame, supply: Supply, places: readonly PhasedPlace[]): readonly DropModel[] => {
   const learnt = places.map(({ meter, place, phase }) => (phase === null ? null : learnDrop(frame, supply, meter, place, phase)))
   const good = learnt.flatMap((one) => (one ? [one] : []))
   const usual = median(good.map(({ sd }) => sd))

@@ -1,11 +1,10 @@
 import type { AreaFrame, MeterColumns, Phase } from '../frame.ts'
 import type { DataDoubt } from '../view.ts'
-import { ownCurrent } from './drops.ts'
 import { isVoltage } from './follow.ts'
 import { type Fit, median, solve } from './linear.ts'
 import { placesOf } from './phases.ts'
 import { clearest, dailyOf, type ServiceStep } from './service-step.ts'
-import { type Supply, supplyOf } from './supply.ts'
+import { ownCurrent, type Supply, supplyOf } from './supply.ts'
 
 /**
  * Current behind a customer's service cable that his meter does not see (表前分流), from voltages alone.
@@ -72,7 +71,10 @@ export const serviceEvidence = (
   { learnDays = LEARN_DAYS, doubts = [], ids }: ServiceOptions = {},
 ): readonly ServiceEvidence[] => {
   const days = Math.min(learnDays, frame.days.length >> 1)
-  const supply = supplyOf(frame)
+  const supply = supplyOf(
+    frame,
+    frame.meters.flatMap((meter) => placesOf(meter, phases).map((phase, place) => ({ meter, place, phase }))),
+  )
   if (!supply || days < FEWEST_DAYS) return []
   const strange = new Set(doubts.flatMap(({ id, what }) => (what === 'unusable' ? [] : [id])))
   const learnt = frame.dayStarts[days] ?? 0

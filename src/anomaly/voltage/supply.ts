@@ -26,8 +26,19 @@ export const tanOf = (pf: number): number => {
 /** By thousandths of the power factor, the resolution on the wire. */
 const TANGENTS = Float64Array.from({ length: 1001 }, (_, thousandths) => (thousandths === 0 ? 0 : Math.sqrt((1000 / thousandths) ** 2 - 1)))
 
-/** What the gateway feeds into each phase; null when the area has not exactly one gateway with voltages and currents on three phases. */
-export const supplyOf = (frame: AreaFrame): Supply | null => {
+/** A place of a meter and the gateway phase it hangs on, 0 to 2; null = nobody knows. */
+export interface PhasedPlace {
+  readonly meter: MeterColumns
+  readonly place: number
+  readonly phase: number | null
+}
+
+/**
+ * What the gateway feeds into each phase; null when the area has not exactly one gateway with voltages and currents on three phases.
+ *
+ * @param places  of the area's meters: where solar feeds back, one phase can flow backwards while the sum does not, and the gateway's current has no sign
+ */
+export const supplyOf = (frame: AreaFrame, places: readonly PhasedPlace[] = []): Supply | null => {
   const [gateway] = frame.gateways
   if (!gateway || frame.gateways.length !== 1) return null
   const u = gateway.u.flatMap((column) => (column ? [column] : []))
@@ -35,14 +46,50 @@ export const supplyOf = (frame: AreaFrame): Supply | null => {
   if (u.length !== 3 || i.length !== 3) return null
   const { slots } = frame
   const tan = Float32Array.from({ length: slots }, (_, slot) => tanOf(gateway.pf?.[slot] ?? Number.NaN))
-  const now = i.map((column) =>
-    Float32Array.from(column, (ampere, slot) => {
-      const pf = 1 / Math.sqrt(1 + (tan[slot] ?? 0) ** 2)
-      return ampere * pf * ((gateway.p?.[slot] ?? 0) < 0 ? -1 : 1)
-    }),
-  )
+  const nets = netsOf(frame, places)
+  const now = i.map((column, phase) => {
+    const net = nets?.[phase]
+    const out = new Float32Array(slots)
+    for (let slot = 0; slot < slots; slot++) {
+      const kw = gateway.p?.[slot] ?? Number.NaN
+      // What the customers do not tell (losses, thieves, silent meters) is shared by the phases, unless it is much.
+      const told = nets ? nets.reduce((sum, one, at) => sum + (one[slot] ?? 0) * (u[at]?.[slot] ?? Number.NaN), 0) : Number.NaN
+      const flows = i.reduce((sum, one, at) => sum + (one[slot] ?? 0) * (u[at]?.[slot] ?? 0), 0)
+      const untold = kw * 1000 - told
+      if (net && Math.abs(untold) < MUCH * flows) {
+        out[slot] = (net[slot] ?? 0) + untold / (3 * frame.fact.nominalV)
+      } else out[slot] = (column[slot] ?? Number.NaN) * pfOf(gateway.pf?.[slot] ?? Number.NaN) * (kw < 0 ? -1 : 1)
+    }
+    return out
+  })
   return { u, now, mean: meansOf(frame, gateway, u, now), tan }
 }
+
+/**
+ * Sum of the customers' active currents on each phase, signed; null when nobody feeds back. Where solar feeds one phase the power factor of the sum of
+ * the three says nothing of that phase, and its current has no sign.
+ */
+const netsOf = (frame: AreaFrame, places: readonly PhasedPlace[]): readonly Float32Array[] | null => {
+  if (!places.some(({ meter }) => meter.p?.some((kw) => kw < 0))) return null
+  const nets = [0, 1, 2].map(() => new Float32Array(frame.slots))
+  for (const { meter, place, phase } of places) {
+    const net = phase === null ? undefined : nets[phase]
+    if (!net || !meter.i[place]) continue
+    for (let slot = 0; slot < frame.slots; slot++) net[slot] = (net[slot] ?? 0) + zeroIfNaN(ownCurrent(meter, place, slot))
+  }
+  return nets
+}
+
+/** Own active current at the end of a slot, ampere, negative while it feeds back. */
+export const ownCurrent = (meter: MeterColumns, place: number, slot: number): number => {
+  const ampere = (meter.i[place]?.[slot] ?? Number.NaN) * pfOf(meter.pf?.[slot] ?? Number.NaN)
+  return (meter.p?.[slot] ?? 0) < 0 ? -ampere : ampere
+}
+
+const pfOf = (pf: number): number => (Number.isNaN(pf) ? USUAL_PF : Math.min(1, Math.abs(pf)))
+
+/** Share of what flows that silent meters may have before their phases can no longer be told from the others. */
+const MUCH = 0.15
 
 const meansOf = (
   frame: AreaFrame,

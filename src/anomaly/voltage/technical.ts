@@ -30,9 +30,9 @@ export const voltageLoss = (
   members: readonly MeterColumns[],
   phases: Readonly<Record<string, Phase>>,
 ): TechnicalLoss | null => {
-  const supply = supplyOf(frame)
-  if (!supply) return null
   const places = members.flatMap((meter) => placesOf(meter, phases).map((phase, place) => ({ meter, place, phase })))
+  const supply = supplyOf(frame, places)
+  if (!supply) return null
   const drops = learnDrops(frame, supply, places)
   if (drops.length === 0) return null
   const kwh = new Float64Array(frame.slots)
@@ -94,7 +94,9 @@ const addLoss = (frame: AreaFrame, supply: Supply, drop: DropModel, kwh: Float64
 /** Energy of one place of a meter in a slot, kWh, export taken off; of a three-phase meter split by its currents. */
 const placeEnergy = (meter: MeterColumns, place: number, slot: number, nominal: number, hours: number): number => {
   let energy = (meter.imp[slot] ?? Number.NaN) - zeroIfNaN(meter.exp[slot] ?? 0)
-  if (Number.isNaN(energy)) energy = (meter.p?.[slot] ?? Number.NaN) * hours
+  const kw = meter.p?.[slot] ?? Number.NaN
+  // Not read; or fed back through a meter that does not count it.
+  if (Number.isNaN(energy) || (kw < 0 && energy === 0)) energy = kw * hours
   if (meter.fact.type === '1P') return energy
   let seen = 0
   for (let at = 0; at < 3; at++)
