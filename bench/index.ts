@@ -3,6 +3,7 @@
  * An anchor is an object in a file of this folder and a line in the list below.
  */
 import { join } from 'node:path'
+import { analysisDay } from './analysis.ts'
 import { type Anchor, type BenchContext, figure, NotHere, type Outcome } from './anchor.ts'
 import { embeddedCold, embeddedEnergy, embeddedHot, embeddedLatest, embeddedRate } from './embedded.ts'
 import { influxRate, influxWriterCost } from './influx.ts'
@@ -28,6 +29,7 @@ const ANCHORS: readonly Anchor[] = [
   fuzzedExchanges,
   pushRate,
   mappingCost,
+  analysisDay,
 ]
 
 export interface BenchOptions {

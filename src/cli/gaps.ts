@@ -176,13 +176,19 @@ export const everyPage = async <Item extends TSchema>(access: Access, path: stri
   }
 }
 
-/** Asks a running gateway. @param body  absent: GET; null: POST without one */
+/**
+ * Asks a running gateway.
+ *
+ * @param body  absent: GET; null: POST without one
+ * @param seen  ETag of what was seen: the body is PUT over it
+ */
 export const askApi = async <Schema extends TSchema>(
   { url, token = process.env.GRIDTALLY_TOKEN }: Access,
   path: string,
   schema: Schema,
   body?: object | null,
   query: Query = {},
+  seen?: string,
 ): Promise<Static<Schema>> => {
   if (!token)
     throw new CommandFailed(
@@ -191,8 +197,12 @@ export const askApi = async <Schema extends TSchema>(
     )
   const address = new URL(`/api/v1${path}`, url)
   for (const [name, value] of Object.entries(query)) if (value !== undefined) address.searchParams.set(name, value)
-  const headers = { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) }
-  const sent = body === undefined ? {} : { method: 'POST', ...(body === null ? {} : { body: JSON.stringify(body) }) }
+  const headers = {
+    authorization: `Bearer ${token}`,
+    ...(body ? { 'content-type': 'application/json' } : {}),
+    ...(seen ? { 'if-match': seen } : {}),
+  }
+  const sent = body === undefined ? {} : { method: seen ? 'PUT' : 'POST', ...(body === null ? {} : { body: JSON.stringify(body) }) }
   let response: Response
   try {
     response = await fetch(address, { headers, ...sent, signal: AbortSignal.timeout(60_000) })

@@ -24,6 +24,7 @@ import { outageCommands } from './outages.ts'
 import { CommandFailed, complain, EXIT, print, printJson, table } from './output.ts'
 import { read } from './read.ts'
 import { replay } from './replay.ts'
+import { ruleCommands } from './rules.ts'
 import { check, configOrFail, run } from './run.ts'
 import { scan } from './scan.ts'
 import { signalCommands } from './signal.ts'
@@ -395,6 +396,7 @@ clockCommands(program)
 gapCommands(program)
 outageCommands(program)
 caseCommands(program)
+ruleCommands(program)
 kpiCommands(program)
 signalCommands(program)
 

@@ -1,0 +1,228 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { NO_LAYERS } from '../src/anomaly/index.ts'
+import { type BlockPoint, packBlock } from '../src/gateway/analysis-block.ts'
+import { AnalysisBook } from '../src/gateway/analysis-book.ts'
+import { NO_SURROUNDINGS } from '../src/gateway/analysis-frames.ts'
+import { AnalysisPool } from '../src/gateway/analysis-pool.ts'
+import { EnergyDays } from '../src/gateway/energy-days.ts'
+import { Ledger, type Patch } from '../src/ledger/index.ts'
+import type { Anchor } from './anchor.ts'
+
+const ZONE = 'Asia/Shanghai'
+const FIRST = '2026-01-05'
+const SLOTS = 96
+const METERS = 100
+const PER_FEEDER = 10
+const WORKERS = 2
+
+/** The same for the same numbers. */
+const noise = (a: number, b: number, c: number): number => {
+  let x = Math.imul(a, 374_761_393) + Math.imul(b, 668_265_263) + Math.imul(c, 1_274_126_177)
+  x = Math.imul(x ^ (x >>> 13), 1_274_126_177)
+  return ((x ^ (x >>> 16)) >>> 0) / 2 ** 32
+}
+const round = (value: number, unit: number) => Math.round(value * unit) / unit
+
+const areaId = (area: number) => `A${String(area).padStart(3, '0')}`
+const pointId = (area: number, meter: number) => `${areaId(area)}-${meter < 0 ? 'G' : String(meter).padStart(3, '0')}`
+
+const ledgerOf = (areas: number): Patch[] =>
+  Array.from({ length: areas }, (_, area): Patch[] => [
+    { kind: 'feeder', id: `F${Math.floor(area / PER_FEEDER)}`, from: null, set: { name: `feeder ${Math.floor(area / PER_FEEDER)}` } },
+    ...[0, 1, 2, 3].map((bus): Patch => ({ kind: 'channel', id: `${areaId(area)}-${bus}`, from: null, set: { name: `bus ${bus}` } })),
+
+    {
+      kind: 'area',
+      id: areaId(area),
+      from: null,
+      set: { feeder: `F${Math.floor(area / PER_FEEDER)}`, capacityKva: '400', nominalV: '230' },
+    },
+    ...Array.from({ length: METERS + 1 }, (_, at): Patch[] => {
+      const [id, isGate] = [pointId(area, at - 1), at === 0]
+      return [
+        {
+          ...{ kind: 'point', id, from: null },
+          set: {
+            area: areaId(area),
+            role: isGate ? 'area-supply' : 'customer',
+            phase: isGate ? 'L123' : ['L1', 'L2', 'L3'][at % 3]!,
+            contractKva: '8',
+            ct: isGate ? '120' : '1',
+          },
+        },
+        {
+          ...{ kind: 'meter', id: `${id}-M`, from: null },
+          set: {
+            point: id,
+            line: `${areaId(area)}-${at % 4}`,
+            address: String(area * 1000 + at).padStart(12, '0'),
+            profile: isGate ? 'dlt645-2007/three-phase' : 'dlt645-2007/single-phase',
+          },
+        },
+      ]
+    }).flat(),
+  ]).flat()
+
+/** Columns of one area and day: households with evenings, a gateway that sees their sum and the wires' loss. */
+const dayOf = (area: number, day: number): BlockPoint[] => {
+  const gate = new Float64Array(SLOTS)
+  const none = () => new Float64Array(SLOTS).fill(Number.NaN)
+  const of = (
+    id: string,
+    isGateway: boolean,
+    multiplier: number,
+    imp: Float64Array,
+    u: readonly (Float32Array | null)[],
+    kw: Float32Array,
+  ): BlockPoint => {
+    let face = 1000 + day * 20
+    const i = kw.map((each) => round((each * 1000) / 230, 100))
+    return {
+      ...{ id, isGateway, multiplier },
+      day: {
+        ...{ imp: imp.map((kwh) => kwh * multiplier), exp: none(), known: new Uint8Array(SLOTS).fill(2), faceExp: none(), rates: null, u },
+        faceImp: imp.map((kwh) => (face = round(face + kwh, 100))),
+        ...{ i: isGateway ? [i, i, i] : [i, null, null], iN: isGateway ? null : i, p: kw, pf: kw.map(() => 0.95) },
+      },
+    }
+  }
+  const volts = [0, 1, 2].map((phase) =>
+    Float32Array.from({ length: SLOTS }, (_, slot) =>
+      round(230 + 2 * noise(area, day * 1000 + slot, phase) - Math.exp(-((slot / 4 - 19) ** 2) / 6), 10),
+    ),
+  )
+  const meters = Array.from({ length: METERS }, (_, meter) => {
+    const imp = new Float64Array(SLOTS)
+    const kw = new Float32Array(SLOTS)
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const evening = Math.exp(-((slot / 4 - 19) ** 2) / 6)
+      const power =
+        0.1 + 0.2 * noise(area * 101 + meter, day * 100 + (slot >> 2), 5) + evening * noise(area * 101 + meter, day * 100 + (slot >> 1), 6)
+      imp[slot] = round(power / 4, 100)
+      kw[slot] = round(power, 1000)
+      gate[slot] = (gate[slot] ?? 0) + power / 4
+    }
+    const phase = (meter + 1) % 3
+    const u = (volts[phase] ?? new Float32Array(SLOTS)).map((each, slot) => round(each - 0.5 * (kw[slot] ?? 0), 10))
+    return of(pointId(area, meter), false, 1, imp, [u, null, null], kw)
+  })
+  const wires = gate.map((kwh) => round((kwh * 1.02 + 0.00004 * kwh * kwh) / 120, 100))
+  return [
+    of(
+      pointId(area, -1),
+      true,
+      120,
+      wires,
+      volts,
+      Float32Array.from(gate, (kwh) => round(kwh * 4, 100)),
+    ),
+    ...meters,
+  ]
+}
+
+/**
+ * A14: a day of 20,000 meters, 1.92 million rows of ten columns, made into blocks, appended to 59 days that are kept, and judged by every
+ * rule, in two threads. The columns stand in memory when it begins; the 59 days are on disk.
+ */
+export const analysisDay: Anchor = {
+  id: 'A14',
+  title: 'daily analysis: a day of 200 areas × 100 meters, quarter hours, judged with 59 days before it, two threads',
+  better: 'lower',
+  must: 60,
+  goal: 30,
+  async run({ quick, onEnd, log }) {
+    const [areas, days] = quick ? [4, 15] : [200, 60]
+    const directory = mkdtempSync(join(tmpdir(), 'gridtally-bench-analysis-'))
+    onEnd(() => rmSync(directory, { recursive: true, force: true }))
+    const ledger = new Ledger(directory)
+    const applied = ledger.apply(ledgerOf(areas), {
+      what: 'import',
+      who: 'bench',
+      why: 'bench',
+      workOrder: null,
+      at: Date.parse(`${FIRST}T00:00:00Z`),
+    })
+    ledger.close()
+    if (!applied.ok) throw new Error(applied.error.error.message)
+    const book = new AnalysisBook(directory)
+    onEnd(() => book.close())
+    const calendar = new EnergyDays(ZONE)
+    const dates = Array.from({ length: days }, (_, day) => calendar.add(FIRST, day))
+    const keep = (area: number, day: number, points: readonly BlockPoint[]) => {
+      const date = dates[day] ?? FIRST
+      const packed = packBlock(SLOTS, points)
+      book.keepBlock({
+        ...packed,
+        area: areaId(area),
+        day: date,
+        start: calendar.start(date),
+        members: points.length,
+        complete: points.length,
+        comm: null,
+      })
+      return packed.gateways.length + packed.energy.length + packed.instants.length
+    }
+    for (let area = 0; area < areas; area++) {
+      book.together(() => {
+        for (let day = 0; day < days - 1; day++) keep(area, day, dayOf(area, day))
+      })
+      if (area % 50 === 49) log(`${area + 1} of ${areas} areas filled`)
+    }
+    const pool = new AnalysisPool({ directory, zone: ZONE, profileDirectory: null, brokers: [] }, WORKERS)
+    onEnd(() => pool.close())
+    let peak = 0
+    const watch = setInterval(() => {
+      peak = Math.max(peak, process.memoryUsage.rss())
+    }, 100)
+    onEnd(() => clearInterval(watch))
+    // Columns of the new day come area by area, as they do in service: what makes them up is not what is measured.
+    const [first = FIRST, last = FIRST] = [dates[0], dates.at(-1)]
+    let [making, packing, bytes, findings, failures] = [0, 0, 0, 0, 0]
+    const began = performance.now()
+    for (let area = 0; area < areas; area++) {
+      const from = performance.now()
+      const points = dayOf(area, days - 1)
+      const made = performance.now()
+      bytes += keep(area, days - 1, points)
+      making += made - from
+      packing += performance.now() - made
+    }
+    await Promise.all(
+      Array.from({ length: areas }, async (_, area) => {
+        const feeder = Math.floor(area / PER_FEEDER) * PER_FEEDER
+        const neighbours = Array.from({ length: PER_FEEDER }, (_, at) => feeder + at).filter((other) => other !== area && other < areas)
+        const { verdict } = await pool.call(
+          'judge',
+          {
+            ...{
+              area: areaId(area),
+              day: last,
+              first,
+              neighbours: neighbours.map(areaId),
+              standing: [],
+              elsewhere: [],
+              thresholds: NO_LAYERS,
+            },
+            around: NO_SURROUNDINGS,
+          },
+          String(feeder),
+        )
+        if (verdict === null) throw new Error(`area ${areaId(area)} was not judged`)
+        findings += verdict.findings.length
+        failures += verdict.failures.length
+        if (verdict.failures[0]) log(`${verdict.area}: ${verdict.failures[0].rule}: ${verdict.failures[0].message}`)
+      }),
+    )
+    const seconds = (performance.now() - began - making) / 1000
+    const detail = {
+      over: `${areas * METERS} meters, ${days} days`,
+      'packing, s': packing / 1000,
+      'bytes a value on disk': bytes / (areas * (METERS + 1) * SLOTS * 7),
+      'peak memory, MB': Math.round(peak / 2 ** 20),
+      ...{ findings, 'rules that failed': failures },
+    }
+    return { ours: seconds, reference: null, ratio: seconds, unit: 's', detail }
+  },
+}
