@@ -31,6 +31,7 @@ import { openEstimates } from './gateway/start-estimates.ts'
 import { checkedLedger, mayBeKnown, syncLedgerFile } from './gateway/start-ledger.ts'
 import { openLoss } from './gateway/start-loss.ts'
 import { openOutages } from './gateway/start-outages.ts'
+import { openSignal } from './gateway/start-signal.ts'
 import { openUnregistered } from './gateway/start-unregistered.ts'
 import { type Summary, summaryOf } from './gateway/summary.ts'
 import { TokenFile } from './gateway/tokens.ts'
@@ -296,6 +297,10 @@ const open = async (
     hot,
     energy: energy.views,
     loss: loss.views,
+    signal: openSignal({
+      ...{ clock, ledger, store: store.value, days: energy.runner.days, book: analysis.book },
+      brokers: config.mqtt.map(({ id }) => id),
+    }),
     rules: analysis.views,
     outages: outages.views,
     cases: cases.views,

@@ -29,6 +29,7 @@ import {
   TextOrNull,
   Word,
 } from './schema-words.ts'
+import { SIGNAL_NAMED } from './signal-schemas.ts'
 import { FrameSchema, TracedFieldSchema } from './trace-schemas.ts'
 import { UNREGISTERED_NAMED } from './unregistered-schemas.ts'
 
@@ -388,6 +389,7 @@ export const NAMED = [
   ...CONFIG_NAMED,
   ...ENERGY_NAMED,
   ...CASE_NAMED,
+  ...SIGNAL_NAMED,
   ...LOSS_NAMED,
   ...RULES_NAMED,
 ]

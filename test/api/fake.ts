@@ -35,6 +35,7 @@ import { fakeLoss } from './fake-loss.ts'
 import { fakeOutages } from './fake-outages.ts'
 import { fakeRules } from './fake-rules.ts'
 import { fakeScans } from './fake-scans.ts'
+import { fakeSignal } from './fake-signal.ts'
 import { fakeUnregistered, UNREGISTERED_COUNTS } from './fake-unregistered.ts'
 
 export const NOW = Date.parse('2026-08-15T12:00:00Z')
@@ -313,6 +314,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     ...fakeEnergy(),
     ...fakeLoss(),
     ...fakeRules(),
+    ...fakeSignal(),
     ...fakeOutages(),
     ...fakeCases(),
     estimateGap: async (id) => (id <= 7 ? ok(null) : refusal('unknown', errorOf(fail('PROFILE_LACKS', 'no such gap')))),

@@ -118,6 +118,8 @@ export const ROUTES = {
   'POST /api/v1/scans/{id}/accept': 'operate',
   'GET /api/v1/scans/{id}/events': 'read',
   'POST /api/v1/scans/{id}/stop': 'operate',
+  'GET /api/v1/signal': 'read',
+  'GET /api/v1/signal/{id}': 'read',
   'GET /api/v1/suspicions': 'read',
   'GET /api/v1/tasks': 'read',
   'GET /api/v1/unregistered': 'read',
