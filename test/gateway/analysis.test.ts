@@ -150,3 +150,20 @@ it('says what went wrong in one area, tries again, and goes on with the others',
   expect(stateOf('A-1')).toMatchObject({ day: dayName(0), failure: 'a bug in it' })
   expect(site.warnings).toHaveLength(1)
 })
+
+it('raises a case of a customer who steals, by itself, and names the day it began', async () => {
+  const days = 26
+  const area = syntheticArea({ days, theft: { meter: 4, day: 15, share: 0.35 } })
+  const site = await commissioned(area)
+  for (let day = 0; day < days; day++) {
+    await site.put(area.rows(day))
+    // Until two weeks are there nothing is judged that could be.
+    if (day < 13) continue
+    site.clock.at = START + (day + 1) * DAY + SEVEN
+    await site.settle()
+  }
+  const thefts = site.cases('A-1').filter(({ kind }) => kind === 'theft')
+  expect(thefts.map(({ target }) => target)).toEqual([area.point(4)])
+  expect(Math.abs((thefts[0]?.from ?? 0) - (START + 15 * DAY))).toBeLessThanOrEqual(3 * DAY)
+  expect(site.warnings).toEqual([])
+}, 60_000)
