@@ -15,6 +15,8 @@ export interface Filled {
   readonly holes: Int32Array
   /** Share of a made-up day that it may be off by, 68 %: the spread of the days it is the mean of. */
   readonly spread: number
+  /** 1 = spread by guess under a measured total, 2 = made up, 0 = read; null = all was read. */
+  readonly guess: Uint8Array | null
 }
 
 /** Sum of a day; NaN when a slot of it is not known. */
@@ -48,17 +50,21 @@ export type DayScale = (day: number, other: number) => number
 
 /** What meters that were read on both days used on one, over what they used on the other. */
 export const dayScale = ({ days, dayStarts }: AreaFrame, meters: readonly Fillable[]): DayScale => {
-  const totals = meters.map(({ imp, known }) =>
-    Float64Array.from(days, (_, day) => {
-      const [from, to] = [dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0]
-      return known?.subarray(from, to).includes(1) ? Number.NaN : daySum(imp, from, to)
-    }),
-  )
+  let totals: readonly Float64Array[] | null = null
+  const work = () =>
+    meters.map(({ imp, known }) =>
+      Float64Array.from(days, (_, day) => {
+        const [from, to] = [dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0]
+        return known?.subarray(from, to).includes(1) ? Number.NaN : daySum(imp, from, to)
+      }),
+    )
   const seen = new Map<number, number>()
   return (day, other) => {
     const key = day * days.length + other
     const before = seen.get(key)
     if (before !== undefined) return before
+    // Most areas have no gap and never ask.
+    totals ??= work()
     let [here, there] = [0, 0]
     for (const total of totals) {
       const [a, b] = [total[day] ?? Number.NaN, total[other] ?? Number.NaN]
@@ -89,6 +95,7 @@ export const fillColumn = (frame: AreaFrame, { imp, known }: Fillable, scale: Da
   const holes = new Int32Array(days.length)
   const read = known ? onlyRead(imp, known, Math.round(SHORT_GAP_MS / frame.stepMs)) : imp
   let kwh = imp
+  let guess: Uint8Array | null = null
   const totals = Float64Array.from(days, (_, day) => daySum(read, dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0))
   for (let day = 0; day < days.length; day++) {
     const [from, to] = [dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0]
@@ -97,15 +104,17 @@ export const fillColumn = (frame: AreaFrame, { imp, known }: Fillable, scale: Da
     const order = likeDays(frame, day)
     for (let slot = from; slot < to; slot++) {
       if (!Number.isNaN(read[slot] ?? Number.NaN)) continue
-      const guess = likeSlot(frame, read, scale, order, day, slot - from)
-      kwh[slot] = guess
-      if (!Number.isNaN(imp[slot] ?? Number.NaN)) continue
+      const like = likeSlot(frame, read, scale, order, day, slot - from)
+      kwh[slot] = like
+      guess ??= new Uint8Array(imp.length)
+      guess[slot] = Number.isNaN(imp[slot] ?? Number.NaN) ? 2 : 1
+      if (guess[slot] === 1) continue
       holes[day] = (holes[day] ?? 0) + 1
-      estimated[day] = (estimated[day] ?? 0) + guess
+      estimated[day] = (estimated[day] ?? 0) + like
     }
   }
   if (read !== imp && kwh !== imp) keepTotals(imp, read, kwh)
-  return { kwh, estimated, holes, spread: relativeSpread(totals) }
+  return { kwh, estimated, holes, spread: relativeSpread(totals), guess }
 }
 
 /** A column without the energies that were spread over gaps longer than so many slots. */

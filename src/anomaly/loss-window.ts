@@ -1,5 +1,6 @@
 import type { AreaFrame, MeterColumns } from './frame.ts'
 import { dayScale, daySum, type Filled, fillColumn, knownSum, medianOf } from './loss-fill.ts'
+import { fitGaps } from './loss-gaps.ts'
 import { limitsOf, NOT_COMPUTABLE } from './loss-limits.ts'
 import type { Member } from './loss-put-right.ts'
 import type { AreaView } from './view.ts'
@@ -47,8 +48,27 @@ const WEEK = 7
 /** Robust deviations that cover what a meter may have used: 99.7 %. */
 const SIGMAS = 3
 
-/** Sums of every day of a view's window. */
-export const lossWindow = ({ frame, technical, thresholds }: AreaView, members: Members = frame): DayLoss[] => {
+interface Worked {
+  readonly technical: AreaView['technical']
+  readonly thresholds: AreaView['thresholds']
+  readonly days: readonly DayLoss[]
+}
+
+/** Several rules look at the same window: a frame never changes, and is asked once. */
+const worked = new WeakMap<AreaFrame, Worked>()
+
+/** Sums of every day of a view's window. @param members  those of the frame after something was put right */
+export const lossWindow = (view: AreaView, members: Members = view.frame): readonly DayLoss[] => {
+  if (members !== view.frame) return windowOf(view, members)
+  const { frame, technical, thresholds } = view
+  const before = worked.get(frame)
+  if (before && before.technical === technical && before.thresholds === thresholds) return before.days
+  const days = windowOf(view, frame)
+  worked.set(frame, { technical, thresholds, days })
+  return days
+}
+
+const windowOf = ({ frame, technical, thresholds }: AreaView, members: Members): DayLoss[] => {
   const { days, dayStarts } = frame
   const [gateways, meters] = [members.gateways.map(withRatio), members.meters.map(withRatio)]
   const limit = limitsOf(thresholds, NOT_COMPUTABLE, { zone: frame.fact.zone, id: frame.fact.id })
@@ -56,6 +76,17 @@ export const lossWindow = ({ frame, technical, thresholds }: AreaView, members: 
   const scale = dayScale(frame, meters)
   const filled = meters.map((meter) => fillColumn(frame, meter, scale))
   const fedIn = meters.map(({ exp, known }) => feedIn(frame, exp, known))
+  if (technical && filled.some(({ guess }) => guess !== null))
+    fitGaps(
+      frame,
+      filled,
+      days.map((_, day) => ({
+        net:
+          gateways.reduce((sum, { imp, exp }) => sum + daySum(imp, ...bounds(day)) - knownSum(exp, ...bounds(day))[0], 0) +
+          fedIn.reduce((sum, exp) => sum + knownSum(exp, ...bounds(day))[0], 0),
+        technical: daySum(technical.kwh, ...bounds(day)),
+      })),
+    )
   const totals = meters.map(({ imp }) => Float64Array.from(days, (_, day) => daySum(imp, ...bounds(day))))
   return days.map((name, day): DayLoss => {
     const [from, to] = bounds(day)

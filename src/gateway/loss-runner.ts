@@ -176,7 +176,26 @@ export class LossRunner {
     const known = book.place(LEDGER)
     const moved = await members.refresh(known)
     if (known !== null) for (const one of moved) this.#markMoved(one)
+    else await this.#markAll()
     book.setPlace(LEDGER, ledger.seq)
+  }
+
+  /** The first start: every day of which energy is known. */
+  async #markAll(): Promise<void> {
+    const { members, energy, days, clock } = this.#options
+    const now = clock.now()
+    for (const area of members.areas()) {
+      const seen = members.of(area, now).flatMap(({ id }) => energy.seen(id) ?? [])
+      const first = seen.map((one) => one.first).sort()[0]
+      const last = seen
+        .map((one) => one.last)
+        .sort()
+        .at(-1)
+      if (first !== undefined && last !== undefined)
+        for (const day of days.between([first, days.add(last, -KEEP_DAYS)].sort()[1] ?? first, last))
+          this.#mark(area, day, 'the first start')
+      await nextTurn()
+    }
   }
 
   #markMoved({ point, from, areas }: MovedPoint): void {
