@@ -29,6 +29,10 @@ describe('an absence', () => {
     ['a household', household(4)],
     ['a small household that always uses little', (slot: number) => 0.05 + 0.05 * noise(3, slot)],
     ['a night that is bypassed', (slot: number) => (slot % 96 < 24 || slot % 96 > 88 ? 0 : household(4)(slot))],
+    [
+      'an hour of cooking a day',
+      (slot: number) => (slot >= 12 * 96 && slot < 20 * 96 ? (slot % 96 >= 76 && slot % 96 < 80 ? 2.5 : 0.02) : household(4)(slot)),
+    ],
     ['weekends away', (slot: number) => (Math.floor(slot / 96) % 7 === 6 ? fridge(slot) : household(4)(slot))],
   ])('is not %s', (_, kw) => expect(judge(meter({ id: 'M', days: 30, kw }))).toEqual([]))
 })

@@ -30,6 +30,10 @@ describe('an exchange nobody recorded', () => {
     expect(Number(numbers.proposedOldFinalKwh) - old).toBeLessThan(0.5)
     expect(Number(numbers.proposedNewInitialKwh)).toBeLessThan(0.5)
   })
+  it('is found when the old meter had counted little itself', () => {
+    const of = meter({ id: 'M', days: 10, register: 1, kw: () => 0.01 })
+    expect(judge(swapped(of, 0)).findings).toMatchObject([{ from: at(AT) }])
+  })
   it('is found when reads are missing around it', () => {
     const of = swapped(fresh(), 0)
     of.faceImp.fill(Number.NaN, AT - 8, AT + 20)
@@ -96,6 +100,12 @@ describe('what is no unrecorded exchange', () => {
     const of = fresh()
     const before = of.faceImp.slice()
     for (let slot = AT; slot < of.faceImp.length; slot++) of.faceImp[slot] = before[slot - 4]!
+    expect(judge(of).findings).toEqual([])
+  })
+  it('a clock set back by fifteen hours of heavy use', () => {
+    const of = meter({ id: 'M', days: 10, kw: () => 8 })
+    const before = of.faceImp.slice()
+    for (let slot = AT; slot < of.faceImp.length; slot++) of.faceImp[slot] = before[slot - 60]!
     expect(judge(of).findings).toEqual([])
   })
   it('a counter that turns backwards at noon', () => {

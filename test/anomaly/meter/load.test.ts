@@ -92,6 +92,7 @@ describe('a sudden change of load', () => {
       (slot: number) =>
         (slot % 96 >= 40 && slot % 96 < 60 ? 190 : wavy(slot)) + (slot % 96 >= 36 && slot % 96 < 45 ? 120 * noise(8, slot) : 0),
     ],
+    ['one where load is always restless', (slot: number) => (slot >= TODAY + 40 ? 190 : 80) + 40 * noise(2, slot)],
     ['one quarter hour', (slot: number) => (slot === TODAY + 40 ? 260 : wavy(slot))],
     ['a small one', (slot: number) => (slot >= TODAY + 40 ? 140 : wavy(slot))],
   ])('is not %s', (_, kw) => expect(ofArea(loadStep, gateway(kw))).toEqual([]))

@@ -23,6 +23,12 @@ describe('power and register', () => {
     expect(Number(found!.numbers.ratio)).toBeCloseTo(by, 1)
     expect(found!.kwh!.low).toBeLessThan(found!.kwh!.high)
   })
+  it('are not said to disagree when the days contradict each other', () => {
+    const of = meter({ id: 'M', days: 12 })
+    const factors = [1.5, 0.8, 1.4, 0.9, 1.2, 1.15, 1.3]
+    for (let slot = 0; slot < of.p!.length; slot++) of.p![slot] = of.p![slot]! * (factors[(Math.floor(slot / 96) + 2) % 7] ?? 1)
+    expect(judge(energyDisagrees, of)).toEqual([])
+  })
   it('need most of a week before they are said to', () => {
     expect(judge(energyDisagrees, scaled(0.6, 9 * 96))).toEqual([])
     expect(judge(energyDisagrees, scaled(0.6, 6 * 96))).toHaveLength(1)
@@ -30,6 +36,8 @@ describe('power and register', () => {
   it('are not compared where energy flows back uncounted, nor over gaps', () => {
     const solar = meter({ id: 'M', days: 12, kw: (slot) => (slot % 96 > 36 && slot % 96 < 64 ? -2 : 0.5) })
     expect(judge(energyDisagrees, solar)).toEqual([])
+    const little = meter({ id: 'M', days: 12, kw: (slot) => (slot % 96 > 40 && slot % 96 < 57 ? -1 : 0.8) })
+    expect(judge(energyDisagrees, little)).toEqual([])
     const gaps = scaled(0.6)
     gaps.known.fill(1)
     expect(judge(energyDisagrees, gaps)).toEqual([])
