@@ -2,7 +2,9 @@ import { rule } from '../meter/shared.ts'
 import type { AreaView, Detected, Detector } from '../view.ts'
 import { lastDays, swingsOf } from './follow.ts'
 import { membersOf } from './members.ts'
+import { networkLoss } from './network.ts'
 import { PHASE_DAYS, phaseOf } from './phases.ts'
+import { squaresLoss } from './squares.ts'
 import { voltageLoss } from './technical.ts'
 
 const RULE = rule({ id: 'technical-loss', version: 1, title: { zh: '理论线损', en: 'technical loss' }, thresholds: {} })
@@ -20,7 +22,9 @@ export const technicalLoss: Detector = {
       const estimate = phaseOf(meter, 0, swings, frame.fact.nominalV)
       return estimate ? [[meter.fact.id, estimate.phase] as const] : []
     })
-    const technical = voltageLoss(frame, members, { ...view.phases, ...Object.fromEntries(guests) })
+    const phases = { ...view.phases, ...Object.fromEntries(guests) }
+    // What was measured before what a drawing says, and that before what a balance leaves.
+    const technical = voltageLoss(frame, members, phases) ?? networkLoss(frame, members, phases) ?? squaresLoss(frame, members)
     return technical ? { findings: [], technical } : { findings: [] }
   },
 }

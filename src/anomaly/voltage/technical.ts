@@ -4,7 +4,8 @@ import { type DropModel, learnDrops } from './drops.ts'
 import { isVoltage } from './follow.ts'
 import { addRow, momentsOf, solve } from './linear.ts'
 import { placesOf } from './phases.ts'
-import { type Supply, supplyOf, tanOf, zeroIfNaN } from './supply.ts'
+import { placeEnergy, shareOut } from './places.ts'
+import { type Supply, supplyOf, tanOf } from './supply.ts'
 
 /**
  * Reactance over resistance of low-voltage wires: mains 0.2 (overhead and thin cable) to 0.4 (150 mm²), service cables 0.05 to 0.15; the drop is about half and half.
@@ -65,17 +66,8 @@ const addLoss = (frame: AreaFrame, supply: Supply, drop: DropModel, kwh: Float64
   const nominal = frame.fact.nominalV
   const hours = frame.stepMs / 3_600_000
   const u = meter.u[place]
-  let total = 0
-  let slots = 0
-  const energies = new Float64Array(frame.slots)
-  for (let slot = 0; slot < frame.slots; slot++) {
-    const energy = placeEnergy(meter, place, slot, nominal, hours)
-    energies[slot] = energy
-    if (Number.isNaN(energy)) continue
-    total += Math.abs(energy)
-    slots++
-  }
-  const usual = slots > 0 ? total / slots : 0
+  const energies = placeEnergy(frame, meter, place)
+  const usual = shareOut(energies)
   for (let slot = 0; slot < frame.slots; slot++) {
     const energy = energies[slot] ?? Number.NaN
     const volt = u?.[slot] ?? Number.NaN
@@ -89,22 +81,6 @@ const addLoss = (frame: AreaFrame, supply: Supply, drop: DropModel, kwh: Float64
     known[slot] = (known[slot] ?? 0) + usual
   }
   return usual
-}
-
-/** Energy of one place of a meter in a slot, kWh, export taken off; of a three-phase meter split by its currents. */
-const placeEnergy = (meter: MeterColumns, place: number, slot: number, nominal: number, hours: number): number => {
-  let energy = (meter.imp[slot] ?? Number.NaN) - zeroIfNaN(meter.exp[slot] ?? 0)
-  const kw = meter.p?.[slot] ?? Number.NaN
-  // Not read; or fed back through a meter that does not count it.
-  if (Number.isNaN(energy) || (kw < 0 && energy === 0)) energy = kw * hours
-  if (meter.fact.type === '1P') return energy
-  let seen = 0
-  for (let at = 0; at < 3; at++)
-    // A phase without voltage is not in the register, though its current flows.
-    if (isVoltage(meter.u[at]?.[slot] ?? Number.NaN, nominal)) seen += meter.i[at]?.[slot] ?? 0
-  const ampere = meter.i[place]?.[slot] ?? Number.NaN
-  if (!(seen > 0)) return energy / 3
-  return (energy * ampere) / seen
 }
 
 /** Slots that the meters do not tell: `a × sum of squares of the gateway's currents + c`, learnt from those they do. */

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import type { AreaFrame } from '../../../src/anomaly/frame.ts'
 import { voltagePhases } from '../../../src/anomaly/voltage/phase-rule.ts'
+import { placeEnergy } from '../../../src/anomaly/voltage/places.ts'
 import { technicalLoss } from '../../../src/anomaly/voltage/technical-rule.ts'
 import { type Made, makeArea, viewOf, withMeter } from './made.ts'
 
@@ -44,6 +45,39 @@ it('a meter without data is filled by its share, and slots nobody tells by the s
   const kwh = lossOf(silent)?.kwh ?? []
   expect(Array.from(kwh).filter(Number.isNaN)).toEqual([])
   expect(Math.abs(points(made, kwh))).toBeLessThan(0.08)
+})
+
+it('where solar is fed back through a meter that does not count it, its power counts', () => {
+  const { frame } = makeArea({ days: 1 })
+  const [meter] = frame.meters
+  const none = new Float64Array(frame.slots).fill(Number.NaN)
+  const fed = { ...meter!, imp: new Float64Array(frame.slots), exp: none, p: new Float32Array(frame.slots).fill(-2) }
+  expect(placeEnergy(frame, fed, 0)[5]).toBe(-0.5)
+  expect(placeEnergy(frame, { ...fed, p: new Float32Array(frame.slots).fill(2) }, 0)[5]).toBe(0)
+  expect(placeEnergy(frame, { ...fed, imp: none, p: null }, 0)[5]).toBeNaN()
+})
+
+const dark = (frame: AreaFrame): AreaFrame => ({ ...frame, meters: frame.meters.map((meter) => ({ ...meter, u: [null, null, null] })) })
+
+it('without voltages of the customers the lines of a known network do: one phase, there and back', () => {
+  const made = makeArea({ days: 7 })
+  const frame = dark(made.frame)
+  const ohm = 0.1
+  const network = { root: 'busbar', lines: [{ from: 'pole', to: 'busbar', ohm }] }
+  const meters = frame.meters.slice(0, 1).map((meter) => ({ ...meter, fact: { ...meter.fact, node: 'pole', serviceOhm: 0.05 } }))
+  const { technical } = technicalLoss.detect(viewOf({ ...frame, meters, fact: { ...frame.fact, network } }))
+  expect(technical?.method).toBe('resistance')
+  const ampere = ((meters[0]?.imp[100] ?? 0) * 4000) / 220
+  // Phase and neutral of the main, phase and neutral of the service cable: 2 × 0.15 ohm.
+  expect(technical?.kwh[100]).toBeCloseTo((0.3 * ampere ** 2) / 4000, 6)
+})
+
+it('without voltages and network the balance of clean days does, and says how little it is worth', () => {
+  const made = makeArea({ days: 21 })
+  const technical = lossOf(dark(made.frame))
+  expect(technical?.method).toBe('regression')
+  expect(Math.abs(points(made, technical?.kwh ?? []))).toBeLessThan(0.1)
+  expect(lossOf(dark(makeArea({ days: 5 }).frame))).toBeUndefined()
 })
 
 it('nothing without currents of the gateway', () => {
