@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest'
+import { casesOf, isRange, notifyOf } from '../../src/config/index.ts'
+
+const read = (file: Parameters<typeof notifyOf>[0], environment: NodeJS.ProcessEnv = {}) => {
+  const wrong: string[] = []
+  const value = notifyOf(file, ['scada'], environment, (path, message) => wrong.push(`${path.join('/')} ${message}`))
+  return { value, wrong }
+}
+
+it('tells nobody when nothing is said, and has deadlines', () => {
+  expect(read(undefined)).toMatchObject({ wrong: [], value: { quiet: null, digestMs: 60_000, webhooks: [], mqtt: [] } })
+  expect(casesOf({ deadlines: { high: 2, info: null } })).toEqual({ deadlines: { critical: 1, high: 2, medium: 5, low: 10, info: null } })
+})
+
+it('fills in what was left out, and takes secrets from the environment without showing them', () => {
+  const { value, wrong } = read(
+    {
+      quietHours: {},
+      webhooks: [{ id: 'ops', url: 'https://hooks.example/x', secret: `$${'{HOOK}'}` }],
+      mqtt: [{ id: 'cases', broker: 'scada', least: 'high' }],
+    },
+    { HOOK: 's3cret' },
+  )
+  expect(wrong).toEqual([])
+  expect(value).toMatchObject({
+    quiet: { fromMin: 1320, toMin: 420, breakThrough: 'critical' },
+    webhooks: [{ id: 'ops', events: ['opened', 'reopened', 'grew', 'withdrawn', 'escalated'], least: 'low', timeoutMs: 10_000, allow: [] }],
+    mqtt: [{ topic: 'gridtally/{gateway}/cases', least: 'high' }],
+  })
+  expect(value.webhooks[0]?.secret?.reveal()).toBe('s3cret')
+  expect(JSON.stringify(value)).not.toContain('s3cret')
+})
+
+const url = 'https://hooks.example/'
+it.each([
+  [{ mqtt: [{ id: 'a', broker: 'nobody' }] }, 'notify/mqtt/0/broker is "nobody", which is no broker under publish: expected scada'],
+  [{ webhooks: [{ id: 'a', url }], mqtt: [{ id: 'a', broker: 'scada' }] }, 'notify/mqtt/0/id is "a", which is there twice'],
+  [
+    { webhooks: [{ id: 'a', url, allow: ['10.0.0.0/8', 'hall'] }] },
+    'notify/webhooks/0/allow/1 is "hall", which is no address and no range',
+  ],
+  [{ webhooks: [{ id: 'a', url: 'http://[::' }] }, 'notify/webhooks/0/url is "http://[::", which is no URL'],
+  [
+    { webhooks: [{ id: 'a', url, secret: `$${'{HOOK}'}` }] },
+    'notify/webhooks/0/secret takes its value from the environment, but HOOK is not set',
+  ],
+  [{ quietHours: { from: '07:00', to: '07:00' } }, 'notify/quietHours/to is the same as from'],
+])('refuses %j', (file, message) => expect(read(file).wrong).toEqual([expect.stringContaining(message)]))
+
+it('knows a range', () => expect(['10.1.2.3/32', '10.1.2.3/33', '::1', 'x'].map(isRange)).toEqual([true, false, true, false]))
