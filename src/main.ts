@@ -28,6 +28,7 @@ import { brokerProblems, cannotListen, portProblem, untilCaughtUp, usedMappings 
 import { openClocks } from './gateway/start-clocks.ts'
 import { openEnergy } from './gateway/start-energy.ts'
 import { openEstimates } from './gateway/start-estimates.ts'
+import { openHouse } from './gateway/start-house.ts'
 import { checkedLedger, mayBeKnown, syncLedgerFile } from './gateway/start-ledger.ts'
 import { openLoss } from './gateway/start-loss.ts'
 import { openOutages } from './gateway/start-outages.ts'
@@ -259,6 +260,10 @@ const open = async (
   closers.push(() => imports.close())
   const scans = openScans({ field, profiles, adapterOf, clock, thread: ledgerApi.thread, list: unregistered.list, log: say })
   closers.push(() => scans.close())
+  const house = openHouse({
+    ...{ clock, ledger, field, clocks: clocks.views, strangers: unregistered.list, days: energy.runner.days, log: say },
+    take: (verdict, day, now) => cases.book.take(verdict, day, now),
+  })
   const tokens = new TokenFile(config.dataDirectory, config.http, environment)
   const points = new PointIndex(ledger)
   let level = config.logLevel
@@ -336,6 +341,7 @@ const open = async (
   analysis.start(outbox)
   for (const publisher of publishers) publisher.start()
   cases.start()
+  house.start()
   // What the outbox still holds of the time before must be where it is looked for, so that a repeat is known for one.
   if (config.mqtt.length > 0) await untilCaughtUp(outbox, [latest.value.id, store.value.id], log)
   push.value.start()
@@ -350,6 +356,7 @@ const open = async (
     stopChores()
     await hot.stop()
     await Promise.all([field.stop(STOP_WITHIN_MS), clocks.stop(STOP_WITHIN_MS), collection.stop(), push.value.stop(STOP_WITHIN_MS)])
+    house.stop()
     await cases.stop()
     if (publishers.length > 0) await outbox.drained(PUBLISH_WITHIN_MS)
     await Promise.all(publishers.map((publisher) => publisher.stop(PUBLISH_WITHIN_MS)))

@@ -3,6 +3,7 @@ import { endedByItself, grewBeyond, mergedGrowth, SILENT_DAYS_MS } from './case-
 import { withFloods } from './case-flood.ts'
 import { withLinks } from './case-links.ts'
 import type { Finding, Verdict, Withdrawal, Words } from './finding.ts'
+import { HOUSE_RULE_IDS } from './house-rules.ts'
 import type { Standing } from './view.ts'
 
 /** A ranking that nobody has renewed for so long says nothing any more: the window that balances are judged on is a week at least. */
@@ -24,7 +25,8 @@ export const takeVerdict = (book: AreaBook, verdict: Verdict, day: JudgedDay): T
     cases.set(next.id, next)
     changes.push(...said)
   }
-  const isNewest = day.day >= book.day
+  const isHouse = verdict.by === 'house'
+  const isNewest = isHouse || day.day >= book.day
   const newest = isNewest ? day.day : book.day
   const occurrences = byKey(cases.values())
   const stated = new Map<string, Finding[]>()
@@ -52,13 +54,14 @@ export const takeVerdict = (book: AreaBook, verdict: Verdict, day: JudgedDay): T
   const broken = new Set(verdict.failures.map(({ rule }) => rule))
   for (const known of book.cases.values()) {
     if (known.members.length > 0 || stated.has(known.id) || known.state === 'withdrawn') continue
-    // What a rule that broke down would have said is not known.
-    if (broken.has(known.evidence.rule)) continue
+    // What a rule that broke down, or was not asked, would have said is not known.
+    if (broken.has(known.evidence.rule) || HOUSE_RULE_IDS.has(known.evidence.rule) !== isHouse) continue
     const back = withdrawn.get(known.key)
     put(back && isNewest ? takenBack(known, back) : over(notStated(known, day, isNewest), day, isNewest))
   }
-  const suspicions = ranking(book, verdict, low, day, isNewest)
-  const after = { area: book.area, day: newest, cases, suspicions }
+  const suspicions = ranking(book, verdict, low, day, isNewest && !isHouse)
+  // The day that was judged last is the detectors' business: those of the house speak of a day that goes on.
+  const after = { area: book.area, day: isHouse ? book.day : newest, cases, suspicions }
   return isNewest ? withFloods(withLinks({ book: after, changes }, day), day) : { book: after, changes }
 }
 

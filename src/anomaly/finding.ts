@@ -144,4 +144,6 @@ export interface Verdict {
   readonly phases: Readonly<Record<string, Phase>>
   /** Rules that broke down; what they would have said is not known. */
   readonly failures: readonly DetectorFailure[]
+  /** `house`: the rules of the gateway's own rooms alone had their say, today. Absent: every detector, and none of those. */
+  readonly by?: 'house'
 }

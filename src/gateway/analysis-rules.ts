@@ -1,4 +1,4 @@
-import { CATALOGUE, LOSS_RULES, type RuleSpec } from '../anomaly/index.ts'
+import { CATALOGUE, HOUSE_RULES, LOSS_RULES, type RuleSpec } from '../anomaly/index.ts'
 import type { Refusal, ThresholdEdit } from '../api/index.ts'
 import { type Clock, err, ok, type Result } from '../core/index.ts'
 import type { AnalysisBook, ThresholdChange } from './analysis-book.ts'
@@ -6,7 +6,7 @@ import { analysisFailure } from './analysis-errors.ts'
 
 /** Every rule that has thresholds or a name, each once, in the order in which they look. */
 export const allRules = (): readonly RuleSpec[] => [
-  ...new Map([...CATALOGUE.map(({ rule }) => rule), ...LOSS_RULES].map((rule) => [rule.id, rule])).values(),
+  ...new Map([...CATALOGUE.map(({ rule }) => rule), ...LOSS_RULES, ...Object.values(HOUSE_RULES)].map((rule) => [rule.id, rule])).values(),
 ]
 
 export const refuseRule = (

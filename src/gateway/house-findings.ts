@@ -1,4 +1,4 @@
-import type { Finding, RuleSpec, SeriesRef } from '../anomaly/index.ts'
+import { type Finding, HOUSE_RULES, type RuleSpec, type SeriesRef } from '../anomaly/index.ts'
 import type { ClockPoint, ClockState } from '../collection/clock-rules.ts'
 import type { Exchange } from '../ledger/index.ts'
 
@@ -35,38 +35,6 @@ export interface HouseFacts {
 
 const MINUTE = 60_000
 const DAY = 86_400_000
-
-const number = (value: number, op: '>' | '>=', unit: string, max: number, zh: string, en: string, source: string) => ({
-  ...{ value, op, unit, min: 0, max, meaning: { zh, en }, source },
-})
-
-/** Rules of what the rooms of the house know by themselves, without looking at a window of an area. */
-export const HOUSE_RULES = {
-  clock: {
-    id: 'clock-read',
-    version: 1,
-    title: { zh: '时钟读数超差', en: 'a clock that was read is off' },
-    thresholds: {
-      minutes: number(5, '>', 'min', 1440, '时钟偏差', 'offset of the clock', 'DL/T 448 practice: beyond 5 min a meter clock has failed'),
-    },
-  },
-  stranger: {
-    id: 'unregistered-meter',
-    version: 1,
-    title: { zh: '未建档电能表', en: 'a meter that is not in the ledger' },
-    thresholds: {
-      sightings: number(1, '>=', '', 1000, '出现次数', 'times it was heard', 'a meter that answers is reported on its first day'),
-    },
-  },
-  exchange: {
-    id: 'exchange-unacknowledged',
-    version: 1,
-    title: { zh: '换表未经营销确认', en: 'an exchange that billing has not acknowledged' },
-    thresholds: {
-      days: number(1, '>', 'd', 90, '换表后天数', 'days since the exchange', 'one working day, as for every new meter'),
-    },
-  },
-} as const satisfies Record<string, RuleSpec>
 
 /**
  * Findings of one area that need no look at its balance: meters nobody registered, clocks that were read and are off, exchanges nobody acknowledged.
