@@ -1,4 +1,4 @@
-import type { CommColumns, CommDay } from '../../anomaly/index.ts'
+import type { CommColumns, CommFrame } from '../../anomaly/index.ts'
 import { numberAt, readCsv, textAt } from './csv.ts'
 import type { ProblemList } from './problems.ts'
 import { type ReadTime, timeAt } from './time.ts'
@@ -78,36 +78,50 @@ export const readComm = async (
   return { targets }
 }
 
-/** One day of the counts of some targets. */
-export const commDayOf = (
+/**
+ * The counts of some targets over days that follow each other, made once; a frame is a view of them.
+ *
+ * @returns  the frame of the days [first, last] by their places
+ */
+export const commFrames = (
   counts: CommCounts,
   area: string,
-  { start, end }: LocalDay,
+  days: readonly LocalDay[],
   wanted: readonly { readonly id: string; readonly kind: CommColumns['kind'] }[],
-): CommDay => {
-  const hours = Math.round((end - start) / HOUR_MS)
+): ((first: number, last: number) => CommFrame) => {
+  const starts = Int32Array.from({ length: days.length + 1 }, (_, index) =>
+    Math.round(((days[index]?.start ?? days.at(-1)?.end ?? 0) - (days[0]?.start ?? 0)) / HOUR_MS),
+  )
+  const hours = starts.at(-1) ?? 0
+  const origin = Math.floor((days[0]?.start ?? 0) / HOUR_MS)
   const targets = wanted.flatMap(({ id, kind }): CommColumns[] => {
     const of = counts.targets.get(id)
     if (!of) return []
     const column = (place: number) =>
       Float32Array.from({ length: hours }, (_, hour) => {
-        const at = of.hours.get(Math.floor(start / HOUR_MS) + hour)
+        const at = of.hours.get(origin + hour)
         return at === undefined ? Number.NaN : (of.values[at + place] ?? Number.NaN)
       })
-    return [
-      {
-        id,
-        kind,
-        polls: column(0),
-        ok: column(1),
-        timeouts: column(2),
-        crcErrors: column(3),
-        addrErrors: column(4),
-        latencyMs: column(5),
-        snrDb: column(6),
-        rssiDbm: column(7),
-      },
-    ]
+    const [polls, ok, timeouts, crcErrors] = [column(0), column(1), column(2), column(3)]
+    const [addrErrors, latencyMs, snrDb, rssiDbm] = [column(4), column(5), column(6), column(7)]
+    return [{ id, kind, polls, ok, timeouts, crcErrors, addrErrors, latencyMs, snrDb, rssiDbm }]
   })
-  return { area, start, hours, targets }
+  return (first, last) => {
+    const [from, to] = [starts[first] ?? 0, starts[last + 1] ?? hours]
+    const view = (column: Float32Array) => column.subarray(from, to)
+    return {
+      area,
+      start: days[first]?.start ?? 0,
+      hours: to - from,
+      dayStarts: starts.subarray(first, last + 2).map((start) => start - from),
+      targets: targets
+        // Who was never heard of up to then is not there yet.
+        .filter(({ polls }) => polls.subarray(0, to).some((value) => !Number.isNaN(value)))
+        .map((of) => ({
+          ...{ id: of.id, kind: of.kind, polls: view(of.polls), ok: view(of.ok), timeouts: view(of.timeouts) },
+          ...{ crcErrors: view(of.crcErrors), addrErrors: view(of.addrErrors), latencyMs: view(of.latencyMs) },
+          ...{ snrDb: view(of.snrDb), rssiDbm: view(of.rssiDbm) },
+        })),
+    }
+  }
 }

@@ -2,14 +2,12 @@ import {
   type AreaDay,
   type AreaFrame,
   areaHistory,
-  type CommDay,
   type CommFrame,
-  commFrameOf,
   type MeterDay,
   type MeterFact,
   WINDOW_DAYS,
 } from '../../anomaly/index.ts'
-import { type CommCounts, commDayOf } from './comm.ts'
+import { type CommCounts, commFrames } from './comm.ts'
 import { type MeterEnergy, meterEnergy, STEP_MS } from './energy.ts'
 import type { LedgerArea, OfflineLedger } from './ledger.ts'
 import type { Readings, Series } from './readings.ts'
@@ -42,11 +40,16 @@ export function* replay({ ledger, readings, comm, days }: Offline, windowDays = 
       energy: meterEnergy(fact, readings.series.get(fact.id) ?? null),
       next: 0,
     }))
-    return { area, points, history: areaHistory(windowDays), comm: [] as CommDay[], targets: commTargets(ledger, area) }
+    return {
+      area,
+      points,
+      history: areaHistory(windowDays),
+      commOf: comm ? commFrames(comm, area.fact.id, days, commTargets(ledger, area)) : null,
+    }
   })
   const starts = days.map(({ start }) => start)
-  for (const day of days) {
-    const shown = areas.map(({ area, points, history, comm: commDays, targets }) => {
+  for (const [place, day] of days.entries()) {
+    const shown = areas.map(({ area, points, history, commOf }) => {
       const dayOf = (from: number, to: number, energy: ReturnType<MeterEnergy['close']>, point: (typeof points)[number]) =>
         meterDay(asOf(point.fact, day.end), point.series, energy, from, to)
       const closed = points.map((point) => ({ point, energy: point.energy.close(day.start, day.end) }))
@@ -77,12 +80,8 @@ export function* replay({ ledger, readings, comm, days }: Offline, windowDays = 
           today.filter(({ fact }) => !isGateway.has(fact.id)),
         ),
       )
-      if (comm) {
-        commDays.push(commDayOf(comm, area.fact.id, day, targets))
-        if (commDays.length > windowDays) commDays.shift()
-      }
       const frame = history.frame()
-      return frame ? [{ frame, comm: comm ? commFrameOf(commDays) : null }] : []
+      return frame ? [{ frame, comm: commOf?.(Math.max(0, place - windowDays + 1), place) ?? null }] : []
     })
     yield { day, areas: shown.flat() }
   }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { Words } from '../../anomaly/index.ts'
 import { CommandFailed, complain, EXIT, print, printJson, table } from '../output.ts'
-import { judgeOffline } from './judge.ts'
+import { judgeOffline, type Known } from './judge.ts'
 import { loadOffline } from './load.ts'
 import { problemList } from './problems.ts'
 import { type AnalyseResult, type Anomaly, resultOf } from './result.ts'
@@ -30,13 +30,19 @@ export const analyse = async ({ readings, ledger, comm, until, json, language = 
   const said = problems.summary()
   for (const { file, row, what, cure } of said.shown) complain(`${file}${row === null ? '' : `:${row}`}: ${what}; ${cure}`)
   for (const { file, code, count } of said.counts) if (count > 20) complain(`${file}: ${code} ${count} times in all`)
-  if (!offline) throw new CommandFailed('nothing can be judged without a ledger', EXIT.failed)
+  if (!offline) {
+    if (json) printJson(resultOf(NOTHING, 'UTC', problems))
+    throw new CommandFailed('nothing can be judged without a ledger', EXIT.failed)
+  }
   const result = resultOf(judgeOffline(offline), offline.ledger.zone, problems)
   for (const { rule, area, day, message } of result.failures) complain(`rule ${rule} broke down on area ${area}, ${day}: ${message}`)
   if (json) printJson(result)
   else print(resultText(result, language))
   if (offline.days.length === 0) throw new CommandFailed('no whole day could be judged', EXIT.failed)
 }
+
+/** What is known when nothing could be judged. */
+const NOTHING: Known = { day: null, books: [], losses: new Map(), phases: {}, failures: [] }
 
 /** A date means its end: everything read on that day is known. */
 const endOf = (text: string, zone: string): number => {
