@@ -4,6 +4,7 @@ import { bestOf, bestOfMeter, byVoltage, type Foreign, type Scanned, scanAll } f
 import { type Drops, dropsOf } from './localise.ts'
 import type { Rows } from './rows.ts'
 import { bestOnset, type Candidate, gainOf, type Judged, type Shape, since, squaresSince } from './scan.ts'
+import { type ServiceNats, serviceNats } from './service-nats.ts'
 import { type Shapes, shapesOf } from './shapes.ts'
 
 /** One thing that explains a part of what the balance lacks, fitted together with the others. */
@@ -20,6 +21,8 @@ export interface Component {
   /** By how much the next best meter explains the same worse, and which that is. */
   readonly lead: number
   readonly rival: number
+  /** What his own service cable says, in nats; part of the lead. */
+  readonly service: number
   /** How much of what moves where this component acts it accounts for, noise taken off: 1 = all. */
   readonly purity: number
 }
@@ -39,6 +42,7 @@ export interface Explanation {
 }
 
 const MOST_COMPONENTS = 10
+const MOST_SWAPS = 6
 
 /**
  * Evidence a hypothesis must have beyond the number of hypotheses tried (Bonferroni, as a logarithm): 3 = twenty to one.
@@ -121,6 +125,15 @@ const kwhADay = ({ values, size, onset }: Candidate, rows: Rows): number => {
   return rows.count > from ? Math.abs((size * sum) / (rows.count - from)) * 24 : 0
 }
 
+/** An appliance worth wiring past a meter; below it is what stands by. */
+const LEAST_APPLIANCE_KW = 0.1
+
+const isMaterial = (one: Candidate, rows: Rows): boolean => {
+  if (one.shape === 'share' && Math.abs(one.size) < LEAST_SHARE) return false
+  if (one.shape === 'appliance' && one.size < LEAST_APPLIANCE_KW) return false
+  return kwhADay(one, rows) >= LEAST_KWH_A_DAY
+}
+
 interface Search {
   readonly rows: Rows
   readonly base: readonly Column[]
@@ -128,6 +141,7 @@ interface Search {
   readonly foreign: () => readonly Foreign[]
   readonly penalty: number
   readonly drops: () => Drops | null
+  readonly nats: ServiceNats
   asked: boolean
   chosen: Candidate[]
   state: State
@@ -150,12 +164,13 @@ const settle = (search: Search, chosen: Candidate[]): void => {
 const FINALISTS = 8
 
 /** Of the candidates with most evidence the one that leaves least to explain. */
-const clearest = ({ judged, noise }: State, candidates: readonly Candidate[], least: number): Candidate | null => {
+const clearest = ({ judged, noise }: State, nats: ServiceNats, candidates: readonly Candidate[], least: number): Candidate | null => {
   let [best, most] = [null as Candidate | null, 0]
   for (const one of [...candidates].sort((a, b) => b.evidence - a.evidence).slice(0, FINALISTS)) {
     if (one.evidence <= least) break
-    const { gain, onset } = gainOf(judged, noise, one)
-    if (gain > most) [best, most] = [{ ...one, onset }, gain]
+    const { gain, onset, size } = gainOf(judged, noise, one)
+    const total = gain > 0 ? gain + nats({ ...one, onset }, size) : 0
+    if (total > most) [best, most] = [{ ...one, onset }, total]
   }
   return best
 }
@@ -165,10 +180,7 @@ const forward = (search: Search): void => {
   const { rows, penalty } = search
   while (search.chosen.length < MOST_COMPONENTS) {
     const { chosen, scanned, state } = search
-    const isNew = (one: Candidate) =>
-      !chosen.some((old) => isSame(old, one)) &&
-      kwhADay(one, rows) >= LEAST_KWH_A_DAY &&
-      (one.shape !== 'share' || Math.abs(one.size) >= LEAST_SHARE)
+    const isNew = (one: Candidate) => !chosen.some((old) => isSame(old, one)) && isMaterial(one, rows)
     const candidates = [...scanned.ofMeters.flatMap((one) => one ?? []), ...scanned.others].filter(isNew)
     const plain = bestOf(candidates)
     // Before anybody here is suspected, the neighbours' meters are asked whether one of them hangs here.
@@ -183,7 +195,7 @@ const forward = (search: Search): void => {
     if (!plain || plain.evidence <= penalty + ENTRY) return
     const drops = plain.explained < CLEAR ? search.drops() : null
     const all = [...candidates, ...(drops ? byVoltage(drops, state.judged).filter(isNew) : [])]
-    settle(search, [...chosen, clearest(state, all, penalty + ENTRY) ?? plain])
+    settle(search, [...chosen, clearest(state, search.nats, all, penalty + ENTRY) ?? plain])
   }
 }
 
@@ -195,6 +207,33 @@ const backward = (search: Search): void => {
     if (left.length === chosen.length) return
     settle(search, left)
   }
+}
+
+/** Gives the place of a component to who clears more of the same, when there is such a one: the order in which they came in must not decide. */
+const swap = (search: Search): boolean => {
+  const { state, base, rows, shapes, foreign, nats } = search
+  for (let at = 0; at < search.chosen.length; at++) {
+    const one = search.chosen[at]!
+    const judged = without(state, base.length + at, columnOf(rows, one))
+    const { ofMeters, others } = scanAll(judged, shapes, search.asked ? foreign() : [])
+    const held = gainOf(judged, state.noise, { ...one, size: state.fit.coefficients[base.length + at]! })
+    const mine = held.gain + nats(one, held.size)
+    const rivals = [...ofMeters.flatMap((other) => other ?? []), ...others].filter(
+      (other) =>
+        isMaterial(other, rows) &&
+        !search.chosen.some((chosen) => chosen !== one && chosen.meter === other.meter && chosen.shape === other.shape),
+    )
+    const better = clearest({ ...state, judged }, nats, rivals, search.penalty)
+    if (!better || (better.meter === one.meter && better.shape === one.shape)) continue
+    const gained = gainOf(judged, state.noise, better)
+    if (gained.gain + nats(better, gained.size) <= mine + ENTRY) continue
+    settle(
+      search,
+      search.chosen.map((other) => (other === one ? better : other)),
+    )
+    return true
+  }
+  return false
 }
 
 /** Share of the evidence of a voltage that a plain form must reach to take its place. */
@@ -213,7 +252,7 @@ const sharpen = (search: Search): boolean => {
       const judged = without(state, base.length + at, columnOf(rows, one))
       const { ofMeters, others } = scanAll(judged, shapes, search.foreign())
       const least = PLAIN * evidenceOf(state, base.length + at, one, columnOf(rows, one))
-      return clearest({ ...state, judged }, [...ofMeters.flatMap((other) => other ?? []), ...others], least) ?? one
+      return clearest({ ...state, judged }, search.nats, [...ofMeters.flatMap((other) => other ?? []), ...others], least) ?? one
     }
     if (!drops || (one.shape !== 'absent' && one.shape !== 'appliance')) return one
     const column = columnOf(rows, one)
@@ -243,6 +282,7 @@ export const explain = (view: AreaView, rows: Rows, foreign: () => readonly Fore
     shapes,
     foreign,
     penalty: Math.log(Math.max(2, rows.use.length * rows.days * 4)),
+    nats: serviceNats(view, rows),
     drops: () => {
       drops = drops === undefined ? dropsOf(view, rows) : drops
       return drops
@@ -254,7 +294,7 @@ export const explain = (view: AreaView, rows: Rows, foreign: () => readonly Fore
   }
   forward(search)
   backward(search)
-  if (sharpen(search)) {
+  for (let turn = 0; turn < MOST_SWAPS && (swap(search) || (turn === 0 && sharpen(search))); turn++) {
     forward(search)
     backward(search)
   }
@@ -280,13 +320,15 @@ const evidenceOf = (state: State, at: number, { shape, meter, values, onset }: C
   return bestOnset(judged, squaresSince(judged), shape, meter, values, 'both', onset)?.evidence ?? 0
 }
 
-const componentOf = ({ state, base, shapes, rows, chosen }: Search, place: number, one: Candidate): Component => {
+const componentOf = ({ state, base, shapes, rows, chosen, nats }: Search, place: number, one: Candidate): Component => {
   const at = base.length + place
   const column = columnOf(rows, one)
   const judged = without(state, at, column)
   const squares = squaresSince(judged)
   const evidence = bestOnset(judged, squares, one.shape, one.meter, one.values, 'both', one.onset)?.evidence ?? 0
-  const { gain } = gainOf(judged, state.noise, { ...one, size: state.fit.coefficients[at]! })
+  const cleared = gainOf(judged, state.noise, { ...one, size: state.fit.coefficients[at]! })
+  const service = nats(one, cleared.size)
+  const gain = cleared.gain + service
   const likely = rows.use
     .flatMap((_, meter) =>
       chosen.some((other) => other.meter === meter) ? [] : (bestOfMeter(judged, squares, shapes, meter, 'positive') ?? []),
@@ -295,7 +337,8 @@ const componentOf = ({ state, base, shapes, rows, chosen }: Search, place: numbe
     .slice(0, FINALISTS)
   let [rival, next] = [-1, 0]
   for (const other of likely) {
-    const theirs = gainOf(judged, state.noise, other).gain
+    const { gain: without, size, onset } = gainOf(judged, state.noise, other)
+    const theirs = without > 0 ? without + nats({ ...other, onset }, size) : 0
     if (theirs > next) [rival, next] = [other.meter, theirs]
   }
   const others = chosen.flatMap((other, index) =>
@@ -312,6 +355,7 @@ const componentOf = ({ state, base, shapes, rows, chosen }: Search, place: numbe
     error: state.fit.errors[at]!,
     evidence,
     lead: gain - next,
+    service,
     rival,
     purity: purityOf(state, state.fit.coefficients[at]!, column, others),
   }

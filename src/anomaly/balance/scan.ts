@@ -130,7 +130,7 @@ export const gainOf = (
   { rows, residual, clustered }: Judged,
   noise: number,
   { values, onset, size: start }: Pick<Candidate, 'values' | 'onset' | 'size'>,
-): { readonly gain: number; readonly onset: number } => {
+): { readonly gain: number; readonly onset: number; readonly size: number } => {
   const { variance, count, dayRows } = rows
   let size = start
   for (let turn = 0; turn < 3; turn++) {
@@ -145,8 +145,9 @@ export const gainOf = (
     }
     if (own > 0) size = dot / own
   }
-  if (size * start <= 0) return { gain: 0, onset }
-  let [sum, best] = [0, { gain: 0, onset }]
+  if (size * start <= 0) return { gain: 0, onset, size }
+  let best = { gain: 0, onset, size }
+  let sum = 0
   for (let day = rows.days - 1; day >= 0; day--) {
     for (let row = dayRows[day]!; row < dayRows[day + 1]!; row++) {
       const v = values[row]!
@@ -157,7 +158,7 @@ export const gainOf = (
       sum += Math.log((scale + before * before) / (scale + after * after))
     }
     const gain = ((TAILS + 1) / 2) * (sum / clustered)
-    if (gain > best.gain) best = { gain, onset: day }
+    if (gain > best.gain) best = { gain, onset: day, size }
   }
   return best
 }

@@ -2,6 +2,7 @@ import type { Finding, Withdrawal, Words } from '../finding.ts'
 import type { AreaFrame, MeterColumns } from '../frame.ts'
 import { estimate, findingOf, keyOf, type Limit, limitsOf, round, say } from '../meter/shared.ts'
 import type { AreaView, Detector, Standing } from '../view.ts'
+import { serviceEvidence } from '../voltage/service.ts'
 import type { Component, Explanation } from './explain.ts'
 import { isExplained } from './explained.ts'
 import { asMultiplier } from './multiplier.ts'
@@ -28,13 +29,8 @@ const RANKING = 0.45
  * The three answer different questions (is anything lost; is it this one; is that all of it), so all have to say yes: the least of them counts.
  * Evidence of neighbouring hours is less than it seems, hence the third of a nat.
  */
-const scoreOf = (
-  explanation: Explanation,
-  { evidence, lead, purity, size, shape }: Component,
-  energy: Energy,
-  days: number,
-  limit: Limit<typeof THEFT>,
-): number => {
+const scoreOf = (explanation: Explanation, one: Component, energy: Energy, days: number, limit: Limit<typeof THEFT>): number => {
+  const { evidence, lead, purity, size, shape } = one
   const beyond = [
     (evidence - explanation.penalty - limit('evidence')) / 3,
     (lead - limit('lead')) / 3,
@@ -45,7 +41,32 @@ const scoreOf = (
   const score = Math.min(0.99, logistic(Math.min(...beyond)))
   // Days only say how much is known of a register; fewer leave 30 equations for 100 customers.
   const known = explanation.rows.channel === 'daily' ? Math.min(score, 0.75) : score
-  return days >= limit('days') ? known : Math.min(known, RANKING)
+  return days >= limit('days') && readSince(explanation, one) >= READ_SHARE ? known : Math.min(known, RANKING)
+}
+
+/** Steps of the service drop that no honest customer shows: fifteen standard errors and more than voltmeters differ by, volt. */
+const STEP_SIGMAS = 15
+const STEP_VOLT = 0.12
+
+/** Who is suspected by his voltage alone needs his own service cable to say so too, learnt without the balance. */
+const bounded = (view: AreaView, { shape, meter }: Component, score: number): number => {
+  const fact = view.frame.meters[meter]?.fact
+  if (shape !== 'drop' || score < RANKING || !fact) return score
+  const [service] = serviceEvidence(view.frame, view.phases, { doubts: view.doubts, ids: new Set([fact.id]) })
+  const step = service?.step
+  return step && step.sigmas >= STEP_SIGMAS && step.volts >= STEP_VOLT ? score : Math.min(score, RANKING)
+}
+
+/** Who was hardly read since his onset cannot be accused by what was estimated of him. */
+const READ_SHARE = 0.7
+
+const readSince = ({ rows }: Explanation, { meter, onset }: Component): number => {
+  const guessed = rows.guessed[meter]
+  const from = rows.dayRows[onset]!
+  if (!guessed || from >= rows.count) return 1
+  let sum = 0
+  for (let row = from; row < rows.count; row++) sum += guessed[row]!
+  return 1 - sum / (rows.count - from)
 }
 
 /** Everybody past whose meter energy seems to go, strongest first. */
@@ -67,7 +88,7 @@ export const suspectsOf = (view: AreaView, explanation: Explanation): Suspect[] 
     }))
     const scored = parts.map((part, at) => ({
       part,
-      score: scoreOf(explanation, part, { ...total, aDay: energies[at]!.aDay }, daysOf(part, explanation.rows), limit),
+      score: bounded(view, part, scoreOf(explanation, part, { ...total, aDay: energies[at]!.aDay }, daysOf(part, explanation.rows), limit)),
     }))
     const main = scored.reduce((best, one) => (one.score > best.score ? one : best))
     const strong = scored.filter(({ score }) => score >= 0.5).map(({ part }) => part.onset)
@@ -157,6 +178,7 @@ const claimOf = (view: AreaView, explanation: Explanation, suspect: Suspect, sta
       evidenceNat: round(main.evidence, 1),
       hypothesesNat: round(explanation.penalty, 1),
       leadNat: round(main.lead, 1),
+      serviceCableNat: round(main.service, 1),
       nextSuspect: rival,
       purity: round(main.purity, 2),
       noiseKw: round(explanation.noise, 3),
