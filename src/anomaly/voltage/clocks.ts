@@ -22,12 +22,24 @@ const PROBE_MINUTES = 10
 const FAR = 40
 /** Share of the estimates that must be told for a window length to serve. */
 const TOLD = 0.7
+/** With more of them untold a window length is given up. */
+const MOST_UNTOLD = Math.floor((1 - TOLD) * NEWEST)
 
-const estimates = (frame: AreaFrame, pairs: readonly Pair[], from: number, days: number, far: boolean): DayLag[] => {
+const estimates = (
+  frame: AreaFrame,
+  pairs: readonly Pair[],
+  from: number,
+  days: number,
+  far: boolean,
+  untold = Number.POSITIVE_INFINITY,
+): DayLag[] => {
   const out: DayLag[] = []
+  let missed = 0
   for (let end = frame.days.length; end - days >= from; end -= days) {
     const [first, last] = [frame.dayStarts[end - days] ?? 0, frame.dayStarts[end] ?? 0]
-    out.unshift({ day: end - days, ...lagOf(pairs, first, last, frame.stepMs, far ? FAR : undefined) })
+    const lag = lagOf(pairs, first, last, frame.stepMs, far ? FAR : undefined)
+    out.unshift({ day: end - days, ...lag })
+    if (Number.isNaN(lag.minutes) && ++missed > untold) break
   }
   return out
 }
@@ -37,7 +49,7 @@ const courseOf = (frame: AreaFrame, meter: MeterColumns, pairs: readonly Pair[])
   const newest = Math.max(0, frame.days.length - NEWEST)
   for (const days of [1, 3, 7]) {
     if (days > frame.days.length) break
-    const recent = estimates(frame, pairs, newest, days, days === 7)
+    const recent = estimates(frame, pairs, newest, days, days === 7, MOST_UNTOLD)
     const told = recent.filter(({ minutes }) => !Number.isNaN(minutes))
     if (recent.length === 0 || told.length < TOLD * recent.length) continue
     const older: DayLag[] = []

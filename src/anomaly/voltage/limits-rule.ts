@@ -48,6 +48,20 @@ const WINDOW_DAYS = 7
 /** Fewest reads of a week that make a share: a day. */
 const FEWEST = 96
 
+interface Tally {
+  slots: number
+  readonly days: Set<number>
+  worst: number
+  first: number
+}
+
+const note = (of: Tally, slot: number, day: number, worst: number): void => {
+  if (of.first < 0) of.first = slot
+  of.slots++
+  of.days.add(day)
+  of.worst = worst
+}
+
 /** Voltage of a customer out of limits (电压越限) for a share of a week. Needs a day of reads; a lost phase (below 78 %) is the business of another rule. */
 const claimsOf = (view: AreaView, meter: MeterColumns): readonly Finding[] => {
   const { frame } = view
@@ -57,8 +71,8 @@ const claimsOf = (view: AreaView, meter: MeterColumns): readonly Finding[] => {
   const start = daysBack(frame, WINDOW_DAYS)
   const firstDay = Math.max(0, frame.days.length - WINDOW_DAYS)
   let reads = 0
-  const above = { slots: 0, days: new Set<number>(), worst: 0, first: -1 }
-  const below = { slots: 0, days: new Set<number>(), worst: Number.POSITIVE_INFINITY, first: -1 }
+  const above: Tally = { slots: 0, days: new Set<number>(), worst: 0, first: -1 }
+  const below: Tally = { slots: 0, days: new Set<number>(), worst: Number.POSITIVE_INFINITY, first: -1 }
   for (let day = firstDay; day < frame.days.length; day++)
     for (let slot = frame.dayStarts[day] ?? 0; slot < (frame.dayStarts[day + 1] ?? 0); slot++) {
       let [most, least] = [0, Number.POSITIVE_INFINITY]
@@ -70,13 +84,8 @@ const claimsOf = (view: AreaView, meter: MeterColumns): readonly Finding[] => {
       }
       if (most === 0) continue
       reads++
-      for (const [of, isOut, worst] of [[above, most > high, most] as const, [below, least < low, least] as const])
-        if (isOut) {
-          if (of.first < 0) of.first = slot
-          of.slots++
-          of.days.add(day)
-          of.worst = of === above ? Math.max(of.worst, worst) : Math.min(of.worst, worst)
-        }
+      if (most > high) note(above, slot, day, Math.max(above.worst, most))
+      if (least < low) note(below, slot, day, Math.min(below.worst, least))
     }
   if (reads < FEWEST) return []
   return [

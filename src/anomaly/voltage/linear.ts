@@ -94,9 +94,33 @@ export const median = (values: ArrayLike<number>): number => {
     if (!Number.isNaN(value)) sorted[count++] = value
   }
   if (count === 0) return Number.NaN
-  const known = sorted.subarray(0, count).sort()
   const middle = count >> 1
-  return count % 2 === 1 ? (known[middle] ?? Number.NaN) : ((known[middle - 1] ?? 0) + (known[middle] ?? 0)) / 2
+  const upper = select(sorted, count, middle)
+  if (count % 2 === 1) return upper
+  let lower = Number.NEGATIVE_INFINITY
+  for (let at = 0; at < middle; at++) lower = Math.max(lower, sorted[at] ?? lower)
+  return (lower + upper) / 2
+}
+
+/** The value that would stand at `rank` were the first `count` sorted; those before it are not larger. @source Hoare, Algorithm 65: Find, 1961 */
+const select = (values: Float64Array, count: number, rank: number): number => {
+  let [left, right] = [0, count - 1]
+  while (left < right) {
+    const pivot = values[rank] ?? 0
+    let [i, j] = [left, right]
+    while (i <= j) {
+      while ((values[i] ?? 0) < pivot) i++
+      while (pivot < (values[j] ?? 0)) j--
+      if (i <= j) {
+        const kept = values[i] ?? 0
+        values[i++] = values[j] ?? 0
+        values[j--] = kept
+      }
+    }
+    if (j < rank) left = i
+    if (rank < i) right = j
+  }
+  return values[rank] ?? Number.NaN
 }
 
 /** Robust standard deviation (1.4826 × median absolute deviation). */

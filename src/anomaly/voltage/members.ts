@@ -7,7 +7,40 @@ import { areaSwings, fitsOf, MEMBERSHIP_MARGIN } from './membership.ts'
 const AT_HOME = 0.8
 /** Days for the first look, and for the comparison. */
 const FIRST_DAYS = 3
-const DAYS = 7
+const DAYS = 5
+
+/** Area by voltage of each meter of `of` that is better off elsewhere. */
+const strayed = (of: AreaFrame, frames: readonly AreaFrame[]): ReadonlyMap<string, string> => {
+  const home = swingsOf(of, lastDays(of, FIRST_DAYS), of.slots)
+  const out = new Map<string, string>()
+  if (!home || frames.length < 2) return out
+  const areas = areaSwings(frames, DAYS)
+  for (const meter of of.meters) {
+    const first = fitsOf(meter, [{ frame: of, swings: home }])[0]
+    if (!first || first.correlation >= AT_HOME) continue
+    const fits = fitsOf(meter, areas)
+    const own = fits.find(({ area }) => area === of.fact.id)
+    const [best] = fits
+    if (own && best && best.correlation - own.correlation >= MEMBERSHIP_MARGIN) out.set(meter.fact.id, best.area)
+  }
+  return out
+}
+
+interface Looked {
+  readonly frames: readonly AreaFrame[]
+  readonly strayed: ReadonlyMap<string, string>
+}
+
+/** Of frames that were looked at: the same frames give the same answer, and three rules of each area ask on each day. */
+const looked = new WeakMap<AreaFrame, Looked>()
+
+const strayedOf = (of: AreaFrame, frames: readonly AreaFrame[]): ReadonlyMap<string, string> => {
+  const before = looked.get(of)
+  if (before && before.frames.length === frames.length && frames.every((frame) => before.frames.includes(frame))) return before.strayed
+  const now = strayed(of, frames)
+  looked.set(of, { frames, strayed: now })
+  return now
+}
 
 /**
  * Meters that hang in the area of `view.frame` by what their voltages say, whatever the ledger believes: its own without those that fit
@@ -15,20 +48,14 @@ const DAYS = 7
  */
 export const membersOf = (view: Pick<AreaView, 'frame' | 'neighbours' | 'doubts'>): readonly MeterColumns[] => {
   const { frame, neighbours, doubts } = view
+  const frames = [frame, ...neighbours]
   const elsewhere = new Set(doubts.flatMap(({ id, what }) => (what === 'not-here' ? [id] : [])))
-  const here = frame.meters.filter(({ fact }) => !elsewhere.has(fact.id))
-  if (neighbours.length === 0) return here
-  const areas = areaSwings([frame, ...neighbours], DAYS)
-  const homes = new Map([frame, ...neighbours].map((of) => [of, swingsOf(of, lastDays(of, FIRST_DAYS), of.slots)]))
-  const belongs = (meter: MeterColumns, of: AreaFrame): boolean => {
-    const swings = homes.get(of)
-    const home = swings ? fitsOf(meter, [{ frame: of, swings }])[0] : undefined
-    if (!home || home.correlation >= AT_HOME) return of === frame
-    const fits = fitsOf(meter, areas)
-    const own = fits.find(({ area }) => area === of.fact.id)
-    const [best] = fits
-    if (!own || !best || best.correlation - own.correlation < MEMBERSHIP_MARGIN) return of === frame
-    return best.area === frame.fact.id
-  }
-  return [...here.filter((meter) => belongs(meter, frame)), ...neighbours.flatMap((of) => of.meters.filter((meter) => belongs(meter, of)))]
+  const away = strayedOf(frame, frames)
+  return [
+    ...frame.meters.filter(({ fact }) => !elsewhere.has(fact.id) && !away.has(fact.id)),
+    ...neighbours.flatMap((of) => {
+      const from = strayedOf(of, frames)
+      return of.meters.filter(({ fact }) => from.get(fact.id) === frame.fact.id)
+    }),
+  ]
 }
