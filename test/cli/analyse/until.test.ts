@@ -52,7 +52,17 @@ describe.each(dirs)('no peeking, in a set of theme %s', (theme) => {
     const early = await loadOffline(filesOf(join(root, theme)), problemList())
     if (!early) throw new Error('no ledger')
     const shown = new Map<string, string>()
-    for (const { day, areas } of replay(early)) shown.set(day.day, areas.map(({ frame }) => digest(frame)).join())
+    for (const { day, areas } of replay(early)) {
+      shown.set(day.day, areas.map(({ frame }) => digest(frame)).join())
+      for (const { frame, comm } of areas) {
+        const dated = [...frame.events, ...frame.meters.flatMap(({ fact }) => fact.exchanges)].map(({ at }) => at)
+        expect(Math.max(day.start, ...dated)).toBeLessThanOrEqual(day.end)
+        expect(frame.start + frame.slots * frame.stepMs).toBe(day.end)
+        expect((comm?.start ?? 0) + (comm?.hours ?? 0) * 3_600_000).toBe(day.end)
+      }
+    }
+    // There is something to peek at.
+    expect(early.ledger.events.length).toBeGreaterThan(0)
     for (const at of [3, 20]) {
       const { day } = early.days[at]!
       const cut = await loadAreas(join(root, theme), day)
