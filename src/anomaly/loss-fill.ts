@@ -87,9 +87,10 @@ const SHORT_GAP_MS = 2 * 3_600_000
  * along the same days, scaled to that total.
  *
  * @param scale  what the rest of the area used on one day, over what it used on the other; NaN = not known
+ * @param most   no day is scaled by more
  * @source       validation rules of metering: like days of the same day type, scaled to the register difference
  */
-export const fillColumn = (frame: AreaFrame, { imp, known }: Fillable, scale: DayScale): Filled => {
+export const fillColumn = (frame: AreaFrame, { imp, known }: Fillable, scale: DayScale, most = MOST_SCALE): Filled => {
   const { dayStarts, days } = frame
   const estimated = new Float64Array(days.length)
   const holes = new Int32Array(days.length)
@@ -104,7 +105,7 @@ export const fillColumn = (frame: AreaFrame, { imp, known }: Fillable, scale: Da
     const order = likeDays(frame, day)
     for (let slot = from; slot < to; slot++) {
       if (!Number.isNaN(read[slot] ?? Number.NaN)) continue
-      const like = likeSlot(frame, read, scale, order, day, slot - from)
+      const like = likeSlot(frame, read, { scaleOf: scale, most }, order, day, slot - from)
       kwh[slot] = like
       guess ??= new Uint8Array(imp.length)
       guess[slot] = Number.isNaN(imp[slot] ?? Number.NaN) ? 2 : 1
@@ -160,7 +161,7 @@ const likeDays = ({ days, restDays }: AreaFrame, day: number): readonly number[]
 const likeSlot = (
   { dayStarts }: AreaFrame,
   column: Float64Array,
-  scaleOf: DayScale,
+  { scaleOf, most }: { readonly scaleOf: DayScale; readonly most: number },
   order: readonly number[],
   day: number,
   offset: number,
@@ -172,7 +173,7 @@ const likeSlot = (
     const value = start + offset < (dayStarts[other + 1] ?? 0) ? column[start + offset] : undefined
     if (value === undefined || Number.isNaN(value)) continue
     const scale = scaleOf(day, other)
-    sum += value * (scale > 0 ? Math.min(MOST_SCALE, Math.max(1 / MOST_SCALE, scale)) : 1)
+    sum += value * (scale > 0 ? Math.min(most, Math.max(1 / most, scale)) : 1)
     if (++count === LIKE_DAYS) break
   }
   return count === 0 ? Number.NaN : sum / count

@@ -1,5 +1,5 @@
 import type { AreaFrame, MeterColumns } from './frame.ts'
-import { dayScale, daySum, type Filled, fillColumn, knownSum, medianOf } from './loss-fill.ts'
+import { type DayScale, dayScale, daySum, type Filled, fillColumn, knownSum, medianOf } from './loss-fill.ts'
 import { fitGaps } from './loss-gaps.ts'
 import { limitsOf, NOT_COMPUTABLE } from './loss-limits.ts'
 import type { Member } from './loss-put-right.ts'
@@ -45,6 +45,8 @@ export interface Members {
 }
 
 const WEEK = 7
+/** A clear winter day gives so much more than a dull one. */
+const MOST_SUN = 20
 /** Robust deviations that cover what a meter may have used: 99.7 %. */
 const SIGMAS = 3
 
@@ -75,7 +77,12 @@ const windowOf = ({ frame, technical, thresholds }: AreaView, members: Members):
   const bounds = (day: number): readonly [number, number] => [dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0]
   const scale = dayScale(frame, meters)
   const filled = meters.map((meter) => fillColumn(frame, meter, scale))
-  const fedIn = meters.map(({ exp, known }) => feedIn(frame, exp, known))
+  // The sun shines on all roofs of an area alike.
+  const sun = dayScale(
+    frame,
+    meters.filter(({ exp }) => exp.some((value) => value > 0)).map(({ exp, known }) => ({ imp: exp, known })),
+  )
+  const fedIn = meters.map(({ exp, known }) => feedIn(frame, exp, known, sun))
   if (technical && filled.some(({ guess }) => guess !== null))
     fitGaps(
       frame,
@@ -141,11 +148,10 @@ const windowOf = ({ frame, technical, thresholds }: AreaView, members: Members):
 }
 
 /** What a meter feeds in, holes filled from the first export on that is known: before it nobody knows of a roof. */
-const feedIn = (frame: AreaFrame, exp: Float64Array, known: Uint8Array): Float64Array => {
+const feedIn = (frame: AreaFrame, exp: Float64Array, known: Uint8Array, sun: DayScale): Float64Array => {
   const first = exp.findIndex((value) => !Number.isNaN(value))
   if (first < 0) return exp
-  // The sun shines on roofs whatever the area uses.
-  const { kwh } = fillColumn(frame, { imp: exp, known }, () => Number.NaN)
+  const { kwh } = fillColumn(frame, { imp: exp, known }, sun, MOST_SUN)
   return kwh === exp ? exp : kwh.fill(Number.NaN, 0, first)
 }
 
