@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { adapterOf } from '../protocols/index.ts'
-import { buildApi, listenApi } from './api/index.ts'
+import { buildApi, type CaseDeps, listenApi } from './api/index.ts'
 import { type GatewayConfig, type Problem, packageRoot, problemText } from './config/index.ts'
 import { type Clock, explain, ok, type ReadingStore, scaledClock, seriesOf, systemClock } from './core/index.ts'
 import { startChores } from './gateway/chores.ts'
@@ -52,6 +52,8 @@ export interface Gateway {
   readonly store: ReadingStore
   readonly latest: Latest
   readonly tokens: TokenFile
+  /** What was found wrong. */
+  readonly cases: Pick<CaseDeps, 'cases'>
   readonly clock: Clock
   /** Reads all files again now, instead of within seconds. */
   reload(because: string): Promise<Reloaded>
@@ -370,6 +372,7 @@ const open = async (
     store: store.value,
     latest: latest.value,
     tokens,
+    cases: cases.views,
     clock,
     reload: (because) => hot.reload(because),
     summary: () => summaryOf(field, push.value, outbox, deps.busy),

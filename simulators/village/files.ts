@@ -86,7 +86,7 @@ const mqttOf = ({ lines, meters }: Village) => {
   }
 }
 
-const CONTRACT_KVA = { household: 10, shop: 25 } as const
+const CONTRACT_KVA = { household: '10', shop: '25' } as const
 
 /** What the utility believes; not everything is true. */
 const ledgerOf = ({ plan }: Village) => {
@@ -94,11 +94,11 @@ const ledgerOf = ({ plan }: Village) => {
   return {
     version: 1,
     zones: plan.zones,
-    areas: plan.areas.map(({ id, name, zone }) => ({ id, name, zone, capacityKva: 160, nominalV: 230 })),
+    areas: plan.areas.map(({ id, name, zone }) => ({ id, name, zone, capacityKva: '160', nominalV: '230' })),
     points: known.map(({ point, name, area, role, phase, use, solarW }) => ({
       ...{ id: point, name, area, role, phase },
       ...(use !== 'supply' && { contractKva: CONTRACT_KVA[use] }),
-      ...(solarW > 0 && { solarKw: solarW / 1000 }),
+      ...(solarW > 0 && { solarKw: String(solarW / 1000) }),
     })),
     meters: known.map(({ id, point, line, address, profile, ct, pt, ledger }) => ({
       ...{ id, point, line, address, profile, pt },

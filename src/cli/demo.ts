@@ -6,6 +6,7 @@ import { Calendar } from '../acquisition/index.ts'
 import { decimalText, nameOfObis, scalerAt } from '../core/index.ts'
 import { type Gateway, type Summary, startGateway } from '../main.ts'
 import { lockDirectory } from '../sqlite/lock.ts'
+import { casesOf, caseText, type DemoCase } from './demo-cases.ts'
 import { fillHistory } from './demo-history.ts'
 import { aborted, CommandFailed, complain, print, untilInterrupted } from './output.ts'
 import { configOrFail, openLog, startError } from './run.ts'
@@ -27,7 +28,7 @@ export interface DemoOptions {
 /** What the demo is asked for when it is over. A public interface: scripts read it. */
 interface DemoReport extends Omit<Summary, 'missed'> {
   readonly missed: number
-  readonly cases: readonly unknown[]
+  readonly cases: readonly DemoCase[]
   readonly durationS: number
   readonly firstReadingS: number | null
 }
@@ -97,7 +98,19 @@ const live = async (gateway: Gateway, village: ChildProcess, { options, signal, 
   }
   const filled = start.isFirst ? fillHistory(gateway, { ...options, before: start.scenesBefore }, signal, say) : Promise.resolve()
   const quick = setInterval(() => firstReadingS === null && note(), 100)
-  const regular = setInterval(() => say(summaryText(gateway, note())), SUMMARY_MS)
+  const told = new Set<string>()
+  const tell = async () => {
+    const now = await casesOf(gateway)
+    for (const one of now.filter(({ case: id }) => !told.has(id))) {
+      told.add(one.case)
+      say(caseText(one))
+    }
+    return now
+  }
+  const regular = setInterval(() => {
+    say(summaryText(gateway, note()))
+    void tell()
+  }, SUMMARY_MS)
   const gone = new Promise<void>((done) => village.once('exit', () => done()))
   await Promise.race([aborted(signal, options.for), gone, filled.then(() => new Promise<never>(() => undefined))])
   clearInterval(quick)
@@ -108,11 +121,12 @@ const live = async (gateway: Gateway, village: ChildProcess, { options, signal, 
   await gateway.field.stop(5000)
   await gateway.outbox.drained(5000)
   const summary = note()
+  const cases = await tell()
   await gateway.close()
   const report: DemoReport = {
     ...summary,
     lines: summary.lines.map((line) => ({ ...line, state: states.get(line.id) ?? line.state })),
-    cases: [],
+    cases,
     durationS: Math.round(secondsIn() * 10) / 10,
     firstReadingS: firstReadingS === null ? null : Math.round(firstReadingS * 10) / 10,
   }
