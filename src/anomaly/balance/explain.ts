@@ -4,7 +4,7 @@ import { bestOf, bestOfMeter, byVoltage, type Foreign, type Scanned, scanAll } f
 import { type Drops, dropsOf } from './localise.ts'
 import type { Rows } from './rows.ts'
 import { bestOnset, type Candidate, gainOf, type Judged, type Shape, since, squaresSince } from './scan.ts'
-import { type ServiceNats, serviceNats } from './service-nats.ts'
+import { MOST_NATS, type ServiceNats, serviceNats } from './service-nats.ts'
 import { type Shapes, shapesOf } from './shapes.ts'
 
 /** One thing that explains a part of what the balance lacks, fitted together with the others. */
@@ -143,6 +143,8 @@ interface Search {
   readonly drops: () => Drops | null
   readonly nats: ServiceNats
   asked: boolean
+  /** Components that no rival could replace. */
+  readonly defended: Set<string>
   chosen: Candidate[]
   state: State
   scanned: Scanned
@@ -165,14 +167,20 @@ const FINALISTS = 8
 
 /** Of the candidates with most evidence the one that leaves least to explain. */
 const clearest = ({ judged, noise }: State, nats: ServiceNats, candidates: readonly Candidate[], least: number): Candidate | null => {
-  let [best, most] = [null as Candidate | null, 0]
-  for (const one of [...candidates].sort((a, b) => b.evidence - a.evidence).slice(0, FINALISTS)) {
-    if (one.evidence <= least) break
-    const { gain, onset, size } = gainOf(judged, noise, one)
-    const total = gain > 0 ? gain + nats({ ...one, onset }, size) : 0
-    if (total > most) [best, most] = [{ ...one, onset }, total]
-  }
-  return best
+  const finalists = [...candidates]
+    .filter(({ evidence }) => evidence > least)
+    .sort((a, b) => b.evidence - a.evidence)
+    .slice(0, FINALISTS)
+    .map((one) => ({ one, ...gainOf(judged, noise, one) }))
+    .filter(({ gain }) => gain > 0)
+    .sort((a, b) => b.gain - a.gain)
+  const top = finalists[0]
+  if (!top) return null
+  // The service cables are asked only where their word can change anything.
+  const close = finalists.filter(({ gain }) => gain > top.gain - 2 * MOST_NATS)
+  const total = ({ one, gain, onset, size }: (typeof close)[number]) => (close.length > 1 ? gain + nats({ ...one, onset }, size) : gain)
+  const { one, onset } = close.map((each) => ({ each, sum: total(each) })).reduce((best, next) => (next.sum > best.sum ? next : best)).each
+  return { ...one, onset }
 }
 
 /** Takes in whatever explains most, one after the other, each time with all of them fitted anew. */
@@ -214,10 +222,17 @@ const swap = (search: Search): boolean => {
   const { state, base, rows, shapes, foreign, nats } = search
   for (let at = 0; at < search.chosen.length; at++) {
     const one = search.chosen[at]!
+    const name = `${one.shape} ${one.meter} ${one.onset}`
+    if (search.defended.has(name)) continue
+    search.defended.add(name)
     const judged = without(state, base.length + at, columnOf(rows, one))
+    if (
+      one.shape === 'share' &&
+      bestOnset(judged, squaresSince(judged), one.shape, one.meter, one.values, 'both', one.onset)!.explained > CLEAR
+    )
+      continue
     const { ofMeters, others } = scanAll(judged, shapes, search.asked ? foreign() : [])
     const held = gainOf(judged, state.noise, { ...one, size: state.fit.coefficients[base.length + at]! })
-    const mine = held.gain + nats(one, held.size)
     const rivals = [...ofMeters.flatMap((other) => other ?? []), ...others].filter(
       (other) =>
         isMaterial(other, rows) &&
@@ -226,7 +241,8 @@ const swap = (search: Search): boolean => {
     const better = clearest({ ...state, judged }, nats, rivals, search.penalty)
     if (!better || (better.meter === one.meter && better.shape === one.shape)) continue
     const gained = gainOf(judged, state.noise, better)
-    if (gained.gain + nats(better, gained.size) <= mine + ENTRY) continue
+    const ahead = gained.gain - held.gain
+    if (ahead < -2 * MOST_NATS || (ahead < 2 * MOST_NATS && ahead + nats(better, gained.size) - nats(one, held.size) <= ENTRY)) continue
     settle(
       search,
       search.chosen.map((other) => (other === one ? better : other)),
@@ -288,6 +304,7 @@ export const explain = (view: AreaView, rows: Rows, foreign: () => readonly Fore
       return drops
     },
     asked: false,
+    defended: new Set(),
     chosen: [],
     state,
     scanned: scanAll(state.judged, shapes, []),
@@ -327,19 +344,27 @@ const componentOf = ({ state, base, shapes, rows, chosen, nats }: Search, place:
   const squares = squaresSince(judged)
   const evidence = bestOnset(judged, squares, one.shape, one.meter, one.values, 'both', one.onset)?.evidence ?? 0
   const cleared = gainOf(judged, state.noise, { ...one, size: state.fit.coefficients[at]! })
-  const service = nats(one, cleared.size)
-  const gain = cleared.gain + service
   const likely = rows.use
     .flatMap((_, meter) =>
       chosen.some((other) => other.meter === meter) ? [] : (bestOfMeter(judged, squares, shapes, meter, 'positive') ?? []),
     )
     .sort((a, b) => b.evidence - a.evidence)
     .slice(0, FINALISTS)
-  let [rival, next] = [-1, 0]
-  for (const other of likely) {
-    const { gain: without, size, onset } = gainOf(judged, state.noise, other)
-    const theirs = without > 0 ? without + nats({ ...other, onset }, size) : 0
-    if (theirs > next) [rival, next] = [other.meter, theirs]
+    .map((other) => ({ other, ...gainOf(judged, state.noise, other) }))
+    .sort((a, b) => b.gain - a.gain)
+  const first = likely[0]
+  let lead = cleared.gain - Math.max(0, first?.gain ?? 0)
+  let rival = first && first.gain > 0 ? first.other.meter : -1
+  let service = 0
+  if (Math.abs(lead) < 2 * MOST_NATS) {
+    service = nats(one, cleared.size)
+    const theirs = likely.map(({ other, gain, size, onset }) => ({
+      meter: other.meter,
+      sum: gain > 0 ? gain + nats({ ...other, onset }, size) : 0,
+    }))
+    const best = theirs.reduce((most, next) => (next.sum > most.sum ? next : most), { meter: -1, sum: 0 })
+    lead = cleared.gain + service - best.sum
+    rival = best.meter
   }
   const others = chosen.flatMap((other, index) =>
     index === place || other.meter === one.meter || other.shape === 'share' || other.shape === 'foreign'
@@ -354,7 +379,7 @@ const componentOf = ({ state, base, shapes, rows, chosen, nats }: Search, place:
     size: state.fit.coefficients[at]!,
     error: state.fit.errors[at]!,
     evidence,
-    lead: gain - next,
+    lead,
     service,
     rival,
     purity: purityOf(state, state.fit.coefficients[at]!, column, others),

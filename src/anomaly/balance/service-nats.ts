@@ -16,7 +16,7 @@ const HONEST = 4
 /** Share of the claimed power that resistance and balance may be wrong by. */
 const MODEL_ERROR = 0.25
 /** One kind of evidence decides no case alone. */
-const MOST_NATS = 25
+export const MOST_NATS = 25
 const FEWEST_DAYS_BEFORE = 3
 
 export const serviceNats = (view: AreaView, rows: Rows): ServiceNats => {

@@ -238,9 +238,23 @@ const ranking = (view: AreaView, { rows, best, penalty }: Explanation, taken: Re
     })
   })
 
-/** Cases of earlier days that the balance now speaks against. */
-const takenBack = (view: AreaView, { rows, residual }: Explanation, findings: readonly Finding[]): Withdrawal[] =>
-  view.standing.flatMap(({ key, kind, target, from }) => {
+/** A balance is closed when hardly an hour of the last week is left with more than five times the noise. */
+const CLOSED_DAYS = 7
+const CLOSED_SIGMAS = 5
+const CLOSED_SHARE = 0.1
+
+const isClosed = ({ rows, residual, noise }: Explanation): boolean => {
+  const from = rows.dayRows[Math.max(0, rows.days - CLOSED_DAYS)]!
+  let open = 0
+  for (let row = from; row < rows.count; row++) if (residual[row]! ** 2 > CLOSED_SIGMAS ** 2 * (noise * noise + rows.variance[row]!)) open++
+  return open <= CLOSED_SHARE * (rows.count - from)
+}
+
+/** Cases of earlier days that the balance now speaks against: others account for everything. While something is left open nobody is cleared. */
+const takenBack = (view: AreaView, explanation: Explanation, findings: readonly Finding[]): Withdrawal[] => {
+  if (!isClosed(explanation)) return []
+  const { rows, residual } = explanation
+  return view.standing.flatMap(({ key, kind, target, from }) => {
     if (kind !== 'theft' || !key.startsWith(`${THEFT.id}/`) || findings.some((one) => one.key === key && one.score >= 0.5)) return []
     // Without rows of the last days nothing can be said against it.
     const recent = rows.count - rows.dayRows[Math.max(0, rows.days - 3)]!
@@ -261,6 +275,7 @@ const takenBack = (view: AreaView, { rows, residual }: Explanation, findings: re
       },
     ]
   })
+}
 
 /** Energy taken past a meter (窃电), found by what the area's balance lacks and attributed to who explains it. */
 export const theft: Detector = {
