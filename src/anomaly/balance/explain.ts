@@ -1,4 +1,5 @@
 import type { AreaView } from '../view.ts'
+import { coincidence } from './absence.ts'
 import { type Column, clustering, type Fit, factor, fitRows, localVariance, robustSpread, solve } from './fit.ts'
 import { bestOf, bestOfMeter, byVoltage, type Foreign, type Scanned, scanAll } from './hypotheses.ts'
 import { type Drops, dropsOf } from './localise.ts'
@@ -252,6 +253,34 @@ const swap = (search: Search): boolean => {
   return false
 }
 
+/** A load of the area that accounts for less than this share of what moves is no lamp and no pump. */
+const FLAT = 0.4
+
+/** Gives the place of a steady load that is not steady to whose meter stands still since then, if there is one. */
+const unsteady = (search: Search): boolean => {
+  const { chosen, state, base, rows, shapes, penalty } = search
+  for (const [at, one] of chosen.entries()) {
+    if (one.shape !== 'lighting' && one.shape !== 'constant') continue
+    const column = columnOf(rows, one)
+    if (purityOf(state, state.fit.coefficients[base.length + at]!, column, []) >= FLAT) continue
+    const judged = without(state, base.length + at, column)
+    const squares = squaresSince(judged)
+    const standing = rows.use.flatMap((_, meter) => {
+      const values = chosen.some((other) => other.meter === meter) ? null : shapes.absent(meter)
+      const seen = values ? bestOnset(judged, squares, 'absent', meter, values, 'positive', one.onset) : null
+      return seen && seen.evidence > penalty + ENTRY && coincidence(rows, seen.values, judged.residual, seen.onset) >= FLAT ? [seen] : []
+    })
+    const best = bestOf(standing)
+    if (!best) continue
+    settle(
+      search,
+      chosen.map((other) => (other === one ? best : other)),
+    )
+    return true
+  }
+  return false
+}
+
 /** Share of the evidence of a voltage that a plain form must reach to take its place. */
 const PLAIN = 0.6
 
@@ -315,6 +344,7 @@ export const explain = (view: AreaView, rows: Rows, foreign: () => readonly Fore
     forward(search)
     backward(search)
   }
+  if (unsteady(search)) backward(search)
   const components = search.chosen.map((one, at) => componentOf(search, at, one))
   return {
     rows,
@@ -382,7 +412,10 @@ const componentOf = ({ state, base, shapes, rows, chosen, nats }: Search, place:
     lead,
     service,
     rival,
-    purity: purityOf(state, state.fit.coefficients[at]!, column, others),
+    purity: Math.max(
+      purityOf(state, state.fit.coefficients[at]!, column, others),
+      one.shape === 'absent' ? coincidence(rows, one.values, judged.residual, one.onset) : 0,
+    ),
   }
 }
 

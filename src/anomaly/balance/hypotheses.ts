@@ -53,7 +53,8 @@ export const bestOfMeter = (
   const share = bestOnset(judged, squares, 'share', meter, judged.rows.use[meter]!, signs)
   if (judged.rows.channel === 'daily') return share
   const away = shapes.absent(meter)
-  const appliance = bestOnset(judged, squares, 'appliance', meter, shapes.active(meter), 'positive')
+  const active = shapes.active(meter)
+  const appliance = active ? bestOnset(judged, squares, 'appliance', meter, active, 'positive') : null
   return better(better(share, appliance), away ? bestOnset(judged, squares, 'absent', meter, away, 'positive') : null)
 }
 

@@ -56,12 +56,16 @@ export const absentShape = (rows: Rows, meter: number): Float64Array | null => {
   return absence.map((share, row) => share * usual[rows.hour[row]!]!)
 }
 
-/** Share of each row in which the customer is active by its meter. */
-export const activeShape = (rows: Rows, meter: number): Float64Array => {
+/** Who is active nearly always cannot be told from a steady load of the area by that. */
+const ALWAYS_SHARE = 0.9
+
+/** Share of each row in which the customer is active by its meter; null when it always is. */
+export const activeShape = (rows: Rows, meter: number): Float64Array | null => {
   const { value, guessed } = rows.net[meter]!
   const flags = new Uint8Array(value.length)
   for (let slot = 0; slot < value.length; slot++) if (value[slot]! > ACTIVE_KW && guessed?.[slot] !== 1) flags[slot] = 1
-  return meansOf(rows, flags)
+  const shape = meansOf(rows, flags)
+  return shape.reduce((sum, share) => sum + share, 0) > ALWAYS_SHARE * rows.count ? null : shape
 }
 
 /** 1 in the dark: between an evening and a morning hour. */
@@ -72,13 +76,13 @@ export const constantShape = (rows: Rows): Float64Array => new Float64Array(rows
 
 /** Shapes of the customers, each computed once. */
 export interface Shapes {
-  active(meter: number): Float64Array
+  active(meter: number): Float64Array | null
   absent(meter: number): Float64Array | null
   readonly constant: Float64Array
 }
 
 export const shapesOf = (rows: Rows): Shapes => {
-  const active = new Map<number, Float64Array>()
+  const active = new Map<number, Float64Array | null>()
   const absent = new Map<number, Float64Array | null>()
   const once = <T>(kept: Map<number, T>, meter: number, make: () => T): T => {
     const known = kept.get(meter)
