@@ -1,12 +1,13 @@
 import type { Finding } from '../finding.ts'
 import { estimate, findingOf, limitsOf, round, say } from '../meter/shared.ts'
 import type { AreaView, Detector } from '../view.ts'
-import { type Component, type Explanation, heldBy } from './explain.ts'
+import type { Component, Explanation } from './explain.ts'
 import { clustering, fitRows, localVariance, robustSpread } from './fit.ts'
 import { netOf, powerOf, quartersOf } from './net.ts'
 import { meansOf, type Rows, rowsOf } from './rows.ts'
 import { WRONG_AREA } from './rules.ts'
 import { bestOnset, squaresSince } from './scan.ts'
+import { heldBy } from './state.ts'
 import { daysOf, energyOf, logistic, onsetTime, studyOf } from './suspects.ts'
 
 /** Where a meter's energy is missing instead: coefficient (1 = all of it) and evidence in a neighbour's balance. */

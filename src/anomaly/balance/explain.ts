@@ -1,12 +1,13 @@
 import type { AreaView } from '../view.ts'
 import { coincidence } from './absence.ts'
-import { type Column, clustering, type Fit, factor, fitRows, localVariance, robustSpread, solve } from './fit.ts'
+import type { Column } from './fit.ts'
 import { bestOf, bestOfMeter, byVoltage, type Foreign, type Scanned, scanAll } from './hypotheses.ts'
 import { type Drops, dropsOf } from './localise.ts'
 import type { Rows } from './rows.ts'
-import { bestOnset, type Candidate, gainOf, type Judged, type Shape, since, squaresSince } from './scan.ts'
+import { bestOnset, type Candidate, gainOf, type Shape, since, squaresSince } from './scan.ts'
 import { MOST_NATS, type ServiceNats, serviceNats } from './service-nats.ts'
 import { type Shapes, shapesOf } from './shapes.ts'
+import { meanOf, nuisance, purityOf, refit, type State, without } from './state.ts'
 
 /** One thing that explains a part of what the balance lacks, fitted together with the others. */
 export interface Component {
@@ -62,59 +63,6 @@ const CLEAR = 0.85
 
 /** Noise over supply above which something must be amiss: the error of a class 0.5 S gateway. */
 const ODD = 0.005
-
-const meanOf = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)
-
-const nuisance = (rows: Rows): Column[] => {
-  const columns: Column[] = [
-    // Meters' own use is 1 W each or so; a gateway of class 0.5 S errs by less than 0.5 %; the wires' loss is known to a fifth or so.
-    { values: new Float64Array(rows.count).fill(1), spread: 0.02 + 0.001 * rows.use.length },
-    { values: rows.supply, spread: 0.0025 },
-    { values: rows.wires, spread: 0.2 },
-  ]
-  // A meter that was not read for half a day or more takes what it takes: its usual times a factor nobody knows.
-  for (const [meter, guessed] of rows.guessed.entries()) {
-    if (!guessed || guessed.reduce((sum, share) => sum + share, 0) * rows.hours < 12) continue
-    columns.push({ values: guessed.map((share, row) => share * rows.use[meter]![row]!), spread: 0.5 })
-  }
-  return columns
-}
-
-interface State {
-  readonly fit: Fit
-  readonly judged: Judged
-  readonly noise: number
-}
-
-/** The area's own columns (the first three) and the inverse of their weighted products. */
-export const heldBy = (columns: readonly Column[], weights: Float64Array): Pick<Judged, 'held' | 'inverse'> => {
-  const held = columns.slice(0, 3).map(({ values }) => values)
-  const gram = new Float64Array(9)
-  for (const [i, a] of held.entries())
-    for (const [j, b] of held.entries()) {
-      let sum = i === j ? 1 / columns[i]!.spread ** 2 : 0
-      for (let row = 0; row < a.length; row++) sum += weights[row]! * a[row]! * b[row]!
-      gram[i * 3 + j] = sum
-    }
-  factor(gram, 3)
-  const inverse = new Float64Array(9)
-  for (let i = 0; i < 3; i++) inverse.set(solve(gram, 3, Float64Array.of(i === 0 ? 1 : 0, i === 1 ? 1 : 0, i === 2 ? 1 : 0)), 3 * i)
-  return { held, inverse }
-}
-
-/** Fits the columns, looks how noisy the rows are then, and fits again with that. */
-const refit = (rows: Rows, columns: readonly Column[], before: Float64Array | null): State => {
-  let weights = before ?? new Float64Array(rows.count).fill(1)
-  let [clustered, noise] = [1, 0]
-  let fit = fitRows(rows, columns, weights, 1)
-  for (let turn = 0; turn < 2; turn++) {
-    noise = Math.max(1e-4, robustSpread(fit.residual))
-    weights = localVariance(rows, fit.residual, noise).map((variance) => 1 / variance)
-    clustered = clustering(rows, fit.residual, weights)
-    fit = fitRows(rows, columns, weights, clustered)
-  }
-  return { fit, judged: { rows, residual: fit.residual, weights, clustered, ...heldBy(columns, weights) }, noise }
-}
 
 const isSame = (a: Candidate, b: Candidate): boolean => a.shape === b.shape && a.meter === b.meter && a.onset === b.onset
 
@@ -356,12 +304,6 @@ export const explain = (view: AreaView, rows: Rows, foreign: () => readonly Fore
   }
 }
 
-/** The residual as it would be without one component. */
-const without = ({ fit, judged }: State, at: number, { values }: Column): Judged => {
-  const size = fit.coefficients[at]!
-  return { ...judged, residual: judged.residual.map((kw, row) => kw + size * values[row]!) }
-}
-
 const evidenceOf = (state: State, at: number, { shape, meter, values, onset }: Candidate, column: Column): number => {
   const judged = without(state, at, column)
   return bestOnset(judged, squaresSince(judged), shape, meter, values, 'both', onset)?.evidence ?? 0
@@ -417,25 +359,4 @@ const componentOf = ({ state, base, shapes, rows, chosen, nats }: Search, place:
       one.shape === 'absent' ? coincidence(rows, one.values, judged.residual, one.onset) : 0,
     ),
   }
-}
-
-/**
- * What moves where the component acts, weighted by how strongly it acts there: its own part against what is left over beyond the noise.
- * Rows in which something of uncertain form acts as well are left out while enough others remain.
- */
-const purityOf = ({ fit, judged: { rows }, noise }: State, size: number, { values }: Column, others: readonly Float64Array[]): number => {
-  const clean = { own: 0, left: 0 }
-  const mixed = { own: 0, left: 0 }
-  for (let row = 0; row < rows.count; row++) {
-    const power = (size * values[row]!) ** 2
-    if (power === 0) continue
-    // Rows with estimates in them say less.
-    const part = power / (noise * noise + rows.variance[row]!)
-    const sum = others.some((other) => other[row] !== 0) ? mixed : clean
-    sum.own += part * power
-    sum.left += part * (fit.residual[row]! ** 2 - noise * noise - rows.variance[row]!)
-  }
-  const [own, left] =
-    clean.own >= 0.1 * (clean.own + mixed.own) ? [clean.own, clean.left] : [clean.own + mixed.own, clean.left + mixed.left]
-  return own === 0 ? 0 : own / (own + Math.max(0, left))
 }
