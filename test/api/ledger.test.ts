@@ -111,7 +111,7 @@ it('lists by attribute, text and day, in pages', async () => {
   expect(await ids('/ledger/point?where=area:A')).toEqual(['P1', 'P2', 'P3'])
   expect(await ids('/ledger/point?where=ct:')).toEqual(['P2', 'P3'])
   expect(await ids('/ledger/point?text=MILL')).toEqual(['P1'])
-  expect((await ask('/ledger/point?where=colour:red')).json().detail).toContain('names are name, area, customer')
+  expect((await ask('/ledger/point?where=colour:red')).json().detail).toContain('names are name, area, feeder, bus, customer')
   good(ledger.apply([{ kind: 'meter', id: 'M1', from: null, set: { verifyBy: '2026-08-01' } }], act()))
   expect(await ids('/ledger/meter?dueBefore=2026-08-15')).toEqual(['M1'])
   const page = (await ask('/ledger/point?limit=2')).json()

@@ -158,12 +158,12 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
         ),
         params: RuleParams,
         body: TrialBody,
-        response: { 202: ref(TrialSchema, 'It is under way.') },
+        response: { 200: ref(TrialSchema, 'It is under way.') },
       },
     },
     async ({ params: { id }, body }, reply) => {
       const started = deps.startTrial(id, editOf(body), body.areas ?? null, body.from, body.to)
-      return started.ok ? reply.code(202).send(trialJson(started.value)) : refuse(reply, problemIn(started.error))
+      return started.ok ? trialJson(started.value) : refuse(reply, problemIn(started.error))
     },
   )
   app.get(
@@ -231,7 +231,7 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
         ...about('analyseAgain', 'Judge again', 'Has areas judged again, and if wanted their days put together anew from the store.'),
         body: AnalysisAgainBody,
         response: {
-          202: Type.Object(
+          200: Type.Object(
             { areas: Type.Integer({ description: 'Areas that are judged again.' }) },
             { ...closed, description: 'It is under way.' },
           ),
@@ -241,7 +241,7 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
     async ({ body: { areas, from, to, rebuild, why } }, reply) => {
       const until = to ?? iso(deps.now() - DAY_MS).slice(0, 10)
       const done = deps.analysisAgain(areas ?? null, from, until, rebuild ?? false, why)
-      return done.ok ? reply.code(202).send({ areas: done.value }) : refuse(reply, problemIn(done.error))
+      return done.ok ? { areas: done.value } : refuse(reply, problemIn(done.error))
     },
   )
 }
