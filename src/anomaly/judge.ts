@@ -2,6 +2,7 @@ import { CATALOGUE } from './catalogue.ts'
 import type { DetectorFailure, Finding, Verdict, Withdrawal } from './finding.ts'
 import type { AreaFrame, CommFrame } from './frame.ts'
 import { lossDaysOf } from './loss-days.ts'
+import { weighedByEvents } from './meter/events.ts'
 import { NO_LAYERS, type ThresholdLayers } from './rule.ts'
 import type { AreaView, Detected, Detector, Standing } from './view.ts'
 
@@ -69,7 +70,8 @@ const verdictOf = ({ view, withdrawn, failures }: Looked, findings: readonly Fin
   const { frame, found, phases } = view
   const broken = [...failures]
   const losses = attempt(view, { id: 'loss', version: 1 }, broken, () => lossDaysOf(view, findings), [])
-  return { area: frame.fact.id, day: frame.days.at(-1) ?? '', findings: found, withdrawn, losses, phases, failures: broken }
+  const weighed = attempt(view, { id: 'meter-event', version: 1 }, broken, () => weighedByEvents(view), found)
+  return { area: frame.fact.id, day: frame.days.at(-1) ?? '', findings: weighed, withdrawn, losses, phases, failures: broken }
 }
 
 const attempt = <T>(

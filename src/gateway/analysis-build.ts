@@ -9,6 +9,7 @@ import { slotsOf } from './analysis-frames.ts'
 import type { EnergyBook } from './energy-book.ts'
 import type { EnergyDays } from './energy-days.ts'
 import type { RegisterModels } from './energy-facts.ts'
+import { eventWord } from './event-words.ts'
 import { isUnder, type PlaceLedger } from './outage-places.ts'
 
 export interface BuildParts {
@@ -102,9 +103,9 @@ export const stretchesOf = (
     ]
   })
 
-/** An event row as detectors know it. */
+/** An event row as detectors know it, by their word for it. */
 export const eventOf = ({ series, measuredAt }: Reading): MeterEvent | null => {
   const { point = '-', meter = '-', code = '-' } = series.tags
   const id = point === '-' ? meter : point
-  return id === '-' || code === '-' || code.startsWith('PUSH_CONFLICT') ? null : { id, at: measuredAt, event: code }
+  return id === '-' || code === '-' || code.startsWith('PUSH_CONFLICT') ? null : { id, at: measuredAt, event: eventWord(code) }
 }

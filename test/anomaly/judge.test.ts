@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { areaHistory, type Detected, type Detector, type Finding, judgeAreas, judgeDay } from '../../src/anomaly/index.ts'
+import {
+  areaHistory,
+  type Detected,
+  type Detector,
+  type Finding,
+  judgeAreas,
+  judgeDay,
+  NO_LAYERS,
+  type ThresholdLayers,
+} from '../../src/anomaly/index.ts'
+import { meter } from './meter/made.ts'
 
 const history = areaHistory()
 history.put({
@@ -56,6 +66,23 @@ describe('the judge', () => {
       { M1: 'A', M2: 'B' },
     ])
     expect([verdict.withdrawn.length, verdict.failures]).toEqual([1, []])
+  })
+
+  it('weighs what was found by the events of the week, last, and makes no alarm out of them', () => {
+    const told = areaHistory()
+    const [start, fact] = [0, { id: 'A1', name: 'A1', zone: null, feeder: null, transformerKva: null, nominalV: 230, network: null }]
+    const one = meter({ id: 'M1', days: 1 })
+    told.put({
+      ...{ fact, day: '2026-03-28', start, slots: 96, gateways: [], temperature: null, isRest: false, outages: [] },
+      meters: [{ ...one, rates: null, u: [null, null, null], i: [null, null, null], iN: null, p: null, pf: null }],
+      events: [{ id: 'M1', at: 3_600_000, event: 'cover_open' }],
+    })
+    const detect = () => ({ findings: [finding('1'), { ...finding('2'), score: 0.49 }] })
+    const judged = (layers: ThresholdLayers) =>
+      judgeDay({ frame: told.frame()!, thresholds: layers }, { detectors: [detector('a', detect)] }).findings
+    expect(judged(NO_LAYERS).map(({ score }) => score)).toEqual([0.82, 0.49])
+    expect(judged(NO_LAYERS)[0]!.numbers).toMatchObject({ events: 'cover_open' })
+    expect(judged({ ...NO_LAYERS, points: { M1: { 'meter-event.lift': 0 } } })[0]!.score).toBe(0.7)
   })
 
   it('goes on when a detector breaks down, and says which one did', () => {

@@ -1,6 +1,6 @@
 import type { Finding } from '../finding.ts'
 import type { AreaFrame, MeterEvent } from '../frame.ts'
-import type { Detector } from '../view.ts'
+import type { AreaView, Detector } from '../view.ts'
 import { findingOf, limitsOf, rule, sayWhen, threshold, timeOf } from './shared.ts'
 
 const RULE = rule({
@@ -25,12 +25,12 @@ const RULE = rule({
       'two fifths: 0.5 becomes 0.7, 0.8 becomes 0.88; a hint, no proof',
     ),
     floor: threshold(
-      0.35,
+      0.5,
       '>=',
       '',
-      [0, 1],
+      [0.5, 1],
       { zh: '可被提升的最低得分', en: 'least score that is lifted' },
-      'an event never makes an alarm out of a place in a ranking: 0.35 is lifted to 0.61, anything below stays',
+      'the alarm level: an event speaks for an alarm, it never makes one',
     ),
     repeatMinutes: threshold(
       15,
@@ -87,25 +87,31 @@ export const cleanEvents = (frame: AreaFrame, repeatMinutes: number = RULE.thres
 const isHint = ({ event }: MeterEvent): boolean => Object.hasOwn(TAMPER, event)
 
 /**
- * Findings with what events of the same week add: the score rises, never out of nothing, and the evidence names the event.
+ * Findings with what events of the same week add: the score of an alarm rises, never out of nothing, and the evidence names the event.
  *
  * @param events  cleaned, see {@link cleanEvents}
+ * @param limit   threshold in force for a target; the defaults unless said
  */
-export const withEvents = (findings: readonly Finding[], events: readonly MeterEvent[]): readonly Finding[] => {
+export const withEvents = (
+  findings: readonly Finding[],
+  events: readonly MeterEvent[],
+  limit: (name: 'days' | 'lift' | 'floor', target: string) => number = (name) => RULE.thresholds[name].value,
+): readonly Finding[] => {
   const hints = events.filter(isHint)
   if (hints.length === 0) return findings
-  const { days, lift, floor } = RULE.thresholds
-  const reach = days.value * 86_400_000
   return findings.map((finding) => {
-    if (!TOUCHED.has(finding.kind) || finding.score < floor.value) return finding
-    const near = hints.filter(({ id, at }) => id === finding.target && Math.abs(at - finding.from) <= reach)
+    const { kind, target, score, from } = finding
+    if (!TOUCHED.has(kind) || score < limit('floor', target)) return finding
+    const reach = limit('days', target) * 86_400_000
+    const near = hints.filter(({ id, at }) => id === target && Math.abs(at - from) <= reach)
     const [event] = near
     if (!event) return finding
     const word = TAMPER[event.event] ?? { zh: event.event, en: event.event }
-    const day = (time: number) => `${Math.round((time - finding.from) / 8_640_000) / 10}`
+    const day = (time: number) => `${Math.round((time - from) / 8_640_000) / 10}`
+    const lifted = Math.min(0.99, Math.round((score + (1 - score) * limit('lift', target)) * 1000) / 1000)
     return {
       ...finding,
-      score: Math.min(0.99, Math.round((finding.score + (1 - finding.score) * lift.value) * 1000) / 1000),
+      score: Math.max(score, lifted),
       numbers: { ...finding.numbers, events: near.map((one) => one.event).join(','), eventDaysAfterStart: day(event.at) },
       series: [...finding.series, { measurement: 'event' as const, id: event.id, fields: ['event'], from: event.at, to: event.at + 1 }],
       why: {
@@ -114,6 +120,16 @@ export const withEvents = (findings: readonly Finding[], events: readonly MeterE
       },
     }
   })
+}
+
+/** What was found on a day, with what the events of its window add, by the thresholds in force. */
+export const weighedByEvents = (view: AreaView, findings: readonly Finding[] = view.found): readonly Finding[] => {
+  const { frame } = view
+  if (frame.events.length === 0) return findings
+  const facts = new Map([...frame.gateways, ...frame.meters].map(({ fact }) => [fact.id, fact]))
+  return withEvents(findings, cleanEvents(frame, limitsOf(view, RULE)('repeatMinutes')), (name, target) =>
+    limitsOf(view, RULE, facts.get(target))(name),
+  )
 }
 
 /** Events of the last week that say somebody was at a meter: information, never an alarm by themselves. */

@@ -38,13 +38,13 @@ describe('a finding with events of its week', () => {
     ...meterEvents.detect(viewOf(area([event()]))).findings[0]!,
     kind: 'theft',
     key: 'theft/M',
-    score: 0.45,
+    score: 0.6,
     from: NOON + 3 * 24 * HOUR,
     ...more,
   })
   const score = (of: Finding, events: readonly MeterEvent[] = [event()]) => withEvents([of], events)[0]!.score
   it('is likelier, and says why', () => {
-    expect(score(finding())).toBeCloseTo(0.67)
+    expect(score(finding())).toBeCloseTo(0.76)
     const [one] = withEvents([finding()], [event()])
     expect(one!.why.en).toContain('cover opened')
     expect(one!.numbers).toMatchObject({ events: 'cover_open', eventDaysAfterStart: '-3' })
@@ -53,9 +53,9 @@ describe('a finding with events of its week', () => {
     ['nothing was reported', finding(), []],
     ['it was another meter', finding(), [event({ id: 'X' })]],
     ['it was a week and an hour ago', finding({ from: NOON + (7 * 24 + 1) * HOUR }), [event()]],
-    ['it is a place in a ranking', finding({ score: 0.3 }), [event()]],
+    ['it is a place in a ranking', finding({ score: 0.499 }), [event()]],
     ['no hand can cause it', finding({ kind: 'overload' }), [event()]],
     ['the event is a power cut', finding(), [event({ event: 'power_off' })]],
   ])('is what it was when %s', (_, of, events) => expect(withEvents([of], events)).toEqual([of]))
-  it('seven days to the hour still count', () => expect(score(finding({ from: NOON + 7 * 24 * HOUR }))).toBeCloseTo(0.67))
+  it('seven days to the hour still count', () => expect(score(finding({ from: NOON + 7 * 24 * HOUR }))).toBeCloseTo(0.76))
 })
