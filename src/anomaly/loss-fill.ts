@@ -39,6 +39,48 @@ export const knownSum = (column: Float64Array, from: number, to: number): readon
   return [sum, count]
 }
 
+/** Sums of one column by days. */
+export interface DaySums {
+  /** kWh of what is known, and of how many slots that is. */
+  readonly known: Float64Array
+  readonly count: Int32Array
+  /** Slots that are known, in all. */
+  readonly total: number
+}
+
+const sums = new WeakMap<Float64Array, { readonly starts: Int32Array; readonly of: DaySums }>()
+
+/** Sums of a column that nobody writes to any more: a view of a frame, or a copy that is finished. Asked again it answers at once. */
+export const daySums = (column: Float64Array, starts: Int32Array): DaySums => {
+  const before = sums.get(column)
+  if (before?.starts === starts) return before.of
+  const days = starts.length - 1
+  const known = new Float64Array(days)
+  const count = new Int32Array(days)
+  let total = 0
+  for (let day = 0; day < days; day++) {
+    let [sum, slots] = [0, 0]
+    for (let slot = starts[day] ?? 0; slot < (starts[day + 1] ?? 0); slot++) {
+      const value = column[slot]
+      if (value === undefined || Number.isNaN(value)) continue
+      sum += value
+      slots++
+    }
+    known[day] = sum
+    count[day] = slots
+    total += slots
+  }
+  const of = { known, count, total }
+  sums.set(column, { starts, of })
+  return of
+}
+
+/** As {@link daySum}, for every day. */
+export const wholeDays = (column: Float64Array, starts: Int32Array): Float64Array => {
+  const { known, count } = daySums(column, starts)
+  return known.map((sum, day) => (count[day] === (starts[day + 1] ?? 0) - (starts[day] ?? 0) ? sum : Number.NaN))
+}
+
 /** What a column is filled from. */
 export interface Fillable {
   readonly imp: Float64Array
@@ -53,10 +95,9 @@ export const dayScale = ({ days, dayStarts }: AreaFrame, meters: readonly Fillab
   let totals: readonly Float64Array[] | null = null
   const work = () =>
     meters.map(({ imp, known }) =>
-      Float64Array.from(days, (_, day) => {
-        const [from, to] = [dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0]
-        return known?.subarray(from, to).includes(1) ? Number.NaN : daySum(imp, from, to)
-      }),
+      wholeDays(imp, dayStarts).map((sum, day) =>
+        known?.subarray(dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0).includes(1) ? Number.NaN : sum,
+      ),
     )
   const seen = new Map<number, number>()
   return (day, other) => {
@@ -90,17 +131,28 @@ const SHORT_GAP_MS = 2 * 3_600_000
  * @param most   no day is scaled by more
  * @source       validation rules of metering: like days of the same day type, scaled to the register difference
  */
-export const fillColumn = (frame: AreaFrame, { imp, known }: Fillable, scale: DayScale, most = MOST_SCALE): Filled => {
+export const fillColumn = (frame: AreaFrame, of: Fillable, scale: DayScale, most = MOST_SCALE): Filled => {
+  const before = whole.get(of.imp)
+  if (before && before.known === of.known && before.starts === frame.dayStarts) return before.filled
+  const filled = fill(frame, of, scale, most)
+  if (filled.kwh === of.imp) whole.set(of.imp, { known: of.known, starts: frame.dayStarts, filled })
+  return filled
+}
+
+/** Columns without holes: nothing else plays a part in what comes of them. */
+const whole = new WeakMap<Float64Array, { readonly known: Uint8Array | undefined; readonly starts: Int32Array; readonly filled: Filled }>()
+
+const fill = (frame: AreaFrame, { imp, known }: Fillable, scale: DayScale, most: number): Filled => {
   const { dayStarts, days } = frame
   const estimated = new Float64Array(days.length)
   const holes = new Int32Array(days.length)
   const read = known ? onlyRead(imp, known, Math.round(SHORT_GAP_MS / frame.stepMs)) : imp
   let kwh = imp
   let guess: Uint8Array | null = null
-  const totals = Float64Array.from(days, (_, day) => daySum(read, dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0))
+  const totals = wholeDays(read, dayStarts)
   for (let day = 0; day < days.length; day++) {
     const [from, to] = [dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0]
-    if (knownSum(read, from, to)[1] === to - from) continue
+    if (!Number.isNaN(totals[day] ?? Number.NaN)) continue
     if (kwh === imp) kwh = imp.slice()
     const order = likeDays(frame, day)
     for (let slot = from; slot < to; slot++) {

@@ -1,5 +1,5 @@
 import type { AreaFrame, MeterColumns } from './frame.ts'
-import { type DayScale, dayScale, daySum, type Filled, fillColumn, knownSum, medianOf } from './loss-fill.ts'
+import { type DayScale, dayScale, daySum, daySums, type Filled, fillColumn, knownSum, medianOf, wholeDays } from './loss-fill.ts'
 import { fitGaps } from './loss-gaps.ts'
 import { limitsOf, NOT_COMPUTABLE } from './loss-limits.ts'
 import type { Member } from './loss-put-right.ts'
@@ -80,7 +80,7 @@ const windowOf = ({ frame, technical, thresholds }: AreaView, members: Members):
   // The sun shines on all roofs of an area alike.
   const sun = dayScale(
     frame,
-    meters.filter(({ exp }) => exp.some((value) => value > 0)).map(({ exp, known }) => ({ imp: exp, known })),
+    meters.filter(({ exp }) => daySums(exp, dayStarts).known.some((kwh) => kwh > 0)).map(({ exp, known }) => ({ imp: exp, known })),
   )
   const fedIn = meters.map(({ exp, known }) => feedIn(frame, exp, known, sun))
   if (technical && filled.some(({ guess }) => guess !== null))
@@ -94,13 +94,16 @@ const windowOf = ({ frame, technical, thresholds }: AreaView, members: Members):
         technical: daySum(technical.kwh, ...bounds(day)),
       })),
     )
-  const totals = meters.map(({ imp }) => Float64Array.from(days, (_, day) => daySum(imp, ...bounds(day))))
+  const totals = meters.map(({ imp }) => wholeDays(imp, dayStarts))
+  // What was filled may still have been changed: only columns as they were read are asked for sums that are kept.
+  const knownOf = (column: Float64Array, raw: Float64Array | undefined, day: number): number =>
+    column === raw ? (daySums(column, dayStarts).known[day] ?? Number.NaN) : knownSum(column, ...bounds(day))[0]
   return days.map((name, day): DayLoss => {
     const [from, to] = bounds(day)
     const supply = gateways.reduce((sum, { imp }) => sum + daySum(imp, from, to), gateways.length > 0 ? 0 : Number.NaN)
     // A register that is not there, or that nobody reads, feeds nothing in.
     const reverse = gateways.reduce((sum, { exp }) => sum + knownSum(exp, from, to)[0], 0)
-    const generation = fedIn.reduce((sum, exp) => sum + knownSum(exp, from, to)[0], 0)
+    const generation = fedIn.reduce((sum, exp, at) => sum + knownOf(exp, meters[at]?.exp, day), 0)
     const sums = { sold: 0, estimated: 0, most: 0, good: 0, weight: 0, goodWeight: 0 }
     const missing: MissingMeter[] = []
     for (const [at, meter] of meters.entries()) {
@@ -110,7 +113,7 @@ const windowOf = ({ frame, technical, thresholds }: AreaView, members: Members):
       sums.weight += weight
       // Of a meter that was never read nothing is known but that the others are its like.
       const stranger = Number.isNaN(column.estimated[day] ?? 0) ? typical(totals, day) : 0
-      sums.sold += knownSum(column.kwh, from, to)[0] + stranger
+      sums.sold += knownOf(column.kwh, meter.imp, day) + stranger
       sums.estimated += (column.estimated[day] || 0) + stranger
       if (hasEnds(meter, frame, day)) {
         sums.good++
@@ -149,8 +152,8 @@ const windowOf = ({ frame, technical, thresholds }: AreaView, members: Members):
 
 /** What a meter feeds in, holes filled from the first export on that is known: before it nobody knows of a roof. */
 const feedIn = (frame: AreaFrame, exp: Float64Array, known: Uint8Array, sun: DayScale): Float64Array => {
+  if (daySums(exp, frame.dayStarts).total === 0) return exp
   const first = exp.findIndex((value) => !Number.isNaN(value))
-  if (first < 0) return exp
   const { kwh } = fillColumn(frame, { imp: exp, known }, sun, MOST_SUN)
   return kwh === exp ? exp : kwh.fill(Number.NaN, 0, first)
 }
@@ -164,7 +167,7 @@ const idOf = (meter: MeterColumns | Member): string => ('fact' in meter ? meter.
 /** Registers at both ends: nothing is missing, and no total that reaches over an end is spread by guess. */
 const hasEnds = (meter: MeterColumns | Member, { dayStarts }: AreaFrame, day: number): boolean => {
   const [from, to] = [dayStarts[day] ?? 0, dayStarts[day + 1] ?? 0]
-  if (knownSum(meter.imp, from, to)[1] < to - from) return false
+  if ((daySums(meter.imp, dayStarts).count[day] ?? 0) < to - from) return false
   if (!('fact' in meter)) return true
   const { known, faceImp } = meter
   return (known[from] === 2 || isRead(faceImp[from - 1])) && (known[to - 1] === 2 || isRead(faceImp[to - 1]))

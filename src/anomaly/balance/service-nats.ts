@@ -20,11 +20,8 @@ export const MOST_NATS = 25
 const FEWEST_DAYS_BEFORE = 3
 
 export const serviceNats = (view: AreaView, rows: Rows): ServiceNats => {
-  let all: ReadonlyMap<string, ServiceEvidence> | null = null
-  const of = (id: string): ServiceEvidence | null => {
-    all ??= new Map(serviceEvidence(view.frame, view.phases, { doubts: view.doubts }).map((one) => [one.id, one]))
-    return all.get(id) ?? null
-  }
+  const of = (id: string): ServiceEvidence | null =>
+    serviceEvidence(view.frame, view.phases, { doubts: view.doubts, ids: new Set([id]) }).at(-1) ?? null
   return ({ shape, meter, values, onset }, size) => {
     const fact = view.frame.meters[meter]?.fact
     if (!fact || shape === 'foreign' || shape === 'lighting' || shape === 'constant' || size <= 0 || rows.channel === 'daily') return 0

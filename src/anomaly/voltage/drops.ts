@@ -1,6 +1,6 @@
 import type { AreaFrame, MeterColumns } from '../frame.ts'
 import { isVoltage } from './follow.ts'
-import { addRow, median, momentsOf, solve } from './linear.ts'
+import { addFive, median, momentsOf, solve } from './linear.ts'
 import { ownCurrent, type PhasedPlace, type Supply } from './supply.ts'
 
 /**
@@ -51,8 +51,6 @@ export const learnDrop = (
   const [a, b, c] = supply.now
   if (!volts || !amperes || !reference || !a || !b || !c) return null
   const moments = momentsOf(5)
-  const row = new Float64Array(6)
-  row[0] = 1
   const stride = Math.max(1, Math.floor((to - from) / ROWS))
   // An odd stride walks through all hours of the day.
   const step = stride % 2 === 0 ? stride + 1 : stride
@@ -61,13 +59,9 @@ export const learnDrop = (
     const source = reference[slot] ?? Number.NaN
     if (!isVoltage(volt, nominal) || !isVoltage(source, nominal)) continue
     const own = ownCurrent(meter, place, slot)
-    row[1] = own
-    row[2] = a[slot] ?? Number.NaN
-    row[3] = b[slot] ?? Number.NaN
-    row[4] = c[slot] ?? Number.NaN
-    row[5] = source - volt
-    if (Number.isNaN(own + row[2] + row[3] + row[4])) continue
-    addRow(moments, row)
+    const [ofA, ofB, ofC] = [a[slot] ?? Number.NaN, b[slot] ?? Number.NaN, c[slot] ?? Number.NaN]
+    if (Number.isNaN(own + ofA + ofB + ofC)) continue
+    addFive(moments, own, ofA, ofB, ofC, source - volt)
   }
   if (moments.rows < FEWEST_ROWS) return null
   const first = solve(moments, [1e-6, 1e-6, 1e-6, 1e-6, 1e-6])

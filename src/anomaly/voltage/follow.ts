@@ -1,5 +1,5 @@
 import type { AreaFrame, MeterColumns, Phase } from '../frame.ts'
-import { addRow, momentsOf, solve, spread } from './linear.ts'
+import { addFive, momentsOf, solve, spread } from './linear.ts'
 
 /** Gateway voltages as changes from slot to slot, volt, one array a phase; NaN where one of the two was not read or jumped beyond reason. */
 export interface Swings {
@@ -88,20 +88,13 @@ export const followSeries = (u: Float64Array, i: Float64Array, { phases }: Swing
   const [a, b, c] = phases
   if (!a || !b || !c) return null
   const moments = momentsOf(5)
-  const row = new Float64Array(6)
-  row[0] = 1
   for (let at = Math.max(0, lag); at < u.length + Math.min(0, lag); at++) {
     const volt = u[at] ?? Number.NaN
     const before = at - lag
-    const sum = volt + (a[before] ?? Number.NaN) + (b[before] ?? Number.NaN) + (c[before] ?? Number.NaN)
-    if (Number.isNaN(sum)) continue
+    const [ofA, ofB, ofC] = [a[before] ?? Number.NaN, b[before] ?? Number.NaN, c[before] ?? Number.NaN]
+    if (Number.isNaN(volt + ofA + ofB + ofC)) continue
     const ampere = i[at] ?? Number.NaN
-    row[1] = a[before] ?? 0
-    row[2] = b[before] ?? 0
-    row[3] = c[before] ?? 0
-    row[4] = Number.isNaN(ampere) ? 0 : ampere
-    row[5] = volt
-    addRow(moments, row)
+    addFive(moments, ofA, ofB, ofC, Number.isNaN(ampere) ? 0 : ampere, volt)
   }
   if (moments.rows < FEWEST_ROWS) return null
   // A tiny ridge: a meter without current readings, or a gateway with two phases on one, must not make the equations singular.

@@ -35,6 +35,37 @@ export const addRow = (moments: Moments, row: Float64Array): void => {
 }
 
 /**
+ * {@link addRow} of the row (1, a, b, c, d, y): the same sums in the same order, four times as fast. Most rows of an area's day are such ones.
+ *
+ * @param moments  of five regressors
+ */
+export const addFive = (moments: Moments, a: number, b: number, c: number, d: number, y: number): void => {
+  const { sums } = moments
+  sums[0]! += 1
+  sums[1]! += a
+  sums[2]! += b
+  sums[3]! += c
+  sums[4]! += d
+  sums[5]! += y
+  sums[7]! += a * a
+  sums[8]! += a * b
+  sums[9]! += a * c
+  sums[10]! += a * d
+  sums[11]! += a * y
+  sums[14]! += b * b
+  sums[15]! += b * c
+  sums[16]! += b * d
+  sums[17]! += b * y
+  sums[21]! += c * c
+  sums[22]! += c * d
+  sums[23]! += c * y
+  sums[28]! += d * d
+  sums[29]! += d * y
+  sums[35]! += y * y
+  moments.rows++
+}
+
+/**
  * Solves the normal equations by Cholesky.
  *
  * @param ridge  added to the diagonal (none on the first regressor), in units of the moments; keeps coefficients that the data do not show near `prior`

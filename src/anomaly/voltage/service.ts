@@ -57,11 +57,58 @@ interface Place {
   readonly own: Float32Array
   /** Left over when own current and the gateway's currents are taken out; only over the days learnt from. */
   readonly rest: Float32Array
-  /** Changes of its own current from slot to slot, and its middle. */
+  readonly usable: boolean
+}
+
+/** Changes of a place's own current from slot to slot, and its middle: asked for where there is a step to explain. */
+interface Course {
   readonly change: Float32Array
   readonly changePower: number
   readonly usual: number
-  readonly usable: boolean
+}
+
+/** What all customers of an area are looked at with. */
+interface Prepared {
+  readonly phases: Readonly<Record<string, Phase>>
+  readonly doubts: readonly DataDoubt[]
+  readonly days: number
+  readonly supply: Supply | null
+  readonly places: readonly Place[]
+  readonly courses: Map<Place, Course>
+  readonly answers: Map<MeterColumns, ServiceEvidence | null>
+}
+
+/** Of frames that were looked at: suspects are asked for one by one, and the area around them stays the same. */
+const looked = new WeakMap<AreaFrame, Prepared>()
+
+const isSame = (a: Prepared, phases: Prepared['phases'], doubts: readonly DataDoubt[], days: number): boolean => {
+  const names = Object.keys(phases)
+  return (
+    a.days === days &&
+    a.doubts.length === doubts.length &&
+    a.doubts.every((doubt, at) => doubt === doubts[at]) &&
+    names.length === Object.keys(a.phases).length &&
+    names.every((name) => a.phases[name] === phases[name])
+  )
+}
+
+const prepare = (frame: AreaFrame, phases: Prepared['phases'], doubts: readonly DataDoubt[], days: number): Prepared => {
+  const before = looked.get(frame)
+  if (before && isSame(before, phases, doubts, days)) return before
+  const supply = supplyOf(
+    frame,
+    frame.meters.flatMap((meter) => placesOf(meter, phases).map((phase, place) => ({ meter, place, phase }))),
+  )
+  const strange = new Set(doubts.flatMap(({ id, what }) => (what === 'unusable' ? [] : [id])))
+  const learnt = frame.dayStarts[days] ?? 0
+  const places = frame.meters.flatMap((meter) =>
+    !supply || strange.has(meter.fact.id)
+      ? []
+      : placesOf(meter, phases).flatMap((phase, place) => placeOf(frame, supply, meter, place, phase, learnt) ?? []),
+  )
+  const now = { phases, doubts, days, supply, places, courses: new Map(), answers: new Map() }
+  looked.set(frame, now)
+  return now
 }
 
 /** Evidence for every meter of `frame` that has a voltage and enough days; in the order of the frame's meters. */
@@ -71,34 +118,28 @@ export const serviceEvidence = (
   { learnDays = LEARN_DAYS, doubts = [], ids }: ServiceOptions = {},
 ): readonly ServiceEvidence[] => {
   const days = Math.min(learnDays, frame.days.length >> 1)
-  const supply = supplyOf(
-    frame,
-    frame.meters.flatMap((meter) => placesOf(meter, phases).map((phase, place) => ({ meter, place, phase }))),
-  )
-  if (!supply || days < FEWEST_DAYS) return []
-  const strange = new Set(doubts.flatMap(({ id, what }) => (what === 'unusable' ? [] : [id])))
-  const learnt = frame.dayStarts[days] ?? 0
-  const places = frame.meters.flatMap((meter) =>
-    strange.has(meter.fact.id)
-      ? []
-      : placesOf(meter, phases).flatMap((phase, place) => placeOf(frame, supply, meter, place, phase, learnt) ?? []),
-  )
-  return frame.meters.flatMap((meter) => {
-    if (ids && !ids.has(meter.fact.id)) return []
-    const own = places.filter((one) => one.meter === meter)
-    const parts = own.flatMap((one) => hiddenOf(frame, supply, one, neighboursOf(one, places, learnt), learnt) ?? [])
-    if (own.length === 0 || parts.length < own.length) return []
-    const plain = evidenceOf(frame, meter, parts, days)
-    if (Math.abs(plain.step?.sigmas ?? 0) < WORTH_A_LOOK) return [plain]
-    return [
-      evidenceOf(
-        frame,
-        meter,
-        parts.map((part, at) => withoutOthers(part, own[at]?.phase ?? 0, places, meter)),
-        days,
-      ),
-    ]
+  if (days < FEWEST_DAYS) return []
+  const asked = frame.meters.filter((meter) => !ids || ids.has(meter.fact.id))
+  if (asked.length === 0) return []
+  const prepared = prepare(frame, phases, doubts, days)
+  return asked.flatMap((meter) => {
+    const before = prepared.answers.get(meter)
+    const answer = before === undefined ? answerOf(frame, prepared, meter) : before
+    prepared.answers.set(meter, answer)
+    return answer ?? []
   })
+}
+
+const answerOf = (frame: AreaFrame, { supply, places, days, courses }: Prepared, meter: MeterColumns): ServiceEvidence | null => {
+  if (!supply) return null
+  const learnt = frame.dayStarts[days] ?? 0
+  const own = places.filter((one) => one.meter === meter)
+  const parts = own.flatMap((one) => hiddenOf(frame, supply, one, neighboursOf(one, places, learnt), learnt) ?? [])
+  if (own.length === 0 || parts.length < own.length) return null
+  const plain = evidenceOf(frame, meter, parts, days)
+  if (Math.abs(plain.step?.sigmas ?? 0) < WORTH_A_LOOK) return plain
+  const cleaned = parts.map((part, at) => withoutOthers(part, own[at]?.phase ?? 0, places, meter, courses))
+  return evidenceOf(frame, meter, cleaned, days)
 }
 
 /** Below it nobody asks what else might explain a step. */
@@ -111,13 +152,13 @@ const EXPLAINS = 0.2
  * Takes out of a rest what the counted currents of others explain: a load that was not on in the days learnt from, on wires shared with this customer.
  * Told by changes from slot to slot: two customers' habits go alike over the day, their switching does not.
  */
-const withoutOthers = (part: Hidden, phase: number, places: readonly Place[], meter: MeterColumns): Hidden => {
-  const others = places.filter((one) => one.meter !== meter && one.phase === phase)
+const withoutOthers = (part: Hidden, phase: number, places: readonly Place[], meter: MeterColumns, courses: Map<Place, Course>): Hidden => {
+  const others = places.flatMap((one) => (one.meter !== meter && one.phase === phase ? { own: one.own, ...courseOf(one, courses) } : []))
   const volts = part.volts.slice()
   for (let pick = 0; pick < OTHERS; pick++) {
     const change = changesOf(volts)
     const power = sumOfProducts(change, change)
-    let best: { readonly of: Place; readonly r: number; readonly ohm: number } | null = null
+    let best: { readonly of: (typeof others)[number]; readonly r: number; readonly ohm: number } | null = null
     for (const of of others) {
       const common = sumOfProducts(change, of.change)
       const r = common / Math.sqrt(power * of.changePower)
@@ -132,6 +173,15 @@ const withoutOthers = (part: Hidden, phase: number, places: readonly Place[], me
     }
   }
   return { ...part, volts }
+}
+
+const courseOf = (place: Place, courses: Map<Place, Course>): Course => {
+  const before = courses.get(place)
+  if (before) return before
+  const change = changesOf(place.own)
+  const course = { change, changePower: sumOfProducts(change, change), usual: median(place.own) }
+  courses.set(place, course)
+  return course
 }
 
 /** Changes from slot to slot; 0 where one of the two is not known, which adds nothing to a sum of products. */
@@ -187,7 +237,6 @@ const placeOf = (
   const columns = [own, ...supply.now]
   const fit = regress(drop, columns, 0, learnt, THIN)
   if (!fit) return null
-  const change = changesOf(own)
   return {
     meter,
     place,
@@ -195,9 +244,6 @@ const placeOf = (
     drop,
     own,
     rest: restOf(drop, columns, fit, 0, learnt),
-    change,
-    changePower: sumOfProducts(change, change),
-    usual: median(own),
     usable,
   }
 }

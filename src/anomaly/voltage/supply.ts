@@ -53,10 +53,8 @@ export const supplyOf = (frame: AreaFrame, places: readonly PhasedPlace[] = []):
     for (let slot = 0; slot < slots; slot++) {
       const kw = gateway.p?.[slot] ?? Number.NaN
       // What the customers do not tell (losses, thieves, silent meters) is shared by the phases, unless it is much.
-      const told = nets ? nets.reduce((sum, one, at) => sum + (one[slot] ?? 0) * (u[at]?.[slot] ?? Number.NaN), 0) : Number.NaN
-      const flows = i.reduce((sum, one, at) => sum + (one[slot] ?? 0) * (u[at]?.[slot] ?? 0), 0)
-      const untold = kw * 1000 - told
-      if (net && Math.abs(untold) < MUCH * flows) {
+      const untold = net && nets ? kw * 1000 - wattAt(nets, u, slot) : Number.NaN
+      if (net && Math.abs(untold) < MUCH * wattAt(i, u, slot)) {
         out[slot] = (net[slot] ?? 0) + untold / (3 * frame.fact.nominalV)
       } else out[slot] = (column[slot] ?? Number.NaN) * pfOf(gateway.pf?.[slot] ?? Number.NaN) * (kw < 0 ? -1 : 1)
     }
@@ -65,12 +63,19 @@ export const supplyOf = (frame: AreaFrame, places: readonly PhasedPlace[] = []):
   return { u, now, mean: meansOf(frame, gateway, u, now), tan }
 }
 
+/** Watt of three phases in a slot. */
+const wattAt = (ampere: readonly Float32Array[], volt: readonly Float32Array[], slot: number): number => {
+  let sum = 0
+  for (let phase = 0; phase < ampere.length; phase++) sum += (ampere[phase]?.[slot] ?? 0) * (volt[phase]?.[slot] ?? Number.NaN)
+  return sum
+}
+
 /**
  * Sum of the customers' active currents on each phase, signed; null when nobody feeds back. Where solar feeds one phase the power factor of the sum of
  * the three says nothing of that phase, and its current has no sign.
  */
 const netsOf = (frame: AreaFrame, places: readonly PhasedPlace[]): readonly Float32Array[] | null => {
-  if (!places.some(({ meter }) => meter.p?.some((kw) => kw < 0))) return null
+  if (!places.some(({ meter }) => meter.p && feedsBack(meter.p))) return null
   const nets = [0, 1, 2].map(() => new Float32Array(frame.slots))
   for (const { meter, place, phase } of places) {
     const net = phase === null ? undefined : nets[phase]
@@ -78,6 +83,11 @@ const netsOf = (frame: AreaFrame, places: readonly PhasedPlace[]): readonly Floa
     for (let slot = 0; slot < frame.slots; slot++) net[slot] = (net[slot] ?? 0) + zeroIfNaN(ownCurrent(meter, place, slot))
   }
   return nets
+}
+
+const feedsBack = (p: Float32Array): boolean => {
+  for (let slot = 0; slot < p.length; slot++) if ((p[slot] ?? 0) < 0) return true
+  return false
 }
 
 /** Own active current at the end of a slot, ampere, negative while it feeds back. */
