@@ -1,5 +1,5 @@
 import { ok, type Result } from '../core/index.ts'
-import { type Case, type CaseEvent, type CaseState, type CaseWork, isUnsettled } from './case.ts'
+import { type Case, type CaseEvent, type CaseOutcome, type CaseState, type CaseWork, isUnsettled } from './case.ts'
 import { caseFailure } from './case-errors.ts'
 import { evidenceOf } from './case-evidence.ts'
 
@@ -21,6 +21,7 @@ interface Settling<Act> {
   readonly text: string
   /** What was used for what, and why; owed of a key account. */
   readonly analysis?: string
+  readonly outcome?: CaseOutcome
 }
 
 export const CASE_ACTS = ['acknowledge', 'start', 'explain', 'close', 'reopen', 'assign', 'plan', 'silence', 'comment'] as const
@@ -86,9 +87,16 @@ const sentence = (...parts: readonly string[]): string => parts.filter(Boolean).
 const isoOf = (time: number): string => new Date(time).toISOString()
 const orderText = (order: string | null | undefined): string => (order === undefined ? '' : `work order ${order ?? 'none'}`)
 
-const settle = (one: Case, { cause, text, analysis = '' }: Omit<Settling<unknown>, 'act'>, { who, at }: Actor): Done => {
-  const settled = { at, who, cause: cause.trim(), text, analysis: analysis.trim() || null, evidence: evidenceOf(one.evidence) }
-  return { next: { ...one, settled }, why: [`${settled.cause}: ${text}`, settled.analysis ?? ''].filter(Boolean).join('\n') }
+const settle = (one: Case, { cause, text, analysis = '', outcome }: Omit<Settling<unknown>, 'act'>, { who, at }: Actor): Done => {
+  const settled = {
+    ...{ at, who, cause: cause.trim(), text, analysis: analysis.trim() || null, evidence: evidenceOf(one.evidence) },
+    ...(outcome === undefined ? {} : { outcome }),
+  }
+  const said = `${settled.cause}: ${text}`
+  return {
+    next: { ...one, settled },
+    why: [outcome === undefined ? said : `${outcome}; ${said}`, settled.analysis ?? ''].filter(Boolean).join('\n'),
+  }
 }
 
 const HANDLERS: { readonly [Act in CaseAct['act']]: (one: Case, act: Extract<CaseAct, { act: Act }>, actor: Actor) => Done } = {

@@ -30,6 +30,13 @@ export interface Growth {
   readonly kwh: number | null
 }
 
+/**
+ * What whoever settled a case found: what was claimed, something else, nothing wrong; or nobody has looked. Of cases that were looked
+ * at, the share that was confirmed is what a crew can trust a rule with.
+ */
+export const CASE_OUTCOMES = ['confirmed', 'other-cause', 'false-alarm', 'not-checked'] as const
+export type CaseOutcome = (typeof CASE_OUTCOMES)[number]
+
 /** How a case was ended by a person, or by itself, and what the evidence was then. */
 export interface Settled {
   /** When, milliseconds; and on which judged day. */
@@ -39,6 +46,8 @@ export interface Settled {
   readonly cause: string
   readonly text: string
   readonly analysis: string | null
+  /** Absent: not said. */
+  readonly outcome?: CaseOutcome
   readonly evidence: Pick<Finding, 'score' | 'severity' | 'kwh' | 'cause' | 'from' | 'to'>
 }
 

@@ -56,7 +56,7 @@ export interface Estimate {
 /** What a claim rests on: series and time, so that every reading behind it can be fetched. */
 export interface SeriesRef {
   readonly measurement: 'register' | 'instant' | 'interval' | 'area' | 'comm' | 'event'
-  /** Point, meter, area, line or concentrator. */
+  /** Point, meter, area, line or concentrator; `unregistered/7`: the seventh of the meters that are in no ledger. */
   readonly id: string
   readonly fields: readonly string[]
   readonly from: number

@@ -59,7 +59,8 @@ export const daySums = (column: Float64Array, starts: Int32Array): DaySums => {
   const count = new Int32Array(days)
   let total = 0
   for (let day = 0; day < days; day++) {
-    let [sum, slots] = [0, 0]
+    let sum = 0
+    let slots = 0
     for (let slot = starts[day] ?? 0; slot < (starts[day + 1] ?? 0); slot++) {
       const value = column[slot]
       if (value === undefined || Number.isNaN(value)) continue
@@ -106,7 +107,8 @@ export const dayScale = ({ days, dayStarts }: AreaFrame, meters: readonly Fillab
     if (before !== undefined) return before
     // Most areas have no gap and never ask.
     totals ??= work()
-    let [here, there] = [0, 0]
+    let here = 0
+    let there = 0
     for (const total of totals) {
       const [a, b] = [total[day] ?? Number.NaN, total[other] ?? Number.NaN]
       if (Number.isNaN(a) || Number.isNaN(b)) continue

@@ -70,7 +70,8 @@ const REMEDIES: Readonly<Partial<Record<Finding['kind'], Remedy>>> = {
       ...member,
       exp: within(frame, member.exp, from, to, (value, slot) => {
         if (value > 0) return value
-        const [before, power] = [p[slot - 1] ?? Number.NaN, p[slot] ?? Number.NaN]
+        const before = p[slot - 1] ?? Number.NaN
+        const power = p[slot] ?? Number.NaN
         if (Number.isNaN(power)) return value
         const start = Number.isNaN(before) ? power : before
         return (Math.max(0, -power) + Math.max(0, -start)) * 0.5 * hours

@@ -15,7 +15,10 @@ const MOST = 0.6
  */
 export const coincidence = ({ dayRows, count }: Rows, values: Float64Array, lacking: Float64Array, onset: number): number => {
   const from = dayRows[onset]!
-  let [before, after, inside, all] = [0, 0, 0, 0]
+  let before = 0
+  let after = 0
+  let inside = 0
+  let all = 0
   for (let row = 0; row < count; row++) {
     const still = values[row]! > 0
     if (row < from) before += still ? 1 : 0

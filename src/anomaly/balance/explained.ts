@@ -9,7 +9,8 @@ const hasLostPhase = (frame: AreaFrame, { fact, u }: MeterColumns): boolean => {
   const from = daysBack(frame, 2)
   return u.some((column) => {
     if (!column) return false
-    let [low, known] = [0, 0]
+    let low = 0
+    let known = 0
     for (let slot = from; slot < frame.slots; slot++) {
       if (Number.isNaN(column[slot]!)) continue
       known++

@@ -131,7 +131,8 @@ const CLUSTER = 3
 /** How many neighbouring rows are worth one: the variance of their sums against that of single rows, 1 to 3. */
 export const clustering = ({ count, hours }: Rows, residual: Float64Array, weights: Float64Array): number => {
   if (hours > 1) return 1
-  let [joint, single] = [0, 0]
+  let joint = 0
+  let single = 0
   for (let first = 0; first + CLUSTER <= count; first += CLUSTER) {
     let sum = 0
     for (let row = first; row < first + CLUSTER; row++) {

@@ -72,7 +72,8 @@ const dropOf = (rows: Rows, first: number, supply: Float32Array, here: Float32Ar
     const volt = supply[slot]! - here[slot]!
     return Math.abs(volt) < HIGHEST_DROP ? volt : Number.NaN
   })
-  let [sum, n] = [0, 0]
+  let sum = 0
+  let n = 0
   for (let row = first; row < column.length; row++) {
     if (Number.isNaN(column[row]!)) continue
     sum += column[row]!
@@ -145,7 +146,9 @@ const rest = (
   )
   const out = y.map((value) => value - level)
   for (let i = 0; i < n; i++) {
-    const [k, column, mean] = [beta[i]!, currents[i]!, means[i]!]
+    const k = beta[i]!
+    const column = currents[i]!
+    const mean = means[i]!
     for (let row = 0; row < out.length; row++) out[row]! -= k * (column[row]! - mean)
   }
   return { beta, out }

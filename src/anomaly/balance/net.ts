@@ -40,9 +40,11 @@ export const powerOf = (frame: AreaFrame, { fact, p, u, i }: MeterColumns): Floa
   const { nominalV } = frame.fact
   const root = frame.gateways[0]
   for (let slot = 0; slot < frame.slots; slot++) {
-    let [lost, seen] = [0, 0]
+    let lost = 0
+    let seen = 0
     for (let phase = 0; phase < 3; phase++) {
-      const [volt, ampere] = [u[phase]?.[slot] ?? Number.NaN, Math.abs(i[phase]?.[slot] ?? Number.NaN)]
+      const volt = u[phase]?.[slot] ?? Number.NaN
+      const ampere = Math.abs(i[phase]?.[slot] ?? Number.NaN)
       if (!(ampere > 0)) continue
       const supply = root?.u[phase]?.[slot] || nominalV
       // What voltage is left still counts.
@@ -107,7 +109,9 @@ export const netOf = (frame: AreaFrame, { known, imp, exp }: MeterColumns, read:
   const [usual, spread] = [new Float64Array(QUARTERS), new Float64Array(QUARTERS)]
   for (let q = 0; q < QUARTERS; q++) {
     // Neighbouring quarters share their experience: with few days a single quarter knows too little.
-    let [total, square, count] = [0, 0, 0]
+    let total = 0
+    let square = 0
+    let count = 0
     for (let beside = -2; beside <= 2; beside++) {
       const at = (q + beside + QUARTERS) % QUARTERS
       total += sum[at]!

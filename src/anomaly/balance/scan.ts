@@ -74,9 +74,12 @@ export const bestOnset = (
   const { rows, residual, weights, clustered, held, inverse } = judged
   const { dayRows, days } = rows
   const [first, second, third] = [held[0]!, held[1]!, held[2]!]
-  let [a, b, c] = [0, 0, 0]
+  let a = 0
+  let b = 0
+  let c = 0
   const prior = 1 / SPREAD[shape] ** 2
-  let [dot, own] = [0, 0]
+  let dot = 0
+  let own = 0
   let best: Candidate | null = null
   for (let day = days - 1; day >= 0; day--) {
     for (let row = dayRows[day]!; row < dayRows[day + 1]!; row++) {
@@ -134,7 +137,8 @@ export const gainOf = (
   const { variance, count, dayRows } = rows
   let size = start
   for (let turn = 0; turn < 3; turn++) {
-    let [dot, own] = [0, 0]
+    let dot = 0
+    let own = 0
     for (let row = dayRows[onset]!; row < count; row++) {
       const v = values[row]!
       if (v === 0) continue

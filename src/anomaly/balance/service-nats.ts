@@ -45,7 +45,9 @@ const meanOf = (
   from: number,
   to: number,
 ): { readonly mean: number; readonly variance: number; readonly days: number } | null => {
-  let [sum, squares, days] = [0, 0, 0]
+  let sum = 0
+  let squares = 0
+  let days = 0
   for (let day = from; day < to; day++) {
     const kw = daily[day]!
     if (Number.isNaN(kw)) continue

@@ -28,9 +28,11 @@ const usualHours = (rows: Rows, meter: number): Float64Array => {
   const { value, guessed } = rows.net[meter]!
   const limit = NOTHING[rows.channel]
   const [sum, number] = [new Float64Array(24), new Float64Array(24)]
-  let [all, count] = [0, 0]
+  let all = 0
+  let count = 0
   for (let slot = 0; slot < value.length; slot++) {
-    const [kw, hour] = [value[slot]!, hourOfSlot(rows, slot)]
+    const kw = value[slot]!
+    const hour = hourOfSlot(rows, slot)
     if (hour < 0 || kw <= limit || guessed?.[slot] === 1) continue
     sum[hour]! += kw
     number[hour]! += 1

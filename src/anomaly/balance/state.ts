@@ -44,7 +44,8 @@ export const heldBy = (columns: readonly Column[], weights: Float64Array): Pick<
 /** Fits the columns, looks how noisy the rows are then, and fits again with that. */
 export const refit = (rows: Rows, columns: readonly Column[], before: Float64Array | null): State => {
   let weights = before ?? new Float64Array(rows.count).fill(1)
-  let [clustered, noise] = [1, 0]
+  let clustered = 1
+  let noise = 0
   let fit = fitRows(rows, columns, weights, 1)
   for (let turn = 0; turn < 2; turn++) {
     noise = Math.max(1e-4, robustSpread(fit.residual))

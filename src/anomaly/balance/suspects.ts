@@ -76,7 +76,9 @@ export const energyOf = (frame: AreaFrame, { rows, components, residual, noise }
   const whole = (frame.slots - frame.dayStarts[onset]!) * (frame.stepMs / 3_600_000)
   const scale = present > 0 ? whole / (present * rows.hours) : 0
   const rough = components.filter((other) => other.shape !== 'share' && other.shape !== 'foreign')
-  let [sum, left, unsure] = [0, 0, 0]
+  let sum = 0
+  let left = 0
+  let unsure = 0
   for (let row = from; row < rows.count; row++) {
     const part = size * values[row]!
     sum += part

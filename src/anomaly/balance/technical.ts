@@ -34,7 +34,8 @@ export const instantLoss = (view: AreaView, net: readonly Float64Array[]): Float
   }
   const hours = frame.stepMs / 3_600_000
   for (let slot = 0; slot < frame.slots; slot++) {
-    const [known, rest] = [rated[slot]!, unrated[slot]!]
+    const known = rated[slot]!
+    const rest = unrated[slot]!
     if (known > rest && known > 0) out[slot] = out[slot]! * (1 + rest / known)
     else {
       const kwh = view.technical?.kwh[slot] ?? Number.NaN
@@ -67,9 +68,12 @@ const addThree = (
 ) => {
   for (let slot = 0; slot < power.length; slot++) {
     const kw = power[slot]!
-    let [current, weighted] = [0, 0]
+    let current = 0
+    let weighted = 0
     for (let phase = 0; phase < 3; phase++) {
-      const [i, here, there] = [meter.i[phase], meter.u[phase], root.u[phase]]
+      const i = meter.i[phase]
+      const here = meter.u[phase]
+      const there = root.u[phase]
       if (!i || !here || !there) continue
       const ampere = Math.abs(i[slot]!)
       const ratio = there[slot]! / here[slot]! - 1

@@ -104,7 +104,8 @@ const causeOf = (view: AreaView, explanation: Explanation, { meter, main, onset 
   if (main.shape === 'share') return isShunt(view.frame, view.frame.meters[meter]!, onset) ? 'shunt' : 'partial'
   if (main.shape === 'appliance') return 'appliance'
   const absence = absenceOf(rows, meter)
-  let [sum, number] = [0, 0]
+  let sum = 0
+  let number = 0
   const hours = new Float64Array(24)
   for (let row = rows.dayRows[onset]!; row < rows.count; row++) {
     sum += absence[row]!
@@ -122,7 +123,8 @@ export const liveOverNeutral = (frame: AreaFrame, { i, iN }: MeterColumns, fromS
   if (!live || !iN) return null
   const ratios: number[] = []
   for (let slot = fromSlot; slot < frame.slots; slot++) {
-    const [l, n] = [Math.abs(live[slot]!), Math.abs(iN[slot]!)]
+    const l = Math.abs(live[slot]!)
+    const n = Math.abs(iN[slot]!)
     if (Math.max(l, n) > 0.4) ratios.push(l / n)
   }
   ratios.sort((a, b) => a - b)

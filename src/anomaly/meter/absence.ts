@@ -41,7 +41,8 @@ export const dailyKwh = (frame: AreaFrame, of: MeterColumns, firstDay = 0): Floa
   const days = new Float64Array(frame.days.length).fill(Number.NaN)
   for (let day = firstDay; day < days.length; day++) {
     const [from, to] = [frame.dayStarts[day] ?? 0, frame.dayStarts[day + 1] ?? 0]
-    let [sum, known] = [0, 0]
+    let sum = 0
+    let known = 0
     for (let slot = from; slot < to; slot++) {
       const energy = of.imp[slot]!
       if (Number.isNaN(energy)) continue
@@ -64,7 +65,8 @@ const isFlat = (frame: AreaFrame, of: MeterColumns, day: number, kwh: number, li
 
 const voltageShareOf = (of: MeterColumns, nominalV: number, from: number, to: number): number => {
   const u = of.u[0]
-  let [live, read] = [0, 0]
+  let live = 0
+  let read = 0
   for (let slot = from; u && slot < to; slot++) {
     if (Number.isNaN(u[slot]!)) continue
     read++

@@ -67,7 +67,10 @@ const ratioOn = (frame: AreaFrame, of: MeterColumns, day: number, leastKwh: numb
   if (!p) return Number.NaN
   const [from, to] = [frame.dayStarts[day] ?? 0, frame.dayStarts[day + 1] ?? 0]
   const hours = slotHours(frame)
-  let [energy, byPower, turned, slots] = [0, 0, 0, 0]
+  let energy = 0
+  let byPower = 0
+  let turned = 0
+  let slots = 0
   for (let slot = Math.max(1, from); slot < to; slot++) {
     if (of.known[slot] !== 2) continue
     const kw = (p[slot - 1]! + p[slot]!) / 2

@@ -48,7 +48,8 @@ const loadAt = (frame: AreaFrame, slot: number): number => {
 
 const longestRun = (frame: AreaFrame, from: number, loads: Float64Array, least: number) => {
   let best = { first: -1, slots: 0 }
-  let [first, slots] = [-1, 0]
+  let first = -1
+  let slots = 0
   for (let at = 0; at < loads.length; at++) {
     if (!(loads[at]! >= least)) {
       slots = 0
@@ -156,7 +157,10 @@ const capacity = (view: AreaView, of: MeterColumns): Finding | null => {
   const limit = limitsOf(view, CAPACITY, of.fact)
   const isUnusable = unusableSlots(view, of)
   const most = limit('factor') * contract * slotHours(frame)
-  let [days, hours, top, first] = [0, 0, 0, -1]
+  let days = 0
+  let hours = 0
+  let top = 0
+  let first = -1
   for (let day = frame.days.length - 1; day >= Math.max(0, frame.days.length - 7); day--) {
     let slots = 0
     for (let slot = frame.dayStarts[day] ?? 0; slot < (frame.dayStarts[day + 1] ?? 0); slot++) {

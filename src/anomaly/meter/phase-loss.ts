@@ -142,7 +142,9 @@ const voltageLossOf = (frame: AreaFrame, of: MeterColumns, phase: PhaseIndex, li
   const pause = Math.round(12 / slotHours(frame))
   let first = last
   let good = 0
-  let [samples, sum, withCurrent] = [0, 0, 0]
+  let samples = 0
+  let sum = 0
+  let withCurrent = 0
   const current = limit('currentLow') * basicOf(of)
   for (let slot = last; slot >= 0 && good < pause; slot--) {
     const is = isLost(frame, of, phase, slot, low, other)
@@ -178,7 +180,8 @@ const currentLossOf = (frame: AreaFrame, of: MeterColumns, phase: PhaseIndex, li
     if (idle === 1 && slot < today) return null
   }
   if (idle < limit('currentSlots')) return null
-  let [busy, used] = [0, 0]
+  let busy = 0
+  let used = 0
   const week = Math.round(168 / slotHours(frame))
   for (let at = first - 1; at >= 0 && at > first - 2 * week; at--) {
     if (Number.isNaN(own[at]!) || !isBusy(at)) continue
@@ -197,7 +200,8 @@ const shareBefore = (frame: AreaFrame, of: MeterColumns, phase: PhaseIndex, firs
   const shares: number[] = []
   const until = dayOf(frame, first)
   for (let day = Math.max(0, until - 14); day < until; day++) {
-    let [own, all] = [0, 0]
+    let own = 0
+    let all = 0
     for (let slot = frame.dayStarts[day] ?? 0; slot < (frame.dayStarts[day + 1] ?? 0); slot++)
       for (const at of PHASES) {
         const power = (of.u[at]?.[slot] ?? 0) * (of.i[at]?.[slot] ?? 0)
@@ -229,14 +233,18 @@ export const lostOfPhase = (
   const kwh = new Float64Array(frame.slots)
   const { phase, first, last, what } = loss
   const before = shareBefore(frame, of, phase, first)
-  let [lostPower, otherPower] = [0, 0]
+  let lostPower = 0
+  let otherPower = 0
   if (what === 'voltage')
     for (let slot = first; slot <= last; slot++) {
       if (isLost(frame, of, phase, slot, low, other) !== 1) continue
-      let [volts, phases, others] = [0, 0, 0]
+      let volts = 0
+      let phases = 0
+      let others = 0
       for (const at of PHASES) {
         if (at === phase) continue
-        const [u, i] = [of.u[at]?.[slot] ?? Number.NaN, of.i[at]?.[slot] ?? Number.NaN]
+        const u = of.u[at]?.[slot] ?? Number.NaN
+        const i = of.i[at]?.[slot] ?? Number.NaN
         if (Number.isNaN(u) || Number.isNaN(i) || u < low * frame.fact.nominalV) continue
         volts += u
         phases++

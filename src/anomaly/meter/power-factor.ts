@@ -32,14 +32,18 @@ const monthOf = (view: AreaView, of: MeterColumns) => {
   const { frame } = view
   const month = frame.days.at(-1)?.slice(0, 7) ?? ''
   const hours = slotHours(frame)
-  let [active, reactive, days, first] = [0, 0, 0, -1]
+  let active = 0
+  let reactive = 0
+  let days = 0
+  let first = -1
   for (let day = 0; day < frame.days.length; day++) {
     if (!frame.days[day]?.startsWith(month)) continue
     let samples = 0
     const [from, to] = [frame.dayStarts[day] ?? 0, frame.dayStarts[day + 1] ?? 0]
     if (first < 0) first = from
     for (let slot = from; slot < to; slot++) {
-      const [power, factor] = [of.p?.[slot] ?? Number.NaN, Math.abs(of.pf?.[slot] ?? Number.NaN)]
+      const power = of.p?.[slot] ?? Number.NaN
+      const factor = Math.abs(of.pf?.[slot] ?? Number.NaN)
       if (Number.isNaN(power) || Number.isNaN(factor)) continue
       samples++
       if (power <= 0 || factor <= 0) continue

@@ -78,13 +78,18 @@ const standstillOf = (frame: AreaFrame, of: MeterColumns) => {
 
 /** Energy the samples of power (or current) say flowed in a stretch, kWh, and the share of samples with voltage. */
 const flowIn = (frame: AreaFrame, of: MeterColumns, from: number) => {
-  let [kwh, samples, live, voltages, amperes] = [0, 0, 0, 0, 0]
+  let kwh = 0
+  let samples = 0
+  let live = 0
+  let voltages = 0
+  let amperes = 0
   const hours = slotHours(frame)
   for (let slot = from; slot < frame.slots; slot++) {
     const power = of.p?.[slot] ?? Number.NaN
     let apparent = Number.NaN
     for (let phase = 0; phase < 3; phase++) {
-      const [u, i] = [of.u[phase]?.[slot] ?? Number.NaN, of.i[phase]?.[slot] ?? Number.NaN]
+      const u = of.u[phase]?.[slot] ?? Number.NaN
+      const i = of.i[phase]?.[slot] ?? Number.NaN
       if (!Number.isNaN(u)) {
         voltages++
         if (u > 0.5 * frame.fact.nominalV) live++
@@ -319,7 +324,9 @@ const jumped = (view: AreaView, of: MeterColumns, breaks: readonly Break[]): rea
   }
   const [from, to] = [frame.dayStarts.at(-2) ?? 0, frame.slots]
   const hours = (to - from) * slotHours(frame)
-  let [energy, power, samples] = [0, 0, 0]
+  let energy = 0
+  let power = 0
+  let samples = 0
   const isUnusable = unusableSlots(view, of)
   for (let slot = from; slot < to; slot++) {
     if (!isUnusable?.(slot)) energy += of.imp[slot]! || 0

@@ -93,7 +93,14 @@ export const hiddenExportKwh = (frame: AreaFrame, of: MeterColumns, slot: number
 const isRegistered = (of: MeterColumns, time: number): boolean => of.fact.solar !== null && of.fact.solar.since <= time + 86_400_000
 
 const exportOn = (frame: AreaFrame, of: MeterColumns, from: number, to: number, exportKw: number) => {
-  let [samples, kwh, registerKwh, peakKw, night, first, last, backwards] = [0, 0, 0, 0, 0, -1, -1, 0]
+  let samples = 0
+  let kwh = 0
+  let registerKwh = 0
+  let peakKw = 0
+  let night = 0
+  let first = -1
+  let last = -1
+  let backwards = 0
   const hours = slotHours(frame)
   const { p, exp, faceImp } = of
   for (let slot = from; slot < to; slot++) {

@@ -66,11 +66,14 @@ const currents = (view: AreaView, of: MeterColumns): Finding | null => {
   const limit = limitsOf(view, RULE, of.fact)
   const rated = ratedOf(frame, of)
   const [least, full, beyond] = [limit('loaded') * rated, limit('full') * rated, limit('current')]
-  let [days, fullDays, first] = [0, 0, -1]
+  let days = 0
+  let fullDays = 0
+  let first = -1
   const shares: number[] = []
   const largest = [0, 0, 0]
   for (let day = frame.days.length - 1; day >= Math.max(0, frame.days.length - 7); day--) {
-    let [samples, heavy] = [0, 0]
+    let samples = 0
+    let heavy = 0
     for (let slot = frame.dayStarts[day] ?? 0; slot < (frame.dayStarts[day + 1] ?? 0); slot++) {
       const top = Math.max(a[slot]!, b[slot]!, c[slot]!)
       if (!(top >= least)) continue

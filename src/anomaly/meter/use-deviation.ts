@@ -90,11 +90,13 @@ const isGood = (view: AreaView, of: MeterColumns, day: number, coverage: number)
 
 const windowOf = (view: AreaView, of: MeterColumns, days: readonly number[], coverage: number) => {
   const { frame } = view
-  let [sum, good] = [0, 0]
+  let sum = 0
+  let good = 0
   for (const day of days) {
     if (day < 0 || !isGood(view, of, day, coverage)) continue
     const [from, to] = [frame.dayStarts[day] ?? 0, frame.dayStarts[day + 1] ?? 0]
-    let [energy, known] = [0, 0]
+    let energy = 0
+    let known = 0
     for (let slot = from; slot < to; slot++) {
       if (of.known[slot]! === 0) continue
       energy += of.imp[slot]!

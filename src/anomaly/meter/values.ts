@@ -74,7 +74,8 @@ const runOf = (
   today: number,
 ): { readonly first: number; readonly last: number; readonly reads: number } | null => {
   const { p } = of
-  const [u, i] = [of.u[0], of.i[0]]
+  const u = of.u[0]
+  const i = of.i[0]
   if (!p || !u || !i) return null
   const isSame = (slot: number, before: number) =>
     p[slot] === p[before] && u[slot] === u[before] && i[slot] === i[before] && p[slot] !== 0 && u[slot] !== 0
@@ -149,7 +150,8 @@ const impossible = (view: AreaView, of: MeterColumns, today: number): Finding | 
   const usual = of.u[0]?.[frame.slots - 1] ?? Number.NaN
   const nominal = usual > 3 * frame.fact.nominalV ? usual : frame.fact.nominalV
   const counts = { voltage: 0, powerFactor: 0, apparent: 0, current: 0 }
-  let [first, worst] = [-1, 0]
+  let first = -1
+  let worst = 0
   for (let slot = today; slot < frame.slots; slot++) {
     let apparent = 0
     let isWrong = false
@@ -158,7 +160,8 @@ const impossible = (view: AreaView, of: MeterColumns, today: number): Finding | 
       isWrong = true
     }
     for (let phase = 0; phase < 3; phase++) {
-      const [u, i] = [of.u[phase]?.[slot] ?? 0, of.i[phase]?.[slot] ?? 0]
+      const u = of.u[phase]?.[slot] ?? 0
+      const i = of.i[phase]?.[slot] ?? 0
       if (u > volts * nominal) note('voltage')
       if (i > tooMuch) note('current')
       apparent += (u * i) / 1000

@@ -117,9 +117,12 @@ const levelOf = ({ comm }: Situation, { fact, columns }: Link): Level | null => 
   if (!unit) return null
   const values = columns[unit]
   const means: number[] = []
-  let [steps, squares, before] = [0, 0, Number.NaN]
+  let steps = 0
+  let squares = 0
+  let before = Number.NaN
   for (let day = 0; day + 1 < comm.dayStarts.length; day++) {
-    let [sum, count] = [0, 0]
+    let sum = 0
+    let count = 0
     for (let hour = comm.dayStarts[day] ?? 0; hour < (comm.dayStarts[day + 1] ?? 0); hour++) {
       const value = values[hour] ?? Number.NaN
       if (Number.isFinite(value)) {

@@ -209,7 +209,8 @@ const figuresOf = (level: SignalLevel, id: string, members: readonly Member[]): 
 }
 
 const completeHours = (members: readonly Member[]): number | null => {
-  let [whole, due] = [0, 0]
+  let whole = 0
+  let due = 0
   for (const { columns, run } of members)
     for (let hour = run.from; hour < run.to; hour++) {
       const polls = columns.polls[hour] ?? Number.NaN

@@ -68,7 +68,9 @@ const silentOf = (situation: Situation, group: Group, level: 'bus' | 'concentrat
   const partly = new Uint8Array(hours)
   const unknown = new Uint8Array(hours)
   for (let hour = 0; hour < hours; hour++) {
-    let [known, silent, touched] = [0, 0, 0]
+    let known = 0
+    let silent = 0
+    let touched = 0
     for (const link of core) {
       const what = link.classes[hour]
       if (what === UNKNOWN) continue
@@ -103,7 +105,11 @@ const noisyOf = (situation: Situation, group: Group): GroupFault[] => {
   const touched = new Uint8Array(hours)
   const unknown = new Uint8Array(hours)
   for (let hour = 0; hour < hours; hour++) {
-    let [known, hit, damaged, failed, attempts] = [0, 0, 0, 0, 0]
+    let known = 0
+    let hit = 0
+    let damaged = 0
+    let failed = 0
+    let attempts = 0
     for (const link of core) {
       const what = link.classes[hour]
       if (what === UNKNOWN) continue
@@ -197,7 +203,8 @@ const countHours = (flags: Uint8Array, { from, to }: Run): number => {
 }
 
 export const meanOf = (values: Float32Array, { from, to }: Run): number | null => {
-  let [sum, count] = [0, 0]
+  let sum = 0
+  let count = 0
   for (let hour = from; hour < to; hour++) {
     const value = values[hour] ?? Number.NaN
     if (!Number.isFinite(value)) continue
@@ -212,7 +219,8 @@ const isSlower = (latencyMs: Float32Array, run: Run): boolean => {
   const before = { from: Math.max(0, run.from - 168), to: run.from }
   const [mean, now] = [meanOf(latencyMs, before), meanOf(latencyMs, run)]
   if (mean === null || now === null) return false
-  let [squares, count] = [0, 0]
+  let squares = 0
+  let count = 0
   for (let hour = before.from; hour < before.to; hour++) {
     const value = latencyMs[hour] ?? Number.NaN
     if (!Number.isFinite(value)) continue

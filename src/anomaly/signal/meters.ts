@@ -155,7 +155,8 @@ const isQuiet = ({ classes }: Link, hour: number): boolean => classes[hour] === 
 
 /** Drop of the signal over the hours in which polls were lost, dB. */
 const droppedWhenLost = (link: Link, { from, to }: Run, signal: Signal): number => {
-  let [sum, count] = [0, 0]
+  let sum = 0
+  let count = 0
   for (let hour = from; hour < to; hour++) {
     const drop = signal.drop[hour] ?? Number.NaN
     if (!Number.isFinite(drop) || isQuiet(link, hour)) continue

@@ -168,7 +168,8 @@ const shapeOf = (told: readonly DayLag[]): Shape => {
     if (left < jump.left) jump = { start, left, value }
     // The line is zero one estimate before it starts; days count from there.
     const origin = start > 0 ? day(start - 1) : day(0) - 1
-    let [xx, xy] = [0, 0]
+    let xx = 0
+    let xy = 0
     for (const one of tail) {
       xx += (one.day - origin) ** 2
       xy += (one.day - origin) * one.minutes

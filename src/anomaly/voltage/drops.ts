@@ -59,7 +59,9 @@ export const learnDrop = (
     const source = reference[slot] ?? Number.NaN
     if (!isVoltage(volt, nominal) || !isVoltage(source, nominal)) continue
     const own = ownCurrent(meter, place, slot)
-    const [ofA, ofB, ofC] = [a[slot] ?? Number.NaN, b[slot] ?? Number.NaN, c[slot] ?? Number.NaN]
+    const ofA = a[slot] ?? Number.NaN
+    const ofB = b[slot] ?? Number.NaN
+    const ofC = c[slot] ?? Number.NaN
     if (Number.isNaN(own + ofA + ofB + ofC)) continue
     addFive(moments, own, ofA, ofB, ofC, source - volt)
   }

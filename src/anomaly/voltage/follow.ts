@@ -91,7 +91,9 @@ export const followSeries = (u: Float64Array, i: Float64Array, { phases }: Swing
   for (let at = Math.max(0, lag); at < u.length + Math.min(0, lag); at++) {
     const volt = u[at] ?? Number.NaN
     const before = at - lag
-    const [ofA, ofB, ofC] = [a[before] ?? Number.NaN, b[before] ?? Number.NaN, c[before] ?? Number.NaN]
+    const ofA = a[before] ?? Number.NaN
+    const ofB = b[before] ?? Number.NaN
+    const ofC = c[before] ?? Number.NaN
     if (Number.isNaN(volt + ofA + ofB + ofC)) continue
     const ampere = i[at] ?? Number.NaN
     addFive(moments, ofA, ofB, ofC, Number.isNaN(ampere) ? 0 : ampere, volt)

@@ -26,7 +26,10 @@ interface Sums {
 }
 
 const sumsOf = (x: Float64Array, y: Float64Array, from: number, to: number, lag: number): Sums => {
-  let [rows, xx, yy, xy] = [0, 0, 0, 0]
+  let rows = 0
+  let xx = 0
+  let yy = 0
+  let xy = 0
   const first = Math.max(from, -lag)
   const last = Math.min(to, y.length - lag)
   for (let slot = first; slot < last; slot++) {
@@ -44,7 +47,8 @@ const sumsOf = (x: Float64Array, y: Float64Array, from: number, to: number, lag:
 
 /** The meter's swings less what its own current explains: its voltage and current have the same clock, right or wrong. */
 export const ownless = (u: Float64Array, i: Float64Array): Float64Array => {
-  let [ii, iu] = [0, 0]
+  let ii = 0
+  let iu = 0
   for (let slot = 0; slot < u.length; slot++) {
     const product = (u[slot] ?? 0) * (i[slot] ?? 0)
     if (Number.isNaN(product)) continue
@@ -75,7 +79,8 @@ export const pairsOf = (frame: AreaFrame, meter: MeterColumns, places: readonly 
 
 /** Correlation over [from, to) at a lag, all places together; the rows come back with it. */
 const at = (pairs: readonly Pair[], from: number, to: number, lag: number): { readonly r: number; readonly rows: number } => {
-  let [r, rows] = [0, 0]
+  let r = 0
+  let rows = 0
   for (const { gateway, meter } of pairs) {
     const sums = sumsOf(gateway, meter, from, to, lag)
     if (!(sums.xx > 0 && sums.yy > 0)) continue

@@ -75,7 +75,8 @@ const claimsOf = (view: AreaView, meter: MeterColumns): readonly Finding[] => {
   const below: Tally = { slots: 0, days: new Set<number>(), worst: Number.POSITIVE_INFINITY, first: -1 }
   for (let day = firstDay; day < frame.days.length; day++)
     for (let slot = frame.dayStarts[day] ?? 0; slot < (frame.dayStarts[day + 1] ?? 0); slot++) {
-      let [most, least] = [0, Number.POSITIVE_INFINITY]
+      let most = 0
+      let least = Number.POSITIVE_INFINITY
       for (const column of meter.u) {
         const volt = column?.[slot] ?? Number.NaN
         if (!isVoltage(volt, nominal)) continue

@@ -135,10 +135,12 @@ export const median = (values: ArrayLike<number>): number => {
 
 /** The value that would stand at `rank` were the first `count` sorted; those before it are not larger. @source Hoare, Algorithm 65: Find, 1961 */
 const select = (values: Float64Array, count: number, rank: number): number => {
-  let [left, right] = [0, count - 1]
+  let left = 0
+  let right = count - 1
   while (left < right) {
     const pivot = values[rank] ?? 0
-    let [i, j] = [left, right]
+    let i = left
+    let j = right
     while (i <= j) {
       while ((values[i] ?? 0) < pivot) i++
       while (pivot < (values[j] ?? 0)) j--

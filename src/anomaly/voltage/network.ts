@@ -90,7 +90,9 @@ export const networkLoss = (
     if (!branch || !a || !b || !c) continue
     const above = at(branch.parent)
     for (let slot = 0; slot < slots; slot++) {
-      const [x, y, z] = [a[slot] ?? 0, b[slot] ?? 0, c[slot] ?? 0]
+      const x = a[slot] ?? 0
+      const y = b[slot] ?? 0
+      const z = c[slot] ?? 0
       const squares = x * x + y * y + z * z
       const neutral = squares - x * y - y * z - z * x
       const heat = 1 + tanOf(gateway?.pf?.[slot] ?? Number.NaN) ** 2

@@ -12,7 +12,8 @@ export const placeEnergy = (frame: AreaFrame, meter: MeterColumns, place: number
 
 /** Usual size of what flows, kWh a slot: what a place counts for where others are not known. */
 export const shareOut = (energies: Float64Array): number => {
-  let [total, slots] = [0, 0]
+  let total = 0
+  let slots = 0
   for (const energy of energies) {
     if (Number.isNaN(energy)) continue
     total += Math.abs(energy)

@@ -33,9 +33,11 @@ const MORNING = 6
 /** Mean of each day, or of each day's night hours; NaN = too little known. */
 export const dailyOf = (frame: AreaFrame, values: Float32Array, night = false): Float64Array =>
   Float64Array.from(frame.days, (_, day) => {
-    let [sum, count] = [0, 0]
+    let sum = 0
+    let count = 0
     const perHour = 3_600_000 / frame.stepMs
-    const [start, end] = [frame.dayStarts[day] ?? 0, frame.dayStarts[day + 1] ?? 0]
+    const start = frame.dayStarts[day] ?? 0
+    const end = frame.dayStarts[day + 1] ?? 0
     const [morning, evening] = night ? [start + MORNING * perHour, start + EVENING * perHour] : [end, end]
     for (let slot = start; slot < end; slot++) {
       if (slot >= morning && slot < evening) continue
@@ -76,7 +78,8 @@ const stepOf = (frame: AreaFrame, series: Series, when: ServiceStep['when']): Se
   let best: { at: number; volts: number; sigmas: number } | null = null
   const ownDaily = dailyOf(frame, series.own, night).map((ampere) => (Number.isNaN(ampere) ? 0 : ampere))
   const ownTotal = told.reduce((sum, day) => sum + (ownDaily[day] ?? 0), 0)
-  let [before, ownBefore] = [0, 0]
+  let before = 0
+  let ownBefore = 0
   const total = told.reduce((sum, day) => sum + (dailyV[day] ?? 0), 0)
   for (const [at, day] of told.entries()) {
     if (at >= BEFORE) {
@@ -110,7 +113,12 @@ const shapeOf = (frame: AreaFrame, { hiddenKw, volts, own }: Series, day: number
       hours[hour] = (hours[hour] ?? 0) + value
       counts[hour] = (counts[hour] ?? 0) + 1
     }
-  let [n, x, y, xx, xy, squares] = [0, 0, 0, 0, 0, 0]
+  let n = 0
+  let x = 0
+  let y = 0
+  let xx = 0
+  let xy = 0
+  let squares = 0
   for (let slot = start; slot < frame.slots; slot++) {
     const volt = volts[slot] ?? Number.NaN
     const ampere = own[slot] ?? Number.NaN
@@ -122,7 +130,9 @@ const shapeOf = (frame: AreaFrame, { hiddenKw, volts, own }: Series, day: number
     xy += ampere * volt
     squares += volt * volt
   }
-  let [m, sum, square] = [0, 0, 0]
+  let m = 0
+  let sum = 0
+  let square = 0
   for (let slot = 0; slot < start; slot++) {
     const volt = volts[slot] ?? Number.NaN
     if (Number.isNaN(volt)) continue

@@ -221,7 +221,8 @@ const placeOf = (
   const nominal = frame.fact.nominalV
   const drop = new Float32Array(slots).fill(Number.NaN)
   const own = new Float32Array(slots).fill(Number.NaN)
-  let [present, late] = [0, 0]
+  let present = 0
+  let late = 0
   const lately = frame.dayStarts[Math.max(0, frame.days.length - 7)] ?? 0
   for (let slot = 0; slot < slots; slot++) {
     const volt = volts[slot] ?? Number.NaN
@@ -303,7 +304,9 @@ const neighboursOf = (of: Place, places: readonly Place[], learnt: number): read
     .map(({ one }) => one)
 
 const likeness = (x: Float32Array, y: Float32Array, to: number): number => {
-  let [xx, yy, xy] = [0, 0, 0]
+  let xx = 0
+  let yy = 0
+  let xy = 0
   for (let slot = 0; slot < to; slot += THIN) {
     const a = x[slot] ?? 0
     const b = y[slot] ?? 0

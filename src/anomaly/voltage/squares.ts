@@ -21,7 +21,8 @@ export const squaresLoss = (frame: AreaFrame, members: readonly MeterColumns[]):
     (_, slot) => gateway.i.reduce((sum, column) => sum + (column?.[slot] ?? Number.NaN) ** 2, 0) * hours,
   )
   const days = frame.days.map((_, day) => {
-    let [loss, square] = [0, 0]
+    let loss = 0
+    let square = 0
     for (let slot = frame.dayStarts[day] ?? 0; slot < (frame.dayStarts[day + 1] ?? 0); slot++) {
       const net = (of: MeterColumns) => (of.imp[slot] ?? Number.NaN) - zeroIfNaN(of.exp[slot] ?? 0)
       loss += net(gateway) - members.reduce((sum, meter) => sum + net(meter), 0)
