@@ -161,7 +161,8 @@ const open = async (
     listeners: heardEnergy,
   })
   closers.push(() => energy.close())
-  const loss = openLoss({ directory: config.dataDirectory, clock, ledger, days: energy.runner.days, energy, log: say })
+  const thresholds = () => analysis.book.layers()
+  const loss = openLoss({ directory: config.dataDirectory, clock, ledger, days: energy.runner.days, energy, thresholds, log: say })
   closers.push(() => loss.close())
   heardEnergy.push(loss.runner.take)
   const publishers: Publisher[] = []
@@ -264,6 +265,7 @@ const open = async (
   closers.push(() => scans.close())
   const house = openHouse({
     ...{ clock, ledger, field, clocks: clocks.views, strangers: unregistered.list, days: energy.runner.days, log: say },
+    loss: { balance: loss.views.busBalance, thresholds },
     take: (verdict, day, now) => cases.book.take(verdict, day, now),
   })
   const tokens = new TokenFile(config.dataDirectory, config.http, environment)

@@ -1,3 +1,4 @@
+import { BUS_UNBALANCE } from './loss-limits.ts'
 import type { RuleSpec } from './rule.ts'
 
 const number = (value: number, op: '>' | '>=', unit: string, max: number, zh: string, en: string, source: string) => ({
@@ -33,4 +34,4 @@ export const HOUSE_RULES = {
 } as const satisfies Record<string, RuleSpec>
 
 /** Names of these rules: a verdict of the detectors says nothing about them, and one of theirs about nothing else. */
-export const HOUSE_RULE_IDS: ReadonlySet<string> = new Set(Object.values(HOUSE_RULES).map(({ id }) => id))
+export const HOUSE_RULE_IDS: ReadonlySet<string> = new Set([...Object.values(HOUSE_RULES), BUS_UNBALANCE].map(({ id }) => id))

@@ -163,6 +163,7 @@ export class AnalysisBook {
   readonly reader: BlockReader
   #isTogether = false
   #isFull = true
+  #layers: ThresholdLayers | null = null
 
   /** @throws AnalysisBookTooNew */
   constructor(directory: string) {
@@ -321,8 +322,11 @@ export class AnalysisBook {
 
   /** Thresholds as they were set, up to a change. */
   layers(upTo = Number.MAX_SAFE_INTEGER): ThresholdLayers {
-    const all = this.#all('SELECT * FROM threshold WHERE seq <= ? ORDER BY seq', upTo).map(changeOf)
-    return layersOf(all)
+    const version = Math.min(upTo, this.thresholdVersion())
+    // Asked for with every figure of line loss, changed once a month.
+    if (this.#layers?.version === version) return this.#layers
+    this.#layers = layersOf(this.#all('SELECT * FROM threshold WHERE seq <= ? ORDER BY seq', version).map(changeOf))
+    return this.#layers
   }
 
   place(name: string): number | null {

@@ -14,6 +14,8 @@ export interface ReadClock {
 
 /** A meter that is not in the ledger and waits for somebody. */
 export interface WaitingStranger {
+  /** Number among those that are unregistered. */
+  readonly id: number
   readonly channel: string
   readonly address: string
   readonly firstSeen: number
@@ -30,6 +32,8 @@ export interface HouseFacts {
   readonly strangers: () => Iterable<WaitingStranger>
   /** Exchanges that billing has not acknowledged, with the area of their point. */
   readonly exchanges: () => Iterable<{ readonly exchange: Exchange; readonly area: string }>
+  /** Buses that are out of balance. */
+  readonly buses: () => Iterable<Finding>
   readonly now: () => number
 }
 
@@ -37,13 +41,15 @@ const MINUTE = 60_000
 const DAY = 86_400_000
 
 /**
- * Findings of one area that need no look at its balance: meters nobody registered, clocks that were read and are off, exchanges nobody acknowledged.
+ * Findings of one area that need no look at its balance: meters nobody registered, clocks that were read and are off, exchanges nobody acknowledged,
+ * buses out of balance.
  * They become cases as every other finding does.
  */
 export const houseFindings = (facts: HouseFacts, area: string): readonly Finding[] => [
   ...[...facts.clocks()].flatMap((clock) => (clock.area === area ? clockFindings(clock) : [])),
   ...[...facts.strangers()].flatMap((stranger) => (stranger.area === area ? [strangerFinding(stranger, area)] : [])),
   ...[...facts.exchanges()].flatMap((one) => (one.area === area ? exchangeFindings(one.exchange, area, facts.now()) : [])),
+  ...[...facts.buses()].filter((finding) => finding.area === area),
 ]
 
 const clockFindings = ({ point, meter, area, state, newest }: ReadClock): Finding[] => {
@@ -80,7 +86,7 @@ const clockFindings = ({ point, meter, area, state, newest }: ReadClock): Findin
 }
 
 const strangerFinding = (stranger: WaitingStranger, area: string): Finding => {
-  const { channel, address, firstSeen, lastSeen, sightings, readings, isOverdue, register } = stranger
+  const { id, channel, address, firstSeen, lastSeen, sightings, readings, isOverdue, register } = stranger
   const { value } = HOUSE_RULES.stranger.thresholds.sightings
   return {
     ...common(HOUSE_RULES.stranger, `${channel}/${address}`, area),
@@ -92,7 +98,7 @@ const strangerFinding = (stranger: WaitingStranger, area: string): Finding => {
     severity: isOverdue ? 'high' : 'medium',
     numbers: { channel, address, sightings, readings, register: register ? `${register.obis} ${register.value} ${register.unit}` : null },
     thresholds: { 'unregistered-meter.sightings': value },
-    series: [seriesOf('register', address, [register?.obis ?? '1.8.0'], firstSeen, lastSeen)],
+    series: [seriesOf('register', `unregistered/${id}`, [register?.obis ?? '1.8.0'], firstSeen, lastSeen)],
     ruledOut: [],
     why: {
       zh: `${channel} 上的电能表 ${address} 有应答或上报，但档案中没有；其读数已保留`,

@@ -15,7 +15,7 @@ export interface HouseWatchDeps {
 const EVERY_MS = 2000
 
 /**
- * Hands what the gateway's own rooms know (unregistered meters, clocks, exchanges) to the case book within seconds, not at the next day's end.
+ * Hands what the gateway's own rooms know (unregistered meters, clocks, exchanges, buses) to the case book within seconds, not at the next day's end.
  * Nothing is handed over while nothing changes.
  */
 export class HouseWatch {
@@ -63,7 +63,7 @@ export class HouseWatch {
       this.#trouble = ''
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
-      if (message !== this.#trouble) this.#deps.log('warn', `cases of unregistered meters, clocks and exchanges: ${message}`)
+      if (message !== this.#trouble) this.#deps.log('warn', `cases of unregistered meters, clocks, exchanges and buses: ${message}`)
       this.#trouble = message
     }
   }

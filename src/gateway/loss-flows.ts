@@ -1,5 +1,5 @@
 import { busBalance, type Flow, HIGH_LOSS, isBeyond, limitsOf, NEGATIVE_LOSS } from '../anomaly/index.ts'
-import type { FlowAnswer, FlowItemView, FlowView, LossDeps, Refusal } from '../api/index.ts'
+import type { FlowAnswer, FlowItemView, FlowView, Refusal } from '../api/index.ts'
 import { type Decimal, decimalText, ok, type Result, subtract } from '../core/index.ts'
 import { sumOf } from '../energy/index.ts'
 import type { Entity } from '../ledger/index.ts'
@@ -12,8 +12,15 @@ const MOST_DAYS = 400
 const DAY_MS = 86_400_000
 const text = ({ raw, scaler }: Decimal): string => decimalText(raw, scaler)
 
+/** Balance of a line or a bus, day by day, at once. */
+type FlowOf = (id: string, from: number, to: number) => Result<FlowAnswer, Refusal>
+export interface FlowViews {
+  readonly feederLoss: FlowOf
+  readonly busBalance: FlowOf
+}
+
 /** Lines (线路) and buses (母线) out of the meters the ledger has for them. */
-export const flowViews = (deps: Omit<LossViewDeps, 'evidence' | 'runner'>): Pick<LossDeps, 'feederLoss' | 'busBalance'> => {
+export const flowViews = (deps: Omit<LossViewDeps, 'evidence' | 'runner'>): FlowViews => {
   const { ledger, days, energy, book, now, thresholds } = deps
   const pointsWhere = (name: 'feeder' | 'bus', value: string): readonly Entity[] =>
     ledger.list({ kind: 'point', where: { [name]: value }, limit: PAGE })

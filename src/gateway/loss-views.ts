@@ -7,7 +7,7 @@ import type { EnergyDays } from './energy-days.ts'
 import { decimalOf } from './energy-figures.ts'
 import type { EnergyRunner } from './energy-runner.ts'
 import type { LossBook } from './loss-book.ts'
-import { flowViews } from './loss-flows.ts'
+import { type FlowViews, flowViews } from './loss-flows.ts'
 import type { AreaMembers, LossLedger } from './loss-members.ts'
 import { refuseLoss } from './loss-refuse.ts'
 import type { LossRunner } from './loss-runner.ts'
@@ -33,7 +33,7 @@ const MOST_DAYS = { '15m': 31, day: 400, month: 3700, balance: 31 } as const
 const PAGE = 200
 
 /** What the API may see of line loss. */
-export const lossViews = (deps: LossViewDeps): LossDeps => {
+export const lossViews = (deps: LossViewDeps): LossDeps & FlowViews => {
   const { book, days, ledger, thresholds, now, runner } = deps
   const unknown = (area: string) => refuseLoss('unknown', 'LOSS_AREA', `there is no area ${JSON.stringify(area)}`)
   const tooLong = (from: number, to: number, what: keyof typeof MOST_DAYS) => to - from > (MOST_DAYS[what] + 1) * DAY_MS

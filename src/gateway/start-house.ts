@@ -1,8 +1,8 @@
 import type { JudgedDay, Verdict } from '../anomaly/index.ts'
 import type { Clock } from '../core/index.ts'
 import type { Ledger } from '../ledger/index.ts'
+import { type BusParts, busWatch } from './bus-findings.ts'
 import type { ClockViews } from './clock-views.ts'
-import type { EnergyDays } from './energy-days.ts'
 import type { Field } from './field.ts'
 import { type HouseFacts, houseFindings } from './house-findings.ts'
 import { HouseWatch } from './house-watch.ts'
@@ -10,11 +10,13 @@ import type { Unregistered } from './unregistered.ts'
 
 export interface StartHouse {
   readonly clock: Pick<Clock, 'now'>
-  readonly ledger: Pick<Ledger, 'areas' | 'exchanges' | 'get'>
+  readonly ledger: Pick<Ledger, 'areas' | 'exchanges' | 'get' | 'list' | 'seq'>
   readonly field: Pick<Field, 'meters'>
   readonly clocks: Pick<ClockViews, 'clockOf'>
   readonly strangers: Pick<Unregistered, 'list'>
-  readonly days: Pick<EnergyDays, 'of' | 'start' | 'end'>
+  readonly days: BusParts['days']
+  /** Balance of a bus, and the thresholds it is judged by. */
+  readonly loss: Pick<BusParts, 'balance' | 'thresholds'>
   readonly take: (verdict: Verdict, day: JudgedDay, now: number) => void
   readonly log: (level: 'warn', message: string) => void
 }
@@ -27,11 +29,12 @@ export const NO_AREA = '-'
 const CLOCK_UNCERTAINTY_MS = 1000
 
 /** Watches what the gateway's rooms know by themselves and hands it to the case book. */
-export const openHouse = ({ clock, ledger, field, clocks, strangers, days, take, log }: StartHouse): HouseWatch => {
+export const openHouse = ({ clock, ledger, field, clocks, strangers, days, loss, take, log }: StartHouse): HouseWatch => {
   const areaOf = (point: string): string => {
     const area = ledger.get('point', point, null)?.attributes.area
     return typeof area === 'string' ? area : NO_AREA
   }
+  const buses = busWatch({ ...loss, ledger, days, now: () => clock.now() }, NO_AREA)
   const snapshot = (): HouseFacts => {
     const read = [...field.meters()].flatMap(({ fact, point }) => {
       const found = clocks.clockOf(fact.meter)
@@ -46,7 +49,7 @@ export const openHouse = ({ clock, ledger, field, clocks, strangers, days, take,
     const exchanges = ledger
       .exchanges({ unacknowledged: true, limit: MOST })
       .map((exchange) => ({ exchange, area: areaOf(exchange.point) }))
-    return { clocks: () => read, strangers: () => waiting, exchanges: () => exchanges, now: () => clock.now() }
+    return { clocks: () => read, strangers: () => waiting, exchanges: () => exchanges, buses, now: () => clock.now() }
   }
   let facts: HouseFacts | null = null
   return new HouseWatch({

@@ -10,7 +10,7 @@ const clock = (driftMs: number, more: Partial<ReadClock> = {}): ReadClock => ({
   ...more,
 })
 const stranger: WaitingStranger = {
-  ...{ channel: 'plant', address: '000000000077', firstSeen: NOW - DAY, lastSeen: NOW, sightings: 3, readings: 12, area: 'A1' },
+  ...{ id: 7, channel: 'plant', address: '000000000077', firstSeen: NOW - DAY, lastSeen: NOW, sightings: 3, readings: 12, area: 'A1' },
   ...{ isOverdue: false, register: { obis: '1-0:1.8.0', value: '12.30', unit: 'kWh' } },
 }
 const exchange = (at: number): Exchange => ({
@@ -21,6 +21,7 @@ const facts = (of: Partial<HouseFacts>): HouseFacts => ({
   clocks: () => [],
   strangers: () => [],
   exchanges: () => [],
+  buses: () => [],
   now: () => NOW,
   ...of,
 })

@@ -11,7 +11,7 @@ const dayAt = (index: number): JudgedDay => ({
   end: START + (index + 1) * DAY,
 })
 const stranger: WaitingStranger = {
-  ...{ channel: 'plant', address: 'x', firstSeen: START, lastSeen: START, sightings: 1, readings: 1, area: 'A1' },
+  ...{ id: 7, channel: 'plant', address: 'x', firstSeen: START, lastSeen: START, sightings: 1, readings: 1, area: 'A1' },
   ...{ isOverdue: false, register: null },
 }
 const theft: Finding = {
@@ -31,7 +31,7 @@ const world = () => {
   const watch = new HouseWatch({
     areas: () => ['A1'],
     findings: (area) =>
-      houseFindings({ clocks: () => [], exchanges: () => [], strangers: () => waiting, now: () => today.start + 1 }, area),
+      houseFindings({ clocks: () => [], exchanges: () => [], buses: () => [], strangers: () => waiting, now: () => today.start + 1 }, area),
     take: (verdict, day) => {
       handed++
       book = takeVerdict(book, verdict, day).book
