@@ -66,8 +66,10 @@ export const loadLedgerFile = (file: string, { lines, profiles, addressOf, isRat
   }
   for (const [at, { area }] of concentrators.entries()) may(['concentrators', at, 'area'], area, 'area', areaIds)
   const customerIds = ids(customers)
-  for (const [at, { area, customer, ct, pt }] of points.entries()) {
+  const feederIds = ids(feeders)
+  for (const [at, { area, feeder, customer, ct, pt }] of points.entries()) {
     may(['points', at, 'area'], area, 'area', areaIds)
+    may(['points', at, 'feeder'], feeder, 'feeder', feederIds)
     may(['points', at, 'customer'], customer, 'customer', customerIds)
     ratios(['points', at], { ct, pt })
   }

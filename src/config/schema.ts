@@ -309,7 +309,12 @@ export const LedgerSchema = object({
   version: Type.Literal(1),
   zones: optional(Type.Array(object({ id: Id, name: optional(Name), parent: optional(Id), responsible: optional(Name) }))),
   feeders: optional(
-    Type.Array(object({ id: Id, name: optional(Name), zone: optional(Id), voltageKv: optional(Amount), responsible: optional(Name) })),
+    Type.Array(
+      object({
+        ...{ id: Id, name: optional(Name), zone: optional(Id), voltageKv: optional(Amount), responsible: optional(Name) },
+        bus: optional(Type.String({ minLength: 1, maxLength: 200, description: 'bus (母线) the feeder leaves from' })),
+      }),
+    ),
   ),
   areas: optional(
     Type.Array(
@@ -336,8 +341,14 @@ export const LedgerSchema = object({
       name: optional(Name),
       area: optional(Id),
       role: optional(
-        oneOf(['customer', 'area-supply', 'generation', 'other'], 'area-supply: the meter that feeds the area', { default: 'customer' }),
+        oneOf(
+          ['customer', 'area-supply', 'line-supply', 'bus-in', 'bus-out', 'generation', 'other'],
+          'area-supply feeds the area, line-supply the feeder; bus-in and bus-out are what flows into a bus and out of it',
+          { default: 'customer' },
+        ),
       ),
+      feeder: optional(Id),
+      bus: optional(Type.String({ minLength: 1, maxLength: 200, description: 'bus (母线) the point measures at' })),
       phase: optional(oneOf(['L1', 'L2', 'L3', 'L123', 'unknown'], 'supply phase', { default: 'unknown' })),
       customer: optional(Id),
       state: optional(
