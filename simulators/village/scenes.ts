@@ -24,12 +24,12 @@ export interface Scenes {
   readonly faults: readonly Fault[]
 }
 
-const BYPASS_DAYS = 10
+const BYPASS_DAYS = 8
 const BYPASS_SHARE = 0.7
-const VACATION = { before: 11, days: 6 }
-const CLOCK_DAYS = 16
-/** Two and a half minutes a day: a quartz that is plainly broken. */
-const CLOCK_PPM = 1736
+const VACATION = { before: 9, days: 5 }
+const CLOCK_DAYS = 14
+/** Three minutes a day: a quartz that is plainly broken. */
+const CLOCK_PPM = 2083
 const DEAD_MS = 1.5 * DAY_MS
 const NOISE_MS = 2 * DAY_MS
 

@@ -74,7 +74,7 @@ program
   .option('--seed <number>', 'another village', integer(0, 2 ** 31), 20260815)
   .option('--speed <factor>', 'village seconds in a real one', positive, 30)
   .option('--every <period>', 'how often current values are read, village time', '10m')
-  .option('--history <days>', 'days before the first start that the meters remember; 0 = none, and no case for days', integer(0, 60), 17)
+  .option('--history <days>', 'days before the first start that the meters remember; 0 = none, and no case for days', integer(0, 60), 14)
   .option('--dir <directory>', 'where everything is kept', '.data/demo')
   .option('--port <port>', 'port of the API; 0 lets the system choose', integer(0, 65_535), 0)
   .addOption(json())
