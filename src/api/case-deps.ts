@@ -1,4 +1,4 @@
-import type { Case, CaseAct, CaseEvent, CaseState, Finding, Growth, Severity, Suspicion, Words } from '../anomaly/index.ts'
+import type { Case, CaseAct, CaseEvent, CaseState, Finding, FindingKind, Growth, Severity, Suspicion, Words } from '../anomaly/index.ts'
 import type { Result } from '../core/index.ts'
 import type { Refusal, Soon } from './deps.ts'
 
@@ -58,6 +58,16 @@ export interface CaseFilterView {
   readonly all?: boolean
 }
 
+/** What became of the cases of a kind that people settled; floods are counted by their members. */
+export interface CaseOutcomesView {
+  readonly kind: FindingKind
+  readonly confirmed: number
+  readonly otherCause: number
+  readonly falseAlarm: number
+  readonly notChecked: number
+  readonly notSaid: number
+}
+
 export interface CaseCounts {
   readonly open: readonly { readonly kind: string; readonly severity: Severity; readonly count: number; readonly overdue: number }[]
   /** Messages since the start, and what waits. */
@@ -94,6 +104,8 @@ export interface CaseDeps {
   newestCaseLine(): number
   /** Calls back after every change. @returns how to stop it */
   onCases(changed: () => void): () => void
+  /** By kind. @param since  settled at or after */
+  caseOutcomes(since: number | null): Soon<readonly CaseOutcomesView[]>
   caseCounts(): Soon<CaseCounts>
   /** Sends a message that says it is a test, at once. */
   testNotify(id: string): Promise<Result<NotifyTargetView, Refusal>>

@@ -1,5 +1,5 @@
 import type { Estimate, Finding, SeriesRef } from '../anomaly/index.ts'
-import type { CaseDetailView, CaseEvidenceView, CaseLineView, CaseView, NotifyTargetView } from './case-deps.ts'
+import type { CaseDetailView, CaseEvidenceView, CaseLineView, CaseOutcomesView, CaseView, NotifyTargetView } from './case-deps.ts'
 import { numberCell, textCell } from './csv.ts'
 
 const iso = (time: number): string => new Date(time).toISOString()
@@ -18,7 +18,14 @@ export const caseJson = ({ id, version, zone, raisedAt, changedAt, isOverdue, pa
     ...{ from: isoOrNull(from), to: isoOrNull(to), kwh: estimate(kwh), trueArea, truePhase, suggestedMultiplier, why, action },
     ...{ rule, ruleVersion: evidence.version, owner, dueAt: isoOrNull(dueAt), overdue: isOverdue, workOrder },
     ...{ silentUntil: isoOrNull(silentUntil), parent, belongs: belongs?.as ?? null, members: members.length, withdrawn },
-    settled: settled && { at: iso(settled.at), who: settled.who, cause: settled.cause, text: settled.text, analysis: settled.analysis },
+    settled: settled && {
+      at: iso(settled.at),
+      who: settled.who,
+      cause: settled.cause,
+      text: settled.text,
+      analysis: settled.analysis,
+      outcome: settled.outcome ?? null,
+    },
     ...{ raisedAt: iso(raisedAt), changedAt: iso(changedAt), version },
   }
 }
@@ -62,24 +69,36 @@ export const evidenceJson = ({ id, raised, newest, grown }: CaseEvidenceView) =>
 })
 
 const QUARTERS_MS = 31 * 86_400_000
+/** Of a meter without a metering point: its number among those that are unregistered follows. */
+const UNREGISTERED = 'unregistered/'
 const CODE = /^(\d+-\d+:)?\d+\.\d+\.\d+$/
 
 /** Where this API answers with the readings behind a claim; null: nowhere. */
 export const urlOf = ({ measurement, id, fields, from, to }: SeriesRef, level: Finding['level'] = 'meter'): string | null => {
-  if (measurement === 'event' || !Number.isFinite(from) || !Number.isFinite(to)) return null
+  if (!Number.isFinite(from) || !Number.isFinite(to)) return null
+  // A clock is the meter's, and what a meter without a point said is the line's: both have places of their own.
+  if (measurement === 'comm' && fields.includes('clock_drift')) return `/api/v1/clocks/${encodeURIComponent(id)}`
+  if (id.startsWith(UNREGISTERED)) return `/api/v1/unregistered/${encodeURIComponent(id.slice(UNREGISTERED.length))}`
   const name = encodeURIComponent(id)
   const codes = fields.filter((field) => CODE.test(field))
   const registers = codes.length > 0 && codes.length === fields.length ? { registers: codes.join(',') } : {}
   const path = {
     register: [`points/${name}/readings`, { measurement: 'register', ...registers }],
     instant: [`points/${name}/readings`, { measurement: 'instant', ...registers }],
+    event: [`points/${name}/readings`, { measurement: 'event' }],
     interval: [`points/${name}/energy`, { period: to - from <= QUARTERS_MS ? '15m' : 'day' }],
     area: [`areas/${name}/loss`, { step: to - from <= QUARTERS_MS ? '15m' : 'day' }],
     // A modem is the concentrator's.
     comm: [`signal/${name}`, { level: level === 'backhaul' ? 'concentrator' : level }],
-  } as const satisfies Record<Exclude<SeriesRef['measurement'], 'event'>, readonly [string, Readonly<Record<string, string>>]>
+  } as const satisfies Record<SeriesRef['measurement'], readonly [string, Readonly<Record<string, string>>]>
   const [place, query] = path[measurement]
   return `/api/v1/${place}?${new URLSearchParams({ from: iso(from), to: iso(to), ...query })}`
+}
+
+/** Confirmed of those that somebody looked at; null: nobody looked at any. */
+export const outcomesJson = (one: CaseOutcomesView) => {
+  const seen = one.confirmed + one.otherCause + one.falseAlarm
+  return { ...one, precision: seen === 0 ? null : rounded(one.confirmed / seen) }
 }
 
 export const notifyJson = ({ lastSentAt, ...plain }: NotifyTargetView) => ({ ...plain, lastSentAt: isoOrNull(lastSentAt) })
@@ -101,7 +120,20 @@ const COLUMNS = [
     'kwhLow',
     'kwhHigh',
   ] as const),
-  ...(['cause', 'why', 'action', 'owner', 'due', 'overdue', 'workOrder', 'members', 'settledBy', 'settledCause', 'settledText'] as const),
+  ...([
+    'cause',
+    'why',
+    'action',
+    'owner',
+    'due',
+    'overdue',
+    'workOrder',
+    'members',
+    'settledBy',
+    'settledCause',
+    'settledText',
+    'outcome',
+  ] as const),
 ]
 
 /** Byte order mark, so that a spreadsheet sees UTF-8, and the line of column names. */
@@ -117,6 +149,6 @@ export const caseCsvLine = (view: CaseView, language: 'zh' | 'en'): string => {
     ...[number(id), text(kind), text(state), text(severity), text(target), text(area), text(zone), detectedAt, from ?? '', to ?? ''],
     ...[number(Math.round(score * 1000) / 1000), number(kwh?.value), number(kwh?.low), number(kwh?.high)],
     ...[text(cause), text(why[language]), text(action[language]), text(owner), dueAt ?? '', overdue ? 'true' : 'false', text(workOrder)],
-    ...[number(members), text(settled?.who), text(settled?.cause), text(settled?.text)],
+    ...[number(members), text(settled?.who), text(settled?.cause), text(settled?.text), text(settled?.outcome)],
   ].join(',')}\r\n`
 }

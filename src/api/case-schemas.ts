@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { CASE_EVENTS, CASE_STATES, FINDING_KINDS } from '../anomaly/index.ts'
+import { CASE_EVENTS, CASE_OUTCOMES, CASE_STATES, FINDING_KINDS } from '../anomaly/index.ts'
 import { CASE_SORT_NAMES } from './case-deps.ts'
 import {
   Count,
@@ -24,6 +24,9 @@ const MEASUREMENTS = ['register', 'instant', 'interval', 'area', 'comm', 'event'
 const STATE =
   'open: nobody has looked. acknowledged. in-work. explained: there is a cause and nothing is to be done. closed: what was to be done is ' +
   'done. withdrawn: data that came late took it back.'
+
+const OUTCOME =
+  'confirmed: what was claimed was found. other-cause: something else was wrong. false-alarm: nothing was wrong. not-checked: nobody has looked.'
 
 const WordsSchema = (description: string) => Type.Object({ zh: Type.String(), en: Type.String() }, { description })
 const EstimateSchema = nullable(Type.Object({ value: Type.Number(), low: Type.Number(), high: Type.Number() }), {
@@ -70,7 +73,10 @@ const members = {
   members: Count('Cases of a flood; list them with `parent`.'),
   withdrawn: nullable(WordsSchema('Why it was taken back.')),
   settled: nullable(
-    Type.Object({ at: Instant('When.'), who: Type.String(), cause: Type.String(), text: Type.String(), analysis: TextOrNull({}) }),
+    Type.Object({
+      ...{ at: Instant('When.'), who: Type.String(), cause: Type.String(), text: Type.String(), analysis: TextOrNull({}) },
+      outcome: TextOrNull({ description: `${OUTCOME} Null: not said.` }),
+    }),
     { description: 'How it was explained or closed.' },
   ),
   raisedAt: Instant('When it was written first.'),
@@ -158,7 +164,7 @@ const Why = (description: string, examples: readonly string[] = []) =>
   Type.String({ minLength: 1, maxLength: 4000, pattern: '\\S', description, examples: [...examples] })
 const Note = Type.Optional(Type.String({ maxLength: 4000, description: 'Anything worth knowing later.' }))
 const When = (description: string) => Type.String({ format: 'date-time', description, examples: ['2026-11-24T18:00:00+08:00'] })
-const Order = Type.String({ minLength: 1, maxLength: 100, description: 'Number of the work order.', examples: ['W-118'] })
+const Order = Type.String({ minLength: 1, maxLength: 100, pattern: '\\S', description: 'Number of the work order.', examples: ['W-118'] })
 
 export const CaseParams = Type.Object({ id: Type.Integer({ minimum: 1, description: 'Case.' }) })
 export const CaseHeaders = Type.Object({
@@ -210,11 +216,15 @@ export const CaseSettleBody = Type.Object(
     cause: Type.String({ minLength: 1, maxLength: 200, pattern: '\\S', description: 'The cause in a few words.', examples: ['bypass'] }),
     text: Why('What was found and done.', ['bypass before the meter, removed; new seal 7731']),
     analysis: Type.Optional(Type.String({ maxLength: 10_000, description: 'What was used for what, and why; owed of a key account.' })),
+    outcome: Type.Optional(oneOf(CASE_OUTCOMES, OUTCOME)),
   },
   closed,
 )
 export const CaseAssignBody = Type.Object(
-  { owner: nullable(Type.String({ minLength: 1, maxLength: 200 }), { description: 'Who deals with it; null: nobody.' }), text: Note },
+  {
+    owner: nullable(Type.String({ minLength: 1, maxLength: 200, pattern: '\\S' }), { description: 'Who deals with it; null: nobody.' }),
+    text: Note,
+  },
   closed,
 )
 export const CasePlanBody = Type.Object(
@@ -240,6 +250,31 @@ export const CasesDoneSchema = named(
   }),
 )
 
+export const CaseOutcomesQuery = Type.Object(
+  { since: Type.Optional(When('Only those settled at or after this instant. In an address write + as %2B.')) },
+  closed,
+)
+export const CaseOutcomesSchema = named(
+  'CaseOutcomes',
+  Type.Object(
+    {
+      items: Type.Array(
+        Type.Object({
+          kind: oneOf(FINDING_KINDS, 'What it was said to be.'),
+          confirmed: Count('What was claimed was found.'),
+          otherCause: Count('Something else was wrong.'),
+          falseAlarm: Count('Nothing was wrong.'),
+          notChecked: Count('Nobody has looked.'),
+          notSaid: Count('Settled without an outcome.'),
+          precision: nullable(Type.Number(), { description: 'Confirmed of the first three; null: none of them.' }),
+        }),
+        { description: 'By kind.' },
+      ),
+    },
+    { description: 'What became of cases that people settled.' },
+  ),
+)
+
 export const NotifyParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64, description: 'Id under notify.' }) })
 export const NotifyTargetSchema = named(
   'NotifyTarget',
@@ -263,5 +298,14 @@ export const NotifyTargetSchema = named(
 export const NotifyTargetsSchema = Type.Object({ items: Type.Array(ref(NotifyTargetSchema)) }, { description: 'All of them.' })
 
 export const CASE_NAMED = [
-  ...[CaseSchema, CaseDetailSchema, CasePage, CaseEvidenceSchema, SuspicionsSchema, CasesDoneSchema, NotifyTargetSchema],
+  ...[
+    CaseSchema,
+    CaseDetailSchema,
+    CasePage,
+    CaseEvidenceSchema,
+    SuspicionsSchema,
+    CasesDoneSchema,
+    CaseOutcomesSchema,
+    NotifyTargetSchema,
+  ],
 ]

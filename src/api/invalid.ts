@@ -33,8 +33,11 @@ export const problemFromError = (error: FastifyError): Problem => {
 /** A value that no schema can judge. @param place  such as `querystring/registers` */
 export const badValue = (place: string, value: string, allowed: string): Problem => wrong([{ place, value: shortened(value), allowed }])
 
-const invalid = (context: string, errors: readonly FastifySchemaValidationError[]): Problem =>
-  wrong(errors.map((found) => wrongValue(context, found)))
+const invalid = (context: string, errors: readonly FastifySchemaValidationError[]): Problem => {
+  // What says that none of several fits says nothing that those do not say, nor does that it might be null.
+  const others = errors.filter(({ keyword, params }) => keyword !== 'anyOf' && !(keyword === 'type' && params.type === 'null'))
+  return wrong((others.length > 0 ? others : errors).map((found) => wrongValue(context, found)))
+}
 
 const wrong = (errors: readonly WrongValue[]): Problem =>
   problem(
@@ -64,6 +67,7 @@ const ALLOWED: Readonly<Record<string, (params: Readonly<Record<string, unknown>
   format: ({ format }) => (format === 'date-time' ? INSTANT : `the format ${format}`),
   enum: ({ allowedValues }) => `one of ${[allowedValues].flat().join(', ')}`,
   type: ({ type }) => `a value of type ${type}`,
+  pattern: ({ pattern }) => (pattern === '\\S' ? 'a text that is not blank' : `must match pattern "${pattern}"`),
   minimum: ({ limit }) => `at least ${limit}`,
   maximum: ({ limit }) => `at most ${limit}`,
   minLength: ({ limit }) => `at least ${limit} characters`,

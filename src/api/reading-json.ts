@@ -37,7 +37,7 @@ interface ColumnView {
  */
 export const readingJson = (reading: Reading, { wanted, hintOf }: ReadingView): ReadingJson => {
   const { series, shape, raws, ratio, absent } = reading
-  const columns = columnsOf(shape)
+  const columns = series.measurement === 'event' ? eventColumns(shape, series.tags.code ?? '-') : columnsOf(shape)
   const factor = series.measurement === 'register' ? factorOf(ratio) : 1
   const values: ReadingJson['values'] = []
   const missing: ReadingJson['absent'] = []
@@ -81,6 +81,12 @@ const columnsOf = (shape: Shape): readonly ColumnView[] => {
     views.set(shape, view)
   }
   return view
+}
+
+/** The first column of an event says that it was, its name what; the others are what the meter said with it. */
+const eventColumns = (shape: Shape, code: string): readonly ColumnView[] => {
+  const [first, ...others] = columnsOf(shape)
+  return first ? [{ ...first, name: code }, ...others] : []
 }
 
 /** The ratio as a factor: 1 where it changes nothing, null when it is no number. Few ratios exist; each is parsed once. */

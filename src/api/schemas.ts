@@ -129,7 +129,7 @@ export const ReadingSchema = named(
     {
       point: Text('Metering point.', 'P-7'),
       meter: Text('Meter that said it.', 'M-000000000012'),
-      measurement: Text('`register` or `instant`.', 'register'),
+      measurement: Text('`register`, `instant` or `event`.', 'register'),
       source: Text('How it came: live, day-freeze, month-freeze, curve, push, manual, estimated.', 'day-freeze'),
       measuredAt: Instant("The meter's time, or the instant of its freeze."),
       receivedAt: Instant("The gateway's time when it had come."),
@@ -325,11 +325,12 @@ export const ReadingsQuery = Type.Object(
     ),
     source: Type.Optional(oneOf(SOURCES, 'Only readings that came this way.')),
     measurement: Type.Optional(
-      Type.Unsafe<'register' | 'instant'>({
+      Type.Unsafe<'register' | 'instant' | 'event'>({
         type: 'string',
-        enum: ['register', 'instant'],
+        enum: ['register', 'instant', 'event'],
         default: 'register',
-        description: 'Cumulative registers and demand, or instantaneous values.',
+        description:
+          'Cumulative registers and demand, instantaneous values, or what meters said that happened: the name of a value is the event.',
       }),
     ),
     limit: limitOf(1000, 5000),

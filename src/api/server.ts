@@ -10,6 +10,7 @@ import { apiMetrics } from './metrics.ts'
 import { describeApi } from './openapi.ts'
 import { problem, refuse } from './problems.ts'
 import { brokerRoutes } from './routes/brokers.ts'
+import { caseFigureRoutes } from './routes/case-figures.ts'
 import { caseRoutes, caseStreamRoute } from './routes/cases.ts'
 import { clockRoutes } from './routes/clocks.ts'
 import { configRoutes } from './routes/config.ts'
@@ -106,6 +107,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
         energyRoutes,
         signalRoutes,
         caseRoutes,
+        caseFigureRoutes,
         lossRoutes,
         rulesRoutes,
         ledgerRoutes,

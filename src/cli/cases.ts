@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { type Static, Type } from 'typebox'
-import { CASE_STATES } from '../anomaly/index.ts'
+import { CASE_OUTCOMES, CASE_STATES } from '../anomaly/index.ts'
 import { CASE_SORT_NAMES } from '../api/index.ts'
 import { type Access, askApi, everyPage, withAccess } from './gaps.ts'
 import { CommandFailed, EXIT, print, printJson, table } from './output.ts'
@@ -32,6 +32,14 @@ const Evidence = Type.Object({
 const Suspicions = Type.Object({
   items: Type.Array(
     Type.Object({ day: Type.String(), kind: Type.String(), target: Type.String(), score: Type.Number(), kwh: Kwh, why: Words }),
+  ),
+})
+const Outcomes = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      ...{ kind: Type.String(), confirmed: Type.Integer(), otherCause: Type.Integer(), falseAlarm: Type.Integer() },
+      ...{ notChecked: Type.Integer(), notSaid: Type.Integer(), precision: Type.Union([Type.Number(), Type.Null()]) },
+    }),
   ),
 })
 const Target = Type.Object({
@@ -106,6 +114,7 @@ export const caseCommands = (program: Command): void => {
       .requiredOption('--cause <cause>', 'the cause in a few words')
       .requiredOption('--text <text>', 'what was found and done')
       .option('--analysis <text>', 'what was used for what, and why; owed of a key account')
+      .addOption(new Option('--outcome <outcome>', 'what was found').choices([...CASE_OUTCOMES]))
   act('reopen', 'it was settled or withdrawn and should not have been').requiredOption('--text <text>', 'why')
   act('comment', 'a note for the record').requiredOption('--text <text>', 'the note')
   act('assign', 'gives it to somebody')
@@ -118,6 +127,11 @@ export const caseCommands = (program: Command): void => {
   act('silence', 'nobody is told of it until then')
     .requiredOption('--until <instant>', 'until when; none: heard again')
     .requiredOption('--text <text>', 'why')
+  command('outcomes', 'how often the analysis was right: what people found, by kind')
+    .option('--since <instant>', 'only those settled since: 2026-11-01T00:00:00+08:00')
+    .action(async ({ since, ...access }: Shown & { readonly since?: string }) =>
+      showOutcomes(await askApi(access, '/cases/outcomes', Outcomes, undefined, since === undefined ? {} : { since }), access),
+    )
   command('notify-test', 'sends a test message to a webhook or broker under notify')
     .argument('<id>')
     .action(async (id: string, access: Shown) => {
@@ -210,6 +224,22 @@ const showRanking = (ranking: Static<typeof Suspicions>, { json, language }: Sho
     ...[score.toFixed(2), kind, target, day, kwhText(kwh), why[language]],
   ])
   print(table([['score', 'kind', 'target', 'judged', 'energy', 'why'], ...rows]))
+}
+
+const showOutcomes = ({ items }: Static<typeof Outcomes>, { json }: Shown): void => {
+  if (json) {
+    printJson(items)
+    return
+  }
+  if (items.length === 0) {
+    print('nobody has settled a case')
+    return
+  }
+  const rows = items.map(({ kind, confirmed, otherCause, falseAlarm, notChecked, notSaid, precision }) => [
+    ...[kind, String(confirmed), String(otherCause), String(falseAlarm), String(notChecked), String(notSaid)],
+    precision === null ? '-' : precision.toFixed(2),
+  ])
+  print(table([['kind', 'confirmed', 'other cause', 'false alarm', 'not checked', 'not said', 'precision'], ...rows]))
 }
 
 const numberOf = (text: string): number => {

@@ -18,7 +18,7 @@ import {
   ZONE_FLOOD,
 } from '../anomaly/index.ts'
 import { many, ok, type Result } from '../core/index.ts'
-import { CaseFile, type StoredCase } from './case-file.ts'
+import { BY_VERDICT, CaseFile, type StoredCase } from './case-file.ts'
 
 /** Somebody who is told of cases. */
 export interface CaseListener {
@@ -37,8 +37,6 @@ export interface CaseBookDeps {
   readonly listeners: () => readonly CaseListener[]
 }
 
-/** Who writes what a verdict brings. */
-const BY_VERDICT = 'gridtally'
 /** Acts on a flood that are done to its members as well. */
 const FOR_ALL: ReadonlySet<CaseAct['act']> = new Set(['acknowledge', 'start', 'explain', 'close', 'reopen', 'assign', 'silence'])
 

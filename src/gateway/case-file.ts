@@ -4,6 +4,7 @@ import {
   CASE_EVENTS,
   type Case,
   type CaseEvent,
+  FINDING_KINDS,
   rankOf,
   type Severity,
   type Suspicion,
@@ -242,10 +243,30 @@ export class CaseFile {
     ).map((row) => ({ kind: String(row.kind), severity: Number(row.severity), count: Number(row.count), overdue: Number(row.overdue) }))
   }
 
-  /** Past their deadline, and nobody was told. */
+  /** What people said of the cases they settled since then, by kind; of a flood its members count. */
+  outcomes(since: number) {
+    return this.#rows(
+      `SELECT kind, SUM(outcome = 'confirmed') AS confirmed, SUM(outcome = 'other-cause') AS otherCause,
+         SUM(outcome = 'false-alarm') AS falseAlarm, SUM(outcome = 'not-checked') AS notChecked, SUM(outcome IS NULL) AS notSaid
+       FROM (SELECT kind, content ->> '$.settled.outcome' AS outcome FROM "case" WHERE state IN ('explained', 'closed')
+         AND content ->> '$.settled.who' <> ? AND content ->> '$.settled.at' >= ? AND content ->> '$.members' = '[]')
+       GROUP BY kind ORDER BY kind`,
+      BY_VERDICT,
+      since,
+    ).flatMap((row) => {
+      const kind = FINDING_KINDS.find((word) => word === row.kind)
+      const count = (name: string) => Number(row[name] ?? 0)
+      const said = { confirmed: count('confirmed'), otherCause: count('otherCause'), falseAlarm: count('falseAlarm') }
+      return kind ? [{ kind, ...said, notChecked: count('notChecked'), notSaid: count('notSaid') }] : []
+    })
+  }
+
+  /** Past their deadline, and nobody was told; one that is silenced is told of when it is heard again. */
   toEscalate(now: number): readonly StoredCase[] {
     return this.#cases(
-      `SELECT * FROM "case" WHERE state IN (${UNSETTLED}) AND due_at <= ? AND escalated_at IS NULL AND belongs IS NULL ORDER BY num LIMIT 500`,
+      `SELECT * FROM "case" WHERE state IN (${UNSETTLED}) AND due_at <= ? AND escalated_at IS NULL AND belongs IS NULL
+         AND COALESCE(content ->> '$.work.silentUntil', 0) <= ? ORDER BY num LIMIT 500`,
+      now,
       now,
     )
   }
@@ -315,6 +336,8 @@ export class CaseFile {
   }
 }
 
+/** Who writes what a verdict brings, and settles what nobody has to look at. */
+export const BY_VERDICT = 'gridtally'
 const UNSETTLED = "'open', 'acknowledged', 'in-work'"
 
 const lineOf = ({ seq, num, at, what, who, zh, en }: Row): CaseLine => ({

@@ -47,6 +47,7 @@ export const caseViews = (book: CaseBook, clock: Pick<Clock, 'now'>, notifier: P
       }),
     newestCaseLine: () => file.newestSeq(),
     onCases: (changed) => book.watch(changed),
+    caseOutcomes: (since) => file.outcomes(since ?? 0),
     caseCounts: () => ({
       open: file.counts(clock.now()).map(({ severity, ...counts }) => ({ ...counts, severity: SEVERITIES[severity] ?? 'info' })),
       notify: notifier.targets(),

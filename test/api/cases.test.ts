@@ -60,13 +60,19 @@ it.each([
   const url = urlOf({ measurement, ...ref }) ?? ''
   expect([url.startsWith(start), url.endsWith(end)]).toEqual([true, true])
 })
-it('no address where there is none', () => expect(urlOf({ measurement: 'event', ...ref })).toBeNull())
+it.each([
+  ['an event', { measurement: 'event', ...ref }, '/api/v1/points/a%20b%2Fc/readings?'],
+  ['a clock', { measurement: 'comm', ...ref, fields: ['clock_drift'] }, '/api/v1/clocks/a%20b%2Fc'],
+  ['a meter in no ledger', { measurement: 'register', ...ref, id: 'unregistered/7' }, '/api/v1/unregistered/7'],
+] as const)('an address of %s', (_, series, start) => expect(urlOf(series)?.startsWith(start)).toBe(true))
+it('no address where time has no end', () => expect(urlOf({ measurement: 'event', ...ref, to: Number.POSITIVE_INFINITY })).toBeNull())
 
 it.each([
   ['acknowledge', {}, { act: 'acknowledge', text: '' }],
   ['start', { workOrder: 'W-1' }, { act: 'start', text: '', workOrder: 'W-1' }],
   ['explain', { cause: 'vacation', text: 'away' }, { act: 'explain', cause: 'vacation', text: 'away' }],
   ['close', { cause: 'bypass', text: 'gone', analysis: 'x' }, { act: 'close', cause: 'bypass', text: 'gone', analysis: 'x' }],
+  ['close', { cause: 'x', text: 'y', outcome: 'false-alarm' }, { act: 'close', cause: 'x', text: 'y', outcome: 'false-alarm' }],
   ['reopen', { text: 'again' }, { act: 'reopen', text: 'again' }],
   ['assign', { owner: 'wang' }, { act: 'assign', owner: 'wang', text: '' }],
   ['plan', { dueAt: '2026-08-20T00:00:00+08:00' }, { act: 'plan', text: '', dueAt: Date.parse('2026-08-19T16:00:00Z') }],
@@ -96,12 +102,39 @@ it.each([
   ['/3/close', { cause: 'x' }],
   ['/3/comment', { text: '' }],
   ['/3/assign', {}],
+  ['/3/close', { cause: 'x', text: 'y', outcome: 'good' }],
+  ['/3/assign', { owner: '  ' }],
+  ['/3/start', { workOrder: ' ' }],
   ['/3/plan', { dueAt: 'soon' }],
+  // Ajv takes leap seconds and years beyond those of RFC 3339.
+  ['/3/plan', { dueAt: '2026-12-31T23:59:60Z' }],
+  ['/3/plan', { dueAt: '9999-12-31T23:59:59-23:59' }],
+  ['/3/plan', { dueAt: '0000-01-01T00:00:00Z' }],
+  ['/3/silence', { until: '2026-12-31T23:59:60Z', text: 'x' }],
   ['/acknowledge', { ids: [] }],
 ])('refuses %s %j', async (path, payload) => {
   const { app } = await api()
   const answer = await app.inject({ method: 'POST', url: LIST + path, headers: json, payload })
   expect([answer.statusCode, answer.json().code]).toEqual([400, 'API_VALUE'])
+})
+
+it('says once what a value may be', async () => {
+  const { app } = await api()
+  const at = async (path: string, payload: object) =>
+    (await app.inject({ method: 'POST', url: `${LIST}/3/${path}`, headers: json, payload })).json().errors
+  expect(await at('comment', { text: ' ' })).toEqual([{ place: 'body/text', value: ' ', allowed: 'a text that is not blank' }])
+  expect(await at('plan', { dueAt: 'soon' })).toEqual([
+    { place: 'body/dueAt', value: 'soon', allowed: expect.stringContaining('an instant with offset') },
+  ])
+})
+
+it('tells how often it was right', async () => {
+  const { app } = await api()
+  const ask = async (query = '') => (await app.inject({ url: `${LIST}/outcomes${query}`, headers: asReader })).json()
+  expect(await ask('?since=2026-01-01T00:00:00Z')).toEqual({
+    items: [{ kind: 'theft', confirmed: 19, otherCause: 0, falseAlarm: 1, notChecked: 2, notSaid: 3, precision: 0.95 }],
+  })
+  expect(await ask('?since=2026-12-31T23:59:60Z')).toMatchObject({ status: 400, code: 'API_VALUE' })
 })
 
 it('acknowledges many, each by itself', async () => {

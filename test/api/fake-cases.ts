@@ -76,6 +76,7 @@ export const fakeCases = (): FakeCases => {
       watchers.add(changed)
       return () => void watchers.delete(changed)
     },
+    caseOutcomes: () => [{ kind: 'theft', confirmed: 19, otherCause: 0, falseAlarm: 1, notChecked: 2, notSaid: 3 }],
     caseCounts: () => ({ ...CASE_COUNTS, notify: [TARGET] }),
     testNotify: async (id) => (id === 'ops' ? ok(TARGET) : unknown),
   }

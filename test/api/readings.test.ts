@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { textCell } from '../../src/api/csv.ts'
-import { seriesOf, shapeOf } from '../../src/core/index.ts'
+import { ok, seriesOf, shapeOf } from '../../src/core/index.ts'
 import { api, asReader, fail, NOW, readingOf } from './fake.ts'
 
 const get = async (path: string, change: Parameters<typeof api>[0] = {}, headers: Record<string, string> = {}) => {
@@ -34,6 +34,18 @@ describe('readings of a point', () => {
       value: `${String(raw).slice(0, -2)}.${String(raw).slice(-2)}`,
       primary: `${String(raw * 40).slice(0, -2)}.${String(raw * 40).slice(-2)}`,
     })
+  })
+
+  it('gives what meters said that happened, by its name', async () => {
+    const event = readingOf('P-001', NOW - 1, {
+      series: seriesOf('event', { meter: 'M-P-001', point: 'P-001', area: 'A-1', code: 'COVER_OPEN' }),
+      shape: shapeOf([{ field: 'event', obis: null, unit: '', scaler: 0 }]),
+      raws: [1],
+    })
+    const { items } = (
+      await get('/points/P-001/readings?measurement=event', { range: async () => ok({ readings: [event], next: null }) })
+    ).json()
+    expect(items).toMatchObject([{ measurement: 'event', values: [{ name: 'COVER_OPEN', value: '1' }] }])
   })
 
   it('says what is absent, why and what to do, and never zero', async () => {

@@ -6,6 +6,7 @@ export const ROUTES = {
   'GET /api/v1/cases': 'read',
   'POST /api/v1/cases/acknowledge': 'operate',
   'GET /api/v1/cases/export': 'read',
+  'GET /api/v1/cases/outcomes': 'read',
   'GET /api/v1/cases/stream': 'read',
   'GET /api/v1/cases/{id}': 'read',
   'POST /api/v1/cases/{id}/acknowledge': 'operate',

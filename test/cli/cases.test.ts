@@ -37,6 +37,7 @@ it('shows one with its history, what it rests on, and the ranking of an area', a
   for (const text of ['balance, version 3', 'threshold balance.sigma', 'its clock is right', '/api/v1/points/P-1/energy?'])
     expect(printed).toContain(text)
   expect((await cases('ranking', 'A-1')).printed).toContain('0.30')
+  expect((await cases('outcomes')).printed).toMatch(/theft +19 +0 +1 +2 +3 +0\.95/)
 })
 
 it.each([

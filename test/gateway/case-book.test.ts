@@ -173,3 +173,29 @@ it('is whole after it was killed while it wrote, and goes on where it was', { ti
   // What was acknowledged is there, and at most one more.
   expect([(taken + 1) * 4, (taken + 2) * 4]).toContain(cases.size)
 })
+
+it('counts what people found, and nothing that closed by itself', () => {
+  const book = bookIn(scratch())
+  book.take(
+    verdictOf(
+      0,
+      [1, 2, 3].map((n) => finding({ target: `M-${n}` })),
+    ),
+    dayOf(0),
+    NOW,
+  )
+  const settle = (num: number, outcome?: 'confirmed' | 'false-alarm') =>
+    book.act(num, { act: 'close', cause: 'x', text: 'y', ...(outcome ? { outcome } : {}) }, 'li', null, NOW + num)
+  expect(book.file.outcomes(0)).toEqual([])
+  expect([settle(1, 'confirmed'), settle(2, 'false-alarm'), settle(3)]).toMatchObject([{ ok: true }, { ok: true }, { ok: true }])
+  expect(book.file.outcomes(0)).toEqual([{ kind: 'theft', confirmed: 1, otherCause: 0, falseAlarm: 1, notChecked: 0, notSaid: 1 }])
+  expect(book.file.outcomes(NOW + 2)).toMatchObject([{ confirmed: 0, falseAlarm: 1, notSaid: 1 }])
+  expect(book.file.history(1).at(-1)?.why.en).toBe('confirmed; x: y')
+})
+
+it('tells of a deadline that passed in silence once it is heard again', () => {
+  const book = bookIn(scratch())
+  book.take(verdictOf(0, [finding()]), dayOf(0), NOW)
+  book.act(1, { act: 'silence', until: NOW + 3 * DAY_MS, text: 'holiday' }, 'li', null, NOW)
+  expect([book.escalate(NOW + 2 * DAY_MS), book.escalate(NOW + 3 * DAY_MS), book.escalate(NOW + 4 * DAY_MS)]).toEqual([0, 1, 0])
+})

@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import type { CaseAct } from '../../anomaly/index.ts'
 import type { CaseFilterView, CaseView } from '../case-deps.ts'
-import { caseCsvHead, caseCsvLine, caseDetailJson, caseJson, evidenceJson, notifyJson } from '../case-json.ts'
+import { caseCsvHead, caseCsvLine, caseDetailJson, caseJson, evidenceJson } from '../case-json.ts'
 import {
   CaseAssignBody,
   CaseDetailSchema,
@@ -24,11 +24,6 @@ import {
   CasesDoneSchema,
   CasesQuery,
   CaseTextBody,
-  NotifyParams,
-  NotifyTargetSchema,
-  NotifyTargetsSchema,
-  SuspicionsQuery,
-  SuspicionsSchema,
 } from '../case-schemas.ts'
 import type { CaseStreams } from '../case-streams.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
@@ -138,25 +133,6 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
       return found ? evidenceJson(found) : refuse(reply, unknown(id))
     },
   )
-  app.get(
-    '/suspicions',
-    {
-      config: { permission: 'read' },
-      schema: {
-        operationId: 'listSuspicions',
-        tags: ['cases'],
-        summary: 'Ranking below the alarms',
-        description: 'What in an area comes nearest to being an alarm (疑似排行): where to look first when somebody is there anyway.',
-        querystring: SuspicionsQuery,
-        response: { 200: ref(SuspicionsSchema, 'The ranking.') },
-      },
-    },
-    async ({ query: { area } }) => ({
-      items: (await deps.suspicions(area)).map(({ day, finding: { kind, target, score, kwh, why, numbers } }) => ({
-        ...{ day, kind, target, score, kwh, why, numbers },
-      })),
-    }),
-  )
 
   const act = async (request: FastifyRequest, reply: FastifyReply, id: number, does: CaseAct) => {
     const version = versionOf(request.headers['if-match'])
@@ -241,6 +217,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
     },
     async (request, reply) => {
       const { dueAt, workOrder, text = '' } = request.body
+      if (typeof dueAt === 'string' && !isInstant(dueAt)) return refuse(reply, badValue('body/dueAt', dueAt, INSTANT))
       return act(request, reply, request.params.id, {
         ...{ act: 'plan', text },
         ...(dueAt === undefined ? {} : { dueAt: dueAt === null ? null : Date.parse(dueAt) }),
@@ -259,40 +236,8 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
     },
     async (request, reply) => {
       const { until, text } = request.body
+      if (until !== null && !isInstant(until)) return refuse(reply, badValue('body/until', until, INSTANT))
       return act(request, reply, request.params.id, { act: 'silence', until: until === null ? null : Date.parse(until), text })
-    },
-  )
-
-  app.get(
-    '/notify',
-    {
-      config: { permission: 'read' },
-      schema: {
-        operationId: 'listNotifyTargets',
-        tags: ['cases'],
-        summary: 'Who is told of cases',
-        description: 'Webhooks and brokers under `notify`, what waits for them and why the last message was not taken.',
-        response: { 200: NotifyTargetsSchema },
-      },
-    },
-    async () => ({ items: (await deps.caseCounts()).notify.map(notifyJson) }),
-  )
-  app.post(
-    '/notify/:id/test',
-    {
-      config: { permission: 'operate', failures: [404, 422] },
-      schema: {
-        operationId: 'testNotifyTarget',
-        tags: ['cases'],
-        summary: 'Send a test message',
-        description: 'At once, under the same rules as every other; `error` says why it was not taken.',
-        params: NotifyParams,
-        response: { 200: ref(NotifyTargetSchema, 'How it went.') },
-      },
-    },
-    async ({ params: { id } }, reply) => {
-      const done = await deps.testNotify(id)
-      return done.ok ? notifyJson(done.value) : refuse(reply, problemOf(done.error.because, done.error.error))
     },
   )
 }
@@ -370,6 +315,10 @@ const filterOf = ({
   const filter: CaseFilterView = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   return { filter }
 }
+
+/** Ajv takes leap seconds and any year, Date and the answers of this API do not. */
+const isInstant = (text: string): boolean => Date.parse(text) >= 0 && Date.parse(text) < YEAR_10000
+const YEAR_10000 = 253_402_300_800_000
 
 const unknown = (id: number): Problem => problem('API_CASE', `there is no case ${id}`)
 
