@@ -1,6 +1,8 @@
 import type { MeterDay } from './day.ts'
 import type { MeterColumns, MeterFact } from './frame.ts'
 
+const ENERGIES = ['imp', 'exp', 'faceImp', 'faceExp'] as const
+
 /** What a history keeps of one metering point: columns with room for days to come. */
 export interface Columns {
   /** Newest day that was written. */
@@ -9,12 +11,8 @@ export interface Columns {
   clear(from: number, to: number, day: string): void
   /** Slots [first, end) to the front, with so much room in all. */
   move(first: number, end: number, room: number): void
-  readonly energy: {
-    readonly imp: Float64Array
-    readonly exp: Float64Array
-    readonly faceImp: Float64Array
-    readonly faceExp: Float64Array
-  }
+  /** Null while nothing of it is known: most meters feed nothing in, and of neighbours nobody keeps the registers. */
+  readonly energy: Readonly<Record<(typeof ENERGIES)[number], Float64Array | null>>
   readonly known: Uint8Array
   /** u, u, u, i, i, i, iN, p, pf. */
   readonly instants: readonly (Float32Array | null)[]
@@ -25,9 +23,14 @@ const INSTANTS = 9
 const nan64 = (room: number) => new Float64Array(room).fill(Number.NaN)
 const nan32 = (room: number) => new Float32Array(room).fill(Number.NaN)
 
+const isKnown = (values: Float64Array): boolean => {
+  for (let at = 0; at < values.length; at++) if (!Number.isNaN(values[at] ?? Number.NaN)) return true
+  return false
+}
+
 export const newColumns = (size: number): Columns => {
   let room = size
-  let energy = { imp: nan64(room), exp: nan64(room), faceImp: nan64(room), faceExp: nan64(room) }
+  const energy: Record<(typeof ENERGIES)[number], Float64Array<ArrayBuffer> | null> = { imp: null, exp: null, faceImp: null, faceExp: null }
   let known = new Uint8Array(room)
   const instants: (Float32Array | null)[] = Array.from({ length: INSTANTS }, () => null)
   const rates = new Map<string, readonly number[]>()
@@ -36,19 +39,18 @@ export const newColumns = (size: number): Columns => {
     get lastDay() {
       return lastDay
     },
-    get energy() {
-      return energy
-    },
+    energy,
     get known() {
       return known
     },
     instants,
     rates,
     write: (slot, _slots, day, of) => {
-      energy.imp.set(of.imp, slot)
-      energy.exp.set(of.exp, slot)
-      energy.faceImp.set(of.faceImp, slot)
-      energy.faceExp.set(of.faceExp, slot)
+      for (const name of ENERGIES) {
+        const to = energy[name] ?? (isKnown(of[name]) ? nan64(room) : null)
+        energy[name] = to
+        to?.set(of[name], slot)
+      }
       known.set(of.known, slot)
       for (let at = 0; at < INSTANTS; at++) {
         const from = at < 3 ? of.u[at] : at < 6 ? of.i[at - 3] : at === 6 ? of.iN : at === 7 ? of.p : of.pf
@@ -61,19 +63,20 @@ export const newColumns = (size: number): Columns => {
       if (day > lastDay) lastDay = day
     },
     clear: (from, to, day) => {
-      for (const column of Object.values(energy)) column.fill(Number.NaN, from, to)
+      for (const column of Object.values(energy)) column?.fill(Number.NaN, from, to)
       known.fill(0, from, to)
       for (const column of instants) column?.fill(Number.NaN, from, to)
       rates.delete(day)
     },
     move: (first, end, wanted) => {
-      const wide = (from: Float64Array<ArrayBuffer>) => {
+      for (const name of ENERGIES) {
+        const from = energy[name]
+        if (!from) continue
         const to = wanted === room ? from : nan64(wanted)
         if (to === from) from.copyWithin(0, first, end).fill(Number.NaN, end - first)
         else to.set(from.subarray(first, end))
-        return to
+        energy[name] = to
       }
-      energy = { imp: wide(energy.imp), exp: wide(energy.exp), faceImp: wide(energy.faceImp), faceExp: wide(energy.faceExp) }
       const flags = new Uint8Array(wanted)
       flags.set(known.subarray(first, end))
       known = flags
@@ -88,17 +91,29 @@ export const newColumns = (size: number): Columns => {
   }
 }
 
-/** The columns of a metering point as a frame shows them: views of the slots [first, end). */
-export const columnsOf = (fact: MeterFact, of: Columns, first: number, end: number, days: readonly string[]): MeterColumns => {
+/**
+ * The columns of a metering point as a frame shows them: views of the slots [first, end).
+ *
+ * @param none  what stands for an energy of which nothing is known, as long as the view
+ */
+export const columnsOf = (
+  fact: MeterFact,
+  of: Columns,
+  first: number,
+  end: number,
+  days: readonly string[],
+  none: Float64Array,
+): MeterColumns => {
+  const energy = (name: (typeof ENERGIES)[number]): Float64Array => of.energy[name]?.subarray(first, end) ?? none
   const view = (at: number): Float32Array | null => of.instants[at]?.subarray(first, end) ?? null
   const count = Math.max(0, ...days.map((day) => of.rates.get(day)?.length ?? 0))
   return {
     fact,
-    imp: of.energy.imp.subarray(first, end),
-    exp: of.energy.exp.subarray(first, end),
+    imp: energy('imp'),
+    exp: energy('exp'),
     known: of.known.subarray(first, end),
-    faceImp: of.energy.faceImp.subarray(first, end),
-    faceExp: of.energy.faceExp.subarray(first, end),
+    faceImp: energy('faceImp'),
+    faceExp: energy('faceExp'),
     u: [view(0), view(1), view(2)],
     i: [view(3), view(4), view(5)],
     iN: view(6),

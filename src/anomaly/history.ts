@@ -30,8 +30,11 @@ interface Kept {
 export const STEP_MS = 15 * 60_000
 export const WINDOW_DAYS = 63
 
-/** @param windowDays  days kept, the newest included */
-export const areaHistory = (windowDays = WINDOW_DAYS): AreaHistory => {
+/**
+ * @param windowDays  days kept, the newest included
+ * @param expected    slots there will be, when that is known: then columns are made once
+ */
+export const areaHistory = (windowDays = WINDOW_DAYS, expected = 0): AreaHistory => {
   let kept: Kept[] = []
   let first = 0
   let end = 0
@@ -55,7 +58,7 @@ export const areaHistory = (windowDays = WINDOW_DAYS): AreaHistory => {
     if (end + slots <= room) return
     // Twice what is held, but not more than a week over the window: old days leave by moving the rest to the front.
     const held = end - first
-    const wanted = Math.max(held + slots, Math.min(2 * (held + slots), (windowDays + 7) * 100))
+    const wanted = Math.max(expected, held + slots, Math.min(2 * (held + slots), (windowDays + 7) * 100))
     for (const columns of points.values()) columns.move(first, end, wanted)
     if (temperature) temperature = moved(temperature, first, end, wanted)
     first = 0
@@ -73,7 +76,8 @@ export const areaHistory = (windowDays = WINDOW_DAYS): AreaHistory => {
 
   const put = (day: AreaDay): void => {
     let slot = slotOf(day.day)
-    if (slot < 0) {
+    const isNew = slot < 0
+    if (isNew) {
       const newest = kept.at(-1)
       if (newest && day.start <= newest.start) return
       if (newest && day.start > newest.start + newest.slots * STEP_MS) kept = [] // days are missing: the window starts again
@@ -86,7 +90,8 @@ export const areaHistory = (windowDays = WINDOW_DAYS): AreaHistory => {
     }
     const at = kept.findIndex((one) => one.day === day.day)
     kept[at] = { day: day.day, start: day.start, slots: day.slots, isRest: day.isRest, outages: day.outages, events: day.events }
-    for (const columns of points.values()) columns.clear(slot, slot + day.slots, day.day)
+    // What comes after the newest day is unknown as it is.
+    if (!isNew) for (const columns of points.values()) columns.clear(slot, slot + day.slots, day.day)
     for (const point of [...day.gateways, ...day.meters]) write(slot, day, at, point)
     if (day.temperature) {
       temperature ??= new Float32Array(room).fill(Number.NaN)
@@ -118,7 +123,7 @@ export const areaHistory = (windowDays = WINDOW_DAYS): AreaHistory => {
       const slots = kept.find((one) => one.day === day)?.slots ?? 0
       const of = points.get(id)
       if (slot < 0 || !of) return null
-      const view = (column: Float64Array) => column.subarray(slot, slot + slots)
+      const view = (column: Float64Array | null) => column?.subarray(slot, slot + slots) ?? new Float64Array(slots).fill(Number.NaN)
       return { imp: view(of.energy.imp), exp: view(of.energy.exp), known: of.known.subarray(slot, slot + slots) }
     },
     get days() {
@@ -130,7 +135,8 @@ export const areaHistory = (windowDays = WINDOW_DAYS): AreaHistory => {
       const starts = new Int32Array(kept.length + 1)
       for (const [index, { slots }] of kept.entries()) starts[index + 1] = (starts[index] ?? 0) + slots
       const days = kept.map(({ day }) => day)
-      const viewOf = (one: MeterFact) => columnsOf(one, points.get(one.id) ?? newColumns(room), first, end, days)
+      const none = new Float64Array(end - first).fill(Number.NaN)
+      const viewOf = (one: MeterFact) => columnsOf(one, points.get(one.id) ?? newColumns(room), first, end, days, none)
       const outages = new Map(kept.flatMap((one) => one.outages.map((outage) => [JSON.stringify(outage), outage])))
       return {
         fact,

@@ -55,17 +55,74 @@ export const packBlock = (slots: number, points: readonly BlockPoint[]): PackedB
   }
 }
 
-/** @param light  without the instantaneous values of those that are no gateways */
-export const unpackBlock = (block: PackedBlock, light = false): ReadonlyMap<string, PointDay> => {
+/** Where the columns of a day are put. */
+export interface Slab {
+  readonly wide: (slots: number) => Float64Array
+  readonly narrow: (slots: number) => Float32Array
+  readonly flags: (slots: number) => Uint8Array
+}
+
+const NEW: Slab = {
+  wide: (slots) => new Float64Array(slots),
+  narrow: (slots) => new Float32Array(slots),
+  flags: (slots) => new Uint8Array(slots),
+}
+
+/** Values a piece of a reused slab has room for. */
+const PIECE = 1 << 16
+
+/** Memory for one day after the other: what was put there is good until `again`. Sixty days of an area are sixty thousand columns. */
+export const reusedSlab = (): Slab & { readonly again: () => void } => {
+  const stack = <T extends { subarray(from: number, to: number): T }>(make: (size: number) => T) => {
+    const pieces: T[] = []
+    let piece = 0
+    let at = 0
+    return {
+      take: (slots: number): T => {
+        if (slots > PIECE) return make(slots)
+        if (at + slots > PIECE) {
+          piece++
+          at = 0
+        }
+        const of = pieces[piece] ?? make(PIECE)
+        pieces[piece] = of
+        at += slots
+        return of.subarray(at - slots, at)
+      },
+      again: () => {
+        piece = 0
+        at = 0
+      },
+    }
+  }
+  const wide = stack<Float64Array>(NEW.wide)
+  const narrow = stack<Float32Array>(NEW.narrow)
+  const flags = stack<Uint8Array>(NEW.flags)
+  return {
+    ...{ wide: wide.take, narrow: narrow.take, flags: flags.take },
+    again: () => {
+      wide.again()
+      narrow.again()
+      flags.again()
+    },
+  }
+}
+
+/**
+ * @param light  without registers and instantaneous values of those that are no gateways
+ * @param slab   where the columns are put; new memory by default
+ */
+export const unpackBlock = (block: PackedBlock, light = false, slab: Slab = NEW): ReadonlyMap<string, PointDay> => {
   const { slots, points } = block
   const days = new Map<string, PointDay>()
+  const none = new Float64Array(slots).fill(Number.NaN)
   const gateways = new Cursor(inflateRawSync(block.gateways))
   const energy = new Cursor(inflateRawSync(block.energy))
   const instants = light ? null : new Cursor(inflateRawSync(block.instants))
   for (const { id, isGateway, multiplier } of points) {
-    const first = readEnergy(isGateway ? gateways : energy, slots, multiplier)
+    const first = readEnergy(isGateway ? gateways : energy, slots, multiplier, slab, none)
     const from = isGateway ? gateways : instants
-    days.set(id, { ...first, ...(from ? readInstants(from, slots) : NO_INSTANTS) })
+    days.set(id, from ? { ...first, ...readInstants(from, slots, slab) } : { ...first, faceImp: none, faceExp: none, ...NO_INSTANTS })
   }
   return days
 }
@@ -86,24 +143,36 @@ const writeEnergy = (to: Bytes, slots: number, day: PointDay, multiplier: number
   for (let slot = 0; slot < slots; slot++) to.varint(day.known[slot] ?? 0)
 }
 
-const readEnergy = (from: Cursor, slots: number, multiplier: number): Omit<PointDay, keyof typeof NO_INSTANTS> => {
+const readEnergy = (
+  from: Cursor,
+  slots: number,
+  multiplier: number,
+  slab: Slab,
+  none: Float64Array,
+): Omit<PointDay, keyof typeof NO_INSTANTS> => {
   const mask = from.varint()
   const rates = Array.from({ length: from.varint() }, () => {
     const code = from.varint()
     return code === 0 ? Number.NaN : (code - 1) / 10 ** FACE
   })
-  const imports = mask & 1 ? readColumn(from, slots, null) : null
-  const exports = mask & 2 ? readColumn(from, slots, null) : null
-  const imp = mask & 4 ? readColumn(from, slots, expected(imports, slots, multiplier)) : null
-  const exp = mask & 8 ? readColumn(from, slots, expected(exports, slots, multiplier)) : null
-  const known = new Uint8Array(slots)
+  const column = (bit: number, hint: Float64Array | null): Float64Array | null => {
+    if ((mask & bit) === 0) return null
+    const values = slab.wide(slots)
+    from.column(values, hint)
+    return values
+  }
+  const imports = column(1, null)
+  const exports = column(2, null)
+  const imp = column(4, expected(imports, slots, multiplier))
+  const exp = column(8, expected(exports, slots, multiplier))
+  const known = slab.flags(slots)
   for (let slot = 0; slot < slots; slot++) known[slot] = from.varint()
   return {
-    imp: wide(imp, slots, ENERGY),
-    exp: wide(exp, slots, ENERGY),
+    imp: inUnits(imp, ENERGY) ?? none,
+    exp: inUnits(exp, ENERGY) ?? none,
     known,
-    faceImp: wide(imports, slots, FACE),
-    faceExp: wide(exports, slots, FACE),
+    faceImp: inUnits(imports, FACE) ?? none,
+    faceExp: inUnits(exports, FACE) ?? none,
     rates: rates.length > 0 ? rates : null,
   }
 }
@@ -116,14 +185,15 @@ const writeInstants = (to: Bytes, _slots: number, { u, i, iN, p, pf }: PointDay)
   for (const column of columns) if (column) writeColumn(to, column, null)
 }
 
-const readInstants = (from: Cursor, slots: number): Pick<PointDay, keyof typeof NO_INSTANTS> => {
+const readInstants = (from: Cursor, slots: number, slab: Slab): Pick<PointDay, keyof typeof NO_INSTANTS> => {
+  const whole = slab.wide(slots)
   const mask = from.varint()
   const [ua, ub, uc, ia, ib, ic, iN = null, p = null, pf = null] = INSTANT.map((decimals, at) => {
     if ((mask & (1 << at)) === 0) return null
-    const column = readColumn(from, slots, null)
-    const values = new Float32Array(slots)
+    from.column(whole, null)
+    const values = slab.narrow(slots)
     const unit = 10 ** decimals
-    for (let slot = 0; slot < slots; slot++) values[slot] = (column[slot] ?? Number.NaN) / unit
+    for (let slot = 0; slot < slots; slot++) values[slot] = (whole[slot] ?? Number.NaN) / unit
     return values
   })
   return { u: [ua ?? null, ub ?? null, uc ?? null], i: [ia ?? null, ib ?? null, ic ?? null], iN, p, pf }
@@ -168,28 +238,11 @@ const writeColumn = (to: Bytes, values: Float64Array, guess: Float64Array | null
   }
 }
 
-const readColumn = (from: Cursor, slots: number, guess: Float64Array | null): Float64Array => {
-  const values = new Float64Array(slots)
-  let last = 0
-  for (let slot = 0; slot < slots; slot++) {
-    const code = from.varint() - 1
-    if (code < 0) {
-      values[slot] = Number.NaN
-      continue
-    }
-    const difference = code % 2 === 0 ? code / 2 : -(code + 1) / 2
-    const hint = guess?.[slot] ?? Number.NaN
-    last = Math.abs(hint) < MOST ? difference + hint : guess ? difference : difference + last
-    values[slot] = last
-  }
-  return values
-}
-
-const wide = (column: Float64Array | null, slots: number, decimals: number): Float64Array => {
-  if (!column) return new Float64Array(slots).fill(Number.NaN)
+const inUnits = (column: Float64Array | null, decimals: number): Float64Array | null => {
+  if (!column) return null
   const unit = 10 ** decimals
   // Division, not multiplication by the inverse: 1484781 / 100 is the number that 14847.81 is.
-  for (let slot = 0; slot < slots; slot++) column[slot] = (column[slot] ?? Number.NaN) / unit
+  for (let slot = 0; slot < column.length; slot++) column[slot] = (column[slot] ?? Number.NaN) / unit
   return column
 }
 
@@ -239,4 +292,23 @@ class Cursor {
     } while (byte >= 0x80)
     return value
   }
+
+  /** What {@link writeColumn} wrote: integers, NaN where nothing is known. */
+  column(values: Float64Array, guess: Float64Array | null): void {
+    let last = 0
+    for (let slot = 0; slot < values.length; slot++) {
+      const code = this.varint()
+      if (code === 0) {
+        values[slot] = Number.NaN
+        continue
+      }
+      const difference = code < SMALL ? ((code & 1) === 1 ? (code - 1) >> 1 : -(code >> 1)) : code % 2 === 1 ? (code - 1) / 2 : -code / 2
+      const hint = guess?.[slot] ?? Number.NaN
+      last = Math.abs(hint) < MOST ? difference + hint : guess ? difference : difference + last
+      values[slot] = last
+    }
+  }
 }
+
+/** Below it integers are worked with as such. */
+const SMALL = 2 ** 30

@@ -1,5 +1,5 @@
 import { type AreaDay, type AreaFrame, areaHistory, type CommFrame, commFrameOf, type MeterDay, type Stretch } from '../anomaly/index.ts'
-import { type PointDay, unpackBlock } from './analysis-block.ts'
+import { type PointDay, reusedSlab, unpackBlock } from './analysis-block.ts'
 import type { BlockReader, KeptBlock } from './analysis-book.ts'
 import { STEP_MS } from './analysis-columns.ts'
 import { areaFactOf, type FactsLedger, type PointBelief, pointBelief } from './analysis-facts.ts'
@@ -52,7 +52,10 @@ export const windowFrame = (
   const oldest = blocks[0]
   if (!newest || !oldest || newest.day !== day) return null
   const dates = days.between(oldest.day, day)
-  const history = areaHistory(dates.length)
+  const history = areaHistory(
+    dates.length,
+    dates.reduce((sum, date) => sum + slotsOf(days, date), 0),
+  )
   const walk = areaDays(parts, area, blocks, day, light)
   const dressed = surrounded(days, dates, around)
   for (const date of dates) history.put(dressed(walk(date)))
@@ -61,7 +64,10 @@ export const windowFrame = (
   return { frame, comm: light ? null : commOf(area, blocks, dates, days) }
 }
 
-/** Days of an area one after the other, out of its blocks; what the ledger says is as of the last one. A day without a block is not known. */
+/**
+ * Days of an area one after the other, out of its blocks; what the ledger says is as of the last one. A day without a block is not known.
+ * The columns of a day are good until the next one is asked for.
+ */
 export const areaDays = (
   parts: FrameParts,
   area: string,
@@ -78,11 +84,13 @@ export const areaDays = (
     const belief = pointBelief(ledger, models, id, area, at, pushes)
     if (belief) believed.set(id, belief)
   }
+  const slab = reusedSlab()
   return (date) => {
+    slab.again()
     const block = byDay.get(date)
     const start = days.start(date)
     const slots = slotsOf(days, date)
-    const columns = block && block.slots === slots ? unpackBlock(block, light) : new Map<string, PointDay>()
+    const columns = block && block.slots === slots ? unpackBlock(block, light, slab) : new Map<string, PointDay>()
     const gateways: MeterDay[] = []
     const meters: MeterDay[] = []
     for (const [id, belief] of believed) {

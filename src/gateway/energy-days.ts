@@ -5,6 +5,7 @@ export const PERIODS = ['15m', '1h', 'day', 'month'] as const
 export type EnergyPeriod = (typeof PERIODS)[number]
 const QUARTER_MS = 900_000
 const MOST_KNOWN = 20_000
+const MOST_DAYS = 2_000
 const STEP_MS: Readonly<Record<'15m' | '1h', number>> = { '15m': QUARTER_MS, '1h': 3_600_000 }
 
 const two = (value: number) => String(value).padStart(2, '0')
@@ -15,6 +16,7 @@ export class EnergyDays {
   readonly #calendar: Calendar
   /** Every zone in use changes its offset at a quarter of an hour. */
   readonly #ofQuarter = new Map<number, string>()
+  readonly #bounds = new Map<string, readonly [start: number, end: number]>()
 
   constructor(zone: string) {
     this.zone = zone
@@ -33,13 +35,28 @@ export class EnergyDays {
   }
 
   start(day: string): number {
-    const [year = 1970, month = 1, date = 1] = day.split('-').map(Number)
-    // A zone that skips midnight begins its day at the first instant there is.
-    return this.#calendar.dayStart(this.#calendar.instantOf({ year, month, day: date, hour: 12, minute: 0, second: 0 }) ?? 0)
+    return this.#boundsOf(day)[0]
   }
 
   end(day: string): number {
-    return this.#calendar.dayAfter(this.start(day))
+    return this.#boundsOf(day)[1]
+  }
+
+  /** A window of two months asks for the same days area by area. */
+  #boundsOf(day: string): readonly [start: number, end: number] {
+    const known = this.#bounds.get(day)
+    if (known) return known
+    const start = this.#startOf(day)
+    const bounds = [start, this.#calendar.dayAfter(start)] as const
+    if (this.#bounds.size >= MOST_DAYS) this.#bounds.clear()
+    this.#bounds.set(day, bounds)
+    return bounds
+  }
+
+  #startOf(day: string): number {
+    const [year = 1970, month = 1, date = 1] = day.split('-').map(Number)
+    // A zone that skips midnight begins its day at the first instant there is.
+    return this.#calendar.dayStart(this.#calendar.instantOf({ year, month, day: date, hour: 12, minute: 0, second: 0 }) ?? 0)
   }
 
   /** So many days later. */
