@@ -275,11 +275,13 @@ export class CaseFile {
     this.#run('INSERT INTO notice (target, seq, at, urgent) VALUES (?, ?, ?, ?)', target, seq, at, isUrgent ? 1 : 0)
   }
 
-  /** Oldest first. */
-  notices(target: string, limit: number): readonly Notice[] {
-    return this.#rows('SELECT * FROM notice WHERE target = ? ORDER BY id LIMIT ?', target, limit).map(({ id, seq, at, urgent }) => ({
-      ...{ id: Number(id), seq: Number(seq), at: Number(at), isUrgent: urgent === 1 },
-    }))
+  /** Oldest first. @param least  1: only what is told in quiet hours too */
+  notices(target: string, limit: number, least: 0 | 1 = 0): readonly Notice[] {
+    return this.#rows('SELECT * FROM notice WHERE target = ? AND urgent >= ? ORDER BY id LIMIT ?', target, least, limit).map(
+      ({ id, seq, at, urgent }) => ({
+        ...{ id: Number(id), seq: Number(seq), at: Number(at), isUrgent: urgent === 1 },
+      }),
+    )
   }
 
   noticeCount(target: string): number {

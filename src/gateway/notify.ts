@@ -44,10 +44,13 @@ interface Progress {
   dropped: number
   lastSentAt: number | null
   error: GatewayError | null
+  /** What the message that was not taken is about: it is sent again as it was, so that whoever has it after all knows it for a repeat. */
+  trying: ReadonlySet<number>
 }
 
 const fresh = (): Progress => ({
   ...{ isBusy: false, failures: 0, nextAt: Number.NEGATIVE_INFINITY, sent: 0, failed: 0, dropped: 0, lastSentAt: null, error: null },
+  trying: new Set<number>(),
 })
 
 /**
@@ -59,6 +62,9 @@ export class Notifier {
   readonly #progress = new Map<string, Progress>()
   #config: NotifyConfig
   #targets: readonly Target[] = []
+  readonly #underWay = new Set<Promise<void>>()
+  readonly #stopped = new AbortController()
+  #isStopping = false
 
   constructor(config: NotifyConfig, deps: NotifyDeps) {
     this.#deps = deps
@@ -108,7 +114,23 @@ export class Notifier {
 
   /** Sends what is due; to be called every second. */
   async tick(): Promise<void> {
-    await Promise.all(this.#targets.map((target) => this.#tell(target)))
+    if (this.#isStopping) return
+    const telling = Promise.all(this.#targets.map((target) => this.#tell(target))).then(() => undefined)
+    this.#underWay.add(telling)
+    try {
+      await telling
+    } finally {
+      this.#underWay.delete(telling)
+    }
+  }
+
+  /** Begins nothing any more. A message that nobody has taken after so long is broken off; what it was about is told after the next start. */
+  async stop(withinMs: number): Promise<void> {
+    this.#isStopping = true
+    const timer = setTimeout(() => this.#stopped.abort(), withinMs)
+    await Promise.allSettled(this.#underWay)
+    clearTimeout(timer)
+    this.#stopped.abort()
   }
 
   /** Gives up what has waited too long, and what waits for nobody. */
@@ -138,7 +160,7 @@ export class Notifier {
     const { clock, file, gateway, log } = this.#deps
     const progress = this.#of(id)
     if (progress.isBusy || clock.monotonic() < progress.nextAt) return
-    const due = this.#due(file.notices(id, MOST_AT_ONCE))
+    const due = this.#due(id, progress)
     const [first] = due
     const last = due.at(-1)
     if (!first || !last) return
@@ -151,7 +173,12 @@ export class Notifier {
     try {
       const delivery = `${gateway}-${first.id}-${last.id}`
       const now = clock.now()
-      const done = await send({ id: delivery, body: messageOf(gateway, delivery, told, now), at: now })
+      const done = await this.#sent(
+        send({ id: delivery, body: messageOf(gateway, delivery, told, now), at: now, signal: this.#stopped.signal }),
+      )
+      // Broken off: the file may be closed by now.
+      if (done === null) return
+      progress.trying = new Set(done.ok ? [] : due.map((one) => one.id))
       progress.error = done.ok ? null : done.error
       if (done.ok) {
         file.dropNotices(due.map((one) => one.id))
@@ -171,10 +198,23 @@ export class Notifier {
     }
   }
 
+  /** How it went; null: it was broken off. */
+  async #sent(sending: Promise<Result<void>>): Promise<Result<void> | null> {
+    const { signal } = this.#stopped
+    return new Promise((done, failed) => {
+      const breakOff = () => done(null)
+      signal.addEventListener('abort', breakOff, { once: true })
+      sending.then(done, failed).finally(() => signal.removeEventListener('abort', breakOff))
+    })
+  }
+
   /** What is to be told now: gathered for as long as is wanted, in quiet hours only what may disturb. */
-  #due(waiting: readonly Notice[]): readonly Notice[] {
-    const now = this.#deps.clock.now()
-    const allowed = this.#isQuiet(now) ? waiting.filter(({ isUrgent }) => isUrgent) : waiting
+  #due(id: string, { trying }: Progress): readonly Notice[] {
+    const { clock, file } = this.#deps
+    const now = clock.now()
+    const allowed = file.notices(id, MOST_AT_ONCE, this.#isQuiet(now) ? 1 : 0)
+    const again = allowed.filter((one) => trying.has(one.id))
+    if (trying.size > 0 && again.length === trying.size) return again
     const [first] = allowed
     return first && (now - first.at >= this.#config.digestMs || allowed.length >= MOST_AT_ONCE) ? allowed : []
   }

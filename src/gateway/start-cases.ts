@@ -31,6 +31,8 @@ export interface OpenCases {
 const TELL_MS = 1_000
 /** Between two looks at deadlines, and at what has waited too long. */
 const LOOK_MS = 60_000
+/** What a message that is under way gets at the end. */
+const STOP_WITHIN_MS = 3_000
 
 /** Opens the case book, and what tells people of it. */
 export const openCases = ({ config, clock, ledger, publishers, log }: StartCases): OpenCases => {
@@ -64,7 +66,13 @@ export const openCases = ({ config, clock, ledger, publishers, log }: StartCases
   })
   notifier = told
   let timers: readonly NodeJS.Timeout[] = []
-  let telling: Promise<void> = Promise.resolve()
+  // A disk that is full may be empty again: everything is tried anew.
+  let said = ''
+  const failed = (error: unknown) => {
+    const text = `cases.db: ${error instanceof Error ? error.message : String(error)}`
+    if (text !== said) log('warn', text)
+    said = text
+  }
   const look = () => {
     const late = book.escalate(clock.now())
     if (late > 0) log('warn', `${late} of the cases are past their deadline now`)
@@ -80,15 +88,19 @@ export const openCases = ({ config, clock, ledger, publishers, log }: StartCases
     start: () => {
       look()
       timers = [
+        setInterval(() => void told.tick().catch(failed), TELL_MS),
         setInterval(() => {
-          telling = told.tick()
-        }, TELL_MS),
-        setInterval(look, LOOK_MS),
+          try {
+            look()
+          } catch (error) {
+            failed(error)
+          }
+        }, LOOK_MS),
       ]
     },
     stop: async () => {
       for (const timer of timers) clearInterval(timer)
-      await telling
+      await told.stop(STOP_WITHIN_MS)
     },
     close: () => book.close(),
   }

@@ -25,6 +25,8 @@ export interface Delivery {
   readonly body: string
   /** Milliseconds since 1970 UTC. */
   readonly at: number
+  /** Breaks it off. */
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -34,7 +36,7 @@ export interface Delivery {
  */
 export const sendWebhook = async (
   { url, secret, allow, timeoutMs }: Pick<WebhookConfig, 'url' | 'secret' | 'allow' | 'timeoutMs'>,
-  { id, body, at }: Delivery,
+  { id, body, at, signal }: Delivery,
   resolve?: Resolve,
 ): Promise<Result<void>> => {
   const target = new URL(url)
@@ -80,6 +82,9 @@ export const sendWebhook = async (
         )
       response.on('close', end)
     })
+    const breakOff = () => call.destroy(new Error('the gateway stops'))
+    signal?.addEventListener('abort', breakOff, { once: true })
+    call.on('close', () => signal?.removeEventListener('abort', breakOff))
     call.on('error', failed)
     call.end(body)
   })

@@ -139,6 +139,59 @@ it('is quiet in quiet hours but for what may disturb, and tells the rest when th
   expect(sent.map(({ body }) => body.events.map((one) => one.case.severity))).toEqual([['critical'], ['high']])
 })
 
+it('is not held up in quiet hours by very many that wait for their end', async () => {
+  const quiet = { fromMin: 22 * 60, toMin: 7 * 60, breakThrough: 'critical' } as const
+  const { book, notifier, time, sent } = site(config({ quiet }))
+  onTestFinished(() => book.close())
+  time.now = Date.parse('2026-03-02T23:30:00Z')
+  found(book, 1)
+  book.file.transaction(() => {
+    for (let at = 0; at < 1000; at++) book.file.addNotice('ops', 1, NOON, false)
+  })
+  found(book, 1, 1, { severity: 'critical' })
+  await notifier.tick()
+  expect(sent.map(({ body }) => body.events.map((one) => one.case.severity))).toEqual([['critical']])
+})
+
+it('sends what was not taken again as it was, so that a repeat is known for one', async () => {
+  const { book, notifier, time, sent, answers } = site(config())
+  onTestFinished(() => book.close())
+  found(book, 2)
+  time.now += 60_000
+  answers.push(fail('NO', 'taken, and the answer was lost'))
+  await notifier.tick()
+  found(book, 1, 1)
+  time.now += 60_000
+  for (const at of [5_000, 5_001]) {
+    time.monotonic = at
+    await notifier.tick()
+  }
+  expect(sent.map(({ id, body }) => [id, body.count])).toEqual([
+    ['site-1-1-2', 2],
+    ['site-1-1-2', 2],
+    ['site-1-3-3', 1],
+  ])
+})
+
+it('stops in time though a server never answers, and touches the book no more', async () => {
+  let answer: (result: Result<void>) => void = () => {}
+  const never = new Promise<Result<void>>((done) => {
+    answer = done
+  })
+  const { book, notifier, time } = site(config(), scratch(), { webhook: () => never })
+  found(book, 1)
+  time.now += 60_000
+  const telling = notifier.tick()
+  // The next second looks again while that one is under way.
+  await notifier.tick()
+  await notifier.stop(1)
+  await telling
+  expect(book.file.noticeCount('ops')).toBe(1)
+  book.close()
+  answer(ok(undefined))
+  await expect(notifier.tick()).resolves.toBeUndefined()
+})
+
 it.each([
   ['an event nobody asked for', { events: ['closed'] }, 0],
   ['a case below what they want', { least: 'critical' }, 0],
