@@ -153,7 +153,7 @@ export class AnalysisRunner {
     const began = performance.now()
     try {
       // After some work on the thread of the lines, as long a pause.
-      if (await this.#alone()) pause = Math.min(200, Math.max(1, performance.now() - began))
+      if (await this.#alone()) pause = Math.min(200, Math.max(1, performance.now() - began)) / this.#options.clock.speed
     } catch (error) {
       this.#say(error instanceof Error ? (error.stack ?? error.message) : String(error))
       pause = 5_000

@@ -135,7 +135,7 @@ export class LossRunner {
     let pause = IDLE_MS
     try {
       const began = performance.now()
-      if (await this.#alone()) pause = Math.min(LONGEST_PAUSE_MS, Math.max(1, performance.now() - began))
+      if (await this.#alone()) pause = Math.min(LONGEST_PAUSE_MS, Math.max(1, performance.now() - began)) / this.#options.clock.speed
     } catch (error) {
       this.#say(error instanceof Error ? (error.stack ?? error.message) : String(error))
       pause = RETRY_MS
