@@ -181,7 +181,8 @@ export const analysisDay: Anchor = {
     const lastDay = faces.map((_, like) => made(like, days - 1))
     const pool = new AnalysisPool({ directory, zone: ZONE, profileDirectory: null, brokers: [] }, WORKERS)
     onEnd(() => pool.close())
-    let peak = 0
+    const before = process.memoryUsage.rss()
+    let peak = before
     const watch = setInterval(() => {
       peak = Math.max(peak, process.memoryUsage.rss())
     }, 100)
@@ -226,6 +227,7 @@ export const analysisDay: Anchor = {
       over: `${areas * METERS} meters, ${days} days`,
       'packing, s': packing / 1000,
       'bytes a value on disk': bytes / (areas * (METERS + 1) * SLOTS * 7),
+      'memory before, MB': Math.round(before / 2 ** 20),
       'peak memory, MB': Math.round(peak / 2 ** 20),
       ...{ findings, 'rules that failed': failures },
     }

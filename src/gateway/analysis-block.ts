@@ -122,7 +122,22 @@ export const unpackBlock = (block: PackedBlock, light = false, slab: Slab = NEW)
   for (const { id, isGateway, multiplier } of points) {
     const first = readEnergy(isGateway ? gateways : energy, slots, multiplier, slab, none)
     const from = isGateway ? gateways : instants
-    days.set(id, from ? { ...first, ...readInstants(from, slots, slab) } : { ...first, faceImp: none, faceExp: none, ...NO_INSTANTS })
+    const { u, i, iN, p, pf } = from ? readInstants(from, slots, slab) : NO_INSTANTS
+    const { imp, exp, known, rates } = first
+    // Written out: spread into each other they take longer than all the rest.
+    days.set(id, {
+      imp,
+      exp,
+      known,
+      faceImp: from ? first.faceImp : none,
+      faceExp: from ? first.faceExp : none,
+      u,
+      i,
+      iN,
+      p,
+      pf,
+      rates,
+    })
   }
   return days
 }

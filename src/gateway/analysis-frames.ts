@@ -1,4 +1,13 @@
-import { type AreaDay, type AreaFrame, areaHistory, type CommFrame, commFrameOf, type MeterDay, type Stretch } from '../anomaly/index.ts'
+import {
+  type AreaDay,
+  type AreaFrame,
+  areaHistory,
+  type CommFrame,
+  commFrameOf,
+  type MeterDay,
+  type MeterEvent,
+  type Stretch,
+} from '../anomaly/index.ts'
 import { type PointDay, reusedSlab, unpackBlock } from './analysis-block.ts'
 import type { BlockReader, KeptBlock } from './analysis-book.ts'
 import { STEP_MS } from './analysis-columns.ts'
@@ -85,6 +94,13 @@ export const areaDays = (
     if (belief) believed.set(id, belief)
   }
   const slab = reusedSlab()
+  const [began, ended] = [days.start(blocks[0]?.day ?? day), days.end(day)]
+  let known: readonly MeterEvent[] | null = null
+  // Asked once for all days: a question for every point and day takes longer than to unpack the day.
+  const eventsOf = (from: number, to: number): readonly MeterEvent[] => {
+    known ??= reader.events([...believed.keys()], Math.min(began, from), ended)
+    return known.filter((event) => event.at >= from && event.at < to)
+  }
   return (date) => {
     slab.again()
     const block = byDay.get(date)
@@ -96,10 +112,11 @@ export const areaDays = (
     for (const [id, belief] of believed) {
       const found = columns.get(id)
       if (!found && date !== day) continue
-      const own: MeterDay = { ...(found ?? nothing(slots)), fact: withType(belief, found) }
+      const { imp, exp, known, faceImp, faceExp, u, i, iN, p, pf, rates } = found ?? nothing(slots)
+      const own: MeterDay = { fact: withType(belief, found), imp, exp, known, faceImp, faceExp, u, i, iN, p, pf, rates }
       ;(belief.isGateway ? gateways : meters).push(own)
     }
-    const events = light ? [] : reader.events([...believed.keys()], start, days.end(date))
+    const events = light ? [] : eventsOf(start, days.end(date))
     return { fact, day: date, start, slots, gateways, meters, temperature: null, isRest: false, outages: [], events }
   }
 }
