@@ -13,8 +13,16 @@ interface Job {
   readonly request: unknown
   /** Jobs of one group go to one thread while it has nothing else to do: they share what it keeps. */
   readonly group: string
+  /** It is on its way to a thread: from now on it may take so long. */
+  readonly begin: () => void
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
+}
+
+export interface PoolOptions {
+  /** Entry of a thread; the analysis itself unless said. */
+  readonly entry?: URL
+  readonly longestMs?: number
 }
 
 interface Thread {
@@ -48,6 +56,8 @@ export const threadsOf = (wanted: number | null): number => wanted ?? Math.max(1
 /** Threads that judge areas, started when they are asked. One that dies fails its job and nothing else. */
 export class AnalysisPool implements Judges {
   readonly #data: AnalysisThreadData
+  readonly #entry: URL | null
+  readonly #longestMs: number
   #width: number
   readonly #threads: Thread[] = []
   readonly #queue: Job[] = []
@@ -55,8 +65,10 @@ export class AnalysisPool implements Judges {
   #closed = false
   #idle: NodeJS.Timeout | null = null
 
-  constructor(data: AnalysisThreadData, width: number) {
+  constructor(data: AnalysisThreadData, width: number, { entry, longestMs = LONGEST_MS }: PoolOptions = {}) {
     this.#data = data
+    this.#entry = entry ?? null
+    this.#longestMs = longestMs
     this.#width = width
   }
 
@@ -79,15 +91,18 @@ export class AnalysisPool implements Judges {
     if (signal?.aborted) return Promise.reject(new Error('it was cancelled'))
     return new Promise((resolve, reject) => {
       const id = ++this.#last
-      const timer = setTimeout(() => this.#give(id, `it took more than ${LONGEST_MS / 1000} s`), LONGEST_MS)
+      let timer: NodeJS.Timeout | null = null
       const cancel = () => this.#give(id, 'it was cancelled')
       signal?.addEventListener('abort', cancel, { once: true })
       const over = () => {
-        clearTimeout(timer)
+        if (timer) clearTimeout(timer)
         signal?.removeEventListener('abort', cancel)
       }
       this.#queue.push({
         ...{ id, kind, request, group },
+        begin: () => {
+          timer = setTimeout(() => this.#give(id, `it took more than ${this.#longestMs / 1000} s`), this.#longestMs)
+        },
         resolve: (value) => {
           over()
           // What comes back is of the kind's own type because both sides are written against the same calls.
@@ -124,6 +139,7 @@ export class AnalysisPool implements Judges {
       if (!job) return
       thread.job = job
       thread.group = job.group
+      job.begin()
       thread.worker.postMessage({ id: job.id, kind: job.kind, request: job.request })
     }
     if (this.#threads.every(({ job }) => job === null)) {
@@ -133,7 +149,7 @@ export class AnalysisPool implements Judges {
   }
 
   #start(): Thread {
-    const worker = new Worker(workerUrl(import.meta.url, 'analysis-worker'), { workerData: this.#data })
+    const worker = new Worker(this.#entry ?? workerUrl(import.meta.url, 'analysis-worker'), { workerData: this.#data })
     const thread: Thread = { worker, job: null, group: '' }
     worker.unref()
     let why = ''

@@ -49,7 +49,7 @@ export const inlineJudges = (parts: FrameParts): Judges => {
 
 /** Ledger, outbox, embedded store, energy and analysis as they work together, on a clock of their own. */
 export const analysisSite = async (now: number, options: SiteOptions = {}) => {
-  const directory = options.directory ?? made()
+  const directory = options.directory ?? scratch()
   const clock: Clock & { at: number } = { at: now, now: () => clock.at, monotonic: () => performance.now(), speed: 1 }
   const store = await openEmbeddedStore({ directory: join(directory, 'store'), zone: ZONE })
   if (!store.ok) throw new Error(store.error.message)
@@ -144,7 +144,7 @@ export const analysisSite = async (now: number, options: SiteOptions = {}) => {
 
 export type AnalysisSite = Awaited<ReturnType<typeof analysisSite>>
 
-const made = (): string => {
+export const scratch = (): string => {
   const path = mkdtempSync(join(tmpdir(), 'gridtally-analysis-'))
   onTestFinished(() => rmSync(path, { recursive: true, force: true }))
   return path
