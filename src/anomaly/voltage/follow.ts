@@ -78,6 +78,7 @@ const FEWEST_ROWS = 96
  * @param lag  slots by which the meter is late: its value at `t + lag` is held against the gateway's at `t`
  */
 export const follow = (meter: MeterColumns, place: number, swings: Swings, nominal: number, lag = 0): Following | null => {
+  if (!meter.u[place]) return null
   const u = held(changes(meter.u[place], swings.from, swings.to, nominal))
   const i = changes(meter.i[place], swings.from, swings.to, null)
   return followSeries(u, i, swings, lag)

@@ -13,7 +13,7 @@ const DAYS = 5
 const strayed = (of: AreaFrame, frames: readonly AreaFrame[]): ReadonlyMap<string, string> => {
   const home = swingsOf(of, lastDays(of, FIRST_DAYS), of.slots)
   const out = new Map<string, string>()
-  if (!home || frames.length < 2) return out
+  if (!home || frames.length < 2 || !of.meters.some(({ u }) => u.some((column) => column !== null))) return out
   const areas = areaSwings(frames, DAYS)
   for (const meter of of.meters) {
     const first = fitsOf(meter, [{ frame: of, swings: home }])[0]
@@ -27,7 +27,9 @@ const strayed = (of: AreaFrame, frames: readonly AreaFrame[]): ReadonlyMap<strin
 }
 
 interface Looked {
-  readonly frames: readonly AreaFrame[]
+  /** Held weakly: a neighbour lives longer than the area it was looked at for. */
+  readonly frames: WeakSet<AreaFrame>
+  readonly count: number
   readonly strayed: ReadonlyMap<string, string>
 }
 
@@ -36,9 +38,9 @@ const looked = new WeakMap<AreaFrame, Looked>()
 
 const strayedOf = (of: AreaFrame, frames: readonly AreaFrame[]): ReadonlyMap<string, string> => {
   const before = looked.get(of)
-  if (before && before.frames.length === frames.length && frames.every((frame) => before.frames.includes(frame))) return before.strayed
+  if (before && before.count === frames.length && frames.every((frame) => before.frames.has(frame))) return before.strayed
   const now = strayed(of, frames)
-  looked.set(of, { frames, strayed: now })
+  looked.set(of, { frames: new WeakSet(frames), count: frames.length, strayed: now })
   return now
 }
 
