@@ -139,7 +139,7 @@ describe('what is named exists', () => {
     expect(named.filter((name) => !text.includes(name.replace(/^gridtally_/, '')))).toEqual([])
   })
   it('members of the report of the demo', () => {
-    const demo = read('src/cli/demo.ts') + read('src/gateway/summary.ts')
+    const demo = read('src/cli/demo.ts') + read('src/cli/demo-cases.ts') + read('src/gateway/summary.ts')
     const [, part = ''] = /one JSON object:([\s\S]*?)\n\n/.exec(read('README.md')) ?? []
     const members = [...part.matchAll(/`([a-zA-Z]+)`/g)].map(([, name = '']) => name)
     expect(members.length).toBeGreaterThan(15)
