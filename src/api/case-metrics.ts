@@ -11,14 +11,12 @@ export const caseMetrics = (counter: Register, gauge: Register): void => {
   gauge('gridtally_notify_waiting', 'Changes of cases that somebody still has to be told', ['target'], ({ cases }) =>
     cases.notify.map(({ id, waiting }): MetricValue => [{ target: id }, waiting]),
   )
-  for (const what of ['sent', 'failed', 'dropped'] as const)
-    counter(`gridtally_notify_${what}_total`, NOTIFY[what], ['target'], ({ cases }) =>
-      cases.notify.map((target): MetricValue => [{ target: target.id }, target[what]]),
-    )
+  for (const [what, name, help] of NOTIFY)
+    counter(name, help, ['target'], ({ cases }) => cases.notify.map((target): MetricValue => [{ target: target.id }, target[what]]))
 }
 
-const NOTIFY = {
-  sent: 'Messages that were taken',
-  failed: 'Tries that failed; what they were about waits',
-  dropped: 'Changes that could not be told for too long',
-} as const
+const NOTIFY = [
+  ['sent', 'gridtally_notify_sent_total', 'Messages that were taken'],
+  ['failed', 'gridtally_notify_failed_total', 'Tries that failed; what they were about waits'],
+  ['dropped', 'gridtally_notify_dropped_total', 'Changes that could not be told for too long'],
+] as const
