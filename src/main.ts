@@ -162,7 +162,9 @@ const open = async (
   })
   closers.push(() => energy.close())
   const thresholds = () => analysis.book.layers()
-  const loss = openLoss({ directory: config.dataDirectory, clock, ledger, days: energy.runner.days, energy, thresholds, log: say })
+  const { days } = energy.runner
+  const phases = (area: string, day: string) => analysis.phases(area, day)
+  const loss = openLoss({ directory: config.dataDirectory, clock, ledger, days, energy, thresholds, phases, log: say })
   closers.push(() => loss.close())
   heardEnergy.push(loss.runner.take)
   const publishers: Publisher[] = []

@@ -1,4 +1,4 @@
-import type { LossFault, LossRole, LossState, ThresholdSpec, Watch } from '../anomaly/index.ts'
+import type { LossFault, LossRole, LossState, PhaseLoss, ThresholdSpec, Watch } from '../anomaly/index.ts'
 import type { Result } from '../core/index.ts'
 import type { Refusal, Soon } from './deps.ts'
 
@@ -45,6 +45,8 @@ export interface LossItemView {
     readonly of: number
     readonly notComputable: readonly string[]
   } | null
+  /** By phase, when asked for; null: nothing is kept of that day. */
+  readonly phases?: readonly PhaseLoss[] | null
 }
 
 /** A threshold in force and who set it. */
@@ -149,6 +151,8 @@ export interface LossQuestion {
   readonly from: number
   readonly to: number
   readonly step: LossStep
+  /** With the loss of each phase; of days alone. */
+  readonly phases?: boolean
 }
 
 /** What the API needs of line loss. */

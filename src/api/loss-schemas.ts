@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { LOSS_FAULTS, LOSS_STATES, WATCHES } from '../anomaly/index.ts'
+import { LOSS_FAULTS, LOSS_STATES, PHASE_FAULTS, WATCHES } from '../anomaly/index.ts'
 import { LOSS_STEPS } from './loss-deps.ts'
 import { Count, Cursor, closed, Instant, limitOf, named, nullable, oneOf, pageOf, ref, Text, TextOrNull, Word } from './schema-words.ts'
 
@@ -8,6 +8,22 @@ const Kwh = (description: string, example = '100.00') =>
 const Percent = (description: string) =>
   Type.Unsafe<number | null>({ type: ['number', 'null'], description: `${description} Null = not known.` })
 const Ppm = (description: string) => Type.Integer({ minimum: 0, maximum: 1_000_000, description })
+
+const Number4 = (description: string) => Type.Unsafe<number | null>({ type: ['number', 'null'], description })
+const PhaseLossSchema = Type.Object(
+  {
+    phase: oneOf(['A', 'B', 'C'], 'Phase.'),
+    state: oneOf(['computed', 'not-computable'], 'Whether its loss is known.'),
+    faults: Type.Array(oneOf(PHASE_FAULTS, 'Why it is not.')),
+    because: Type.Array(Type.String(), { description: 'Points because of which it is not.' }),
+    supplyKwh: Number4('Its part of the supply, kWh: registers split by voltage times current of each quarter hour.'),
+    soldKwh: Number4('Sold on it, kWh.'),
+    lossKwh: Number4('supplyKwh - soldKwh.'),
+    lossPct: Number4('Per cent of supplyKwh.'),
+    errorKwh: Number4('Half width of the 95 % interval of lossKwh: what the split may be wrong by.'),
+  },
+  { description: 'Line loss of one phase (分相线损).' },
+)
 
 export const LossItemSchema = named(
   'LossItem',
@@ -63,6 +79,11 @@ export const LossItemSchema = named(
           notComputable: Type.Array(Type.String(), { description: 'The other days: why both methods differ.' }),
         }),
         { description: 'Only of months: the second method. The figures above are month-end less month-start registers.' },
+      ),
+      phases: Type.Optional(
+        nullable(Type.Array(PhaseLossSchema), {
+          description: 'With `phases=true`; null: nothing is kept of that day that tells phases apart.',
+        }),
       ),
     },
     { description: 'Line loss (线损) of an area over one time.' },
@@ -222,6 +243,7 @@ export const LossQuery = Type.Object(
     from: Type.Optional(When('Start: items that begin from then on. A day before `to` if not given, 31 days for `day`, 366 for `month`.')),
     to: Type.Optional(When('End, exclusive; now if not given.')),
     step: Type.Optional(oneOf(LOSS_STEPS, 'Length of an item; `day` if not given.')),
+    phases: Type.Optional(Type.Boolean({ description: 'With the loss of each phase; of days alone, 31 at most.' })),
   },
   closed,
 )

@@ -1,4 +1,4 @@
-import { LOSS_RULES, type ThresholdLayers, type ThresholdTarget, thresholdOf } from '../anomaly/index.ts'
+import { LOSS_RULES, type PhaseLoss, type ThresholdLayers, type ThresholdTarget, thresholdOf } from '../anomaly/index.ts'
 import type { AreaRow, LossAnswer, LossDeps, LossItemView, LossMemberView, LossRegisterView, Refusal, ThresholdView } from '../api/index.ts'
 import { decimalText, ok, qualityNames, type Result } from '../core/index.ts'
 import { energyFlagNames, sumOf } from '../energy/index.ts'
@@ -24,12 +24,13 @@ export interface LossViewDeps {
   /** Registers behind a figure, out of the store. */
   readonly evidence: EnergyRunner['evidence']
   readonly thresholds: () => ThresholdLayers
+  readonly phases: (area: string, day: string) => readonly PhaseLoss[] | null
   readonly now: () => number
 }
 
 const DAY_MS = 86_400_000
 /** Longest time that may be asked for, days. */
-const MOST_DAYS = { '15m': 31, day: 400, month: 3700, balance: 31 } as const
+const MOST_DAYS = { '15m': 31, day: 400, month: 3700, balance: 31, phases: 31 } as const
 const PAGE = 200
 
 /** What the API may see of line loss. */
@@ -59,10 +60,11 @@ export const lossViews = (deps: LossViewDeps): LossDeps & FlowViews => {
         if (page.length < PAGE) return found
       }
     },
-    areaLoss: (area, { from, to, step }) => {
+    areaLoss: (area, { from, to, step, phases = false }) => {
       const entity = ledger.get('area', area, null)
       if (!entity) return unknown(area)
-      if (tooLong(from, to, step)) return long(from, to, step)
+      const what = phases ? 'phases' : step
+      if (tooLong(from, to, what)) return long(from, to, what)
       const [first, last] = [days.of(from), days.of(Math.min(to, Math.max(now(), from + 1)) - 1)]
       const zone = entity.attributes.zone
       const target: ThresholdTarget = { id: area, zone: typeof zone === 'string' ? zone : null }
@@ -92,9 +94,10 @@ export const lossViews = (deps: LossViewDeps): LossDeps & FlowViews => {
             return (loss?.quarters ?? []).filter((item) => item.from >= from && item.from < to).map((item) => viewOf(item, null))
           const [start, end] = [days.start(day), days.end(day)]
           if (start < from || start >= to) return []
-          if (loss?.whole) return [viewOf(loss.whole, null)]
           // A day that goes on has no loss yet; one that is over and was never worked out has none that is known.
-          return end > now() ? [] : [viewOf(asItIs(deps, area, day, target), null)]
+          if (!loss?.whole && end > now()) return []
+          const view = viewOf(loss?.whole ?? asItIs(deps, area, day, target), null)
+          return [phases ? { ...view, phases: deps.phases(area, day) } : view]
         }),
       )
     },

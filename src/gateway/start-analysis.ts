@@ -10,6 +10,7 @@ import { AnalysisRunner } from './analysis-runner.ts'
 import { Trials } from './analysis-trials.ts'
 import { analysisViews } from './analysis-views.ts'
 import { commReader } from './comm-frame.ts'
+import { dayPhases } from './loss-phases.ts'
 import type { Outages } from './outages.ts'
 import type { openEnergy } from './start-energy.ts'
 
@@ -41,16 +42,21 @@ export const openAnalysis = ({ config, clock, ledger, store, energy, outages, ca
     comm: commReader(store, ledger, (day) => ({ start: days.start(day), end: days.end(day) })),
     config: () => settings,
     outages: (from, to) => outages.file.over(from, to),
-    standing: (area) => cases.standing(area),
+    standing: (area) => cases.standing(area, clock.now()),
     take: (verdict, day) => cases.take(verdict, day, clock.now()),
   })
+  const phaseParts = { reader: book.reader, ledger, models: energy.models, days, pushes: (line: string) => data.brokers.includes(line) }
   const trials = new Trials({ book, judges, runner, days, clock })
+  const isKnown = (layer: 'zone' | 'point', target: string) =>
+    (layer === 'zone' ? (['zone'] as const) : (['point', 'area'] as const)).some((kind) => ledger.get(kind, target, null) !== null)
   return {
     book,
-    views: analysisViews({ book, runner, judges, trials, rules: new RuleBook(book, clock), config: () => settings }),
+    views: analysisViews({ book, runner, judges, trials, rules: new RuleBook(book, clock, isKnown), config: () => settings }),
     runner,
     judges,
     sink: runner.sink,
+    /** Line loss by phase of a closed day. */
+    phases: (area: string, day: string) => dayPhases({ ...phaseParts, phases: (of) => book.phases(of)?.phases ?? {} }, area, day),
     /** Other settings, from now on. */
     use: (next: GatewayConfig['analysis']) => {
       settings = next

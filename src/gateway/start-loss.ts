@@ -1,4 +1,4 @@
-import { NO_LAYERS, type ThresholdLayers } from '../anomaly/index.ts'
+import { NO_LAYERS, type PhaseLoss, type ThresholdLayers } from '../anomaly/index.ts'
 import type { Clock } from '../core/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { EnergyBook } from './energy-book.ts'
@@ -16,13 +16,16 @@ export interface LossParts {
   readonly days: EnergyDays
   readonly energy: { readonly book: EnergyBook; readonly runner: Pick<EnergyRunner, 'isDirty' | 'evidence'> }
   readonly thresholds?: () => ThresholdLayers
+  /** Loss by phase of a closed day; null: nobody keeps what it takes. */
+  readonly phases?: (area: string, day: string) => readonly PhaseLoss[] | null
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
   readonly settleMs?: number
   readonly openEveryMs?: number
 }
 
 /** Puts line loss together; work begins with `runner.start`. `runner.take` must hear of energy. @throws LossBookTooNew */
-export const openLoss = ({ directory, clock, ledger, days, energy, thresholds = () => NO_LAYERS, ...rest }: LossParts) => {
+export const openLoss = (parts: LossParts) => {
+  const { directory, clock, ledger, days, energy, thresholds = () => NO_LAYERS, phases = () => null, ...rest } = parts
   const book = new LossBook(directory)
   const members = new AreaMembers(ledger)
   const runner = new LossRunner({
@@ -38,6 +41,7 @@ export const openLoss = ({ directory, clock, ledger, days, energy, thresholds = 
     energy: energy.book,
     evidence: (...of) => energy.runner.evidence(...of),
     thresholds,
+    phases,
     now: () => clock.now(),
   })
   return { book, runner, views, close: () => book.close() }

@@ -1,3 +1,4 @@
+import type { PhaseLoss } from '../../src/anomaly/index.ts'
 import type { LossDeps, LossItemView } from '../../src/api/index.ts'
 import { err, failWith, ok } from '../../src/core/index.ts'
 
@@ -59,6 +60,17 @@ const dark = lossItem({
   },
 })
 
+const PHASES: readonly PhaseLoss[] = [
+  {
+    ...{ phase: 'A', state: 'computed', faults: [], because: [], supplyKwh: 24, soldKwh: 22, lossKwh: 2, lossPct: 8.33 },
+    errorKwh: 0.7,
+  },
+  {
+    ...{ phase: 'B', state: 'not-computable', faults: ['phase-unknown'], because: ['P-2'], supplyKwh: null, soldKwh: null, lossKwh: null },
+    ...{ lossPct: null, errorKwh: null },
+  },
+]
+
 /** Line loss that exists only as answers. */
 export const fakeLoss = (): LossDeps => ({
   areas: ({ state }, after, limit) =>
@@ -69,7 +81,7 @@ export const fakeLoss = (): LossDeps => ({
         ...{ id, name: `台区 ${id}`, zone: 'Z-1', feeder: null, responsible: null, day: id === 'A-3' ? null : '2026-08-14' },
         latest: id === 'A-3' ? null : id === 'A-2' ? dark : lossItem(),
       })),
-  areaLoss: (area, { step }) =>
+  areaLoss: (area, { step, phases }) =>
     area !== 'A-1'
       ? unknown('LOSS_AREA', area)
       : ok({
@@ -90,7 +102,12 @@ export const fakeLoss = (): LossDeps => ({
                     sumOfDays: { loss: '14.00', sold: '520.00', supply: '495.00', days: 30, of: 31, notComputable: ['2026-08-15'] },
                   }),
                 ]
-              : [lossItem(), dark],
+              : phases
+                ? [
+                    { ...lossItem(), phases: PHASES },
+                    { ...dark, phases: null },
+                  ]
+                : [lossItem(), dark],
         }),
   areaBalance: async (area, from, to, registers) =>
     area !== 'A-1'

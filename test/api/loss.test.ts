@@ -40,6 +40,19 @@ it('gives both rates by name, and of what is not computable what is missing and 
   })
 })
 
+it('gives the loss of each phase when asked, of days alone', async () => {
+  const { app } = await api()
+  const ask = async (query: string) => (await app.inject({ url: `${LOSS}?${query}`, headers: asReader })).json()
+  const { items } = await ask('phases=true')
+  expect(items[0].phases).toMatchObject([
+    { phase: 'A', state: 'computed', supplyKwh: 24, soldKwh: 22, lossKwh: 2, errorKwh: 0.7 },
+    { phase: 'B', state: 'not-computable', faults: ['phase-unknown'], because: ['P-2'], lossKwh: null },
+  ])
+  expect(items[1].phases).toBeNull()
+  expect((await ask('step=day')).items[0]).not.toHaveProperty('phases')
+  expect(await ask('phases=true&step=15m')).toMatchObject({ status: 400, code: 'API_VALUE' })
+})
+
 it('gives months by both methods', async () => {
   expect((await get(`${LOSS}?step=month`)).body.items[0]).toMatchObject({
     ...{ loss: '15.00', sumOfDays: { loss: '14.00', days: 30, of: 31, notComputable: ['2026-08-15'] } },

@@ -37,6 +37,7 @@ const single = shapeOf([
 ])
 const three = shapeOf([
   ...['32.7.0', '52.7.0', '72.7.0'].map((field) => ({ field, obis: `1-0:${field}`, unit: 'V' as const, scaler: -1 })),
+  ...['31.7.0', '51.7.0', '71.7.0'].map((field) => ({ field, obis: `1-0:${field}`, unit: 'A' as const, scaler: -2 })),
   { field: '16.7.0', obis: '1-0:16.7.0', unit: 'kW', scaler: -2 },
 ])
 
@@ -45,6 +46,7 @@ interface Slot {
   readonly gate: number
   readonly u: readonly number[]
   readonly gateU: readonly number[]
+  readonly gateI: readonly number[]
   readonly i: readonly number[]
   readonly p: readonly number[]
   readonly gateP: number
@@ -60,6 +62,7 @@ export const syntheticArea = ({ area = 'A-1', theft, days }: AreaOptions) => {
     gate,
     u: faces.map(() => 230),
     gateU: [230, 230, 230],
+    gateI: [0, 0, 0],
     i: faces.map(() => 0),
     p: faces.map(() => 0),
     gateP: 0,
@@ -87,6 +90,12 @@ export const syntheticArea = ({ area = 'A-1', theft, days }: AreaOptions) => {
         faces: faces.map((face) => round(face, 2)),
         gate: round(gate, 2),
         gateU: gateU.map((each) => round(each, 1)),
+        gateI: [0, 1, 2].map((phase) =>
+          round(
+            i.reduce((sum, amps, meter) => sum + (meter % 3 === phase ? amps : 0), 0),
+            2,
+          ),
+        ),
         gateP: round(whole + lost, 2),
       },
       u: i.map((amps, meter) => round((gateU[meter % 3] ?? 230) - 0.12 * amps + 0.1 * (noise(slot, meter, 6) - 0.5), 1)),
@@ -124,7 +133,16 @@ export const syntheticArea = ({ area = 'A-1', theft, days }: AreaOptions) => {
     const at = START + (slot + 1) * STEP
     return [
       row(gatePoint, register, [Math.round(one.gate * 100)], at, String(GATE_CT)),
-      row(gatePoint, three, [...one.gateU.map((each) => Math.round(each * 10)), Math.round(one.gateP * 100)], at),
+      row(
+        gatePoint,
+        three,
+        [
+          ...one.gateU.map((each) => Math.round(each * 10)),
+          ...one.gateI.map((each) => Math.round(each * 100)),
+          Math.round(one.gateP * 100),
+        ],
+        at,
+      ),
       ...one.faces.flatMap((face, meter) => {
         const amps = Math.round((one.i[meter] ?? 0) * 100)
         return [
@@ -167,7 +185,8 @@ export const syntheticArea = ({ area = 'A-1', theft, days }: AreaOptions) => {
         gateways: [
           of(gatePoint, GATE_CT, ({ gate: face }) => face, {
             u: [0, 1, 2].map((phase) => column((slot) => slot.gateU[phase] ?? 0)),
-            ...{ i: [null, null, null], iN: null, p: column((slot) => slot.gateP) },
+            i: [0, 1, 2].map((phase) => column((slot) => slot.gateI[phase] ?? 0)),
+            ...{ iN: null, p: column((slot) => slot.gateP) },
           }),
         ],
         meters: faces.map((_, meter) =>

@@ -67,11 +67,12 @@ export const lossRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
         response: { 200: ref(LossSchema, 'The loss of the area.') },
       },
     },
-    async ({ params: { id }, query: { from, to, step = 'day' } }, reply) => {
+    async ({ params: { id }, query: { from, to, step = 'day', phases = false } }, reply) => {
       const end = to === undefined ? deps.now() : Date.parse(to)
       const start = from === undefined ? end - USUAL_DAYS[step] * DAY_MS : Date.parse(from)
       if (!(end > start)) return refuse(reply, badValue('querystring/to', to ?? iso(end), 'an instant after `from`'))
-      const answer = await deps.areaLoss(id, { from: start, to: end, step })
+      if (phases && step !== 'day') return refuse(reply, badValue('querystring/phases', 'true', 'nothing beside step=day'))
+      const answer = await deps.areaLoss(id, { from: start, to: end, step, phases })
       if (!answer.ok) return refuse(reply, problemOf(answer.error.because, answer.error.error))
       const { zone, pending, thresholds, items } = answer.value
       return {
@@ -172,6 +173,7 @@ const itemJson = ({
   bound,
   watches,
   sumOfDays,
+  phases,
   ...item
 }: LossItemView) => ({
   ...item,
@@ -184,6 +186,9 @@ const itemJson = ({
   bound: bound && { low: bound[0], likely: bound[1], high: bound[2] },
   watches: [...watches],
   sumOfDays: sumOfDays && { ...sumOfDays, notComputable: [...sumOfDays.notComputable] },
+  ...(phases === undefined
+    ? {}
+    : { phases: phases?.map(({ faults: why, because, ...one }) => ({ ...one, faults: [...why], because: [...because] })) ?? null }),
 })
 
 const endJson = (end: LossRegisterView | null) => end && { ...end, at: iso(end.at) }
