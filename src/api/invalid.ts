@@ -64,7 +64,7 @@ const wrongValue = (context: string, { keyword, instancePath, params, message, d
 }
 
 const ALLOWED: Readonly<Record<string, (params: Readonly<Record<string, unknown>>) => string>> = {
-  format: ({ format }) => (format === 'date-time' ? INSTANT : `the format ${format}`),
+  format: ({ format }) => (format === 'date-time' ? INSTANT : format === 'date' ? 'a day, such as 2026-08-15' : `the format ${format}`),
   enum: ({ allowedValues }) => `one of ${[allowedValues].flat().join(', ')}`,
   type: ({ type }) => `a value of type ${type}`,
   pattern: ({ pattern }) => (pattern === '\\S' ? 'a text that is not blank' : `must match pattern "${pattern}"`),

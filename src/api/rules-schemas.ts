@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { RULE_LAYERS } from './rules-deps.ts'
 import { Count, closed, Instant, InstantOrNull, limitOf, named, oneOf, pageOf, ref, Text, TextOrNull } from './schema-words.ts'
 
-const Day = (description: string) => Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$', description, examples: ['2026-11-21'] })
+const Day = (description: string) => Type.String({ format: 'date', description, examples: ['2026-11-21'] })
 const DayOrNull = (description: string) => TextOrNull({ description, examples: ['2026-11-21'] })
 const NumberOrNull = (description: string) => Type.Unsafe<number | null>({ type: ['number', 'null'], description })
 const Words = (description: string) => Type.Object({ zh: Type.String(), en: Type.String() }, { description })
@@ -32,7 +32,7 @@ export const RuleSchema = named(
   'Rule',
   Type.Object(
     {
-      id: Text('Name of the rule.', 'high-loss'),
+      id: Text('Name of the rule.', 'high_loss'),
       version: Type.Integer({ description: 'Grows when the rule would judge the same data otherwise.' }),
       title: Words('What it finds.'),
       thresholds: Type.Array(ThresholdSchema),
@@ -65,7 +65,7 @@ const EDIT = {
     description: 'Thresholds of this rule by name.',
   }),
 }
-const Why = Type.String({ minLength: 1, maxLength: 500, description: 'Why; kept with the change.' })
+const Why = Type.String({ minLength: 1, maxLength: 500, pattern: '\\S', description: 'Why; kept with the change.' })
 export const ThresholdBody = Type.Object({ ...EDIT, why: Why }, closed)
 export const UndoBody = Type.Object({ why: Why }, closed)
 export const TrialBody = Type.Object(
@@ -86,7 +86,7 @@ export const ThresholdChangeSchema = named(
     at: Instant('When.'),
     who: Text('Name of the token.', 'li'),
     why: Text('Why.', 'half the old feeders lose 8 % in the wires'),
-    rule: Text('Rule.', 'high-loss'),
+    rule: Text('Rule.', 'high_loss'),
     name: Text('Threshold.', 'pct'),
     layer: oneOf(RULE_LAYERS, 'Layer.'),
     target: Text('Zone, class or point.', 'Z-1'),
@@ -118,7 +118,7 @@ export const TrialSchema = named(
   Type.Object(
     {
       id: Type.Integer({ minimum: 1 }),
-      rule: Text('Rule.', 'high-loss'),
+      rule: Text('Rule.', 'high_loss'),
       layer: oneOf(RULE_LAYERS, 'Layer tried.'),
       target: Text('Zone, class or point.', 'Z-1'),
       set: Type.Record(Type.String(), NumberOrNull('Value tried.'), { description: 'What is tried.' }),

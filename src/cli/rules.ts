@@ -69,7 +69,7 @@ export const ruleCommands = (program: Command): void => {
       print(`${found.id}: ${found.title.en}`)
       print(table(rowsOf(found)))
     })
-  inLayer(command('set', 'sets thresholds: rules set high-loss pct=8 --why "old wires"'))
+  inLayer(command('set', 'sets thresholds: rules set high_loss high_pct=8 --why "old wires"'))
     .argument('<rule>')
     .argument('<settings...>', 'NAME=VALUE; NAME= takes it away', settingOf)
     .requiredOption('--why <text>', 'why')
@@ -170,10 +170,13 @@ const layerOf = ({ zone, class: category, point }: Edit): { readonly layer: stri
 
 const settingOf = (text: string, before: Readonly<Record<string, number | null>> = {}): Readonly<Record<string, number | null>> => {
   const [name = '', value = '', ...more] = text.split('=')
-  if (name === '' || more.length > 0 || !text.includes('=') || !Number.isFinite(Number(value)))
+  if (name === '' || more.length > 0 || !text.includes('=') || !isNumber(value))
     throw new InvalidArgumentError('write NAME=NUMBER, or NAME= to take it away')
   return { ...before, [name]: value === '' ? null : Number(value) }
 }
+
+/** Nothing takes a threshold away; blanks would be zero, which nobody meant. */
+const isNumber = (text: string): boolean => text === '' || (text.trim() !== '' && Number.isFinite(Number(text)))
 
 const rowsOf = ({ id, thresholds }: Static<typeof Rule>): string[][] =>
   thresholds.map(({ name, holds, default: standard, layers, source }) => [

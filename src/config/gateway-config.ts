@@ -173,7 +173,8 @@ export const loadGatewayConfig = (
   const influxdb = value.store?.influxdb ? influxOf(value.store.influxdb, environment, wrong) : null
   const brokers = { base, gateway: value.gateway.id, environment, wrong }
   const mqtt = (value.mqtt ?? []).map((source, at) => mqttOf(source, ['mqtt', at], brokers))
-  const publish = (value.publish ?? []).map((target, at) => publishOf(target, ['publish', at], brokers))
+  const tells = new Set((value.notify?.mqtt ?? []).map(({ broker }) => broker))
+  const publish = (value.publish ?? []).map((target, at) => publishOf(target, ['publish', at], brokers, tells.has(target.id)))
   const clocks = clocksOf(value.clocks, environment, wrong)
   const notify = notifyOf(
     value.notify,
@@ -329,9 +330,10 @@ const mqttOf = (file: MqttFile, at: readonly (string | number)[], brokers: Broke
   }
 }
 
-const publishOf = (file: PublishFile, at: readonly (string | number)[], brokers: Brokers): PublishConfig => {
-  if (file.readings === undefined && file.findings === undefined && file.health === undefined)
-    brokers.wrong(at, 'sends nothing: one of readings, findings, health is missing')
+/** @param tells  people are told of cases through it, so that it need not send anything else */
+const publishOf = (file: PublishFile, at: readonly (string | number)[], brokers: Brokers, tells: boolean): PublishConfig => {
+  if (!tells && file.readings === undefined && file.findings === undefined && file.health === undefined)
+    brokers.wrong(at, 'sends nothing: one of readings, findings, health is missing, or a target under notify.mqtt that names it')
   return {
     ...brokerOf(file, at, brokers),
     readings: file.readings ?? null,

@@ -46,10 +46,13 @@ export const editProblem = (
 export class RuleBook {
   readonly #book: AnalysisBook
   readonly #clock: Clock
+  readonly #isKnown: (layer: 'zone' | 'point', target: string) => boolean
 
-  constructor(book: AnalysisBook, clock: Clock) {
+  /** @param isKnown  whether the ledger has such a zone, or such a point or area: a slip of the pen would hold for nothing, unnoticed */
+  constructor(book: AnalysisBook, clock: Clock, isKnown: (layer: 'zone' | 'point', target: string) => boolean) {
     this.#book = book
     this.#clock = clock
+    this.#isKnown = isKnown
   }
 
   /** @param version  of the newest change that was seen. @returns the version from now on */
@@ -60,6 +63,14 @@ export class RuleBook {
       edit,
     )
     if (wrong) return wrong
+    const { layer, target } = edit
+    const isSet = Object.values(edit.set).some((value) => value !== null)
+    if (isSet && (layer === 'zone' || layer === 'point') && !this.#isKnown(layer, target))
+      return refuseRule(
+        'not-possible',
+        'RULE_LAYER',
+        `the ledger has no ${layer === 'zone' ? 'zone' : 'point or area'} ${JSON.stringify(target)}`,
+      )
     const book = this.#book
     return book.together((): Result<number, Refusal> => {
       const now = book.thresholdVersion()

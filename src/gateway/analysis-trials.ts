@@ -46,6 +46,12 @@ export class Trials {
     if (unknown !== undefined) return refuseRule('unknown', 'ANALYSIS_AREA', `there is no area ${JSON.stringify(unknown)}`)
     if (to < from) return refuseRule('not-possible', 'ANALYSIS_RANGE', `${to} is before ${from}`)
     const chosen = areas ?? known
+    if (!chosen.some((area) => book.days(area).some(({ day }) => day >= from && day <= to)))
+      return refuseRule(
+        'not-possible',
+        'ANALYSIS_RANGE',
+        `no day from ${from} to ${to} is over and kept, so that nothing can be tried on it`,
+      )
     const count = chosen.length * days.between(from, to).length
     if (count > MOST_AREA_DAYS)
       return refuseRule('not-possible', 'ANALYSIS_RANGE', `${count} days of areas are too many for one run; ${MOST_AREA_DAYS} are possible`)

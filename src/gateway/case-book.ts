@@ -37,6 +37,8 @@ export interface CaseBookDeps {
   readonly listeners: () => readonly CaseListener[]
 }
 
+/** What was settled and has not changed for so long concerns no day that may be judged again: those of the longest window, twice. */
+const SETTLED_MS = 150 * 86_400_000
 /** Acts on a flood that are done to its members as well. */
 const FOR_ALL: ReadonlySet<CaseAct['act']> = new Set(['acknowledge', 'start', 'explain', 'close', 'reopen', 'assign', 'silence'])
 
@@ -53,14 +55,15 @@ export class CaseBook {
   }
 
   /** What detectors may remember of an area. */
-  standing(area: string): readonly Standing[] {
-    return standingOf(this.file.book(area))
+  standing(area: string, now: number): readonly Standing[] {
+    return standingOf(this.file.book(area, now - SETTLED_MS))
   }
 
   /** Takes a verdict in; the same one again changes nothing. It is safe when this returns. */
   take(verdict: Verdict, day: JudgedDay, now: number): void {
     const isChanged = this.file.transaction(() => {
-      const before = this.file.book(verdict.area)
+      const keys = [...verdict.findings, ...verdict.withdrawn].map(({ key }) => key)
+      const before = this.file.book(verdict.area, now - SETTLED_MS, keys)
       const { book, changes } = takeVerdict(before, verdict, day)
       const zone = this.#deps.zoneOf(verdict.area)
       const written = this.#write(before.cases, book.cases, changes, zone, now)

@@ -130,9 +130,25 @@ export class CaseFile {
     return this.#cases('SELECT * FROM "case" WHERE id = ?', id)[0] ?? null
   }
 
-  /** Cases of an area and what it was last judged on. */
-  book(area: string): AreaBook {
-    const cases = this.#cases('SELECT * FROM "case" WHERE area = ? ORDER BY num', area)
+  /**
+   * Cases of an area and what it was last judged on. What was settled long ago and has not changed since is left out, unless a verdict
+   * names it: a book of years is as quick as one of weeks.
+   *
+   * @param since  settled cases that changed at or after
+   * @param keys   keys whose every case is wanted
+   */
+  book(area: string, since = Number.NEGATIVE_INFINITY, keys: Iterable<string> = []): AreaBook {
+    const found = this.#cases(
+      `SELECT * FROM "case" WHERE area = ?1 AND (state IN (${UNSETTLED}) OR changed_at >= ?2
+         OR belongs IN (SELECT id FROM "case" WHERE area = ?1 AND state IN (${UNSETTLED})))`,
+      area,
+      since,
+    )
+    // An id is the key, a # and the number of the occurrence; $ comes next.
+    const named = [...new Set(keys)].flatMap((key) =>
+      this.#cases('SELECT * FROM "case" WHERE id > ? AND id < ? AND area = ?', `${key}#`, `${key}$`, area),
+    )
+    const cases = [...new Map([...found, ...named].map((one) => [one.num, one])).values()].sort((a, b) => a.num - b.num)
     const day = this.#rows('SELECT day FROM area WHERE id = ?', area)[0]?.day
     return {
       ...{ area, day: typeof day === 'string' ? day : '', cases: new Map(cases.map(({ one }) => [one.id, one])) },

@@ -35,6 +35,15 @@ describe('rules', () => {
     expect((await ask('POST', '/analysis/again', { from: '2026-08-01', why: 'x' })).status).toBe(403)
   })
 
+  it.each([
+    ['PUT', '/rules/high-loss/thresholds', { ...body, why: ' ' }, 'body/why'],
+    ['POST', '/rules/high-loss/trial', { layer: 'global', set: { pct: 8 }, from: '2026-13-21', to: '2026-11-22' }, 'body/from'],
+    ['POST', '/analysis/again', { from: '2026-02-30', why: 'x' }, 'body/from'],
+  ] as const)('refuses %s %s %j', async (method, url, payload, place) => {
+    const { status, body: problem } = await ask(method, url, payload, { ...asOperator, 'if-match': '"7"' })
+    expect([status, problem.errors.map((one: { place: string }) => one.place)]).toEqual([400, [place]])
+  })
+
   it('tells who set what, and takes it back', async () => {
     expect((await ask('GET', '/rules/history')).body).toMatchObject({
       items: [{ seq: 7, who: 'li', why: 'old wires', before: null, after: 9 }],

@@ -19,7 +19,7 @@ const opened = () => {
     book.close()
     rmSync(directory, { recursive: true, force: true })
   })
-  return { directory, book, rules: new RuleBook(book, systemClock) }
+  return { directory, book, rules: new RuleBook(book, systemClock, (_, target) => !target.endsWith('-9')) }
 }
 const rule = allRules().find(({ thresholds }) => Object.keys(thresholds).length > 0)
 if (!rule) throw new Error('no rule has a threshold')
@@ -74,6 +74,15 @@ it('survives a restart with its thresholds, and a newer file is refused', () => 
   other.close()
 })
 
+it.each(['zone', 'point'] as const)('sets nothing for a %s that is in no ledger, and takes away what one had that is gone', (layer) => {
+  const { rules } = opened()
+  expect(rules.set(rule.id, edit(layer, 'X-9', spec.min), 0, 'li', 'a slip')).toMatchObject({
+    ok: false,
+    error: { because: 'not-possible', error: { code: 'RULE_LAYER' } },
+  })
+  expect(rules.set(rule.id, edit(layer, 'X-9', null), 0, 'li', 'it is gone')).toMatchObject({ ok: true })
+})
+
 it('tries thresholds on days that are over without leaving a trace', async () => {
   const days = 3
   const area = syntheticArea({ days })
@@ -105,6 +114,14 @@ it('tries thresholds on days that are over without leaving a trace', async () =>
     ok: false,
     error: { because: 'unknown' },
   })
+  for (const [from, to] of [
+    ['2000-01-01', '2000-01-05'],
+    ['2090-01-01', '2090-01-02'],
+  ] as const)
+    expect(trials.start(rule.id, edit('global', '', spec.min), null, from, to)).toMatchObject({
+      ok: false,
+      error: { error: { code: 'ANALYSIS_RANGE' } },
+    })
   expect(trials.start(rule.id, edit('global', '', spec.min), null, '2000-01-01', '2026-01-01')).toMatchObject({ ok: false })
   expect(trials.get(9)).toMatchObject({ ok: false, error: { because: 'unknown' } })
 })

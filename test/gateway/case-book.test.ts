@@ -43,7 +43,7 @@ it('keeps cases with their history over a restart, and a verdict that comes twic
     { what: 'opened', who: 'gridtally', why: { en: 'what the area loses goes with this meter' } },
     { what: 'acknowledged', who: 'li', why: { en: 'seen' } },
   ])
-  expect(book.standing('TQ-1')).toMatchObject([{ key: 'theft/M-1', raisedOn: dayOf(0).day }])
+  expect(book.standing('TQ-1', NOW)).toMatchObject([{ key: 'theft/M-1', raisedOn: dayOf(0).day }])
   expect(book.file.suspicions('TQ-1')).toMatchObject([{ finding: { target: 'M-2' } }])
 })
 
@@ -198,4 +198,18 @@ it('tells of a deadline that passed in silence once it is heard again', () => {
   book.take(verdictOf(0, [finding()]), dayOf(0), NOW)
   book.act(1, { act: 'silence', until: NOW + 3 * DAY_MS, text: 'holiday' }, 'li', null, NOW)
   expect([book.escalate(NOW + 2 * DAY_MS), book.escalate(NOW + 3 * DAY_MS), book.escalate(NOW + 4 * DAY_MS)]).toEqual([0, 1, 0])
+})
+
+it('does not look at what was settled long ago, and knows it when it comes again', () => {
+  const book = bookIn(scratch())
+  const late = NOW + 400 * DAY_MS
+  book.take(verdictOf(0, [finding({ target: 'M-1' }), finding({ target: 'M-2' })]), dayOf(0), NOW)
+  book.act(1, { act: 'close', cause: 'x', text: 'y' }, 'li', null, NOW)
+  book.take(verdictOf(3, []), dayOf(3), NOW + 1)
+  expect([...book.file.book('TQ-1', late).cases.keys()]).toEqual(['theft/M-2#1'])
+  expect(book.standing('TQ-1', late).map(({ target }) => target)).toEqual(['M-2'])
+  const again = finding({ target: 'M-1', from: dayOf(390).start })
+  book.take(verdictOf(400, [again]), dayOf(400), late)
+  expect(book.file.byId('theft/M-1#2')).toMatchObject({ num: 3, one: { occurrence: 2, state: 'open' } })
+  expect(book.file.byId('theft/M-1#1')).toMatchObject({ one: { state: 'closed' } })
 })
