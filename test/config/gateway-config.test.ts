@@ -250,3 +250,9 @@ it.each([
   if (expected) expect(problems.join('\n')).toMatch(expected)
   else expect(problems).toEqual([])
 })
+
+it('takes a broker that sends nothing by itself when people are told of cases through it', () => {
+  const publish = `${GOOD}publish: [{ id: scada, url: "mqtt://127.0.0.1" }]\n`
+  expect(load(publish).problems).toEqual([expect.stringContaining('sends nothing')])
+  expect(load(`${publish}notify: { mqtt: [{ id: cases, broker: scada }] }\n`).problems).toEqual([])
+})
