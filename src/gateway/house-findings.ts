@@ -71,7 +71,7 @@ const clockFindings = ({ point, meter, area, state, newest }: ReadClock): Findin
       cause: state === 'faulty' ? 'faulty' : 'read',
       numbers: { offsetMinutes: Math.round(off * 10) / 10, uncertaintyS: newest.uncertaintyMs / 1000, state, meter },
       thresholds: { 'clock-read.minutes': minutes.value },
-      series: [seriesOf('comm', meter, ['clock_drift'], newest.at - DAY, newest.at)],
+      series: [seriesOf('comm', meter, ['clock_offset'], newest.at - DAY, newest.at)],
       ruledOut: [],
       why: {
         zh: `电能表 ${meter} 时钟读数${off > 0 ? '快' : '慢'} ${size} 分钟`,

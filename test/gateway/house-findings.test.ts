@@ -36,6 +36,8 @@ describe('what the house knows by itself', () => {
     const found = houseFindings(facts({ clocks: () => [clock(driftMs)] }), 'A1')
     expect(found).toHaveLength(count)
     if (count > 0) expect(found[0]).toMatchObject({ kind: 'clock_drift', key: 'clock-drift/P1', target: 'P1', area: 'A1' })
+    // The field that rows of clocks have.
+    if (count > 0) expect(found[0]?.series).toMatchObject([{ measurement: 'comm', id: 'M1', fields: ['clock_offset'] }])
   })
 
   it('says nothing of a clock that was never read', () => {
