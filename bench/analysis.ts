@@ -13,7 +13,7 @@ import type { Anchor } from './anchor.ts'
 const ZONE = 'Asia/Shanghai'
 const FIRST = '2026-01-05'
 const SLOTS = 96
-const METERS = 100
+export const METERS = 100
 const PER_FEEDER = 10
 const WORKERS = 2
 
@@ -25,10 +25,11 @@ const noise = (a: number, b: number, c: number): number => {
 }
 const round = (value: number, unit: number) => Math.round(value * unit) / unit
 
-const areaId = (area: number) => `A${String(area).padStart(3, '0')}`
-const pointId = (area: number, meter: number) => `${areaId(area)}-${meter < 0 ? 'G' : String(meter).padStart(3, '0')}`
+export const areaId = (area: number) => `A${String(area).padStart(3, '0')}`
+export const pointId = (area: number, meter: number) => `${areaId(area)}-${meter < 0 ? 'G' : String(meter).padStart(3, '0')}`
 
-const ledgerOf = (areas: number): Patch[] =>
+/** Feeders, areas of a hundred meters, buses. */
+export const ledgerOf = (areas: number): Patch[] =>
   Array.from({ length: areas }, (_, area): Patch[] => [
     { kind: 'feeder', id: `F${Math.floor(area / PER_FEEDER)}`, from: null, set: { name: `feeder ${Math.floor(area / PER_FEEDER)}` } },
     ...[0, 1, 2, 3].map((bus): Patch => ({ kind: 'channel', id: `${areaId(area)}-${bus}`, from: null, set: { name: `bus ${bus}` } })),

@@ -7,6 +7,7 @@ import { analysisDay } from './analysis.ts'
 import { type Anchor, type BenchContext, figure, NotHere, type Outcome } from './anchor.ts'
 import { embeddedCold, embeddedEnergy, embeddedHot, embeddedLatest, embeddedRate } from './embedded.ts'
 import { influxRate, influxWriterCost } from './influx.ts'
+import { lossDay } from './loss.ts'
 import { endToEnd, modbusClient } from './modbus.ts'
 import { mappingCost, pushRate } from './mqtt.ts'
 import { projectRoot } from './reference/programs.ts'
@@ -30,6 +31,7 @@ const ANCHORS: readonly Anchor[] = [
   pushRate,
   mappingCost,
   analysisDay,
+  lossDay,
 ]
 
 export interface BenchOptions {
