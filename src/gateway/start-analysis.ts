@@ -23,7 +23,7 @@ export interface AnalysisParts {
   readonly outages: Pick<Outages, 'file'>
   /** Where what is found becomes cases. */
   readonly cases: {
-    standing(area: string): readonly Standing[]
+    standing(area: string, now: number): readonly Standing[]
     take(verdict: Verdict, day: JudgedDay, now: number): void
   }
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
