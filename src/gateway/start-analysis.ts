@@ -9,6 +9,7 @@ import { RuleBook } from './analysis-rules.ts'
 import { AnalysisRunner } from './analysis-runner.ts'
 import { Trials } from './analysis-trials.ts'
 import { analysisViews } from './analysis-views.ts'
+import { busesOf } from './bus-findings.ts'
 import { commReader } from './comm-frame.ts'
 import { dayPhases } from './loss-phases.ts'
 import type { Outages } from './outages.ts'
@@ -48,7 +49,10 @@ export const openAnalysis = ({ config, clock, ledger, store, energy, outages, ca
   const phaseParts = { reader: book.reader, ledger, models: energy.models, days, pushes: (line: string) => data.brokers.includes(line) }
   const trials = new Trials({ book, judges, runner, days, clock })
   const isKnown = (layer: 'zone' | 'point', target: string) =>
-    (layer === 'zone' ? (['zone'] as const) : (['point', 'area'] as const)).some((kind) => ledger.get(kind, target, null) !== null)
+    (layer === 'zone' ? (['zone'] as const) : (['point', 'area', 'feeder'] as const)).some(
+      (kind) => ledger.get(kind, target, null) !== null,
+    ) ||
+    (layer === 'point' && busesOf(ledger).includes(target))
   return {
     book,
     views: analysisViews({ book, runner, judges, trials, rules: new RuleBook(book, clock, isKnown), config: () => settings }),

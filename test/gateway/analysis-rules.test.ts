@@ -83,6 +83,33 @@ it.each(['zone', 'point'] as const)('sets nothing for a %s that is in no ledger,
   expect(rules.set(rule.id, edit(layer, 'X-9', null), 0, 'li', 'it is gone')).toMatchObject({ ok: true })
 })
 
+it('cancels a trial run: its thread is let go, it stays cancelled, and the next one may begin', async () => {
+  const area = syntheticArea({ days: 2 })
+  const site = await analysisSite(START)
+  expect(site.ledger.apply(area.patches, act(START - 1))).toMatchObject({ ok: true })
+  for (let day = 0; day < 2; day++) await site.put(area.rows(day))
+  site.clock.at = START + 2 * DAY + 8 * 3_600_000
+  await site.settle()
+  let isHanging = true
+  const inline = inlineJudges(site.parts)
+  const judges: typeof inline = {
+    ...inline,
+    call: (kind, request, group, signal) =>
+      isHanging
+        ? new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new Error('it was cancelled'))))
+        : inline.call(kind, request, group, signal),
+  }
+  const trials = new Trials({ book: site.book, judges, runner: site.runner, days: site.energy.days, clock: site.clock })
+  const start = () => trials.start(rule.id, edit('global', '', spec.min), null, dayName(0), dayName(1))
+  expect(start()).toMatchObject({ ok: true, value: { id: 1, state: 'running' } })
+  expect(trials.cancel(1)).toMatchObject({ ok: true, value: { state: 'cancelled', error: null } })
+  isHanging = false
+  expect(start()).toMatchObject({ ok: true, value: { id: 2, state: 'running' } })
+  await expect.poll(() => trials.get(2)).toMatchObject({ ok: true, value: { state: 'done' } })
+  expect(trials.cancel(2)).toMatchObject({ ok: true, value: { state: 'done' } })
+  expect(trials.get(1)).toMatchObject({ ok: true, value: { state: 'cancelled', done: 0 } })
+})
+
 it('tries thresholds on days that are over without leaving a trace', async () => {
   const days = 3
   const area = syntheticArea({ days })

@@ -66,6 +66,13 @@ it('judges line loss by thresholds that people set, and knows the buses and line
     ['OUT', 'out'],
     ['HEAD', 'out'],
   ])
+  // A bus and a line are nobody's point, and have thresholds of their own all the same.
+  for (const [version, target] of ['B-1', 'F-1'].entries()) {
+    const own = { layer: 'point', target, set: { low_voltage_pct: 3 }, why: 'an old transformer' }
+    const mine = { method: 'PUT', headers: { 'if-match': `"${version + 1}"` }, body: JSON.stringify(own) }
+    expect((await ask('/rules/bus_unbalance/thresholds', mine)).status).toBe(200)
+  }
+  expect((await ask('/buses/B-1/balance')).body.items[0].limitPct).toBe(3)
 })
 
 it('refuses a head meter of a line that is not there', async () => {
