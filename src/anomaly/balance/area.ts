@@ -1,6 +1,7 @@
 import type { Finding } from '../finding.ts'
 import { estimate, findingOf, limitsOf, round, say } from '../meter/shared.ts'
 import type { AreaView, Detector } from '../view.ts'
+import { type Belonging, belongsTo, MEMBERSHIP_MARGIN } from '../voltage/membership.ts'
 import type { Component, Explanation } from './explain.ts'
 import { clustering, fitRows, localVariance, robustSpread } from './fit.ts'
 import { netOf, powerOf, quartersOf } from './net.ts'
@@ -86,6 +87,16 @@ const claim = (view: AreaView, explanation: Explanation, one: Component, score: 
   }
 }
 
+/**
+ * Whether a meter may be fed from elsewhere. Its voltage says so, or says it is not; where it says nothing only a meter that never was in this
+ * balance may be: the ledger's fault is there from the first day, a clock or a meter that goes wrong is not.
+ */
+const mayHangElsewhere = (voltage: Belonging | null, onset: number): boolean => {
+  if (voltage && voltage.against >= MEMBERSHIP_MARGIN) return true
+  if (voltage?.own && voltage.best.area === voltage.own.area && voltage.fits.length > 1 && voltage.margin >= MEMBERSHIP_MARGIN) return false
+  return onset === 0
+}
+
 /** A meter listed here and fed by another transformer (户变关系错误): its whole energy is too much here and lacks there. */
 export const wrongArea: Detector = {
   rule: WRONG_AREA,
@@ -98,8 +109,12 @@ export const wrongArea: Detector = {
     for (const one of explanation.components) {
       const meter = view.frame.meters[one.meter]
       if (!meter || one.shape !== 'share') continue
+      // A shifted clock makes a meter fit nowhere: it is set right first.
+      if (view.doubts.some(({ id, what }) => id === meter.fact.id && what === 'shift')) continue
       const limit = limitsOf(view, WRONG_AREA, meter.fact)
       if (Math.abs(one.size + 1) > limit('missing') + 2 * one.error || one.size > -0.5) continue
+      const voltage = belongsTo(view, meter.fact.id)
+      if (!mayHangElsewhere(voltage, one.onset)) continue
       const energy = energyOf(view.frame, explanation, one)
       if (-energy.aDay < limit('kwhADay')) continue
       balances ??= view.neighbours.map((_, at) => balanceOf(view, at))

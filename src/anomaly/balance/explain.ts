@@ -1,11 +1,12 @@
 import type { AreaView } from '../view.ts'
 import { coincidence } from './absence.ts'
-import type { Column } from './fit.ts'
+import { type Column, robustSpread } from './fit.ts'
+import { byHidden, hiddenOf } from './hidden.ts'
 import { bestOf, bestOfMeter, byVoltage, type Foreign, type Scanned, scanAll } from './hypotheses.ts'
 import { type Drops, dropsOf } from './localise.ts'
 import type { Rows } from './rows.ts'
-import { bestOnset, type Candidate, gainOf, type Shape, since, squaresSince } from './scan.ts'
-import { MOST_NATS, type ServiceNats, serviceNats } from './service-nats.ts'
+import { bestOnset, type Candidate, gainOf, type Judged, type Shape, since, squaresSince } from './scan.ts'
+import { MOST_NATS, REFUTED, type ServiceNats, serviceNats } from './service-nats.ts'
 import { type Shapes, shapesOf } from './shapes.ts'
 import { meanOf, nuisance, purityOf, refit, type State, without } from './state.ts'
 
@@ -45,6 +46,8 @@ export interface Explanation {
 
 const MOST_COMPONENTS = 10
 const MOST_SWAPS = 6
+const SHARPENED = 3
+const EXPULSIONS = 2
 
 /**
  * Evidence a hypothesis must have beyond the number of hypotheses tried (Bonferroni, as a logarithm): 3 = twenty to one.
@@ -83,15 +86,35 @@ const isMaterial = (one: Candidate, rows: Rows): boolean => {
   return kwhADay(one, rows) >= LEAST_KWH_A_DAY
 }
 
+/** Days from which on service cables are known; before, where the network sees it has to do. */
+const CABLE_DAYS = 10
+
+/** Days and share of hours in which more is left than noise explains, when something must be amiss. */
+const OPEN_DAYS = 10
+const OPEN_SIGMAS = 5
+const OPEN_SHARE = 0.03
+
+const isOpen = ({ judged: { rows, residual }, noise }: State): boolean => {
+  const from = rows.dayRows[Math.max(0, rows.days - OPEN_DAYS)]!
+  let open = 0
+  for (let row = from; row < rows.count; row++) if (residual[row]! ** 2 > OPEN_SIGMAS ** 2 * (noise * noise + rows.variance[row]!)) open++
+  return open > OPEN_SHARE * (rows.count - from)
+}
+
 interface Search {
   readonly rows: Rows
   readonly base: readonly Column[]
   readonly shapes: Shapes
   readonly foreign: () => readonly Foreign[]
   readonly penalty: number
-  readonly drops: () => Drops | null
+  /** Customers whose voltages show what is unexplained; null = all are asked. */
+  readonly seen: (judged: Judged, noise: number, asked: readonly number[] | null) => readonly Candidate[]
   readonly nats: ServiceNats
+  /** Customers behind instrument transformers: the ledger's ratio may be wrong. */
+  readonly ratios: ReadonlySet<number>
   asked: boolean
+  /** Customers whose cables spoke against every plain form of theft. */
+  readonly banned: Set<number>
   /** Components that no rival could replace. */
   readonly defended: Set<string>
   chosen: Candidate[]
@@ -104,32 +127,40 @@ const columnOf = (rows: Rows, { shape, values, onset }: Candidate): Column => ({
   spread: shape === 'appliance' || shape === 'lighting' || shape === 'constant' ? 5 : 2,
 })
 
-const settle = (search: Search, chosen: Candidate[]): void => {
+const settle = (search: Search, chosen: Candidate[], scan = true): void => {
   const { rows, base, shapes, foreign } = search
   search.chosen = chosen
   search.state = refit(rows, [...base, ...chosen.map((one) => columnOf(rows, one))], search.state.judged.weights)
-  search.scanned = scanAll(search.state.judged, shapes, foreign())
+  if (scan) search.scanned = scanAll(search.state.judged, shapes, foreign())
 }
 
 /** Candidates that are held against each other by what they clear. */
 const FINALISTS = 8
 
 /** Of the candidates with most evidence the one that leaves least to explain. */
-const clearest = ({ judged, noise }: State, nats: ServiceNats, candidates: readonly Candidate[], least: number): Candidate | null => {
-  const finalists = [...candidates]
-    .filter(({ evidence }) => evidence > least)
-    .sort((a, b) => b.evidence - a.evidence)
-    .slice(0, FINALISTS)
-    .map((one) => ({ one, ...gainOf(judged, noise, one) }))
+const clearest = (
+  { judged, noise }: State,
+  { nats, ratios }: Pick<Search, 'nats' | 'ratios'>,
+  candidates: readonly Candidate[],
+  least: number,
+): Candidate | null => {
+  const strongest = [...candidates].filter(({ evidence }) => evidence > least).sort((a, b) => b.evidence - a.evidence)
+  const byCable = strongest.filter(({ shape }) => shape === 'drop').slice(0, FINALISTS)
+  const finalists = [...new Set([...strongest.slice(0, FINALISTS), ...byCable])]
+    .flatMap((one) => {
+      const free = { one, ...gainOf(judged, noise, one) }
+      // A wrong ratio is wrong from the first day.
+      return one.shape === 'share' && ratios.has(one.meter) ? [free, { one, ...gainOf(judged, noise, { ...one, onset: 0 }, 0) }] : [free]
+    })
     .filter(({ gain }) => gain > 0)
     .sort((a, b) => b.gain - a.gain)
-  const top = finalists[0]
-  if (!top) return null
-  // The service cables are asked only where their word can change anything.
-  const close = finalists.filter(({ gain }) => gain > top.gain - 2 * MOST_NATS)
-  const total = ({ one, gain, onset, size }: (typeof close)[number]) => (close.length > 1 ? gain + nats({ ...one, onset }, size) : gain)
-  const { one, onset } = close.map((each) => ({ each, sum: total(each) })).reduce((best, next) => (next.sum > best.sum ? next : best)).each
-  return { ...one, onset }
+  const asked = finalists.map((each) => ({ ...each, word: finalists.length > 1 ? nats({ ...each.one, onset: each.onset }, each.size) : 0 }))
+  const standing = asked.filter(({ word }) => word > REFUTED)
+  const best = standing.reduce<(typeof standing)[number] | null>(
+    (most, next) => (!most || next.gain + next.word > most.gain + most.word ? next : most),
+    null,
+  )
+  return best && { ...best.one, onset: best.onset }
 }
 
 /** Takes in whatever explains most, one after the other, each time with all of them fitted anew. */
@@ -137,7 +168,10 @@ const forward = (search: Search): void => {
   const { rows, penalty } = search
   while (search.chosen.length < MOST_COMPONENTS) {
     const { chosen, scanned, state } = search
-    const isNew = (one: Candidate) => !chosen.some((old) => isSame(old, one)) && isMaterial(one, rows)
+    const isNew = (one: Candidate) =>
+      (one.shape === 'foreign' || one.shape === 'drop' || one.size < 0 || !search.banned.has(one.meter)) &&
+      !chosen.some((old) => isSame(old, one)) &&
+      isMaterial(one, rows)
     const candidates = [...scanned.ofMeters.flatMap((one) => one ?? []), ...scanned.others].filter(isNew)
     const plain = bestOf(candidates)
     // Before anybody here is suspected, the neighbours' meters are asked whether one of them hangs here.
@@ -149,10 +183,12 @@ const forward = (search: Search): void => {
         continue
       }
     }
-    if (!plain || plain.evidence <= penalty + ENTRY) return
-    const drops = plain.explained < CLEAR ? search.drops() : null
-    const all = [...candidates, ...(drops ? byVoltage(drops, state.judged).filter(isNew) : [])]
-    settle(search, [...chosen, clearest(state, search.nats, all, penalty + ENTRY) ?? plain])
+    const found = plain && plain.evidence > penalty + ENTRY ? plain : null
+    const isDoubtful = found ? found.explained < CLEAR : isOpen(state)
+    const all = [...candidates, ...(isDoubtful ? search.seen(state.judged, state.noise, null).filter(isNew) : [])]
+    const next = clearest(state, search, all, penalty + ENTRY) ?? (found && search.nats(found, found.size) > REFUTED ? found : null)
+    if (!next) return
+    settle(search, [...chosen, next])
   }
 }
 
@@ -187,7 +223,7 @@ const swap = (search: Search): boolean => {
         isMaterial(other, rows) &&
         !search.chosen.some((chosen) => chosen !== one && chosen.meter === other.meter && chosen.shape === other.shape),
     )
-    const better = clearest({ ...state, judged }, nats, rivals, search.penalty)
+    const better = clearest({ ...state, judged }, search, rivals, search.penalty)
     if (!better || (better.meter === one.meter && better.shape === one.shape)) continue
     const gained = gainOf(judged, state.noise, better)
     const ahead = gained.gain - held.gain
@@ -229,30 +265,88 @@ const unsteady = (search: Search): boolean => {
   return false
 }
 
-/** Share of the evidence of a voltage that a plain form must reach to take its place. */
-const PLAIN = 0.6
+/** An onset is moved for so much: twenty to one. */
+const REDATED = 3
+const REDATE_TURNS = 3
+
+/** Log likelihood of what is left, with heavy tails, in units of the noise given. */
+const likelihoodOf = ({ judged: { rows, residual, clustered } }: State, noise: number): number => {
+  let sum = 0
+  for (let row = 0; row < rows.count; row++) sum -= Math.log(1 + residual[row]! ** 2 / (4 * (noise * noise + rows.variance[row]!)))
+  return (2.5 * sum) / clustered
+}
 
 /**
- * What a customer's usual or an appliance's nameplate only roughly describes, its voltage shows hour by hour: where that explains more it takes
- * the place of the rough form, and what was hidden behind the difference comes to light.
+ * What the ledger has wrong it has wrong from the first day. Two such faults found one after the other keep each other's later dates: all of them are
+ * tried from the first day at once.
+ */
+const fromTheFirstDay = (search: Search): void => {
+  const { chosen, state, ratios, base } = search
+  const isOfLedger = (one: Candidate, at: number) =>
+    one.shape === 'foreign' || (one.shape === 'share' && (ratios.has(one.meter) || state.fit.coefficients[base.length + at]! < -0.5))
+  const anew = chosen.map((one, at) => (one.onset > 0 && isOfLedger(one, at) ? { ...one, onset: 0 } : one))
+  if (anew.every((one, at) => one === chosen[at])) return
+  settle(search, anew, false)
+  if (likelihoodOf(search.state, state.noise) > likelihoodOf(state, state.noise)) return
+  settle(search, chosen, false)
+}
+
+/** Dates every component anew when all are known: one that came in while others were still unexplained bears their dates. */
+const redate = (search: Search): void => {
+  fromTheFirstDay(search)
+  for (let turn = 0; turn < REDATE_TURNS; turn++) {
+    let moved = false
+    for (const [at, one] of search.chosen.entries()) {
+      const { state, base, rows, chosen } = search
+      const place = base.length + at
+      const judged = without(state, place, columnOf(rows, one))
+      const size = state.fit.coefficients[place]!
+      const now = gainOf(judged, state.noise, { ...one, size }, one.onset)
+      const anew = gainOf(judged, state.noise, { ...one, size })
+      if (anew.onset === one.onset || anew.gain < now.gain + REDATED) continue
+      moved = true
+      settle(
+        search,
+        chosen.map((other) => (other === one ? { ...one, onset: anew.onset } : other)),
+        false,
+      )
+    }
+    if (!moved) break
+  }
+  settle(search, search.chosen)
+}
+
+/** Puts out whose service cable shows nothing of what he is said to take: he stands in the place of somebody else. */
+const expel = (search: Search): boolean => {
+  const { chosen, state, base, nats, banned } = search
+  const refuted = chosen.filter((one, at) => nats(one, state.fit.coefficients[base.length + at]!) < REFUTED)
+  if (refuted.length === 0) return false
+  for (const one of refuted) banned.add(one.meter)
+  settle(
+    search,
+    chosen.filter((one) => !refuted.includes(one)),
+  )
+  return true
+}
+
+/**
+ * Gives each suspect the form that leaves least of what he takes: his meter's share, his usual, an appliance, or what his service cable shows hour by
+ * hour. Plain forms have no noise of their own and win where they hold; where they only roughly describe it, the cable does.
  */
 const sharpen = (search: Search): boolean => {
   const { chosen, state, base, rows, shapes } = search
-  const drops = chosen.some(({ shape }) => shape === 'absent' || shape === 'appliance') ? search.drops() : null
   const sharper = chosen.map((one, at) => {
-    if (one.shape === 'drop') {
-      // What follows a meter says more than what follows a voltage, even if it explains a little less: it has no noise of its own.
-      const judged = without(state, base.length + at, columnOf(rows, one))
-      const { ofMeters, others } = scanAll(judged, shapes, search.foreign())
-      const least = PLAIN * evidenceOf(state, base.length + at, one, columnOf(rows, one))
-      return clearest({ ...state, judged }, search.nats, [...ofMeters.flatMap((other) => other ?? []), ...others], least) ?? one
+    if (one.meter < 0 || one.shape === 'foreign' || state.fit.coefficients[base.length + at]! <= 0) return one
+    const judged = without(state, base.length + at, columnOf(rows, one))
+    const now = gainOf(judged, state.noise, { ...one, size: state.fit.coefficients[base.length + at]! })
+    const own = bestOfMeter(judged, squaresSince(judged), shapes, one.meter, 'positive')
+    const forms = [...(own ? [own] : []), ...search.seen(judged, state.noise, [one.meter])].filter(({ shape }) => shape !== one.shape)
+    let best: { readonly form: Candidate; readonly gain: number } = { form: one, gain: now.gain + ENTRY }
+    for (const form of forms) {
+      const { gain, onset } = gainOf(judged, state.noise, form)
+      if (gain > best.gain) best = { form: { ...form, onset }, gain }
     }
-    if (!drops || (one.shape !== 'absent' && one.shape !== 'appliance')) return one
-    const column = columnOf(rows, one)
-    const judged = without(state, base.length + at, column)
-    const now = evidenceOf(state, base.length + at, one, column)
-    const seen = bestOf(byVoltage(drops, judged, [one.meter]))
-    return seen && seen.evidence > now ? seen : one
+    return best.form
   })
   if (sharper.every((one, at) => one === chosen[at])) return false
   settle(search, sharper)
@@ -268,6 +362,7 @@ export const explain = (view: AreaView, rows: Rows, foreign: () => readonly Fore
   const base = nuisance(rows)
   const shapes = shapesOf(rows)
   const state = refit(rows, base, null)
+  const hidden = hiddenOf(view, rows)
   let drops: Drops | null | undefined
   const search: Search = {
     rows,
@@ -275,12 +370,16 @@ export const explain = (view: AreaView, rows: Rows, foreign: () => readonly Fore
     shapes,
     foreign,
     penalty: Math.log(Math.max(2, rows.use.length * rows.days * 4)),
-    nats: serviceNats(view, rows),
-    drops: () => {
+    nats: serviceNats(rows, hidden),
+    ratios: new Set(view.frame.meters.flatMap(({ fact }, at) => (fact.type === '3P-CT' || fact.multiplier !== 1 ? [at] : []))),
+    seen: (judged, noise, asked) => {
+      const cables = byHidden(hidden, judged, noise, asked)
+      if (cables.length > 0 || view.frame.days.length >= CABLE_DAYS) return cables
       drops = drops === undefined ? dropsOf(view, rows) : drops
-      return drops
+      return drops ? byVoltage(drops, judged, asked ?? []) : []
     },
     asked: false,
+    banned: new Set(),
     defended: new Set(),
     chosen: [],
     state,
@@ -288,11 +387,22 @@ export const explain = (view: AreaView, rows: Rows, foreign: () => readonly Fore
   }
   forward(search)
   backward(search)
-  for (let turn = 0; turn < MOST_SWAPS && (swap(search) || (turn === 0 && sharpen(search))); turn++) {
+  for (let turn = 0; turn < MOST_SWAPS && swap(search); turn++) {
+    forward(search)
+    backward(search)
+  }
+  for (let turn = 0; turn < SHARPENED && sharpen(search); turn++) {
     forward(search)
     backward(search)
   }
   if (unsteady(search)) backward(search)
+  redate(search)
+  for (let turn = 0; turn < EXPULSIONS && expel(search); turn++) {
+    forward(search)
+    backward(search)
+    sharpen(search)
+    redate(search)
+  }
   const components = search.chosen.map((one, at) => componentOf(search, at, one))
   return {
     rows,
@@ -315,21 +425,22 @@ const componentOf = ({ state, base, shapes, rows, chosen, nats }: Search, place:
   const judged = without(state, at, column)
   const squares = squaresSince(judged)
   const evidence = bestOnset(judged, squares, one.shape, one.meter, one.values, 'both', one.onset)?.evidence ?? 0
-  const cleared = gainOf(judged, state.noise, { ...one, size: state.fit.coefficients[at]! })
+  // Where much is left since then, nobody can be told from anybody by hours that are cleared to the noise.
+  const blurred = Math.max(state.noise, robustSpread(state.fit.residual.subarray(rows.dayRows[one.onset]!)))
+  const cleared = gainOf(judged, blurred, { ...one, size: state.fit.coefficients[at]! })
   const likely = rows.use
     .flatMap((_, meter) =>
       chosen.some((other) => other.meter === meter) ? [] : (bestOfMeter(judged, squares, shapes, meter, 'positive') ?? []),
     )
     .sort((a, b) => b.evidence - a.evidence)
     .slice(0, FINALISTS)
-    .map((other) => ({ other, ...gainOf(judged, state.noise, other) }))
+    .map((other) => ({ other, ...gainOf(judged, blurred, other) }))
     .sort((a, b) => b.gain - a.gain)
   const first = likely[0]
   let lead = cleared.gain - Math.max(0, first?.gain ?? 0)
   let rival = first && first.gain > 0 ? first.other.meter : -1
-  let service = 0
+  const service = nats(one, cleared.size)
   if (Math.abs(lead) < 2 * MOST_NATS) {
-    service = nats(one, cleared.size)
     const theirs = likely.map(({ other, gain, size, onset }) => ({
       meter: other.meter,
       sum: gain > 0 ? gain + nats({ ...other, onset }, size) : 0,
@@ -339,7 +450,11 @@ const componentOf = ({ state, base, shapes, rows, chosen, nats }: Search, place:
     rival = best.meter
   }
   const others = chosen.flatMap((other, index) =>
-    index === place || other.meter === one.meter || other.shape === 'share' || other.shape === 'foreign'
+    index === place ||
+    other.meter === one.meter ||
+    other.shape === 'share' ||
+    other.shape === 'foreign' ||
+    Math.abs(state.fit.coefficients[base.length + index]!) < 3 * state.noise
       ? []
       : [columnOf(rows, other).values],
   )

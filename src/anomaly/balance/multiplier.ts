@@ -38,7 +38,11 @@ export const asMultiplier = (view: AreaView, explanation: Explanation, one: Comp
   const suggested = standardRatio(seen)
   const off = Math.abs(seen / suggested - 1)
   if (suggested === meter.fact.multiplier || off > limit('rounding') + 2 * (one.error / (1 + one.size))) return null
-  const nats = Math.min((one.evidence - explanation.penalty - limit('evidence')) / 3, (one.lead - 3) / 3, 12 * (one.purity - 0.3))
+  const nats = Math.min(
+    (one.evidence - explanation.penalty - limit('evidence')) / 3,
+    (one.lead - 3) / 3,
+    12 * (one.purity - (one.onset === 0 ? 0.15 : 0.3)),
+  )
   const score = Math.min(0.99, logistic(nats))
   return { seen, suggested, score: daysOf(one, explanation.rows) >= limit('days') ? score : Math.min(score, 0.45) }
 }

@@ -24,6 +24,8 @@ export interface Candidate {
   readonly explained: number
   /** Log likelihood ratio against nothing. */
   readonly evidence: number
+  /** Variance that its values have of their own, kW²; none where they were counted. */
+  readonly blur?: number
 }
 
 export interface Judged {
@@ -128,11 +130,13 @@ const TAILS = 4
  * clears every hour in which he acts alone; who only resembles him clears none. The onset is the day from which that is so.
  *
  * @param noise  standard deviation of a row where nothing is wrong, kW
+ * @param onlyFrom  a fixed onset
  */
 export const gainOf = (
   { rows, residual, clustered }: Judged,
   noise: number,
-  { values, onset, size: start }: Pick<Candidate, 'values' | 'onset' | 'size'>,
+  { values, onset, size: start, blur = 0 }: Pick<Candidate, 'values' | 'onset' | 'size' | 'blur'>,
+  onlyFrom: number | null = null,
 ): { readonly gain: number; readonly onset: number; readonly size: number } => {
   const { variance, count, dayRows } = rows
   let size = start
@@ -143,7 +147,7 @@ export const gainOf = (
       const v = values[row]!
       if (v === 0) continue
       const left = residual[row]! - size * v
-      const weighted = v / (TAILS * (noise * noise + variance[row]!) + left * left)
+      const weighted = v / (TAILS * (noise * noise + blur + variance[row]!) + left * left)
       dot += weighted * residual[row]!
       own += weighted * v
     }
@@ -156,13 +160,13 @@ export const gainOf = (
     for (let row = dayRows[day]!; row < dayRows[day + 1]!; row++) {
       const v = values[row]!
       if (v === 0) continue
-      const scale = TAILS * (noise * noise + variance[row]!)
+      const scale = TAILS * (noise * noise + blur + variance[row]!)
       const before = residual[row]!
       const after = before - size * v
       sum += Math.log((scale + before * before) / (scale + after * after))
     }
     const gain = ((TAILS + 1) / 2) * (sum / clustered)
-    if (gain > best.gain) best = { gain, onset: day, size }
+    if ((onlyFrom === null || day === onlyFrom) && gain > best.gain) best = { gain, onset: day, size }
   }
   return best
 }

@@ -41,6 +41,26 @@ export const heldBy = (columns: readonly Column[], weights: Float64Array): Pick<
   return { held, inverse }
 }
 
+/** Share of the days taken to be quiet. */
+const QUIET_DAYS = 0.25
+const FEWEST_HOURS = 12
+
+/**
+ * Noise of a row where nothing is wrong, kW: that of the quieter days. What is not yet explained usually began on some day; over the whole window
+ * it would pass for noise, and who clears every hour would look no better than who resembles him.
+ */
+const quietSpread = ({ dayRows, days, hours }: Rows, residual: Float64Array): number => {
+  const all = robustSpread(residual)
+  if (hours > 1) return all
+  const ofDays: number[] = []
+  for (let day = 0; day < days; day++) {
+    const [from, to] = [dayRows[day]!, dayRows[day + 1]!]
+    if (to - from >= FEWEST_HOURS) ofDays.push(robustSpread(residual.subarray(from, to)))
+  }
+  ofDays.sort((a, b) => a - b)
+  return Math.min(all, ofDays[Math.floor(QUIET_DAYS * ofDays.length)] ?? all)
+}
+
 /** Fits the columns, looks how noisy the rows are then, and fits again with that. */
 export const refit = (rows: Rows, columns: readonly Column[], before: Float64Array | null): State => {
   let weights = before ?? new Float64Array(rows.count).fill(1)
@@ -48,7 +68,7 @@ export const refit = (rows: Rows, columns: readonly Column[], before: Float64Arr
   let noise = 0
   let fit = fitRows(rows, columns, weights, 1)
   for (let turn = 0; turn < 2; turn++) {
-    noise = Math.max(1e-4, robustSpread(fit.residual))
+    noise = Math.max(1e-4, quietSpread(rows, fit.residual))
     weights = localVariance(rows, fit.residual, noise).map((variance) => 1 / variance)
     clustered = clustering(rows, fit.residual, weights)
     fit = fitRows(rows, columns, weights, clustered)

@@ -64,25 +64,30 @@ const NINETY = 1.645
 /** Share of an energy that class errors of gateway and meters leave open. */
 const CLASS_ERROR = 0.01
 
+/** Below this purity a share of the meter describes what is taken only roughly. */
+const ROUGH = 0.7
+
+const isRough = ({ shape, size, purity }: Component): boolean => shape !== 'foreign' && (shape !== 'share' || (size > 0 && purity < ROUGH))
+
 /**
  * Energy behind a component.
  * One in step with its meter is the coefficient times what the meter counted. Of a form that is only roughly known the balance itself says how
  * much it was: the component and what is left in its rows, shared with others of that kind by their size.
  */
 export const energyOf = (frame: AreaFrame, { rows, components, residual, noise }: Explanation, one: Component): Energy => {
-  const { shape, values, size, error, onset } = one
+  const { values, size, error, onset } = one
   const from = rows.dayRows[onset]!
   const present = rows.count - from
   const whole = (frame.slots - frame.dayStarts[onset]!) * (frame.stepMs / 3_600_000)
   const scale = present > 0 ? whole / (present * rows.hours) : 0
-  const rough = components.filter((other) => other.shape !== 'share' && other.shape !== 'foreign')
+  const rough = components.filter(isRough)
   let sum = 0
   let left = 0
   let unsure = 0
   for (let row = from; row < rows.count; row++) {
     const part = size * values[row]!
     sum += part
-    if (shape === 'share' || shape === 'foreign' || part === 0) continue
+    if (!isRough(one) || part === 0) continue
     const all = rough.reduce((total, other) => total + Math.abs(other.size * other.values[row]!), 0)
     const mine = all > 0 ? Math.abs(part) / all : 1
     left += mine * residual[row]!
@@ -91,7 +96,7 @@ export const energyOf = (frame: AreaFrame, { rows, components, residual, noise }
   }
   const value = (sum + left) * rows.hours * scale
   const coefficient = size === 0 ? 0 : Math.abs(error / size)
-  const spreadShare = shape === 'share' || shape === 'foreign' ? 0 : Math.abs(sum) > 0 ? unsure / Math.abs(sum) : 0
+  const spreadShare = !isRough(one) ? 0 : Math.abs(sum) > 0 ? unsure / Math.abs(sum) : 0
   const margin = Math.abs(value) * Math.min(1, NINETY * Math.hypot(coefficient, 0.3 * spreadShare) + CLASS_ERROR)
   return { value, low: value - margin, high: value + margin, aDay: whole > 0 ? (value / whole) * 24 : 0 }
 }

@@ -2,11 +2,11 @@ import type { Finding, Withdrawal, Words } from '../finding.ts'
 import type { AreaFrame, MeterColumns } from '../frame.ts'
 import { estimate, findingOf, keyOf, type Limit, limitsOf, round, say } from '../meter/shared.ts'
 import type { AreaView, Detector, Standing } from '../view.ts'
-import { serviceEvidence } from '../voltage/service.ts'
 import type { Component, Explanation } from './explain.ts'
 import { isExplained } from './explained.ts'
 import { asMultiplier } from './multiplier.ts'
 import { THEFT } from './rules.ts'
+import { REFUTED } from './service-nats.ts'
 import { absenceOf } from './shapes.ts'
 import { beforeAndAfter, daysOf, type Energy, energyOf, logistic, onsetTime, studyOf, useBeforeAndAfter } from './suspects.ts'
 import { theftWords } from './words.ts'
@@ -37,6 +37,7 @@ const scoreOf = (explanation: Explanation, one: Component, energy: Energy, days:
     12 * (purity - limit('purity')),
     4 * Math.log(Math.max(0.01, energy.aDay) / limit('kwhADay')),
     shape === 'share' ? 4 * Math.log(Math.max(0.001, size) / limit('share')) : Number.POSITIVE_INFINITY,
+    shape === 'appliance' ? 4 * Math.log(Math.max(0.001, size) / APPLIANCE_KW) : Number.POSITIVE_INFINITY,
   ]
   const score = Math.min(0.99, logistic(Math.min(...beyond)))
   // Days only say how much is known of a register; fewer leave 30 equations for 100 customers.
@@ -44,18 +45,19 @@ const scoreOf = (explanation: Explanation, one: Component, energy: Energy, days:
   return days >= limit('days') && readSince(explanation, one) >= READ_SHARE ? known : Math.min(known, RANKING)
 }
 
-/** Steps of the service drop that no honest customer shows: fifteen standard errors and more than voltmeters differ by, volt. */
-const STEP_SIGMAS = 15
-const STEP_VOLT = 0.12
+/** What a cable shows and what the balance lacks must be about the same power: errors of resistance and voltage leave so much room. */
+const LEAST_CABLE = 0.6
+const MOST_CABLE = 1.6
+/** And that is most of what moves, noise of the cable taken off. */
+const PURE_CABLE = 0.4
+/** Nobody goes to the trouble of wiring less past his meter, kW: a fridge and its like. */
+const APPLIANCE_KW = 0.25
 
-/** Who is suspected by his voltage alone needs his own service cable to say so too, learnt without the balance. */
-const bounded = (view: AreaView, { shape, meter }: Component, score: number): number => {
-  const fact = view.frame.meters[meter]?.fact
-  if (shape !== 'drop' || score < RANKING || !fact) return score
-  const [service] = serviceEvidence(view.frame, view.phases, { doubts: view.doubts, ids: new Set([fact.id]) })
-  const step = service?.step
-  return step && step.sigmas >= STEP_SIGMAS && step.volts >= STEP_VOLT ? score : Math.min(score, RANKING)
-}
+/** Who is suspected by his voltage alone must take what the balance lacks, not a likeness of it. */
+const bounded = ({ shape, size, service, purity }: Component, score: number): number =>
+  service < REFUTED || (shape === 'drop' && (size < LEAST_CABLE || size > MOST_CABLE || purity < PURE_CABLE))
+    ? Math.min(score, RANKING)
+    : score
 
 /** Who was hardly read since his onset cannot be accused by what was estimated of him. */
 const READ_SHARE = 0.7
@@ -88,7 +90,7 @@ export const suspectsOf = (view: AreaView, explanation: Explanation): Suspect[] 
     }))
     const scored = parts.map((part, at) => ({
       part,
-      score: bounded(view, part, scoreOf(explanation, part, { ...total, aDay: energies[at]!.aDay }, daysOf(part, explanation.rows), limit)),
+      score: bounded(part, scoreOf(explanation, part, { ...total, aDay: energies[at]!.aDay }, daysOf(part, explanation.rows), limit)),
     }))
     const main = scored.reduce((best, one) => (one.score > best.score ? one : best))
     const strong = scored.filter(({ score }) => score >= 0.5).map(({ part }) => part.onset)
