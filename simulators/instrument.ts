@@ -81,18 +81,18 @@ export class Instrument {
     return this.#integral(channel, element, tariff, at) + this.#stood(channel, element, tariff) + added
   }
 
-  /** Watts through an element (0 = all) in the quarter hour of `at`; negative = feeding in. */
+  /** Watts through an element (0 = all) at an instant, see {@link shownSlot}; negative = feeding in. */
   watts(element: number, at: number): number {
-    return sumAt(this.trace.watts, element, slotOf(at))
+    return sumAt(this.trace.watts, element, shownSlot(at))
   }
 
   vars(element: number, at: number): number {
-    return sumAt(this.trace.vars, element, slotOf(at))
+    return sumAt(this.trace.vars, element, shownSlot(at))
   }
 
   /** Volts of an element, to a tenth. */
   volts(element: number, at: number): number {
-    return (this.trace.volts[Math.max(1, element) - 1]?.[slotOf(at)] ?? 0) / 10
+    return (this.trace.volts[Math.max(1, element) - 1]?.[shownSlot(at)] ?? 0) / 10
   }
 
   /** Amperes through one element, never negative. */
@@ -228,6 +228,15 @@ export class Instrument {
 
 /** Quarter hour of the period an instant lies in. */
 export const slotOf = (at: number): number => Math.max(0, Math.floor((at - EPOCH) / SLOT_MS)) % PERIOD_SLOTS
+
+/** A display follows the power by so much. */
+const DISPLAY_MS = 5000
+
+/**
+ * Quarter hour whose power and voltage are shown at an instant. Power here is constant within a quarter hour and leaps at its end; were it shown at once, two meters whose
+ * clocks differ by a second would record different quarter hours as their value of the same instant.
+ */
+const shownSlot = (at: number): number => slotOf(at - DISPLAY_MS)
 
 const clockError = ({ since, offsetMs, ppm }: ClockState, at: number): number =>
   ppm === 0 ? offsetMs : offsetMs + Math.round(((at - (since === -Infinity ? 0 : since)) * ppm) / 1e6)

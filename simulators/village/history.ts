@@ -6,7 +6,6 @@ import type { VillageMeter } from './describe.ts'
 import type { Scene, Scenes } from './scenes.ts'
 import { ratioOf } from './start.ts'
 
-const MOMENT_MS = 5000
 /** Share of the quarter hours that a noisy bus loses for good, after all tries. */
 const LOST_BY_NOISE = 0.25
 
@@ -83,14 +82,12 @@ const writerOf = (meter: VillageMeter, instrument: Instrument, scenes: readonly 
     if (at >= noisy && fraction(seed, 11, own / SLOT_MS) < LOST_BY_NOISE) return polled(own, 'damaged')
     const how = at >= noisy && fraction(seed, 12, own / SLOT_MS) < REPEATED_BY_NOISE ? 'repeated' : 'good'
     const face = (channel: 1 | 2) => Math.floor(instrument.energy(channel, 0, 0, at) / (36_000 * instrument.ct * instrument.pt))
-    // What an instrument shows of the moment belongs to the quarter hour that ends there, however its clock is off by seconds.
-    const moment = at - MOMENT_MS
-    const watts = instrument.watts(0, moment)
-    const vars = instrument.vars(0, moment)
+    const watts = instrument.watts(0, at)
+    const vars = instrument.vars(0, at)
     const power = watts === 0 && vars === 0 ? 1 : watts / Math.hypot(watts, vars)
     const raws = [Math.round(watts * 10 * primary), Math.round(power * 1000)]
     for (let element = 1; element <= instrument.elements; element++)
-      raws.push(Math.round(instrument.volts(element, moment) * 10), Math.round(instrument.amps(element, moment) * 1000 * primary))
+      raws.push(Math.round(instrument.volts(element, at) * 10), Math.round(instrument.amps(element, at) * 1000 * primary))
     const rest = { scalers: null, absent: null, measuredAt: own, receivedAt: at, quality: 0 }
     return [
       { series: register, shape: REGISTERS, raws: [face(1), face(2)], ratio: known, ...rest },

@@ -58,6 +58,7 @@ export const scenesOf = (plan: VillagePlan, start: number): Scenes => {
   const tell = (kind: Scene['kind'], meter: VillageMeter, from: number | null, to: number | null, note: string) =>
     scenes.push({ kind, target: meter.id, point: meter.point, area: meter.area, from, to, note })
   const larger = (a: VillageMeter, b: VillageMeter) => b.size - a.size
+  const smaller = (a: VillageMeter, b: VillageMeter) => a.size - b.size
   const homes = polled.filter(({ use }) => use === 'household')
   const dlt = homes.filter(({ profile }) => profile.startsWith('dlt645'))
 
@@ -76,7 +77,7 @@ export const scenesOf = (plan: VillagePlan, start: number): Scenes => {
   }
   const stranger = pick(
     plain.filter(({ family, use, area }) => family !== undefined && use === 'household' && area !== thief?.area),
-    larger,
+    smaller,
   )
   if (stranger) {
     changes.set(stranger.id, { ledger: null })

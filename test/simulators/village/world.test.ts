@@ -87,7 +87,7 @@ describe('registers', () => {
       ),
     ))
 
-  it('are the integral of the power: a quarter hour of constant watts', () =>
+  it('are the integral of the power: a quarter hour of constant watts, shown at its end', () =>
     fc.assert(
       fc.property(anyMeter, instants, (meter, at) => {
         const start = EPOCH + Math.floor((at - EPOCH) / SLOT_MS) * SLOT_MS
@@ -95,7 +95,7 @@ describe('registers', () => {
           meter.energy(1, 0, 0, start + SLOT_MS) -
           meter.energy(1, 0, 0, start) -
           (meter.energy(2, 0, 0, start + SLOT_MS) - meter.energy(2, 0, 0, start))
-        expect(net).toBe(meter.watts(0, start) * 900)
+        expect(net).toBe(meter.watts(0, start + SLOT_MS) * 900)
       }),
     ))
 
@@ -117,8 +117,8 @@ describe('registers', () => {
     let best = 0
     let when = 0
     for (let at = from; at + SLOT_MS <= now; at += SLOT_MS)
-      if (Math.max(0, meter.watts(0, at)) > best) {
-        best = meter.watts(0, at)
+      if (Math.max(0, meter.watts(0, at + SLOT_MS)) > best) {
+        best = meter.watts(0, at + SLOT_MS)
         when = at + SLOT_MS
       }
     expect(meter.demand(1, from, now)).toEqual({ watts: best, at: when })
