@@ -1,5 +1,13 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { Calendar, type Device, newTalkCounts, type Poller, Schedule, type ScheduleDeps, type TaskSpec } from '../../src/acquisition/index.ts'
+import {
+  Calendar,
+  type Device,
+  newTalkCounts,
+  type Poller,
+  Schedule,
+  type ScheduleDeps,
+  type TaskSpec,
+} from '../../src/acquisition/index.ts'
 import type { Clock, ReadKind, Source } from '../../src/core/index.ts'
 
 beforeEach(() => void vi.useFakeTimers())
