@@ -50,7 +50,8 @@ export class AnalysisRunner {
   #built = 0
 
   constructor(options: AnalysisOptions) {
-    const { book, ledger, energy, clock, settleMs = SETTLE_MS } = options
+    // On a fast clock somebody watches: the days need not be as settled as those a crew goes out on.
+    const { book, ledger, energy, clock, settleMs = SETTLE_MS / Math.min(5, clock.speed) } = options
     this.#options = options
     this.places = new AnalysisPlaces(ledger)
     const latestMs = Math.max(settleMs, Math.min(LATEST_MS, settleMs * 3))
