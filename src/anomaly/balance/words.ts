@@ -9,8 +9,8 @@ interface Told {
   readonly days: number
   readonly energy: Energy
   readonly share: number
-  readonly loss: { readonly before: number | null; readonly after: number | null }
-  readonly use: { readonly before: number | null; readonly after: number | null }
+  readonly loss: Course
+  readonly use: Course
   readonly rival: string | null
   readonly daily: boolean
 }
@@ -48,12 +48,27 @@ const CHECKS: Readonly<Record<string, Words>> = {
   bypass: { zh: '钳测表前进线电流并与表计比对', en: 'clamp the line before the meter and compare with the meter' },
 }
 
-const figure = (value: number | null): string => (value === null ? '?' : say(value))
+interface Course {
+  readonly before: number | null
+  readonly after: number | null
+}
+
+const UNKNOWN: Words = { zh: '不详', en: 'unknown' }
+
+/** Two figures of a day's energy; a theft as old as the data has no time before. */
+const courseOf = ({ before, after }: Course): Words => {
+  const [was, is] = [before, after].map((value) => (value === null ? UNKNOWN : { zh: say(value), en: say(value) }))
+  if (!was || !is) return UNKNOWN
+  return before === null
+    ? { zh: `${is.zh}（此前无数据）`, en: `${is.en} (nothing is known of the time before)` }
+    : { zh: `由 ${was.zh} 变为 ${is.zh}`, en: `${was.en} before and ${is.en} since` }
+}
 
 /** What is said of a theft, to the crew and to who checks it. */
 export const theftWords = (told: Told): { readonly why: Words; readonly action: Words; readonly ruledOut: readonly Words[] } => {
   const { cause, id, day, days, energy, share, loss, use, rival, daily } = told
   const kind = KINDS[cause] ?? KINDS.bypass!
+  const [lacked, showed] = [courseOf(loss), courseOf(use)]
   const check = CHECKS[cause] ?? CHECKS.bypass!
   const ofUse =
     cause === 'partial' || cause === 'shunt'
@@ -62,8 +77,8 @@ export const theftWords = (told: Told): { readonly why: Words; readonly action: 
   const low = daily ? { zh: '（只有日冻结示数，置信度低）', en: ' (daily registers only: low confidence)' } : { zh: '', en: '' }
   return {
     why: {
-      zh: `自 ${day} 起 ${days} 天，${kind.zh}：未计电量约 ${say(energy.value, 0)} kWh（${say(energy.low, 0)}～${say(energy.high, 0)}），每天 ${say(energy.aDay)} kWh${ofUse.zh}。台区扣除技术线损后不明电量由每天 ${figure(loss.before)} 变为 ${figure(loss.after)} kWh，该户表计电量由每天 ${figure(use.before)} 变为 ${figure(use.after)} kWh，不明电量逐时随该户变化${low.zh}。`,
-      en: `For ${days} days since ${day} ${kind.en}: about ${say(energy.value, 0)} kWh not recorded (${say(energy.low, 0)} to ${say(energy.high, 0)}), ${say(energy.aDay)} kWh a day${ofUse.en}. Beyond the wires' loss the area lacked ${figure(loss.before)} kWh a day before and ${figure(loss.after)} since; this meter showed ${figure(use.before)} and ${figure(use.after)} kWh a day; hour by hour what is missing follows this customer${low.en}.`,
+      zh: `自 ${day} 起 ${days} 天，${kind.zh}：未计电量约 ${say(energy.value, 0)} kWh（${say(energy.low, 0)}～${say(energy.high, 0)}），每天 ${say(energy.aDay)} kWh${ofUse.zh}。台区扣除技术线损后每天不明电量（kWh）${lacked.zh}，该户表计每天电量（kWh）${showed.zh}，不明电量逐时随该户变化${low.zh}。`,
+      en: `For ${days} days since ${day} ${kind.en}: about ${say(energy.value, 0)} kWh not recorded (${say(energy.low, 0)} to ${say(energy.high, 0)}), ${say(energy.aDay)} kWh a day${ofUse.en}. Kilowatt hours a day the area lacked beyond the wires' loss: ${lacked.en}; this meter's own: ${showed.en}; hour by hour what is missing follows this customer${low.en}.`,
     },
     action: {
       zh: `到 ${id} 现场：${check.zh}；拍照并记录封印号。${rival ? `如无异常，再查 ${rival}。` : ''}`,
