@@ -90,6 +90,8 @@ export interface TerminalMeter {
 /** A read worked out once and carried out for many meters of many terminals. */
 export interface TerminalPlan extends RegisterPlan {
   readonly kind: Selection['kind']
+  /** Plans of one key ask for the same: jobs of one terminal with one key may be carried out as one read. */
+  readonly key: string
   /** Meters that fit in one request and its answer. */
   readonly metersPerRequest: (frameLimit: number) => number
 }
@@ -166,12 +168,17 @@ export interface TerminalAdapter<Frame extends object = object> {
   sender(frame: Frame): string | null
   /** Works out a read; fails when the profile has nothing of this kind. */
   plan(profile: Profile, selection: Selection): Result<TerminalPlan>
-  /** Reads one plan of several meters in as few requests as possible. One result a meter, in their order: one that is absent is an error of its own. */
+  /**
+   * Reads one plan of several meters in as few requests as possible. One result a meter, in their order: one that is absent is an error of its own.
+   *
+   * @param now  the gateway's wall clock when the read begins: terminals are asked for freezes by date, plans count them back from today
+   */
   read(
     terminal: string,
     plan: TerminalPlan,
     meters: readonly TerminalMeter[],
     frameLimit: number,
+    now: MeterTime,
   ): TerminalTalk<readonly Result<readonly Sample[]>[], Frame>
   /** The cheapest exchange that proves the terminal alive (its clock). */
   clock(terminal: string): TerminalTalk<MeterTime, Frame>
