@@ -3,6 +3,7 @@ import type { BrokerDeps, BrokerView } from './broker-deps.ts'
 import type { CaseCounts, CaseDeps } from './case-deps.ts'
 import type { ClockCounts, ClockDeps } from './clock-deps.ts'
 import type { CollectionDeps, EstimateDeps } from './collection-deps.ts'
+import type { CompileWhen } from './compilers.ts'
 import type { ConfigDeps } from './config-deps.ts'
 import type { EnergyDeps } from './energy-deps.ts'
 import type { ImportDeps } from './import-deps.ts'
@@ -270,6 +271,8 @@ export interface ApiOptions {
   /** An answer of another room by then, or 503. */
   readonly answerTimeoutMs?: number
   readonly trace?: Partial<TraceLimits>
+  /** When schemas become code; `first-use` unless said. At the start all of them are proved. */
+  readonly compile?: CompileWhen
   readonly log?: ApiLog
 }
 

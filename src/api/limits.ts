@@ -3,9 +3,8 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import rateLimit from '@fastify/rate-limit'
 import underPressure from '@fastify/under-pressure'
-import { Ajv } from 'ajv'
-import formats from 'ajv-formats'
 import Fastify, { type FastifyInstance, LogController } from 'fastify'
+import { serializers, validators } from './compilers.ts'
 import type { ApiOptions } from './deps.ts'
 import { problemFromError } from './invalid.ts'
 import { bodyOf, PROBLEM_TYPE, type ProblemCode, problem, refuse } from './problems.ts'
@@ -18,7 +17,12 @@ export const IDLE_MS = 25_000
 /**
  * A Fastify instance with every limit set: nobody can make it wait, grow or answer without end.
  */
-export const limitedFastify = ({ trustProxy, maxConnections = 500, requestTimeoutMs = 15_000 }: ApiOptions): FastifyInstance => {
+export const limitedFastify = ({
+  trustProxy,
+  maxConnections = 500,
+  requestTimeoutMs = 15_000,
+  compile = 'first-use',
+}: ApiOptions): FastifyInstance => {
   const app = Fastify({
     http: { maxHeaderSize: 16_384, headersTimeout: Math.min(requestTimeoutMs, 10_000), connectionsCheckingInterval: 1_000 },
     requestTimeout: requestTimeoutMs,
@@ -33,6 +37,7 @@ export const limitedFastify = ({ trustProxy, maxConnections = 500, requestTimeou
     trustProxy: trustProxy ? [...trustProxy] : false,
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',
+    schemaController: { compilersFactory: { buildSerializer: serializers(compile) } },
     requestIdHeader: false,
     genReqId: () => randomUUID(),
     logController: new LogController({ disableRequestLogging: true }),
@@ -44,9 +49,7 @@ export const limitedFastify = ({ trustProxy, maxConnections = 500, requestTimeou
   app.server.maxConnections = maxConnections
   app.server.maxHeadersCount = 100
   onlyJson(app)
-  const strict = validator(false)
-  const coercing = validator(true)
-  app.setValidatorCompiler<object>(({ schema, httpPart }) => (httpPart === 'body' ? strict : coercing).compile(schema))
+  app.setValidatorCompiler<object>(validators(compile))
   return app
 }
 
@@ -58,13 +61,6 @@ export const shedLoad = async (
   // Judged over twice the limit: one long stall, or a machine that stood still for a moment, is no overload.
   if (delay !== false) await app.register(underPressure, { maxEventLoopDelay: delay, sampleInterval: 2 * delay, retryAfter: 5 })
   if (limit !== false) await app.register(rateLimit, { max: limit.max, timeWindow: limit.windowMs })
-}
-
-/** Values of addresses are text and may become numbers; values of bodies are what they are. */
-const validator = (coerceTypes: boolean): Ajv => {
-  const ajv = new Ajv({ coerceTypes, useDefaults: true, removeAdditional: false, allErrors: false, verbose: true, strict: false })
-  formats.default(ajv)
-  return ajv
 }
 
 /** Takes bodies as `application/json`, in UTF-8, and as nothing else. */

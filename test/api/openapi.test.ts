@@ -41,7 +41,7 @@ const describe31 = async () => {
 
 const ask31 = async () => {
   const { deps } = field()
-  const app = await buildApi(deps, { ...OPTIONS, rateLimit: false })
+  const app = await buildApi(deps, { ...OPTIONS, rateLimit: false, compile: 'start' })
   const answer = await app.inject('/openapi.json')
   expect(answer.headers['content-type']).toBe('application/json; charset=utf-8')
   const document: Document = answer.json()
