@@ -149,6 +149,29 @@ export interface TerminalParameter {
   readonly schema: object
 }
 
+/** One thing asked for by its name in the protocol, by an engineer who wants to see what the terminal says. */
+export interface TerminalQuestion {
+  /** gw3761: AFN and Fn, `0C F25`, `0D F161`; dlt698: an OAD, `00100200`. Only what reads; the error names what is allowed. */
+  readonly item: string
+  /** null = the terminal itself. */
+  readonly meter: TerminalMeter | null
+  /** Where the item wants one: day or month of a freeze, first point of a curve. */
+  readonly at: MeterTime | null
+  /** Of a curve: points and minutes between two. */
+  readonly points: number | null
+  readonly minutes: number | null
+}
+
+/** One item of an answer, taken apart. */
+export interface TerminalItem {
+  readonly item: string
+  readonly label: { readonly en: string; readonly zh: string } | null
+  readonly meter: { readonly pn: number } | { readonly address: string } | null
+  /** In the order of the answer; numbers as exact decimal text, null = the terminal has no value. */
+  readonly facts: readonly { readonly name: string; readonly value: string | null; readonly unit: string }[]
+  readonly raw: Uint8Array
+}
+
 /** What a terminal is asked to switch. Carried out behind the write switch, by two persons. */
 export type ControlAct = 'trip' | 'permit-close' | 'close' | 'keep-power' | 'release-power'
 
@@ -198,6 +221,8 @@ export interface TerminalAdapter<Frame extends object = object> {
   setParameter(terminal: string, id: string, pn: number | null, value: unknown): TerminalTalk<null, Frame>
   /** Passes bytes through to a port (透明转发) and gives what came back. */
   forward(terminal: string, settings: ForwardSettings, bytes: Uint8Array): TerminalTalk<Uint8Array, Frame>
+  /** Asks for anything the protocol can read. Absent: not offered. */
+  query?(terminal: string, question: TerminalQuestion): TerminalTalk<readonly TerminalItem[], Frame>
   control(terminal: string, act: ControlAct, target: number | string): TerminalTalk<null, Frame>
   /** One line about a frame, for traces. */
   describe(bytes: Uint8Array, direction: 'tx' | 'rx'): string
