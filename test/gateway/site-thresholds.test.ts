@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { stringify } from 'yaml'
 import { loadGatewayConfig } from '../../src/config/index.ts'
 import { startGateway } from '../../src/main.ts'
-import { scratch, TOKEN } from '../support/processes.ts'
+import { patient, scratch, TOKEN } from '../support/processes.ts'
 
 const LEDGER = {
   version: 1,
@@ -47,7 +47,7 @@ it('judges line loss by thresholds that people set, and knows the buses and line
   onTestFinished(() => started.value.close())
   const ask = async (path: string, init: RequestInit = {}) => {
     const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json', ...init.headers }
-    const answer = await fetch(`${started.value.address}/api/v1${path}`, { ...init, headers })
+    const answer = await patient(`${started.value.address}/api/v1${path}`, { ...init, headers })
     return { status: answer.status, body: JSON.parse(await answer.text()) }
   }
   const high = async () => {

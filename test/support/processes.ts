@@ -46,6 +46,16 @@ export const gridtally = (
 
 export const TOKEN = `gt_${'t'.repeat(43)}`
 
+/** Asks again while a gateway on a slow machine says that it is busy, as its `retry-after` wants it. */
+export const patient = async (url: string, init: RequestInit = {}): Promise<Response> => {
+  for (let tries = 0; ; tries++) {
+    const answer = await fetch(url, init)
+    if (answer.status !== 503 || tries === 60) return answer
+    await answer.arrayBuffer()
+    await new Promise((resolve) => setTimeout(resolve, 250))
+  }
+}
+
 export interface RunningGateway {
   readonly address: string
   readonly child: ChildProcess
@@ -85,7 +95,7 @@ export const runGateway = async (config: string, env: NodeJS.ProcessEnv = {}): P
     address,
     child,
     output: () => output,
-    get: async (path) => (await fetch(`${address}${path}`, { headers: { authorization: `Bearer ${TOKEN}` } })).json(),
+    get: async (path) => (await patient(`${address}${path}`, { headers: { authorization: `Bearer ${TOKEN}` } })).json(),
     kill,
     stop: () => {
       child.kill('SIGTERM')
