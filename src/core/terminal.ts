@@ -60,6 +60,8 @@ export type Heard<Frame> =
       /** What the codec could not name, with its bytes. */
       readonly unknown: readonly { readonly what: string; readonly raw: Uint8Array }[]
       readonly confirm: Uint8Array | null
+      /** Some terminals mark answers as words of their own: the requests under way are shown it first. */
+      readonly frame: Frame
     }
   /** Belongs to a request, or is late. */
   | { readonly kind: 'answer'; readonly frame: Frame }
