@@ -1,6 +1,6 @@
 import type { AreaView } from '../view.ts'
-import { serviceEvidence } from '../voltage/service.ts'
-import { meansOf, type Rows } from './rows.ts'
+import { hiddenPower } from '../voltage/service.ts'
+import type { Rows } from './rows.ts'
 import { type Candidate, gainOf, type Judged } from './scan.ts'
 
 /** What flows behind a customer's service cable and past his meter, as the voltages alone show it. */
@@ -33,25 +33,25 @@ export const hiddenOf = (view: AreaView, rows: Rows): HiddenOf => {
 }
 
 const lookAt = (view: AreaView, rows: Rows, meter: number): Hidden | null => {
-  const id = view.frame.meters[meter]?.fact.id
-  if (id === undefined) return null
-  const [service] = serviceEvidence(view.frame, view.phases, { doubts: view.doubts, ids: new Set([id]) })
+  const column = view.frame.meters[meter]
+  const service = column ? hiddenPower(view.frame, column, view.phases, view.doubts) : null
   if (!service) return null
-  const column = new Float64Array(rows.rowOf.length)
-  const read = new Float64Array(rows.rowOf.length)
-  for (let slot = 0; slot < column.length; slot++) {
-    const kw = service.hiddenKw[slot]!
-    if (Number.isNaN(kw)) continue
-    column[slot] = kw
-    read[slot] = 1
+  const { rowOf, slotsOf } = rows
+  const kw = new Float64Array(rows.count)
+  const read = new Float64Array(rows.count)
+  for (let slot = 0; slot < rowOf.length; slot++) {
+    const value = service.hiddenKw[slot]!
+    const row = rowOf[slot]!
+    if (row < 0 || Number.isNaN(value)) continue
+    kw[row]! += value
+    read[row]! += 1
   }
-  const kw = meansOf(rows, column)
-  const share = meansOf(rows, read)
   let known = 0
   for (let row = 0; row < kw.length; row++) {
-    if (share[row]! < 0.5) kw[row] = 0
+    const share = read[row]! / slotsOf[row]!
+    if (share < 0.5) kw[row] = 0
     else {
-      kw[row]! /= share[row]!
+      kw[row] = kw[row]! / slotsOf[row]! / share
       known++
     }
   }
@@ -60,7 +60,12 @@ const lookAt = (view: AreaView, rows: Rows, meter: number): Hidden | null => {
   let sum = 0
   for (const value of learnt) sum += value * value
   const variance = Math.max(LEAST_KW ** 2, sum / Math.max(1, learnt.length))
-  return { kw, calm: kw.map((value) => value ** 3 / (value * value + variance)), variance, learntDays: service.learntDays }
+  const calm = new Float64Array(kw.length)
+  for (let row = 0; row < calm.length; row++) {
+    const value = kw[row]!
+    calm[row] = (value * value * value) / (value * value + variance)
+  }
+  return { kw, calm, variance, learntDays: service.learntDays }
 }
 
 /** What the cable shows may differ from what the balance lacks by errors of its resistance and of single voltages: coefficients believed. */

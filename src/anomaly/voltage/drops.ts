@@ -1,7 +1,7 @@
 import type { AreaFrame, MeterColumns } from '../frame.ts'
 import { isVoltage } from './follow.ts'
 import { addFive, median, momentsOf, solve } from './linear.ts'
-import { ownCurrent, type PhasedPlace, type Supply } from './supply.ts'
+import { ownCurrents, type PhasedPlace, type Supply } from './supply.ts'
 
 /**
  * What the voltage of one place of a meter shows of the wires before it: `U_gateway − U_meter = offset + own × own current + sum_p of[p] × gateway current of phase p`,
@@ -54,14 +54,15 @@ export const learnDrop = (
   const stride = Math.max(1, Math.floor((to - from) / ROWS))
   // An odd stride walks through all hours of the day.
   const step = stride % 2 === 0 ? stride + 1 : stride
+  const owns = ownCurrents(meter, place)
   for (let slot = from; slot < to; slot += step) {
-    const volt = volts[slot] ?? Number.NaN
-    const source = reference[slot] ?? Number.NaN
+    const volt = volts[slot]!
+    const source = reference[slot]!
     if (!isVoltage(volt, nominal) || !isVoltage(source, nominal)) continue
-    const own = ownCurrent(meter, place, slot)
-    const ofA = a[slot] ?? Number.NaN
-    const ofB = b[slot] ?? Number.NaN
-    const ofC = c[slot] ?? Number.NaN
+    const own = owns[slot]!
+    const ofA = a[slot]!
+    const ofB = b[slot]!
+    const ofC = c[slot]!
     if (Number.isNaN(own + ofA + ofB + ofC)) continue
     addFive(moments, own, ofA, ofB, ofC, source - volt)
   }

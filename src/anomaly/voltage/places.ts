@@ -4,9 +4,20 @@ import { zeroIfNaN } from './supply.ts'
 
 /** Energy of one place of a meter, kWh a slot, export taken off; NaN = not known. */
 export const placeEnergy = (frame: AreaFrame, meter: MeterColumns, place: number): Float64Array => {
-  const out = new Float64Array(frame.slots)
   const hours = frame.stepMs / 3_600_000
-  for (let slot = 0; slot < frame.slots; slot++) out[slot] = energyAt(meter, place, slot, frame.fact.nominalV, hours)
+  return meter.fact.type === '1P'
+    ? wholeEnergy(meter, frame.slots, hours)
+    : sharedEnergy(meter, place, frame.slots, frame.fact.nominalV, hours)
+}
+
+/** Energy of a meter, kWh, export taken off; where it is not known, or fed back through a meter that does not count it, by its power. */
+const wholeEnergy = ({ imp, exp, p }: MeterColumns, slots: number, hours: number): Float64Array => {
+  const out = new Float64Array(slots)
+  for (let slot = 0; slot < slots; slot++) {
+    const energy = imp[slot]! - zeroIfNaN(exp[slot]!)
+    const kw = p ? p[slot]! : Number.NaN
+    out[slot] = Number.isNaN(energy) || (kw < 0 && energy === 0) ? kw * hours : energy
+  }
   return out
 }
 
@@ -22,18 +33,20 @@ export const shareOut = (energies: Float64Array): number => {
   return slots > 0 ? total / slots : 0
 }
 
-/** Energy of one place of a meter in a slot, kWh, export taken off; of a three-phase meter split by its currents. */
-const energyAt = (meter: MeterColumns, place: number, slot: number, nominal: number, hours: number): number => {
-  let energy = (meter.imp[slot] ?? Number.NaN) - zeroIfNaN(meter.exp[slot] ?? 0)
-  const kw = meter.p?.[slot] ?? Number.NaN
-  // Not read; or fed back through a meter that does not count it.
-  if (Number.isNaN(energy) || (kw < 0 && energy === 0)) energy = kw * hours
-  if (meter.fact.type === '1P') return energy
-  let seen = 0
-  for (let at = 0; at < 3; at++)
-    // A phase without voltage is not in the register, though its current flows.
-    if (isVoltage(meter.u[at]?.[slot] ?? Number.NaN, nominal)) seen += meter.i[at]?.[slot] ?? 0
-  const ampere = meter.i[place]?.[slot] ?? Number.NaN
-  if (!(seen > 0)) return energy / 3
-  return (energy * ampere) / seen
+/** That of one place of a three-phase meter: split by its currents. */
+const sharedEnergy = (meter: MeterColumns, place: number, slots: number, nominal: number, hours: number): Float64Array => {
+  const out = wholeEnergy(meter, slots, hours)
+  const own = meter.i[place]
+  for (let slot = 0; slot < slots; slot++) {
+    let seen = 0
+    for (let at = 0; at < 3; at++) {
+      const volts = meter.u[at]
+      const amperes = meter.i[at]
+      // A phase without voltage is not in the register, though its current flows.
+      if (volts && isVoltage(volts[slot]!, nominal)) seen += amperes ? amperes[slot]! : 0
+    }
+    if (!(seen > 0)) out[slot]! /= 3
+    else out[slot] = (out[slot]! * (own ? own[slot]! : Number.NaN)) / seen
+  }
+  return out
 }

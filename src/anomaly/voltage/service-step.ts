@@ -31,23 +31,27 @@ const EVENING = 22
 const MORNING = 6
 
 /** Mean of each day, or of each day's night hours; NaN = too little known. */
-export const dailyOf = (frame: AreaFrame, values: Float32Array, night = false): Float64Array =>
-  Float64Array.from(frame.days, (_, day) => {
+export const dailyOf = (frame: AreaFrame, values: Float32Array, night = false): Float64Array => {
+  const out = new Float64Array(frame.days.length)
+  const perHour = 3_600_000 / frame.stepMs
+  for (let day = 0; day < out.length; day++) {
     let sum = 0
     let count = 0
-    const perHour = 3_600_000 / frame.stepMs
-    const start = frame.dayStarts[day] ?? 0
-    const end = frame.dayStarts[day + 1] ?? 0
-    const [morning, evening] = night ? [start + MORNING * perHour, start + EVENING * perHour] : [end, end]
+    const start = frame.dayStarts[day]!
+    const end = frame.dayStarts[day + 1]!
+    const morning = night ? start + MORNING * perHour : end
+    const evening = night ? start + EVENING * perHour : end
     for (let slot = start; slot < end; slot++) {
       if (slot >= morning && slot < evening) continue
-      const value = values[slot] ?? Number.NaN
+      const value = values[slot]!
       if (Number.isNaN(value)) continue
       sum += value
       count++
     }
-    return count >= (night ? SLOTS_OF_DAY / 2 : SLOTS_OF_DAY) ? sum / count : Number.NaN
-  })
+    out[day] = count >= (night ? SLOTS_OF_DAY / 2 : SLOTS_OF_DAY) ? sum / count : Number.NaN
+  }
+  return out
+}
 
 /** What is left over of one customer's drop, slot by slot. */
 export interface Series {
@@ -60,24 +64,54 @@ export interface Series {
 /** The step of the day's means or, where it is clearly better to see, of the nights'. */
 export const clearest = (frame: AreaFrame, series: Series): ServiceStep | null => {
   const [day, night] = [stepOf(frame, series, 'day'), stepOf(frame, series, 'night')]
-  // Of two looks at the same days the second must be clearly better to be believed.
-  return night && (!day || night.sigmas > 1.5 * Math.abs(day.sigmas)) ? night : day
+  const step = clearer(day, night)
+  if (!step) return null
+  const { told, at, volts, sigmas } = step
+  const dailyKw = dailyOf(frame, series.hiddenKw, step === night)
+  const mean = (days: readonly number[]) => days.reduce((sum, one) => sum + (dailyKw[one] ?? 0), 0) / days.length
+  const first = told[at] ?? 0
+  return {
+    day: first,
+    when: step === night ? 'night' : 'day',
+    kw: mean(told.slice(at)) - mean(told.slice(0, at)),
+    volts,
+    sigmas,
+    ...shapeOf(frame, series, first),
+  }
 }
+
+/** `sigmas` of the clearest step alone; 0 when there is none. */
+export const sigmasOf = (frame: AreaFrame, series: Pick<Series, 'volts' | 'own' | 'ohmError'>): number =>
+  clearer(stepOf(frame, series, 'day'), stepOf(frame, series, 'night'))?.sigmas ?? 0
+
+/** Of two looks at the same days the second must be clearly better to be believed. */
+const clearer = (day: Step | null, night: Step | null): Step | null =>
+  night && (!day || night.sigmas > 1.5 * Math.abs(day.sigmas)) ? night : day
 
 /** Fewest days before a step. */
 const BEFORE = 4
 
-const stepOf = (frame: AreaFrame, series: Series, when: ServiceStep['when']): ServiceStep | null => {
+/** Where the days divide best. */
+interface Step {
+  /** Days of which enough is known, and the place in them of the first one on the other level. */
+  readonly told: readonly number[]
+  readonly at: number
+  readonly volts: number
+  readonly sigmas: number
+}
+
+const stepOf = (frame: AreaFrame, series: Pick<Series, 'volts' | 'own' | 'ohmError'>, when: ServiceStep['when']): Step | null => {
   const night = when === 'night'
-  const [dailyV, dailyKw] = [dailyOf(frame, series.volts, night), dailyOf(frame, series.hiddenKw, night)]
-  const told = [...dailyV.keys()].filter((day) => !Number.isNaN(dailyV[day] ?? Number.NaN))
+  const dailyV = dailyOf(frame, series.volts, night)
+  const told: number[] = []
+  for (let day = 0; day < dailyV.length; day++) if (!Number.isNaN(dailyV[day]!)) told.push(day)
   if (told.length <= BEFORE) return null
   // Noise of a daily mean from differences of neighbouring days: a step spoils only one of them.
   const differences = told.slice(1).map((day, at) => Math.abs((dailyV[day] ?? 0) - (dailyV[told[at] ?? 0] ?? 0)))
   const noise = Math.max(LEAST_NOISE, (1.4826 * median(differences)) / Math.SQRT2)
-  let best: { at: number; volts: number; sigmas: number } | null = null
   const ownDaily = dailyOf(frame, series.own, night).map((ampere) => (Number.isNaN(ampere) ? 0 : ampere))
   const ownTotal = told.reduce((sum, day) => sum + (ownDaily[day] ?? 0), 0)
+  let best: Step | null = null
   let before = 0
   let ownBefore = 0
   const total = told.reduce((sum, day) => sum + (dailyV[day] ?? 0), 0)
@@ -88,16 +122,12 @@ const stepOf = (frame: AreaFrame, series: Series, when: ServiceStep['when']): Se
       // Use of his own that has grown, over a resistance that was hardly learnt while he was away.
       const unlearnt = series.ohmError * Math.abs((ownTotal - ownBefore) / rest - ownBefore / at)
       const sigmas = volts / Math.hypot(noise * Math.sqrt(1 / at + 1 / rest), unlearnt)
-      if (!best || Math.abs(sigmas) > Math.abs(best.sigmas)) best = { at, volts, sigmas }
+      if (!best || Math.abs(sigmas) > Math.abs(best.sigmas)) best = { told, at, volts, sigmas }
     }
     before += dailyV[day] ?? 0
     ownBefore += ownDaily[day] ?? 0
   }
-  if (!best) return null
-  const { at, volts, sigmas } = best
-  const day = told[at] ?? 0
-  const mean = (days: readonly number[]) => days.reduce((sum, one) => sum + (dailyKw[one] ?? 0), 0) / days.length
-  return { day, when, kw: mean(told.slice(at)) - mean(told.slice(0, at)), volts, sigmas, ...shapeOf(frame, series, day) }
+  return best
 }
 
 const shapeOf = (frame: AreaFrame, { hiddenKw, volts, own }: Series, day: number): Pick<ServiceStep, 'withOwnUse' | 'hours' | 'unrest'> => {

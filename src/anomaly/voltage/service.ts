@@ -3,8 +3,8 @@ import type { DataDoubt } from '../view.ts'
 import { isVoltage } from './follow.ts'
 import { type Fit, median, solve } from './linear.ts'
 import { placesOf } from './phases.ts'
-import { clearest, dailyOf, type ServiceStep } from './service-step.ts'
-import { ownCurrent, type Supply, supplyOf } from './supply.ts'
+import { clearest, dailyOf, type Series, type ServiceStep, sigmasOf } from './service-step.ts'
+import { ownCurrents, type Supply, supplyOf } from './supply.ts'
 
 /**
  * Current behind a customer's service cable that his meter does not see (表前分流), from voltages alone.
@@ -62,9 +62,17 @@ interface Place {
 
 /** Changes of a place's own current from slot to slot, and its middle: asked for where there is a step to explain. */
 interface Course {
+  readonly place: Place
+  /** Of the slots that are compared. */
   readonly change: Float32Array
   readonly changePower: number
   readonly usual: number
+}
+
+/** What flows past one meter, without what is only told to people. */
+interface Answer {
+  readonly parts: readonly Hidden[]
+  readonly hiddenKw: Float32Array
 }
 
 /** What all customers of an area are looked at with. */
@@ -74,8 +82,9 @@ interface Prepared {
   readonly days: number
   readonly supply: Supply | null
   readonly places: readonly Place[]
-  readonly courses: Map<Place, Course>
-  readonly answers: Map<MeterColumns, ServiceEvidence | null>
+  /** By phase. */
+  readonly courses: Map<number, readonly Course[]>
+  readonly answers: Map<MeterColumns, Answer | null>
 }
 
 /** Of frames that were looked at: suspects are asked for one by one, and the area around them stays the same. */
@@ -111,35 +120,60 @@ const prepare = (frame: AreaFrame, phases: Prepared['phases'], doubts: readonly 
   return now
 }
 
+/** Days to learn from; 0 = there are too few. */
+const learntOf = (frame: AreaFrame, wanted: number): number => {
+  const days = Math.min(wanted, frame.days.length >> 1)
+  return days < FEWEST_DAYS ? 0 : days
+}
+
 /** Evidence for every meter of `frame` that has a voltage and enough days; in the order of the frame's meters. */
 export const serviceEvidence = (
   frame: AreaFrame,
   phases: Readonly<Record<string, Phase>>,
   { learnDays = LEARN_DAYS, doubts = [], ids }: ServiceOptions = {},
 ): readonly ServiceEvidence[] => {
-  const days = Math.min(learnDays, frame.days.length >> 1)
-  if (days < FEWEST_DAYS) return []
+  const days = learntOf(frame, learnDays)
+  if (days === 0) return []
   const asked = frame.meters.filter((meter) => !ids || ids.has(meter.fact.id))
   if (asked.length === 0) return []
   const prepared = prepare(frame, phases, doubts, days)
   return asked.flatMap((meter) => {
-    const before = prepared.answers.get(meter)
-    const answer = before === undefined ? answerOf(frame, prepared, meter) : before
-    prepared.answers.set(meter, answer)
-    return answer ?? []
+    const answer = answerOf(frame, prepared, meter)
+    return answer ? evidenceOf(frame, meter, answer, days) : []
   })
 }
 
-const answerOf = (frame: AreaFrame, { supply, places, days, courses }: Prepared, meter: MeterColumns): ServiceEvidence | null => {
+/** The hidden power of one meter alone, as {@link serviceEvidence} has it; null when nothing can be said. */
+export const hiddenPower = (
+  frame: AreaFrame,
+  meter: MeterColumns,
+  phases: Readonly<Record<string, Phase>>,
+  doubts: readonly DataDoubt[],
+): Pick<ServiceEvidence, 'hiddenKw' | 'learntDays'> | null => {
+  const days = learntOf(frame, LEARN_DAYS)
+  const answer = days === 0 ? null : answerOf(frame, prepare(frame, phases, doubts, days), meter)
+  return answer && { hiddenKw: answer.hiddenKw, learntDays: days }
+}
+
+const answerOf = (frame: AreaFrame, prepared: Prepared, meter: MeterColumns): Answer | null => {
+  const { answers } = prepared
+  const before = answers.get(meter)
+  if (before !== undefined) return before
+  const parts = partsOf(frame, prepared, meter)
+  const answer = parts && { parts, hiddenKw: hiddenKwOf(frame, parts) }
+  answers.set(meter, answer)
+  return answer
+}
+
+const partsOf = (frame: AreaFrame, { supply, places, days, courses }: Prepared, meter: MeterColumns): readonly Hidden[] | null => {
   if (!supply) return null
   const learnt = frame.dayStarts[days] ?? 0
   const own = places.filter((one) => one.meter === meter)
   const parts = own.flatMap((one) => hiddenOf(frame, supply, one, neighboursOf(one, places, learnt), learnt) ?? [])
   if (own.length === 0 || parts.length < own.length) return null
-  const plain = evidenceOf(frame, meter, parts, days)
-  if (Math.abs(plain.step?.sigmas ?? 0) < WORTH_A_LOOK) return plain
-  const cleaned = parts.map((part, at) => withoutOthers(part, own[at]?.phase ?? 0, places, meter, courses))
-  return evidenceOf(frame, meter, cleaned, days)
+  const sigmas = sigmasOf(frame, { ...meansOf(frame, parts), ohmError: ohmErrorOf(parts) })
+  if (Math.abs(sigmas) < WORTH_A_LOOK) return parts
+  return parts.map((part, at) => withoutOthers(part, coursesOf(own[at]?.phase ?? 0, places, courses), meter))
 }
 
 /** Below it nobody asks what else might explain a step. */
@@ -152,57 +186,66 @@ const EXPLAINS = 0.2
  * Takes out of a rest what the counted currents of others explain: a load that was not on in the days learnt from, on wires shared with this customer.
  * Told by changes from slot to slot: two customers' habits go alike over the day, their switching does not.
  */
-const withoutOthers = (part: Hidden, phase: number, places: readonly Place[], meter: MeterColumns, courses: Map<Place, Course>): Hidden => {
-  const others = places.flatMap((one) => (one.meter !== meter && one.phase === phase ? { own: one.own, ...courseOf(one, courses) } : []))
+const withoutOthers = (part: Hidden, others: readonly Course[], meter: MeterColumns): Hidden => {
   const volts = part.volts.slice()
   for (let pick = 0; pick < OTHERS; pick++) {
-    const change = changesOf(volts)
+    const change = comparedChanges(volts)
     const power = sumOfProducts(change, change)
-    let best: { readonly of: (typeof others)[number]; readonly r: number; readonly ohm: number } | null = null
+    let best: Course | null = null
+    let bestR = 0
+    let ohm = 0
     for (const of of others) {
+      if (of.place.meter === meter) continue
       const common = sumOfProducts(change, of.change)
       const r = common / Math.sqrt(power * of.changePower)
-      if (Math.abs(r) > Math.max(EXPLAINS, Math.abs(best?.r ?? 0))) best = { of, r, ohm: common / of.changePower }
+      if (Math.abs(r) > Math.max(EXPLAINS, Math.abs(bestR))) {
+        best = of
+        bestR = r
+        ohm = common / of.changePower
+      }
     }
     if (!best) break
-    const { of, ohm } = best
+    const { usual } = best
+    const { own } = best.place
     for (let slot = 0; slot < volts.length; slot++) {
-      const ampere = of.own[slot] ?? Number.NaN
+      const ampere = own[slot]!
       // A current that was not read is taken as usual: the rest of the slot stays as it was.
-      if (!Number.isNaN(ampere)) volts[slot] = (volts[slot] ?? 0) - ohm * (ampere - of.usual)
+      if (!Number.isNaN(ampere)) volts[slot]! -= ohm * (ampere - usual)
     }
   }
   return { ...part, volts }
 }
 
-const courseOf = (place: Place, courses: Map<Place, Course>): Course => {
-  const before = courses.get(place)
+const coursesOf = (phase: number, places: readonly Place[], known: Map<number, readonly Course[]>): readonly Course[] => {
+  const before = known.get(phase)
   if (before) return before
-  const change = changesOf(place.own)
-  const course = { change, changePower: sumOfProducts(change, change), usual: median(place.own) }
-  courses.set(place, course)
-  return course
-}
-
-/** Changes from slot to slot; 0 where one of the two is not known, which adds nothing to a sum of products. */
-const changesOf = (values: Float32Array): Float32Array => {
-  const out = new Float32Array(values.length)
-  for (let slot = 1; slot < values.length; slot++) {
-    const change = (values[slot] ?? 0) - (values[slot - 1] ?? 0)
-    out[slot] = Number.isNaN(change) ? 0 : change
-  }
-  return out
+  const courses = places.flatMap((place): Course[] => {
+    if (place.phase !== phase) return []
+    const change = comparedChanges(place.own)
+    return [{ place, change, changePower: sumOfProducts(change, change), usual: median(place.own) }]
+  })
+  known.set(phase, courses)
+  return courses
 }
 
 /** Slots compared when others are looked through: the error of a correlation is then 0.03. */
 const COMPARED = 1200
 
-const strideOf = (length: number): number => Math.max(1, Math.floor(length / COMPARED))
+/** Changes from slot to slot at the slots that are compared; 0 where one of the two is not known, which adds nothing to a sum of products. */
+const comparedChanges = (values: Float32Array): Float32Array => {
+  const { length } = values
+  const stride = Math.max(1, Math.floor(length / COMPARED))
+  const out = new Float32Array(Math.max(0, Math.ceil((length - 1) / stride)))
+  for (let at = 0, slot = 1; slot < length; at++, slot += stride) {
+    const change = values[slot]! - values[slot - 1]!
+    out[at] = Number.isNaN(change) ? 0 : change
+  }
+  return out
+}
 
 const sumOfProducts = (x: Float32Array, y: Float32Array): number => {
   let sum = 0
-  const stride = strideOf(x.length)
-  for (let slot = 1; slot < x.length; slot += stride) sum += (x[slot] ?? 0) * (y[slot] ?? 0)
+  for (let at = 0; at < x.length; at++) sum += x[at]! * y[at]!
   return sum
 }
 
@@ -224,12 +267,13 @@ const placeOf = (
   let present = 0
   let late = 0
   const lately = frame.dayStarts[Math.max(0, frame.days.length - 7)] ?? 0
+  const owns = ownCurrents(meter, place)
   for (let slot = 0; slot < slots; slot++) {
-    const volt = volts[slot] ?? Number.NaN
-    const source = reference[slot] ?? Number.NaN
+    const volt = volts[slot]!
+    const source = reference[slot]!
     if (!isVoltage(volt, nominal) || !isVoltage(source, nominal)) continue
     drop[slot] = source - volt
-    own[slot] = ownCurrent(meter, place, slot)
+    own[slot] = owns[slot]!
     if (slot < learnt) present++
     if (slot >= lately) late++
   }
@@ -249,44 +293,98 @@ const placeOf = (
   }
 }
 
-/** Least squares of a column on 1 and others over [from, to), every `step`-th slot. */
+/**
+ * Least squares of a column on 1 and others over [from, to), every `step`-th slot. The rows that are known are put side by side first: sums of products
+ * are then made pair by pair, each in the order of the slots.
+ */
 const regress = (y: Float32Array, columns: readonly Float32Array[], from: number, to: number, step: number): Fit | null => {
   const size = columns.length + 1
   const width = size + 1
+  const most = Math.max(0, Math.ceil((to - from) / step))
+  const dense = [...columns, y].map((column) => {
+    const out = new Float64Array(most)
+    for (let at = 0, slot = from; slot < to; at++, slot += step) out[at] = column[slot]!
+    return out
+  })
+  const rows = knownRows(dense, most)
   const sums = new Float64Array(width * width)
-  const row = new Float64Array(width)
-  row[0] = 1
-  let rows = 0
-  for (let slot = from; slot < to; slot += step) {
-    let sum = y[slot] ?? Number.NaN
-    row[size] = sum
-    for (let at = 1; at < size; at++) {
-      const value = columns[at - 1]?.[slot] ?? Number.NaN
-      row[at] = value
-      sum += value
-    }
-    if (Number.isNaN(sum)) continue
-    rows++
-    for (let a = 0; a < width; a++) {
-      const left = row[a] ?? 0
-      const base = a * width
-      for (let b = a; b < width; b++) sums[base + b] = (sums[base + b] ?? 0) + left * (row[b] ?? 0)
-    }
+  sums[0] = rows
+  for (let b = 1; b < width; b++) sums[b] = sumOf(dense[b - 1]!, rows)
+  for (let a = 1; a < width; a++) {
+    const left = dense[a - 1]!
+    let b = a
+    for (; b + 3 < width; b += 4) fourProducts(left, dense[b - 1]!, dense[b]!, dense[b + 1]!, dense[b + 2]!, rows, sums, a * width + b)
+    for (; b < width; b++) sums[a * width + b] = productOf(left, dense[b - 1]!, rows)
   }
   const ridge = Array.from({ length: size }, (_, at) => (at === 0 ? 0 : 1e-3))
   return rows >= 10 * size ? solve({ size, rows, sums }, ridge) : null
 }
 
+/** Moves the rows in which every column is known to the front; returns how many they are. */
+const knownRows = (columns: readonly Float64Array[], length: number): number => {
+  const unknown = new Uint8Array(length)
+  for (const column of columns) for (let row = 0; row < length; row++) if (Number.isNaN(column[row]!)) unknown[row] = 1
+  const gap = unknown.indexOf(1)
+  if (gap < 0) return length
+  let rows = gap
+  for (const column of columns) {
+    rows = gap
+    for (let row = gap; row < length; row++) if (unknown[row] === 0) column[rows++] = column[row]!
+  }
+  return rows
+}
+
+const sumOf = (x: Float64Array, rows: number): number => {
+  let sum = 0
+  for (let row = 0; row < rows; row++) sum += x[row]!
+  return sum
+}
+
+const productOf = (x: Float64Array, y: Float64Array, rows: number): number => {
+  let sum = 0
+  for (let row = 0; row < rows; row++) sum += x[row]! * y[row]!
+  return sum
+}
+
+/** Four sums in one pass: they wait for each other less than one does for itself. */
+const fourProducts = (
+  x: Float64Array,
+  a: Float64Array,
+  b: Float64Array,
+  c: Float64Array,
+  d: Float64Array,
+  rows: number,
+  out: Float64Array,
+  at: number,
+): void => {
+  let ofA = 0
+  let ofB = 0
+  let ofC = 0
+  let ofD = 0
+  for (let row = 0; row < rows; row++) {
+    const value = x[row]!
+    ofA += value * a[row]!
+    ofB += value * b[row]!
+    ofC += value * c[row]!
+    ofD += value * d[row]!
+  }
+  out[at] = ofA
+  out[at + 1] = ofB
+  out[at + 2] = ofC
+  out[at + 3] = ofD
+}
+
+/** What is left over of a column; single precision from term to term, as the columns are. */
 const restOf = (y: Float32Array, columns: readonly Float32Array[], { beta }: Fit, from: number, to: number): Float32Array => {
   const out = y.slice(from, to)
-  const offset = beta[0] ?? 0
-  for (const [at, column] of columns.entries()) {
+  const { length } = out
+  for (let at = 0; at < columns.length; at++) {
+    const column = columns[at]!
     const weight = beta[at + 1] ?? 0
-    const constant = at === 0 ? offset : 0
-    for (let slot = from; slot < to; slot++) {
-      const here = slot - from
-      out[here] = (out[here] ?? 0) - constant - weight * (column[slot] ?? Number.NaN)
-    }
+    if (at === 0) {
+      const offset = beta[0] ?? 0
+      for (let here = 0; here < length; here++) out[here] = out[here]! - offset - weight * column[from + here]!
+    } else for (let here = 0; here < length; here++) out[here] = out[here]! - weight * column[from + here]!
   }
   return out
 }
@@ -308,8 +406,8 @@ const likeness = (x: Float32Array, y: Float32Array, to: number): number => {
   let yy = 0
   let xy = 0
   for (let slot = 0; slot < to; slot += THIN) {
-    const a = x[slot] ?? 0
-    const b = y[slot] ?? 0
+    const a = x[slot]!
+    const b = y[slot]!
     const product = a * b
     if (Number.isNaN(product)) continue
     xx += a * a
@@ -341,33 +439,47 @@ const hiddenOf = (frame: AreaFrame, supply: Supply, of: Place, neighbours: reado
   }
 }
 
-const evidenceOf = (frame: AreaFrame, meter: MeterColumns, parts: readonly Hidden[], learntDays: number): ServiceEvidence => {
-  const { slots } = frame
+/** Power that the meter does not see, of all places of a meter. */
+const hiddenKwOf = (frame: AreaFrame, parts: readonly Hidden[]): Float32Array => {
   const kilo = frame.fact.nominalV / 1000
-  const hiddenKw = new Float32Array(slots)
-  const volts = new Float32Array(slots)
-  for (const part of parts) {
-    const perVolt = kilo / Math.max(LEAST_OHM, part.ohm)
-    for (let slot = 0; slot < slots; slot++) {
-      const volt = part.volts[slot] ?? Number.NaN
-      hiddenKw[slot] = (hiddenKw[slot] ?? 0) + volt * perVolt
-      volts[slot] = (volts[slot] ?? 0) + volt / parts.length
-    }
+  const out = new Float32Array(frame.slots)
+  for (const { volts, ohm } of parts) {
+    const perVolt = kilo / Math.max(LEAST_OHM, ohm)
+    for (let slot = 0; slot < out.length; slot++) out[slot]! += volts[slot]! * perVolt
   }
-  const dailyKw = dailyOf(frame, hiddenKw)
-  const mean = (of: (part: Hidden) => number) => parts.reduce((sum, part) => sum + of(part), 0) / parts.length
+  return out
+}
+
+/** Volts not explained and current counted, mean and sum over the places of a meter. */
+const meansOf = ({ slots }: AreaFrame, parts: readonly Hidden[]): Pick<Series, 'volts' | 'own'> => {
+  const [only] = parts
+  if (only && parts.length === 1) return { volts: only.volts, own: only.own }
+  const volts = new Float32Array(slots)
   const own = new Float32Array(slots)
-  for (const part of parts) for (let slot = 0; slot < slots; slot++) own[slot] = (own[slot] ?? 0) + (part.own[slot] ?? Number.NaN)
-  const dailyV = dailyOf(frame, volts)
+  for (const part of parts)
+    for (let slot = 0; slot < slots; slot++) {
+      volts[slot]! += part.volts[slot]! / parts.length
+      own[slot]! += part.own[slot]!
+    }
+  return { volts, own }
+}
+
+const meanOf = (parts: readonly Hidden[], of: (part: Hidden) => number): number =>
+  parts.reduce((sum, part) => sum + of(part), 0) / parts.length
+
+const ohmErrorOf = (parts: readonly Hidden[]): number => meanOf(parts, ({ error }) => error) / Math.sqrt(parts.length)
+
+const evidenceOf = (frame: AreaFrame, meter: MeterColumns, { parts, hiddenKw }: Answer, learntDays: number): ServiceEvidence => {
+  const { volts, own } = meansOf(frame, parts)
   return {
     id: meter.fact.id,
-    ohm: mean(({ ohm }) => ohm),
-    ohmError: mean(({ error }) => error),
-    noiseV: mean(({ noise }) => noise),
+    ohm: meanOf(parts, ({ ohm }) => ohm),
+    ohmError: meanOf(parts, ({ error }) => error),
+    noiseV: meanOf(parts, ({ noise }) => noise),
     hiddenKw,
-    dailyKw,
-    dailyV,
+    dailyKw: dailyOf(frame, hiddenKw),
+    dailyV: dailyOf(frame, volts),
     learntDays,
-    step: clearest(frame, { hiddenKw, volts, own, ohmError: mean(({ error }) => error) / Math.sqrt(parts.length) }),
+    step: clearest(frame, { hiddenKw, volts, own, ohmError: ohmErrorOf(parts) }),
   }
 }

@@ -39,24 +39,41 @@ export interface PhasedPlace {
  * @param places  of the area's meters: where solar feeds back, one phase can flow backwards while the sum does not, and the gateway's current has no sign
  */
 export const supplyOf = (frame: AreaFrame, places: readonly PhasedPlace[] = []): Supply | null => {
+  const before = supplies.get(frame)
+  if (before && isSame(before.places, places)) return before.supply
+  const supply = fedInto(frame, places)
+  supplies.set(frame, { places, supply })
+  return supply
+}
+
+/** Of frames that are looked at: mostly everybody asks for the same places. */
+const supplies = new WeakMap<AreaFrame, { readonly places: readonly PhasedPlace[]; readonly supply: Supply | null }>()
+
+const isSame = (a: readonly PhasedPlace[], b: readonly PhasedPlace[]): boolean =>
+  a.length === b.length && a.every((one, at) => one.meter === b[at]?.meter && one.place === b[at].place && one.phase === b[at].phase)
+
+const fedInto = (frame: AreaFrame, places: readonly PhasedPlace[]): Supply | null => {
   const [gateway] = frame.gateways
   if (!gateway || frame.gateways.length !== 1) return null
   const u = gateway.u.flatMap((column) => (column ? [column] : []))
   const i = gateway.i.flatMap((column) => (column ? [column] : []))
   if (u.length !== 3 || i.length !== 3) return null
   const { slots } = frame
-  const tan = Float32Array.from({ length: slots }, (_, slot) => tanOf(gateway.pf?.[slot] ?? Number.NaN))
+  const pf = gateway.pf
+  const power = gateway.p
+  const tan = new Float32Array(slots)
+  for (let slot = 0; slot < slots; slot++) tan[slot] = tanOf(pf ? pf[slot]! : Number.NaN)
   const nets = netsOf(frame, places)
+  const share = 3 * frame.fact.nominalV
   const now = i.map((column, phase) => {
     const net = nets?.[phase]
     const out = new Float32Array(slots)
     for (let slot = 0; slot < slots; slot++) {
-      const kw = gateway.p?.[slot] ?? Number.NaN
+      const kw = power ? power[slot]! : Number.NaN
       // What the customers do not tell (losses, thieves, silent meters) is shared by the phases, unless it is much.
       const untold = net && nets ? kw * 1000 - wattAt(nets, u, slot) : Number.NaN
-      if (net && Math.abs(untold) < MUCH * wattAt(i, u, slot)) {
-        out[slot] = (net[slot] ?? 0) + untold / (3 * frame.fact.nominalV)
-      } else out[slot] = (column[slot] ?? Number.NaN) * pfOf(gateway.pf?.[slot] ?? Number.NaN) * (kw < 0 ? -1 : 1)
+      if (net && Math.abs(untold) < MUCH * wattAt(i, u, slot)) out[slot] = net[slot]! + untold / share
+      else out[slot] = column[slot]! * pfOf(pf ? pf[slot]! : Number.NaN) * (kw < 0 ? -1 : 1)
     }
     return out
   })
@@ -66,7 +83,7 @@ export const supplyOf = (frame: AreaFrame, places: readonly PhasedPlace[] = []):
 /** Watt of three phases in a slot. */
 const wattAt = (ampere: readonly Float32Array[], volt: readonly Float32Array[], slot: number): number => {
   let sum = 0
-  for (let phase = 0; phase < ampere.length; phase++) sum += (ampere[phase]?.[slot] ?? 0) * (volt[phase]?.[slot] ?? Number.NaN)
+  for (let phase = 0; phase < ampere.length; phase++) sum += ampere[phase]![slot]! * volt[phase]![slot]!
   return sum
 }
 
@@ -80,20 +97,36 @@ const netsOf = (frame: AreaFrame, places: readonly PhasedPlace[]): readonly Floa
   for (const { meter, place, phase } of places) {
     const net = phase === null ? undefined : nets[phase]
     if (!net || !meter.i[place]) continue
-    for (let slot = 0; slot < frame.slots; slot++) net[slot] = (net[slot] ?? 0) + zeroIfNaN(ownCurrent(meter, place, slot))
+    const own = ownCurrents(meter, place)
+    for (let slot = 0; slot < frame.slots; slot++) net[slot]! += zeroIfNaN(own[slot]!)
   }
   return nets
 }
 
 const feedsBack = (p: Float32Array): boolean => {
-  for (let slot = 0; slot < p.length; slot++) if ((p[slot] ?? 0) < 0) return true
+  for (let slot = 0; slot < p.length; slot++) if (p[slot]! < 0) return true
   return false
 }
 
-/** Own active current at the end of a slot, ampere, negative while it feeds back. */
-export const ownCurrent = (meter: MeterColumns, place: number, slot: number): number => {
-  const ampere = (meter.i[place]?.[slot] ?? Number.NaN) * pfOf(meter.pf?.[slot] ?? Number.NaN)
-  return (meter.p?.[slot] ?? 0) < 0 ? -ampere : ampere
+/** Of frames that are looked at: three rules ask for the same currents. */
+const currents = new WeakMap<MeterColumns, Float64Array[]>()
+
+/** Own active current of a place at the end of each slot, ampere, negative while it feeds back; NaN where it was not read. */
+export const ownCurrents = (meter: MeterColumns, place: number): Float64Array => {
+  const known = currents.get(meter) ?? []
+  currents.set(meter, known)
+  const before = known[place]
+  if (before) return before
+  const { p, pf, imp } = meter
+  const amperes = meter.i[place]
+  const out = new Float64Array(imp.length).fill(Number.NaN)
+  if (amperes)
+    for (let slot = 0; slot < out.length; slot++) {
+      const ampere = amperes[slot]! * pfOf(pf ? pf[slot]! : Number.NaN)
+      out[slot] = p && p[slot]! < 0 ? -ampere : ampere
+    }
+  known[place] = out
+  return out
 }
 
 const pfOf = (pf: number): number => (Number.isNaN(pf) ? USUAL_PF : Math.min(1, Math.abs(pf)))
@@ -107,22 +140,24 @@ const meansOf = (
   u: readonly Float32Array[],
   now: readonly Float32Array[],
 ): readonly Float32Array[] => {
-  const mean = now.map(() => new Float32Array(frame.slots).fill(Number.NaN))
-  for (let slot = 0; slot < frame.slots; slot++) {
+  const { slots, stepMs } = frame
+  const nominal = frame.fact.nominalV
+  const mean = now.map(() => new Float32Array(slots).fill(Number.NaN))
+  for (let slot = 0; slot < slots; slot++) {
     let watt = 0
-    for (const [phase, column] of now.entries()) {
-      const here = column[slot] ?? Number.NaN
-      const before = slot > 0 ? (column[slot - 1] ?? Number.NaN) : Number.NaN
+    for (let phase = 0; phase < now.length; phase++) {
+      const column = now[phase]!
+      const here = column[slot]!
+      const before = slot > 0 ? column[slot - 1]! : Number.NaN
       const ampere = Number.isNaN(before) ? here : Number.isNaN(here) ? before : (here + before) / 2
-      const out = mean[phase]
-      if (out) out[slot] = ampere
-      const volt = u[phase]?.[slot] ?? Number.NaN
-      watt += ampere * (isVoltage(volt, frame.fact.nominalV) ? volt : frame.fact.nominalV)
+      mean[phase]![slot] = ampere
+      const volt = u[phase]![slot]!
+      watt += ampere * (isVoltage(volt, nominal) ? volt : nominal)
     }
-    const energy = (gateway.imp[slot] ?? Number.NaN) - zeroIfNaN(gateway.exp[slot] ?? 0)
-    const scale = (energy * 3_600_000) / frame.stepMs / watt
+    const energy = gateway.imp[slot]! - zeroIfNaN(gateway.exp[slot]!)
+    const scale = (energy * 3_600_000) / stepMs / watt
     // A lost voltage or a wrong reading must not be spread over the phases: then the samples stand as they are.
-    if (scale > 0.5 && scale < 2) for (const column of mean) column[slot] = (column[slot] ?? 0) * scale
+    if (scale > 0.5 && scale < 2) for (const column of mean) column[slot]! *= scale
   }
   return mean
 }

@@ -68,17 +68,18 @@ const addLoss = (frame: AreaFrame, supply: Supply, drop: DropModel, kwh: Float64
   const u = meter.u[place]
   const energies = placeEnergy(frame, meter, place)
   const usual = shareOut(energies)
+  const { pf } = meter
+  const { tan: tans } = supply
   for (let slot = 0; slot < frame.slots; slot++) {
-    const energy = energies[slot] ?? Number.NaN
-    const volt = u?.[slot] ?? Number.NaN
-    const ampere = (energy * 1000) / hours / (isVoltage(volt, nominal) ? volt : nominal)
-    const fall = own * ampere + ra * (a[slot] ?? Number.NaN) + rb * (b[slot] ?? Number.NaN) + rc * (c[slot] ?? Number.NaN)
+    const volt = u ? u[slot]! : Number.NaN
+    const ampere = (energies[slot]! * 1000) / hours / (isVoltage(volt, nominal) ? volt : nominal)
+    const fall = own * ampere + ra * a[slot]! + rb * b[slot]! + rc * c[slot]!
     const watt = ampere * fall
     if (Number.isNaN(watt)) continue
-    const tan = supply.tan[slot] ?? 0
-    const factor = (1 + tanOf(meter.pf?.[slot] ?? Number.NaN) * tan) / (1 + X_OVER_R * tan)
-    kwh[slot] = (kwh[slot] ?? 0) + (watt * factor * hours) / 1000
-    known[slot] = (known[slot] ?? 0) + usual
+    const tan = tans[slot]!
+    const factor = (1 + tanOf(pf ? pf[slot]! : Number.NaN) * tan) / (1 + X_OVER_R * tan)
+    kwh[slot]! += (watt * factor * hours) / 1000
+    known[slot]! += usual
   }
   return usual
 }
