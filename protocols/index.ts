@@ -1,5 +1,6 @@
 import {
   type AnyAdapter,
+  type AnyTerminalAdapter,
   anyAdapter,
   type Conversation,
   type EmbeddedFrame,
@@ -41,6 +42,27 @@ export const PROTOCOLS: readonly string[] = Object.keys(ADAPTERS)
 /** The adapter of a profile's protocol; Modbus is framed as the line says. */
 export const adapterOf = (protocol: string, framing: 'tcp' | 'rtu' | 'ascii'): AnyAdapter | null =>
   ADAPTERS[protocol === 'modbus' ? `modbus-${framing}` : protocol] ?? null
+
+/**
+ * Protocols of terminals (终端) that dial in. `masterAddress` = the number under which the master is known to them (主站地址 MSA,
+ * client address CA).
+ */
+const TERMINALS: Readonly<Record<string, (masterAddress: number) => AnyTerminalAdapter>> = {}
+
+export const TERMINAL_PROTOCOLS: readonly string[] = ['gw3761', 'dlt698']
+
+/** Number of the master that nobody else uses. @source Q/GDW 1376.1-2013, 4.3.3.5 (MSA 1 to 127) */
+export const MASTER_ADDRESS = 1
+
+const madeTerminals = new Map<string, AnyTerminalAdapter>()
+
+/** The adapter of a protocol of terminals; always the same one for the same master address. */
+export const terminalAdapterOf = (id: string, masterAddress: number = MASTER_ADDRESS): AnyTerminalAdapter | null => {
+  const key = `${id} ${masterAddress}`
+  const made = madeTerminals.get(key) ?? (Object.hasOwn(TERMINALS, id) ? TERMINALS[id]?.(masterAddress) : undefined) ?? null
+  if (made) madeTerminals.set(key, made)
+  return made
+}
 
 const fail = failWith({
   PROFILE_PROTOCOL: { recovery: 'skip', hint: 'member "protocol": modbus, dlt645-2007 or dlt645-1997' },

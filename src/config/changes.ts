@@ -63,6 +63,7 @@ const RULES: Readonly<Partial<Record<keyof GatewayConfig | 'http/tokens', Rule>>
   cases: atOnce('cases that come or get worse have their deadline by it; those that have one keep it'),
   notify: atOnce('people are told this way from the next message on; what waits for somebody who is gone is dropped'),
   analysis: atOnce('areas are judged this way from the next day on'),
+  terminals: atOnce('concentrators are given this long from the next request on; the switch of remote control holds at once'),
   clocks: atOnce('clocks are read and set this way; what waits for its turn is asked again whether it may'),
   'http/tokens': atOnce('tokens hold or end at once'),
 }

@@ -12,7 +12,7 @@ export type Wrong = (path: readonly (string | number)[], message: string) => voi
  * @param ledgerLines  lines that the ledger has; asked only when a task names what is not in the file
  */
 export const checkGateway = (
-  { gateway, lines, tasks, store, clock, mqtt = [], publish = [] }: GatewayFile,
+  { gateway, lines, tasks, store, clock, mqtt = [], publish = [], concentrators }: GatewayFile,
   wrong: Wrong,
   ledgerLines: () => readonly string[],
 ): void => {
@@ -35,6 +35,7 @@ export const checkGateway = (
   unique(publish, 'publish', wrong)
   for (const [at, { id }] of mqtt.entries())
     if (lines.some((line) => line.id === id)) wrong(['mqtt', at, 'id'], `is "${id}", as a line is: meters name either by its id`)
+  checkListeners(concentrators?.listeners ?? [], wrong)
   checkSessions(gateway.id, { mqtt, publish }, wrong)
   const ways = new Map<string, string>()
   for (const [at, { id, transport, modbus }] of lines.entries()) {
@@ -71,6 +72,28 @@ export const checkGateway = (
 }
 
 const MOST_NAMED = 12
+
+/** Two listeners cannot share a port; what may not be true at the same time is said before anything is opened. */
+const checkListeners = (listeners: NonNullable<NonNullable<GatewayFile['concentrators']>['listeners']>, wrong: Wrong): void => {
+  const path = (at: number, ...more: readonly string[]) => ['concentrators', 'listeners', at, ...more]
+  const ids = new Map<string, number>()
+  const ports = new Map<string, string>()
+  for (const [at, { id, host = '127.0.0.1', port, protocols = [], maxSessions = 2000, maxPerPeer = 1 }] of listeners.entries()) {
+    const before = ids.get(id)
+    if (before !== undefined) wrong(path(at, 'id'), `is "${id}", as concentrators/listeners/${before} is`)
+    else ids.set(id, at)
+    const place = `${host}:${port}`
+    const other = port === 0 ? undefined : ports.get(place)
+    if (other !== undefined)
+      wrong(
+        path(at, 'port'),
+        `is ${port}, where listener ${other} is: both protocols may stand in one listener, they are told apart by the first bytes`,
+      )
+    else ports.set(place, id)
+    if (new Set(protocols).size < protocols.length) wrong(path(at, 'protocols'), `names ${protocols[0]} twice`)
+    if (maxPerPeer > maxSessions) wrong(path(at, 'maxPerPeer'), `is ${maxPerPeer}, more than maxSessions ${maxSessions}`)
+  }
+}
 
 const unique = (items: readonly { readonly id: string }[], list: string, wrong: Wrong): void => {
   const first = new Map<string, number>()

@@ -3,8 +3,10 @@ import { dirname, resolve } from 'node:path'
 import { type AnalysisConfig, analysisOf } from './analysis.ts'
 import { type ClocksConfig, clocksOf } from './clocks.ts'
 import { type CollectionConfig, collectionOf } from './collection.ts'
+import { type ConcentratorsConfig, concentratorsOf, type TerminalRules, terminalRulesOf } from './concentrators.ts'
 import { durationMs, type Period, periodOf } from './duration.ts'
 import { checkGateway, type Wrong } from './gateway-check.ts'
+import { concentratorsOfFile } from './ledger-file.ts'
 import { type CasesConfig, casesOf, type NotifyConfig, notifyOf } from './notify.ts'
 import type { Problem } from './problems.ts'
 import { type GatewayFile, GatewaySchema, type LineFile, type MqttFile, type PublishFile, type TaskFile } from './schema.ts'
@@ -35,6 +37,8 @@ export interface GatewayConfig {
   readonly lines: readonly LineConfig[]
   readonly mqtt: readonly MqttConfig[]
   readonly publish: readonly PublishConfig[]
+  readonly concentrators: ConcentratorsConfig
+  readonly terminals: TerminalRules
   readonly tasks: readonly TaskConfig[]
   readonly clocks: ClocksConfig
   /** How far a register of an exchange may be from what was read, without a reason: kWh as on the face, percent; decimal text. */
@@ -163,7 +167,10 @@ export const loadGatewayConfig = (
   const { value } = loaded
   const base = dirname(resolve(file))
   const dataDirectory = resolve(base, value.gateway.data ?? './data')
-  checkGateway(value, wrong, () => ledgerLines(dataDirectory))
+  checkGateway(value, wrong, () => [
+    ...ledgerLines(dataDirectory),
+    ...(value.ledger === undefined ? [] : concentratorsOfFile(resolve(base, value.ledger))),
+  ])
   if (value.profiles !== undefined && !isDirectory(resolve(base, value.profiles)))
     wrong(['profiles'], `is "${value.profiles}", which is no directory`)
   if (value.mappings !== undefined && !isDirectory(resolve(base, value.mappings)))
@@ -212,6 +219,8 @@ export const loadGatewayConfig = (
     lines: value.lines.map(lineOf),
     mqtt,
     publish,
+    concentrators: concentratorsOf(value.concentrators),
+    terminals: terminalRulesOf(value.concentrators),
     tasks: value.tasks.map(taskOf),
     clocks,
     exchange: { kwh: value.exchange?.toleranceKwh ?? '1', percent: value.exchange?.tolerancePercent ?? '0.5' },

@@ -1,5 +1,6 @@
 export type { AnalysisConfig } from './analysis.ts'
 export * from './changes.ts'
+export type { ConcentratorsConfig, ListenerConfig, TerminalRules } from './concentrators.ts'
 export * from './duration.ts'
 export * from './gateway-config.ts'
 export * from './history.ts'

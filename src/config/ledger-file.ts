@@ -2,16 +2,20 @@ import { didYouMean, type Problem } from './problems.ts'
 import { type LedgerFile, LedgerSchema } from './schema.ts'
 import { loadYaml } from './yaml-file.ts'
 
+type CheckedAddress = { readonly ok: true; readonly value: string } | { readonly ok: false; readonly problem: string }
+
 /** What the ledger file is checked against beyond its own schema. */
 export interface LedgerContext {
   readonly lines: readonly string[]
   readonly profiles: readonly string[]
   /** The address in its one form when it is one of this profile's protocol on that line, else what is allowed. */
-  readonly addressOf: (
-    address: string,
-    profile: string,
-    line: string,
-  ) => { readonly ok: true; readonly value: string } | { readonly ok: false; readonly problem: string }
+  readonly addressOf: (address: string, profile: string, line: string) => CheckedAddress
+  /** The same for a meter behind a concentrator of a protocol. */
+  readonly addressBehind: (address: string, profile: string, protocol: string) => CheckedAddress
+  /** A concentrator's own address in its one form, else what is allowed. */
+  readonly terminalAddress: (address: string, protocol: string) => CheckedAddress
+  /** Protocol of a concentrator that is in the ledger and not in the file; null = there is none that can be a line. */
+  readonly concentratorOf: (id: string) => string | null
   readonly isRatio: (text: string) => boolean
   /** Now, milliseconds since 1970 UTC. */
   readonly now: number
@@ -26,8 +30,15 @@ export type LedgerResult =
     }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
+/** Concentrators of a ledger file that meters may name as their line; none where the file is wrong, which is said elsewhere. */
+export const concentratorsOfFile = (file: string): readonly string[] => {
+  const loaded = loadYaml(file, LedgerSchema, file)
+  return loaded.ok ? (loaded.value.concentrators ?? []).flatMap(({ id, protocol }) => (protocol === undefined ? [] : [id])) : []
+}
+
 /** Reads and checks a ledger file: every reference must lead somewhere, nothing may be there twice. All problems are named at once. */
-export const loadLedgerFile = (file: string, { lines, profiles, addressOf, isRatio, now }: LedgerContext): LedgerResult => {
+export const loadLedgerFile = (file: string, context: LedgerContext): LedgerResult => {
+  const { lines, profiles, addressOf, isRatio, now } = context
   const loaded = loadYaml(file, LedgerSchema, file)
   if (!loaded.ok) return loaded
   const problems: Problem[] = []
@@ -64,7 +75,24 @@ export const loadLedgerFile = (file: string, { lines, profiles, addressOf, isRat
     may(['areas', at, 'zone'], zone, 'zone', zoneIds)
     may(['areas', at, 'feeder'], feeder, 'feeder', ids(feeders))
   }
-  for (const [at, { area }] of concentrators.entries()) may(['concentrators', at, 'area'], area, 'area', areaIds)
+  const terminals = new Map<string, string>()
+  const dialled = new Map<string, number>()
+  for (const [at, { id, area, address, protocol }] of concentrators.entries()) {
+    may(['concentrators', at, 'area'], area, 'area', areaIds)
+    if (protocol === undefined) continue
+    if (lineIds.has(id)) wrong(['concentrators', at, 'id'], `is "${id}", as a line or broker is: meters name either by its id`)
+    terminals.set(id, protocol)
+    if (address === undefined) continue
+    const found = context.terminalAddress(address, protocol)
+    if (!found.ok) wrong(['concentrators', at, 'address'], `is "${address}"; ${found.problem}`)
+    const key = `${protocol} ${found.ok ? found.value : address}`
+    const other = dialled.get(key)
+    if (other !== undefined) wrong(['concentrators', at, 'address'], `is "${address}", as concentrators/${other} has`)
+    else dialled.set(key, at)
+  }
+  const mute = new Set(concentrators.flatMap(({ id, protocol }) => (protocol === undefined && !lineIds.has(id) ? [id] : [])))
+  const protocolOf = (line: string): string | null =>
+    lineIds.has(line) ? null : (terminals.get(line) ?? (mute.has(line) ? null : context.concentratorOf(line)))
   const customerIds = ids(customers)
   const feederIds = ids(feeders)
   for (const [at, { area, feeder, customer, ct, pt }] of points.entries()) {
@@ -76,13 +104,25 @@ export const loadLedgerFile = (file: string, { lines, profiles, addressOf, isRat
   const concentratorIds = ids(concentrators)
   const taken = new Map<string, number>()
   const metered = new Map<string, number>()
-  for (const [at, { point, line, address, profile, concentrator, ct, pt, from }] of meters.entries()) {
+  const lineNames = new Set([...lines, ...terminals.keys()])
+  const places = new Map<string, number>()
+  for (const [at, { point, line, address, profile, concentrator, ct, pt, from, measuringPoint, archiveNumber }] of meters.entries()) {
     let known = address
+    const protocol = protocolOf(line)
     refer(['meters', at, 'point'], point, 'point', pointIds)
-    refer(['meters', at, 'line'], line, 'line', lineIds)
+    if (protocol === null && mute.has(line))
+      wrong(['meters', at, 'line'], `is "${line}", a concentrator without protocol: set protocol: gw3761 or dlt698 there`)
+    else if (protocol === null) refer(['meters', at, 'line'], line, 'line', lineNames)
     refer(['meters', at, 'profile'], profile, 'profile', profileIds)
-    if (lineIds.has(line) && profileIds.has(profile)) {
-      const found = addressOf(address, profile, line)
+    for (const [name, number] of Object.entries({ measuringPoint, archiveNumber })) {
+      if (number === undefined) continue
+      const before = places.get(`${line} ${name} ${number}`)
+      if (before !== undefined)
+        wrong(['meters', at, name], `is ${number}, as that of meters/${before}: each number is given once in concentrator ${line}`)
+      else places.set(`${line} ${name} ${number}`, at)
+    }
+    if ((lineIds.has(line) || protocol !== null) && profileIds.has(profile)) {
+      const found = protocol === null ? addressOf(address, profile, line) : context.addressBehind(address, profile, protocol)
       if (found.ok) known = found.value
       else wrong(['meters', at, 'address'], `is "${address}"; ${found.problem}`)
     }

@@ -2,6 +2,7 @@ import { type Static, type TSchema, Type } from 'typebox'
 import { AnalysisSchema } from './analysis.ts'
 import { ClocksSchema } from './clocks.ts'
 import { CollectionSchema } from './collection.ts'
+import { ConcentratorsSchema } from './concentrators.ts'
 import { CasesSchema, NotifySchema } from './notify.ts'
 import { UnregisteredSchema } from './unregistered.ts'
 
@@ -276,6 +277,7 @@ export const GatewaySchema = object({
   lines: Type.Array(Line),
   mqtt: optional(Type.Array(Mqtt)),
   publish: optional(Type.Array(Publish)),
+  concentrators: optional(ConcentratorsSchema),
   tasks: Type.Array(Task),
   clocks: optional(ClocksSchema),
   exchange: optional(
@@ -333,7 +335,26 @@ export const LedgerSchema = object({
     ),
   ),
   concentrators: optional(
-    Type.Array(object({ id: Id, name: optional(Name), address: optional(Name), area: optional(Id), protocol: optional(Name) })),
+    Type.Array(
+      object({
+        ...{ id: Id, name: optional(Name), area: optional(Id), maker: optional(Name), model: optional(Name), sim: optional(Name) },
+        address: optional(
+          Type.String({
+            minLength: 1,
+            maxLength: 40,
+            description: 'in quotes: region and number of a gw3761 terminal, "4510-21" or "4510-0015H"; the digits of a dlt698 one',
+          }),
+        ),
+        protocol: optional(oneOf(['gw3761', 'dlt698'], 'Q/GDW 376.1 or DL/T 698.45: with it, meters may name it as their line')),
+        allowWrites: optional(Type.Boolean({ description: 'may be sent what changes something in it or in a meter', default: false })),
+        heartbeatMinutes: optional(Type.Integer({ minimum: 1, maximum: 1440, description: 'default: as it says itself, or its listener' })),
+        frameLimit: optional(
+          Type.Integer({ minimum: 64, maximum: 16_383, description: 'longest frame it takes and gives, bytes', default: 1024 }),
+        ),
+        window: optional(Type.Integer({ minimum: 1, maximum: 16, description: 'requests it works on at once', default: 1 })),
+        responsible: optional(Name),
+      }),
+    ),
   ),
   points: Type.Array(
     object({
@@ -372,7 +393,7 @@ export const LedgerSchema = object({
     object({
       id: Id,
       point: Id,
-      line: Id,
+      line: { ...Id, description: 'a line or broker of gateway.yaml, a line of the ledger, or a concentrator' },
       address: Type.String({
         minLength: 1,
         maxLength: 200,
@@ -383,6 +404,14 @@ export const LedgerSchema = object({
       pt: optional(Ratio),
       timeoutMs: optional(Type.Integer({ minimum: 20, maximum: 120_000 })),
       concentrator: optional(Id),
+      measuringPoint: optional(
+        Type.Integer({ minimum: 1, maximum: 2040, description: 'number (测量点号) under which the concentrator keeps its values' }),
+      ),
+      archiveNumber: optional(
+        Type.Integer({ minimum: 1, maximum: 2040, description: 'place (装置序号) in the archive of the concentrator' }),
+      ),
+      port: optional(Type.Integer({ minimum: 1, maximum: 31, description: 'port of the concentrator; 31: power line carrier' })),
+      collector: optional(Type.String({ pattern: '^[0-9]{12}$', description: 'collector in between, 12 digits in quotes' })),
       ...{ asset: optional(Name), maker: optional(Name), model: optional(Name), digits: optional(Amount) },
       ...{ verifiedOn: optional(Day), verifyBy: optional(Day) },
       from: optional(Type.String({ format: 'date-time' })),

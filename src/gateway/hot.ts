@@ -27,6 +27,7 @@ import type { LiveProfiles } from './hot-profiles.ts'
 import { syncInThread } from './hot-sync.ts'
 import type { PointIndex } from './point-index.ts'
 import type { Push } from './push.ts'
+import { concentratorsIn } from './start-ledger.ts'
 
 export interface HotDeps {
   /** What the gateway was started with. */
@@ -312,7 +313,8 @@ export class Hot {
   }
 
   #linesInLedger(): readonly string[] {
-    return this.#ledgerLines({ ...this.#running, lines: [], mqtt: [] }).lines.map(({ id }) => id)
+    const lines = this.#ledgerLines({ ...this.#running, lines: [], mqtt: [] }).lines.map(({ id }) => id)
+    return [...lines, ...concentratorsIn(this.#deps.ledger.list({ kind: 'concentrator', limit: MOST_CHANNELS }))]
   }
 
   #mergeLines(): void {

@@ -40,6 +40,7 @@ const TELL_EVERY_ROWS = 5000
 const MOST_PROBLEMS = 1000
 /** Digits of a DL/T 645 address. @source DL/T 645-2007, 5.2.3 */
 const DLT645_DIGITS = 12
+const ADDRESSED_BY_DIGITS = /^(dlt645|gw3761$|dlt698$)/
 
 /** What a file says, and what is wrong with it. @errors SHEET_ codes: the file as a whole cannot be read */
 export const readImport = async (file: ImportFile, context: ImportContext): Promise<Result<Interpretation>> =>
@@ -54,7 +55,7 @@ const readSheets = async (
   const addressDigits = (profile: string): number | null => {
     const known = widths.get(profile)
     if (known !== undefined) return known
-    const width = profiles.get(profile)?.protocol.startsWith('dlt645') ? DLT645_DIGITS : null
+    const width = ADDRESSED_BY_DIGITS.test(profiles.get(profile)?.protocol ?? '') ? DLT645_DIGITS : null
     widths.set(profile, width)
     return width
   }
@@ -73,14 +74,18 @@ const readSheets = async (
 
 const textOf = (value: unknown): string | null => (typeof value === 'string' ? value : null)
 
-const readYaml = ({ path, name, from }: ImportFile, { data, world, profiles, now }: ImportContext): Interpretation => {
+const readYaml = ({ path, name, from }: ImportFile, { data, world, profiles, ledger, now }: ImportContext): Interpretation => {
   const nothing = { warnings: [], doubtful: new Set<string>(), rows: 0, sheets: [] }
   const loaded = loadLedgerFile(path, {
     lines: [...data.lines, ...data.brokers].map(({ id }) => id),
     profiles: [...profiles.ids, ...data.brokers.flatMap((broker) => broker.profiles)],
     now,
     isRatio: (text) => parseRatio(text) !== null,
-    addressOf: (address, profile, line) => world.addressOf(address, profile, line),
+    ...world,
+    concentratorOf: (id) => {
+      const protocol = ledger.get('concentrator', id, null)?.attributes.protocol
+      return typeof protocol === 'string' ? protocol : null
+    },
   })
   if (!loaded.ok) {
     const problems = loaded.problems.map(

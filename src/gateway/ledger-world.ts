@@ -1,5 +1,6 @@
+import { TERMINAL_PROTOCOLS, terminalAdapterOf } from '../../protocols/index.ts'
 import type { GatewayConfig } from '../config/index.ts'
-import type { AnyAdapter } from '../core/index.ts'
+import type { AnyAdapter, AnyTerminalAdapter } from '../core/index.ts'
 import type { LedgerWorld } from '../ledger/index.ts'
 import type { Profiles } from './profiles.ts'
 
@@ -31,10 +32,22 @@ export const liveWorld = (now: () => LedgerWorld): LedgerWorld => ({
   isChannel: (id) => now().isChannel(id),
   isProfile: (id) => now().isProfile(id),
   addressOf: (address, profile, line) => now().addressOf(address, profile, line),
+  addressBehind: (address, profile, protocol) => now().addressBehind(address, profile, protocol),
+  terminalAddress: (address, protocol) => now().terminalAddress(address, protocol),
 })
 
+/** Communication address of a meter behind a concentrator. @source DL/T 645-2007, 5.2.3; Q/GDW 1376.1-2013, 5.5 (F10) */
+const BEHIND = /^\d{12}$/
+/** Meters that can be read through a concentrator byte by byte. */
+const FORWARDED = /^dlt645/
+
 /** What the ledger cannot know by itself: the lines and brokers of the configuration, the meter models and their addresses. */
-export const ledgerWorld = (data: WorldData, profiles: Pick<Profiles, 'ids' | 'get'>, adapterOf: AdapterOf): LedgerWorld => {
+export const ledgerWorld = (
+  data: WorldData,
+  profiles: Pick<Profiles, 'ids' | 'get'>,
+  adapterOf: AdapterOf,
+  terminalOf: (protocol: string) => AnyTerminalAdapter | null = terminalAdapterOf,
+): LedgerWorld => {
   const lines = new Map(data.lines.map((line) => [line.id, line]))
   const brokers = new Map(data.brokers.map(({ id, profiles: used }) => [id, new Set(used)]))
   const models = new Set([...profiles.ids, ...data.brokers.flatMap(({ profiles: used }) => used)])
@@ -49,8 +62,28 @@ export const ledgerWorld = (data: WorldData, profiles: Pick<Profiles, 'ids' | 'g
       if (profile.startsWith(PUSHED))
         return { ok: false, problem: `its profile ${profile} is for meters that push, and line ${line} is no broker` }
       const found = profiles.get(profile)
+      if (found && TERMINAL_PROTOCOLS.includes(found.protocol))
+        return { ok: false, problem: `its profile ${profile} is for meters behind a concentrator, and line ${line} is none` }
       const adapter = found && adapterOf(found.protocol, lines.get(line)?.modbus ?? 'tcp')
       if (!adapter) return { ok: false, problem: `its profile ${profile} cannot be used: gridtally profile verify names the place` }
+      return adapter.bind((typed) => {
+        const checked = typed.address(address)
+        return checked.ok ? checked : { ok: false, problem: `${checked.error.message}; ${checked.error.hint}` }
+      })
+    },
+    addressBehind: (address, profile, protocol) => {
+      const found = profiles.get(profile)
+      if (!found) return { ok: false, problem: `its profile ${profile} cannot be used: gridtally profile verify names the place` }
+      if (found.protocol !== protocol && !FORWARDED.test(found.protocol))
+        return {
+          ok: false,
+          problem: `its profile ${profile} is for ${found.protocol}, and its line is a concentrator that speaks ${protocol}; allowed: profiles of ${protocol}, and of dlt645-2007 or dlt645-1997 (bytes passed through)`,
+        }
+      return BEHIND.test(address) ? { ok: true, value: address } : { ok: false, problem: 'must be 12 digits, leading zeros and all' }
+    },
+    terminalAddress: (address, protocol) => {
+      const adapter = terminalOf(protocol)
+      if (!adapter) return { ok: false, problem: `its protocol is ${protocol}; allowed: ${TERMINAL_PROTOCOLS.join(', ')}` }
       return adapter.bind((typed) => {
         const checked = typed.address(address)
         return checked.ok ? checked : { ok: false, problem: `${checked.error.message}; ${checked.error.hint}` }

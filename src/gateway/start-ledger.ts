@@ -1,7 +1,7 @@
 import type { GatewayConfig, LedgerFile, LineConfig, Problem } from '../config/index.ts'
 import { loadLedgerFile } from '../config/index.ts'
 import { explain } from '../core/index.ts'
-import { type Applied, glance, type Kind, type Ledger, type Patch, type Value } from '../ledger/index.ts'
+import { type Applied, type Entity, glance, type Kind, type Ledger, type Patch, type Value } from '../ledger/index.ts'
 import { parseRatio } from '../normalise/index.ts'
 import { ledgerLines, MOST_CHANNELS } from './hot-lines.ts'
 import { type AdapterOf, ledgerWorld, worldData } from './ledger-world.ts'
@@ -32,9 +32,11 @@ export type LedgerFileConfig = Pick<GatewayConfig, 'file' | 'ledgerFile' | 'prof
 /** What the ledger has beside its file: what tasks name, and lines of its own. */
 interface Known {
   has(kind: 'area' | 'meter', id: string): boolean
+  /** Protocol of a concentrator that meters may name as their line. */
+  concentratorOf(id: string): string | null
   lines(config: Pick<LedgerFileConfig, 'lines' | 'mqtt'>): readonly LineConfig[]
 }
-const NOTHING: Known = { has: () => false, lines: () => [] }
+const NOTHING: Known = { has: () => false, concentratorOf: () => null, lines: () => [] }
 type Failed = { readonly ok: false; readonly problems: readonly Problem[] }
 
 /**
@@ -56,7 +58,8 @@ export const checkedLedger = (
     profiles: [...profiles.ids, ...data.brokers.flatMap((broker) => broker.profiles)],
     now: Date.now(),
     isRatio: (text) => parseRatio(text) !== null,
-    addressOf: (address, profile, line) => world.addressOf(address, profile, line),
+    ...world,
+    concentratorOf: known.concentratorOf,
   })
   if (!loaded.ok) return loaded
   const problems = taskProblems(config, loaded.value, known.has)
@@ -70,17 +73,33 @@ export const mayBeKnown = (dataDirectory: string): Known => ({
     const found = glance(dataDirectory, (ledger) => ledger.has(kind, id))
     return found === true || found === 'unreadable'
   },
+  concentratorOf: (id) => {
+    const found = glance(dataDirectory, (ledger) => ledger.get('concentrator', id))
+    return typeof found === 'string' ? null : protocolIn(found)
+  },
   lines: (config) => {
     const channels = glance(dataDirectory, (ledger) => ledger.list('channel', MOST_CHANNELS))
     return typeof channels === 'string' ? [] : ledgerLines(config, channels).lines
   },
 })
 
+const protocolIn = (entity: Entity | null): string | null =>
+  typeof entity?.attributes.protocol === 'string' ? entity.attributes.protocol : null
+
+/** Names of the concentrators that meters of a ledger may name as their line. */
+export const concentratorsIn = (entities: readonly Entity[]): readonly string[] =>
+  entities.flatMap((entity) => (protocolIn(entity) === null ? [] : [entity.id]))
+
 /** Names of the lines that the ledger of a data directory describes, for whoever reads gateway.yaml. */
-export const linesInLedger = (dataDirectory: string): readonly string[] =>
-  mayBeKnown(dataDirectory)
-    .lines({ lines: [], mqtt: [] })
-    .map(({ id }) => id)
+export const linesInLedger = (dataDirectory: string): readonly string[] => {
+  const terminals = glance(dataDirectory, (ledger) => ledger.list('concentrator', MOST_CHANNELS))
+  return [
+    ...mayBeKnown(dataDirectory)
+      .lines({ lines: [], mqtt: [] })
+      .map(({ id }) => id),
+    ...(typeof terminals === 'string' ? [] : concentratorsIn(terminals)),
+  ]
+}
 
 /** Where the ledger keeps what the file said last. */
 const NOTE = 'ledger-file'
@@ -102,6 +121,7 @@ export const syncLedgerFile = (
 ): { readonly ok: true; readonly changes: Applied | null } | Failed => {
   const checked = checkedLedger(config, profiles, adapterOf, {
     has: (kind, id) => ledger.get(kind, id, null) !== null,
+    concentratorOf: (id) => protocolIn(ledger.get('concentrator', id, null)),
     lines: (file) => ledgerLines(file, ledger.list({ kind: 'channel', limit: MOST_CHANNELS })).lines,
   })
   if (!checked.ok) return checked

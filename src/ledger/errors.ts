@@ -20,6 +20,14 @@ const table = {
   LEDGER_POINT_TAKEN: { recovery: 'stop', hint: 'one point, one meter at a time: end the other one first, or make it an exchange' },
   LEDGER_ADDRESS_TAKEN: { recovery: 'stop', hint: 'two meters cannot share an address on one line: look which of them is really there' },
   LEDGER_ADDRESS: { recovery: 'stop', hint: 'write the address as the meter has it, leading zeros and all' },
+  LEDGER_PLACE: {
+    recovery: 'stop',
+    hint: 'measuringPoint (测量点号) and archiveNumber (装置序号) run from 1 to 2040, each given once in a concentrator; leave them out where nobody knows',
+  },
+  LEDGER_TERMINAL: {
+    recovery: 'stop',
+    hint: 'set protocol of the concentrator (gw3761 or dlt698) and its address, or put the meter on a line',
+  },
   LEDGER_FUTURE: { recovery: 'stop', hint: 'write it down when it has happened; only planned points may lie ahead' },
   LEDGER_REQUIRED: { recovery: 'stop', hint: 'add the attribute: without it the entry means nothing' },
   LEDGER_STATE: { recovery: 'stop', hint: 'gridtally ledger checklist POINT shows what is missing; gridtally ledger state makes the step' },

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openToRead } from '../sqlite/index.ts'
 import type { Kind } from './kinds.ts'
-import { listOf } from './read.ts'
+import { entityOf, listOf } from './read.ts'
 import { DATA_VERSION } from './schema.ts'
 import { integer, Sql } from './sql.ts'
 import type { Entity } from './types.ts'
@@ -10,6 +10,7 @@ import type { Entity } from './types.ts'
 /** What can be asked of a ledger that is only looked at. */
 export interface LedgerGlance {
   has(kind: Kind, id: string): boolean
+  get(kind: Kind, id: string): Entity | null
   list(kind: Kind, limit: number): readonly Entity[]
 }
 
@@ -28,6 +29,7 @@ export const glance = <T>(directory: string, look: (ledger: LedgerGlance) => T):
       if (integer(sql.get('PRAGMA user_version') ?? {}, 'user_version') !== DATA_VERSION) return 'unreadable'
       return look({
         has: (kind, id) => sql.get('SELECT 1 FROM entity WHERE kind = ? AND id = ?', kind, id) !== undefined,
+        get: (kind, id) => entityOf(sql, kind, id, null),
         list: (kind, limit) => listOf(sql, { kind, limit }),
       })
     } finally {

@@ -6,6 +6,7 @@ import { integer, integerOrNull, type Row, type Sql, text } from './sql.ts'
 import { stateAt, stateOf } from './timeline.ts'
 import type { ActKind, LedgerWorld } from './types.ts'
 import { dateText } from './value.ts'
+import { protocolOf } from './write.ts'
 
 export interface Outcome {
   readonly sql: Sql
@@ -26,6 +27,9 @@ export const judge = (outcome: Outcome): void => {
   for (const { kind, id, place } of outcome.touched) if (kind === 'meter') places.set(id, place)
   judgeShared(outcome, places, POINT_SHARED)
   judgeShared(outcome, places, ADDRESS_SHARED)
+  judgeShared(outcome, places, NUMBER_SHARED.pn)
+  judgeShared(outcome, places, NUMBER_SHARED.archive_number)
+  judgeTerminals(outcome)
 }
 
 const judgeEach = ({ sql, touched, what, world, problems }: Outcome): void => {
@@ -35,7 +39,7 @@ const judgeEach = ({ sql, touched, what, world, problems }: Outcome): void => {
     let found = exists.get(key)
     if (found === undefined) {
       found =
-        (kind === 'channel' && (world === null || world.isChannel(id))) ||
+        (kind === 'channel' && (world === null || world.isChannel(id) || isThere('concentrator', id))) ||
         sql.get('SELECT 1 FROM entity WHERE kind = ? AND id = ?', kind, id) !== undefined
       exists.set(key, found)
     }
@@ -62,7 +66,8 @@ const judgeEach = ({ sql, touched, what, world, problems }: Outcome): void => {
         if (refers === kind) checkCircle(sql, one, name, problems)
       }
     }
-    if (kind === 'meter') checkMeter(one, world, problems)
+    if (kind === 'meter') checkMeter(one, sql, world, problems)
+    if (kind === 'concentrator') checkConcentrator(one, sql, world, problems)
     if (kind === 'point' && names.has('state')) checkState(one, what, problems)
   }
 }
@@ -98,22 +103,101 @@ const bodyValue = (row: Row, name: string): Value | undefined => {
   return typeof value === 'string' ? value : null
 }
 
-/** Address and profile of a meter, where this change says anything about them. */
-const checkMeter = ({ id, after, names, place }: Touched, world: LedgerWorld | null, problems: Problems): void => {
-  if (!world || !(names.has('address') || names.has('profile') || names.has('line'))) return
+/** Address, profile and place of a meter, where this change says anything about them. */
+const checkMeter = ({ id, after, names, place }: Touched, sql: Sql, world: LedgerWorld | null, problems: Problems): void => {
+  if (!world || !ADDRESSED.some((name) => names.has(name))) return
   const said = new Set<string>()
   for (const { from, body } of after) {
-    if (!('address' in body || 'profile' in body || 'line' in body)) continue
-    const { address, profile, line } = stateAt(after, from)
+    if (!ADDRESSED.some((name) => name in body)) continue
+    const { address, profile, line, measuringPoint, archiveNumber } = stateAt(after, from)
+    for (const [name, number] of Object.entries({ measuringPoint, archiveNumber }))
+      if (typeof number === 'number' && (number < 1 || number > MOST_METERS) && !said.has(`${name} ${number}`)) {
+        said.add(`${name} ${number}`)
+        problems.add('LEDGER_PLACE', place, `meter ${id}: ${name} is ${number}; a concentrator numbers its meters from 1 to ${MOST_METERS}`)
+      }
     if (typeof profile !== 'string' || typeof line !== 'string' || typeof address !== 'string') continue
     const key = `${address} ${profile} ${line}`
-    if (said.has(key) || !world.isChannel(line)) continue
+    const protocol = world.isChannel(line) ? null : protocolOf(sql, line)
+    if (said.has(key) || (protocol === null && !world.isChannel(line))) continue
     said.add(key)
     if (!world.isProfile(profile)) problems.add('LEDGER_VALUE', place, `meter ${id}: profile is ${shown(profile)}, which is no meter model`)
+    else if (protocol === '')
+      problems.add('LEDGER_TERMINAL', place, `meter ${id}: line is concentrator ${line}, of which nobody knows what protocol it speaks`)
     else {
-      const checked = world.addressOf(address, profile, line)
+      const checked = protocol === null ? world.addressOf(address, profile, line) : world.addressBehind(address, profile, protocol)
       if (!checked.ok) problems.add('LEDGER_ADDRESS', place, `meter ${id}: address is ${shown(address)}; ${checked.problem}`)
     }
+  }
+}
+
+const ADDRESSED = ['address', 'profile', 'line', 'measuringPoint', 'archiveNumber'] as const
+/** Measuring points and archive numbers of one concentrator. @source Q/GDW 1376.1-2013, 5.5 (F10) */
+const MOST_METERS = 2040
+const FRAME_LIMITS = { least: 64, most: 16_383 } as const
+const MOST_AT_ONCE = 16
+const LONGEST_HEARTBEAT_MINUTES = 1440
+
+/** What a concentrator needs before it can be spoken with, and numbers nobody could keep. */
+const checkConcentrator = ({ id, after, names, place }: Touched, sql: Sql, world: LedgerWorld | null, problems: Problems): void => {
+  const { address, protocol, frameLimit, window, heartbeatMinutes } = stateOf(after)
+  const within = (name: string, value: Value | undefined, least: number, most: number): void => {
+    if (typeof value === 'number' && names.has(name) && (value < least || value > most))
+      problems.add('LEDGER_VALUE', place, `concentrator ${id}: ${name} is ${value}; allowed: ${least} to ${most}`)
+  }
+  within('frameLimit', frameLimit, FRAME_LIMITS.least, FRAME_LIMITS.most)
+  within('window', window, 1, MOST_AT_ONCE)
+  within('heartbeatMinutes', heartbeatMinutes, 1, LONGEST_HEARTBEAT_MINUTES)
+  if (!world || !(names.has('address') || names.has('protocol'))) return
+  if (typeof protocol === 'string' && world.isChannel(id))
+    problems.add(
+      'LEDGER_TERMINAL',
+      place,
+      `concentrator ${id} has the name of a line or broker of gateway.yaml: meters name either by its id`,
+    )
+  if (typeof address === 'string' && typeof protocol === 'string') {
+    const checked = world.terminalAddress(address, protocol)
+    if (!checked.ok) problems.add('LEDGER_ADDRESS', place, `concentrator ${id}: address is ${shown(address)}; ${checked.problem}`)
+  }
+  if (!names.has('protocol') || typeof protocol !== 'string') return
+  // Meters that hang there already must be such as can be read through it.
+  for (const row of sql.all(
+    'SELECT profile, min(meter) AS meter, min(address) AS address FROM period WHERE line = ? AND valid_to IS NULL GROUP BY profile',
+    id,
+  )) {
+    const checked = world.addressBehind(text(row, 'address'), text(row, 'profile'), protocol)
+    if (!checked.ok)
+      problems.add('LEDGER_ADDRESS', place, `concentrator ${id}: meter ${text(row, 'meter')} hangs there; ${checked.problem}`)
+  }
+}
+
+/** Two concentrators that would answer to one address. */
+const judgeTerminals = ({ sql, touched, world, problems }: Outcome): void => {
+  const changed = touched.filter(
+    ({ kind, after, names }) => kind === 'concentrator' && after.length > 0 && (names.has('address') || names.has('protocol')),
+  )
+  if (changed.length === 0 || !world) return
+  const byAddress = new Map<string, string[]>()
+  for (const row of sql.all(
+    "SELECT id, json_extract(body, '$.address') AS address, json_extract(body, '$.protocol') AS protocol FROM entity WHERE kind = 'concentrator'",
+  )) {
+    const { address, protocol } = row
+    if (typeof address !== 'string' || typeof protocol !== 'string') continue
+    const checked = world.terminalAddress(address, protocol)
+    const key = `${protocol} ${checked.ok ? checked.value : address}`
+    byAddress.set(key, [...(byAddress.get(key) ?? []), text(row, 'id')])
+  }
+  const said = new Set<string>()
+  for (const ids of byAddress.values()) {
+    const mine = ids.length > 1 ? changed.find(({ id }) => ids.includes(id) && !said.has(id)) : undefined
+    if (!mine) continue
+    for (const id of ids) said.add(id)
+    const other = ids.find((id) => id !== mine.id) ?? ''
+    problems.add(
+      'LEDGER_ADDRESS_TAKEN',
+      mine.place,
+      `concentrator ${mine.id} would have the address of concentrator ${other}`,
+      `concentrator ${other}`,
+    )
   }
 }
 
@@ -158,7 +242,7 @@ const judgeVanished = ({ sql, touched, problems }: Outcome): void => {
 }
 
 interface Shared {
-  readonly code: 'LEDGER_POINT_TAKEN' | 'LEDGER_ADDRESS_TAKEN'
+  readonly code: 'LEDGER_POINT_TAKEN' | 'LEDGER_ADDRESS_TAKEN' | 'LEDGER_PLACE'
   /** Keys that more than one touched or untouched meter has, at whatever time. */
   readonly candidates: string
   readonly periods: string
@@ -180,6 +264,20 @@ const ADDRESS_SHARED: Shared = {
   periods: `SELECT * FROM period WHERE line = ? AND address_key = ? AND state <> 'archived' ORDER BY valid_from, meter`,
   says: (row) => `with address ${text(row, 'address')} on line ${text(row, 'line')}`,
 }
+
+/** @param column  a number that is given once in each concentrator */
+const numberShared = (column: 'pn' | 'archive_number', words: string): Shared => ({
+  code: 'LEDGER_PLACE',
+  candidates: `SELECT line AS a, CAST(${column} AS TEXT) AS b FROM period WHERE state <> 'archived' AND ${column} IS NOT NULL AND (line, ${column}) IN (
+    SELECT line, ${column} FROM period WHERE meter IN (SELECT id FROM touched_meter)) GROUP BY line, ${column} HAVING count(DISTINCT meter) > 1`,
+  periods: `SELECT * FROM period WHERE line = ? AND ${column} = CAST(? AS INTEGER) AND state <> 'archived' ORDER BY valid_from, meter`,
+  says: (row) => `${words} ${integer(row, column)} of concentrator ${text(row, 'line')}`,
+})
+
+const NUMBER_SHARED = {
+  pn: numberShared('pn', 'measuring point'),
+  archive_number: numberShared('archive_number', 'archive number'),
+} as const
 
 /** Two meters where only one can be, at overlapping times. */
 const judgeShared = ({ sql, problems }: Outcome, places: ReadonlyMap<string, string>, shared: Shared): void => {

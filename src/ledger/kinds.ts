@@ -185,6 +185,7 @@ export const ATTRIBUTES: Readonly<Record<Kind, Attributes>> = {
   },
   meter: {
     point: refer('point', 'metering point', '计量点编号', ['计量点编码', '计量点', 'point', 'metering point id'], { digits: true }),
+    /** A bus, a broker, or the concentrator it is read through. */
     line: refer('channel', 'communication line', '通信线路', ['采集通道', '通道', 'line', 'channel']),
     concentrator: refer('concentrator', 'concentrator', '集中器地址', ['集中器', '终端地址', '采集终端'], { digits: true }),
     address: text('communication address', '通信地址', ['表地址', '通讯地址', '电表地址', 'address', 'meter address'], {
@@ -193,6 +194,10 @@ export const ATTRIBUTES: Readonly<Record<Kind, Attributes>> = {
     }),
     profile: text('profile', '规约型号', ['通信规约', '规约', '表计型号模板', 'profile', 'meter model profile']),
     timeoutMs: of('integer', 'time-out ms', '超时(毫秒)', ['timeoutms']),
+    measuringPoint: of('integer', 'measuring point number', '测量点号', ['测量点', '测量点编号', 'measuring point', 'pn']),
+    archiveNumber: of('integer', 'archive number', '装置序号', ['电能表序号', '电能表装置序号', '表计序号', 'device number']),
+    port: of('integer', 'concentrator port', '集中器端口', ['通信端口号', '端口号', '通信端口', 'port']),
+    collector: text('collector address', '采集器地址', ['采集器', '所属采集器', '采集器通信地址'], { digits: true }),
     asset: text('asset number', '资产编号', ['表号', '电能表资产编号', '出厂编号', '条形码', 'serial number', 'serial'], { digits: true }),
     maker: text('maker', '生产厂家', ['制造厂', '厂家', '制造单位', 'manufacturer']),
     model: text('model', '型号', ['表型号', '电能表型号', 'meter model']),
@@ -223,7 +228,16 @@ export const ATTRIBUTES: Readonly<Record<Kind, Attributes>> = {
     name: NAME('集中器名称', 'concentrator name', ['终端名称']),
     address: text('concentrator address', '终端逻辑地址', ['集中器逻辑地址'], { digits: true }),
     area: refer('area', 'area of concentrator', '集中器台区', []),
-    protocol: text('concentrator protocol', '终端规约', []),
+    protocol: of('choice', 'concentrator protocol', '终端规约', ['集中器规约', '主站规约', '终端通信规约'], {
+      choices: {
+        gw3761: ['376.1', 'Q/GDW 376.1', 'Q/GDW 1376.1', 'QGDW376.1', '376.1规约', '1376.1', '国网376.1'],
+        dlt698: ['698', '698.45', 'DL/T 698.45', 'DLT698.45', '面向对象', '面向对象协议', '698.45规约'],
+      },
+    }),
+    allowWrites: of('flag', 'writes allowed', '允许写操作', ['允许下发', '允许控制']),
+    heartbeatMinutes: of('integer', 'heartbeat minutes', '心跳周期(分)', ['心跳周期', '心跳间隔']),
+    frameLimit: of('integer', 'frame limit bytes', '最大帧长(字节)', ['最大帧长', '帧长限制']),
+    window: of('integer', 'requests at once', '并发请求数', ['请求窗口']),
     maker: text('concentrator maker', '终端厂家', []),
     model: text('concentrator model', '终端型号', []),
     sim: text('SIM', 'SIM卡号', ['ICCID'], { digits: true }),

@@ -19,15 +19,27 @@ export interface MeterFact {
   readonly to: number | null
   /** Commissioning state of the point then. */
   readonly state: PointState
-  /** '' = none. */
+  /** Concentrator (集中器) it hangs on, that of its line where the line is one; '' = none. */
   readonly concentrator: string
+  /** Number under which its concentrator keeps its values (测量点号); null or absent = none. */
+  readonly measuringPoint?: number | null
+  /** Place in the concentrator's archive (装置序号). */
+  readonly archiveNumber?: number | null
+  /** Port of the concentrator: 31 = power line carrier. */
+  readonly port?: number | null
+  /** Collector (采集器) in between; '' or absent = none. */
+  readonly collector?: string
 }
 
 /** What of a meter and of its point makes a {@link MeterFact}. */
-export const METER_PARTS = ['point', 'line', 'address', 'profile', 'timeoutMs', 'concentrator'] as const
+export const METER_PARTS = [
+  ...(['point', 'line', 'address', 'profile', 'timeoutMs', 'concentrator'] as const),
+  ...(['measuringPoint', 'archiveNumber', 'port', 'collector'] as const),
+] as const
 export const POINT_PARTS = ['ct', 'pt', 'state'] as const
 
 const word = (value: Value | undefined): string => (value === null || value === undefined ? '' : String(value))
+const whole = (value: Value | undefined): number | null => (typeof value === 'number' ? value : null)
 const isState = (value: string): value is PointState => ['planned', 'installed', 'trial', 'in-service', 'archived'].includes(value)
 /** A point that says nothing of itself is in service. */
 export const pointState = (body: Body): PointState => {
@@ -57,7 +69,9 @@ export const periodsOf = (meter: string, rows: readonly Patched[], pointRows: (p
       add(periods, {
         ...{ meter, point, line: word(own.line), address: word(own.address), profile: word(own.profile) },
         ...{ ct: word(there.ct) || '1', pt: word(there.pt) || '1', state: pointState(there), concentrator: word(own.concentrator) },
-        timeoutMs: typeof own.timeoutMs === 'number' ? own.timeoutMs : null,
+        timeoutMs: whole(own.timeoutMs),
+        ...{ measuringPoint: whole(own.measuringPoint), archiveNumber: whole(own.archiveNumber), port: whole(own.port) },
+        collector: word(own.collector),
         from: start,
         to: cuts[piece + 1] ?? to,
       })
@@ -73,27 +87,38 @@ const add = (periods: MeterFact[], next: MeterFact): void => {
   else periods.push(next)
 }
 
-const SAME = ['point', 'line', 'address', 'profile', 'ct', 'pt', 'timeoutMs', 'state', 'concentrator'] as const
+const SAME = [...METER_PARTS, ...POINT_PARTS] as const
 const isSame = (a: MeterFact, b: MeterFact): boolean => SAME.every((name) => a[name] === b[name])
+
+/** What writing periods has to ask. */
+export interface PeriodWorld {
+  readonly world: LedgerWorld | null
+  /** Protocol of the concentrator with this id; '' = it has none, null = there is no such concentrator. */
+  readonly concentratorOf: (line: string) => string | null
+}
 
 /** The form in which two addresses on a line can be compared. */
 export const addressKey = (
   { address, profile, line }: Pick<MeterFact, 'address' | 'profile' | 'line'>,
-  world: LedgerWorld | null,
+  { world, concentratorOf }: PeriodWorld,
 ): string => {
   if (!world || address === '' || line === '' || profile === '') return address
-  const checked = world.addressOf(address, profile, line)
+  const protocol = world.isChannel(line) ? null : concentratorOf(line)
+  const checked = protocol === null ? world.addressOf(address, profile, line) : world.addressBehind(address, profile, protocol)
   return checked.ok ? checked.value : address
 }
 
-export const writePeriods = (sql: Sql, meter: string, periods: readonly MeterFact[], isNew: boolean, world: LedgerWorld | null): void => {
+export const writePeriods = (sql: Sql, meter: string, periods: readonly MeterFact[], isNew: boolean, around: PeriodWorld): void => {
   if (!isNew) sql.run('DELETE FROM period WHERE meter = ?', meter)
-  for (const fact of periods)
+  for (const fact of periods) {
+    const isBehind = fact.concentrator === '' && fact.line !== '' && around.concentratorOf(fact.line) !== null
     sql.run(
-      'INSERT INTO period VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-      ...[fact.meter, fact.from, fact.to, fact.point, fact.line, fact.address, addressKey(fact, world), fact.profile, fact.ct, fact.pt],
-      ...[fact.timeoutMs, fact.state, fact.concentrator],
+      'INSERT INTO period VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      ...[fact.meter, fact.from, fact.to, fact.point, fact.line, fact.address, addressKey(fact, around), fact.profile, fact.ct, fact.pt],
+      ...[fact.timeoutMs, fact.state, isBehind ? fact.line : fact.concentrator],
+      ...[fact.measuringPoint ?? null, fact.archiveNumber ?? null, fact.port ?? null, fact.collector ?? ''],
     )
+  }
 }
 
 export const factOf = (row: Row): MeterFact => {
@@ -102,6 +127,8 @@ export const factOf = (row: Row): MeterFact => {
     ...{ meter: text(row, 'meter'), point: text(row, 'point'), line: text(row, 'line'), address: text(row, 'address') },
     ...{ profile: text(row, 'profile'), ct: text(row, 'ct'), pt: text(row, 'pt'), concentrator: text(row, 'concentrator') },
     timeoutMs: integerOrNull(row, 'timeout_ms'),
+    ...{ measuringPoint: integerOrNull(row, 'pn'), archiveNumber: integerOrNull(row, 'archive_number') },
+    ...{ port: integerOrNull(row, 'port'), collector: text(row, 'collector') },
     from: integer(row, 'valid_from'),
     to: integerOrNull(row, 'valid_to'),
     state: isState(state) ? state : 'in-service',

@@ -3,7 +3,11 @@ import { integer, integerOrNull, type Sql, text } from './sql.ts'
 import type { Body } from './timeline.ts'
 
 /** Form of ledger.db, in its `user_version`. The first release had none. */
-export const DATA_VERSION = 2
+export const DATA_VERSION = 3
+
+/** Where a meter is found by its place in a concentrator. */
+const PLACES = `CREATE INDEX period_pn ON period (line, pn) WHERE pn IS NOT NULL;
+CREATE INDEX period_archive ON period (line, archive_number) WHERE archive_number IS NOT NULL;`
 
 /**
  * `fact`: what was set from an instant on, `{attribute: value}`; null ends. A row is never edited: the change `until` put another one
@@ -29,10 +33,11 @@ CREATE TABLE entity (
 CREATE TABLE period (
   meter TEXT NOT NULL, valid_from INTEGER NOT NULL, valid_to INTEGER, point TEXT NOT NULL, line TEXT NOT NULL, address TEXT NOT NULL,
   address_key TEXT NOT NULL, profile TEXT NOT NULL, ct TEXT NOT NULL, pt TEXT NOT NULL, timeout_ms INTEGER, state TEXT NOT NULL,
-  concentrator TEXT NOT NULL, PRIMARY KEY (meter, valid_from)
+  concentrator TEXT NOT NULL, pn INTEGER, archive_number INTEGER, port INTEGER, collector TEXT NOT NULL DEFAULT '', PRIMARY KEY (meter, valid_from)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX period_point ON period (point, valid_from);
 CREATE INDEX period_address ON period (line, address_key);
+${PLACES}
 CREATE TABLE exchange (
   id INTEGER PRIMARY KEY, kind TEXT NOT NULL, point TEXT NOT NULL, at INTEGER NOT NULL, old_meter TEXT, new_meter TEXT, old_ratio TEXT,
   new_ratio TEXT, end_registers TEXT NOT NULL, start_registers TEXT NOT NULL, proposed_end TEXT, proposed_start TEXT, first_person TEXT NOT NULL,
@@ -47,6 +52,16 @@ CREATE TABLE checklist (
   PRIMARY KEY (point, item)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE note (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+PRAGMA user_version=${DATA_VERSION};
+`
+
+/** Since data version 3: the place of a meter behind a concentrator. */
+const FROM_2 = `
+ALTER TABLE period ADD COLUMN pn INTEGER;
+ALTER TABLE period ADD COLUMN archive_number INTEGER;
+ALTER TABLE period ADD COLUMN port INTEGER;
+ALTER TABLE period ADD COLUMN collector TEXT NOT NULL DEFAULT '';
+${PLACES}
 PRAGMA user_version=${DATA_VERSION};
 `
 
@@ -68,6 +83,10 @@ export const prepare = (sql: Sql, file: string, moveFrom: (old: OldLedger) => vo
     // Another process may have been quicker.
     const version = versionOf(sql)
     if (version === DATA_VERSION) return
+    if (version === 2) {
+      sql.database.exec(FROM_2)
+      return
+    }
     if (version !== 0)
       throw new LedgerTooNew(
         `${file} has data version ${version}, this release knows up to ${DATA_VERSION}: start the newer release, or restore a backup of the ledger`,

@@ -144,12 +144,14 @@ export interface LedgerWorld {
   isChannel(id: string): boolean
   isProfile(id: string): boolean
   /** The address in its one form, or what is wrong with it. */
-  addressOf(
-    address: string,
-    profile: string,
-    line: string,
-  ): { readonly ok: true; readonly value: string } | { readonly ok: false; readonly problem: string }
+  addressOf(address: string, profile: string, line: string): CheckedAddress
+  /** The same for a meter behind a concentrator of a protocol: its model must be one that can be read through that. */
+  addressBehind(address: string, profile: string, protocol: string): CheckedAddress
+  /** A concentrator's own address in its one form. */
+  terminalAddress(address: string, protocol: string): CheckedAddress
 }
+
+export type CheckedAddress = { readonly ok: true; readonly value: string } | { readonly ok: false; readonly problem: string }
 
 /** An exchange as a person writes it down. Registers are decimal text by OBIS code, short (`1.8.0`) or full. */
 export interface ExchangeDraft {

@@ -64,11 +64,28 @@ const writeMeters = (sql: Sql, touched: readonly Touched[], world: LedgerWorld |
     points.set(point, rows)
     return rows
   }
+  const protocols = new Map<string, string | null>()
+  const concentratorOf = (line: string): string | null => {
+    let protocol = protocols.get(line)
+    if (protocol === undefined) {
+      protocol = protocolOf(sql, line)
+      protocols.set(line, protocol)
+    }
+    return protocol
+  }
   for (const [id, one] of meters) {
     const periods = periodsOf(id, own.get(id) ?? rowsOf(sql, 'meter', id), around)
-    writePeriods(sql, id, periods, one?.isNew ?? false, world)
+    writePeriods(sql, id, periods, one?.isNew ?? false, { world, concentratorOf })
     sql.run('INSERT OR IGNORE INTO touched_meter VALUES (?)', id)
   }
+}
+
+/** Protocol of a concentrator; '' = it says none, null = there is no such concentrator. */
+export const protocolOf = (sql: Sql, concentrator: string): string | null => {
+  const row = sql.get("SELECT body FROM entity WHERE kind = 'concentrator' AND id = ?", concentrator)
+  if (!row) return null
+  const { protocol } = bodyOf(row.body)
+  return typeof protocol === 'string' ? protocol : ''
 }
 
 /** Why a change cannot be taken back: a later one has changed what it set. */

@@ -207,11 +207,58 @@ const ledger = (text: string): string[] => {
     lines: ['hall'],
     profiles: ['dlt645-2007/three-phase', 'dlt645-2007/single-phase'],
     addressOf: (address) => (/^\d{12}$/.test(address) ? { ok: true, value: address } : { ok: false, problem: 'must be 12 digits' }),
+    addressBehind: (address, profile) =>
+      !profile.startsWith('dlt645') && !profile.startsWith('gw3761')
+        ? { ok: false, problem: `its profile ${profile} cannot be read through a concentrator` }
+        : /^\d{12}$/.test(address)
+          ? { ok: true, value: address }
+          : { ok: false, problem: 'must be 12 digits, leading zeros and all' },
+    terminalAddress: (address) =>
+      /^\d{4}-\d+$/.test(address) ? { ok: true, value: address } : { ok: false, problem: 'must be such as 4510-21' },
+    concentratorOf: (id) => (id === 'C-old' ? 'gw3761' : null),
     isRatio: (text) => parseRatio(text) !== null,
     now: Date.parse('2026-11-21T00:00:00Z'),
   })
   return loaded.ok ? [] : loaded.problems.map((problem) => problemText(problem).replace(file, 'ledger.yaml'))
 }
+
+const BEHIND =
+  `${LEDGER.replace('meters:', "concentrators: [{ id: C-1, address: '4510-21', protocol: gw3761 }, { id: C-2 }]\nmeters:")}  - { id: M3, point: P3, line: C-1, address: '000000000014', profile: dlt645-2007/three-phase, measuringPoint: 7 }
+  - { id: M4, point: P4, line: C-1, address: '000000000015', profile: dlt645-2007/three-phase, measuringPoint: 8, port: 31 }
+`.replace('points:', 'points:\n  - { id: P3 }\n  - { id: P4 }')
+
+it.each([
+  ['good', BEHIND, null],
+  ['a concentrator that the ledger has beside the file', BEHIND.replaceAll('line: C-1', 'line: C-old'), null],
+  ['a short address', BEHIND.replace("'000000000014'", "'14'"), /\/meters\/2\/address is "14"; must be 12 digits, leading zeros and all/],
+  [
+    'a number given twice',
+    BEHIND.replace('measuringPoint: 8', 'measuringPoint: 7'),
+    /\/meters\/3\/measuringPoint is 7, as that of meters\/2/,
+  ],
+  ['a number beyond the last', BEHIND.replace('measuringPoint: 8', 'measuringPoint: 2041'), /measuringPoint is 2041; .*2040/],
+  [
+    'a concentrator without protocol',
+    BEHIND.replace('line: C-1', 'line: C-2'),
+    /\/meters\/2\/line is "C-2", a concentrator without protocol/,
+  ],
+  ['no such concentrator', BEHIND.replace('line: C-1', 'line: C-9'), /\/meters\/2\/line is "C-9", which is no line.*C-1/],
+  ['an address of no terminal', BEHIND.replace("'4510-21'", "'21'"), /\/concentrators\/0\/address is "21"; must be such as 4510-21/],
+  [
+    'one address twice',
+    BEHIND.replace('{ id: C-2 }', "{ id: C-2, address: '4510-21', protocol: gw3761 }"),
+    /\/concentrators\/1\/address is "4510-21", as concentrators\/0 has/,
+  ],
+  [
+    'a name that a line has',
+    BEHIND.replace('{ id: C-1,', '{ id: hall,').replaceAll('line: C-1', 'line: hall'),
+    /\/concentrators\/0\/id is "hall", as a line or broker is/,
+  ],
+])('meters behind concentrators: %s', (_, text, expected) => {
+  const problems = ledger(text)
+  if (expected === null) expect(problems).toEqual([])
+  else expect(problems.join('\n')).toMatch(expected)
+})
 
 it.each([
   ['good', LEDGER, null],

@@ -209,7 +209,7 @@ describe('ledger.db', () => {
     newer.exec('CREATE TABLE x (a); PRAGMA user_version=9')
     newer.close()
     expect(() => new Ledger(directory)).toThrow(LedgerTooNew)
-    expect(() => new Ledger(directory)).toThrow(/data version 9, this release knows up to 2: start the newer release/)
+    expect(() => new Ledger(directory)).toThrow(/data version 9, this release knows up to 3: start the newer release/)
   })
 
   it('of the first release is taken over: facts, their times, and who changed them', () => {

@@ -17,6 +17,14 @@ export const WORLD: LedgerWorld = {
   isProfile: (id) => id === 'p' || id === 'q',
   addressOf: (address) =>
     /^\d{1,12}$/.test(address) ? { ok: true, value: address.padStart(12, '0') } : { ok: false, problem: 'must be up to 12 digits' },
+  addressBehind: (address, profile) =>
+    profile !== 'p'
+      ? { ok: false, problem: `its profile ${profile} cannot be read through a concentrator` }
+      : /^\d{12}$/.test(address)
+        ? { ok: true, value: address }
+        : { ok: false, problem: 'must be 12 digits' },
+  terminalAddress: (address) =>
+    /^\d{4}-\d{1,5}$/.test(address) ? { ok: true, value: address } : { ok: false, problem: 'must be such as 4510-21' },
 }
 
 export const open = (directory = scratch(), world: LedgerWorld | undefined = WORLD): { ledger: Ledger; directory: string } => {
