@@ -1,0 +1,202 @@
+import { isDeepStrictEqual } from 'node:util'
+import { Value } from 'typebox/value'
+import { type GatewayError, ok, type Result, type TerminalParameter } from '../core/index.ts'
+import { concentratorFailure as fail } from './concentrator-errors.ts'
+import type { ConcentratorFile } from './concentrator-file.ts'
+import type { JobProgress } from './concentrator-jobs.ts'
+import { adapterFacts, askNow, type ConcentratorWorld, settled } from './concentrator-world.ts'
+
+/** One parameter of a concentrator or of one of its measuring points. */
+export interface ParameterName {
+  readonly id: string
+  /** null = the concentrator's own. */
+  readonly pn: number | null
+  /** What of a list parameter is wanted, as its protocol has it. */
+  readonly ask?: unknown
+}
+
+export interface ParameterValue extends ParameterName {
+  readonly value: unknown
+}
+
+/** What came of reading or setting one. */
+export interface ParameterOutcome {
+  readonly id: string
+  readonly pn: number | null
+  readonly outcome: 'read' | 'same' | 'differs' | 'set' | 'unproved' | 'failed' | 'not-sent'
+  /** What it is now; null = not known. */
+  readonly value: unknown
+  readonly wanted: unknown
+  /** Members in which the two differ, as paths. */
+  readonly differing: readonly string[]
+  readonly code: string | null
+  readonly message: string | null
+  readonly hint: string | null
+}
+
+/** Parameters (参数) of concentrators: read, compared with what is wanted, set and read back. */
+export class ParameterActs {
+  readonly #world: ConcentratorWorld
+  readonly #file: ConcentratorFile
+
+  constructor(world: ConcentratorWorld, file: ConcentratorFile) {
+    this.#world = world
+    this.#file = file
+  }
+
+  /** What its protocol has. */
+  list(id: string): Result<readonly TerminalParameter[]> {
+    const found = settled(this.#world, id)
+    return found.ok ? ok(adapterFacts(found.value.adapter).parameters) : found
+  }
+
+  /** Checks names, and values where there are some. @errors PARAMETER_UNKNOWN, PARAMETER_POINT, PARAMETER_FIXED, CONCENTRATOR_VALUE */
+  check(id: string, items: readonly (ParameterName & { readonly value?: unknown })[], isSetting: boolean): Result<null> {
+    const known = this.list(id)
+    if (!known.ok) return known
+    for (const { id: name, pn, value } of items) {
+      const found = known.value.find((one) => one.id === name)
+      if (!found) return fail('PARAMETER_UNKNOWN', `concentrator ${id} has no parameter ${JSON.stringify(name)}`, { parameter: name })
+      if (found.perPoint !== (pn !== null))
+        return fail('PARAMETER_POINT', `parameter ${name} ${found.perPoint ? 'needs' : 'takes no'} measuring point`, { parameter: name })
+      if (!isSetting) continue
+      if (!found.isSettable) return fail('PARAMETER_FIXED', `parameter ${name} can only be read`, { parameter: name })
+      const [wrong] = errorsOf(found.schema, value)
+      if (wrong !== undefined) return fail('CONCENTRATOR_VALUE', `the value of ${name} is wrong: ${wrong}`, { parameter: name })
+    }
+    return ok(null)
+  }
+
+  async read(id: string, items: readonly ParameterName[], progress: JobProgress): Promise<Result<readonly ParameterOutcome[]>> {
+    progress.expect(items.length)
+    const found: ParameterOutcome[] = []
+    for (const item of items) {
+      const value = await this.#get(id, item, progress)
+      found.push(value.ok ? { ...bare(item), outcome: 'read', value: value.value } : failed(item, null, value.error))
+    }
+    return wholly(found)
+  }
+
+  /** Compares what a concentrator has with what is wanted; changes nothing. */
+  async compare(id: string, wanted: readonly ParameterValue[], progress: JobProgress): Promise<Result<readonly ParameterOutcome[]>> {
+    progress.expect(wanted.length)
+    const found: ParameterOutcome[] = []
+    for (const item of wanted) {
+      const value = await this.#get(id, item, progress)
+      found.push(value.ok ? compared(item, value.value) : failed(item, item.value, value.error))
+    }
+    return wholly(found)
+  }
+
+  /** What another concentrator has, as something wanted. */
+  async wantedOf(other: string, items: readonly ParameterName[], progress: JobProgress): Promise<Result<readonly ParameterValue[]>> {
+    const values: ParameterValue[] = []
+    for (const item of items) {
+      const value = await this.#get(other, item, { ...progress, advance: () => undefined })
+      if (!value.ok) return value
+      values.push({ ...item, value: value.value })
+    }
+    return ok(values)
+  }
+
+  /** Sets what differs and reads it back; each is sent once. */
+  async set(id: string, wanted: readonly ParameterValue[], progress: JobProgress): Promise<Result<readonly ParameterOutcome[]>> {
+    progress.expect(wanted.length)
+    const found: ParameterOutcome[] = []
+    for (const item of wanted) found.push(await this.#setOne(id, item, progress))
+    return wholly(found)
+  }
+
+  async #setOne(id: string, item: ParameterValue, progress: JobProgress): Promise<ParameterOutcome> {
+    const before = await this.#get(id, item, { ...progress, advance: () => undefined })
+    progress.advance(1)
+    if (!before.ok) return { ...failed(item, item.value, before.error), outcome: 'not-sent' }
+    const settings = this.#world.find(id)?.settings ?? null
+    if (compared(item, before.value).outcome === 'same') return compared(item, before.value)
+    if (progress.signal.aborted || !settings?.allowWrites) {
+      const { error } = progress.signal.aborted
+        ? fail('CONCENTRATOR_CANCELLED', `${item.id} was not set`)
+        : fail('CONCENTRATOR_READ_ONLY', `writing to concentrator ${id} was switched off`)
+      return { ...failed(item, item.value, error), outcome: 'not-sent' }
+    }
+    progress.say(`sets ${item.id}${item.pn === null ? '' : ` of point ${item.pn}`}`)
+    const set = await askNow(
+      this.#world,
+      id,
+      (adapter) => adapter.setParameter(settings.address, item.id, item.pn, item.value),
+      progress.signal,
+    )
+    // What it shows now is the truth, whatever was said about it.
+    const after = await this.#get(id, item, { ...progress, signal: new AbortController().signal, advance: () => undefined })
+    if (after.ok) {
+      const now = compared(item, after.value)
+      if (now.outcome === 'same') return { ...now, outcome: 'set' }
+      const { error } = set.ok ? fail('PARAMETER_NOT_KEPT', `${item.id} was confirmed and reads differently`) : set
+      return { ...now, outcome: 'failed', ...said(error) }
+    }
+    return set.ok ? { ...bare(item), wanted: item.value, outcome: 'unproved' } : failed(item, item.value, set.error)
+  }
+
+  async #get(id: string, { id: name, pn, ask }: ParameterName, progress: JobProgress): Promise<Result<unknown>> {
+    if (progress.signal.aborted) return fail('CONCENTRATOR_CANCELLED', `${name} was not read`)
+    progress.say(`reads ${name}${pn === null ? '' : ` of point ${pn}`}`)
+    const settings = this.#world.find(id)?.settings ?? null
+    if (!settings) return fail('CONCENTRATOR_UNUSABLE', `concentrator ${id} is no longer in the ledger`)
+    const value = await askNow<unknown>(
+      this.#world,
+      id,
+      (adapter) => adapter.getParameter(settings.address, name, pn, ask),
+      progress.signal,
+    )
+    progress.advance(1)
+    if (value.ok) this.#file.keepParameter(id, name, pn, this.#world.clock.now(), JSON.stringify(value.value ?? null))
+    return value
+  }
+}
+
+const bare = ({ id, pn }: ParameterName): ParameterOutcome => ({
+  ...{ id, pn, outcome: 'read', value: null, wanted: null, differing: [], code: null, message: null, hint: null },
+})
+
+const said = ({ code, message, hint }: GatewayError) => ({ code, message, hint })
+
+const failed = (item: ParameterName, wanted: unknown, error: GatewayError): ParameterOutcome => ({
+  ...bare(item),
+  ...{ outcome: 'failed', wanted: wanted ?? null, ...said(error) },
+})
+
+const compared = (item: ParameterValue, value: unknown): ParameterOutcome => {
+  const differs = differences(plain(item.value), plain(value), '')
+  return { ...bare(item), outcome: differs.length === 0 ? 'same' : 'differs', value, wanted: item.value, differing: differs }
+}
+
+/** When not one came, why is what came of it. */
+const wholly = (found: readonly ParameterOutcome[]): Result<readonly ParameterOutcome[]> => {
+  const [first] = found
+  const isNothing = found.every(({ outcome }) => outcome === 'failed' || outcome === 'not-sent')
+  return first?.code && isNothing && found.length === 1
+    ? { ok: false, error: { code: first.code, message: first.message ?? '', recovery: 'stop', hint: first.hint ?? '', context: {} } }
+    : ok(found)
+}
+
+/** As JSON has it: bytes of a typed array or a missing member must not tell two equal values apart. */
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null))
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Paths at which a value is not as wanted. What the wanted one does not name does not count. */
+const differences = (wanted: unknown, found: unknown, path: string): readonly string[] => {
+  if (isRecord(wanted) && isRecord(found))
+    return Object.keys(wanted).flatMap((name) => differences(wanted[name], found[name], path === '' ? name : `${path}.${name}`))
+  return isDeepStrictEqual(wanted, found) ? [] : [path === '' ? 'value' : path]
+}
+
+const errorsOf = (schema: object, value: unknown): readonly string[] => {
+  if (value === undefined) return ['it is missing']
+  if (Value.Check(schema, value)) return []
+  const errors = Value.Errors(schema, value).map(
+    ({ instancePath, message }) => `${instancePath === '' ? '' : `${instancePath} `}${message}`,
+  )
+  return errors.length > 0 ? errors : ['it does not fit its form']
+}
