@@ -14,6 +14,8 @@ export interface TerminalRequest<Frame> {
   readonly reach: 'terminal' | 'field'
   /** Changes something in the terminal or a meter. Refused unless writing was switched on for the terminal; never repeated by itself. */
   readonly writes?: boolean
+  /** Belongs to the request before it (the next block of an answer): nothing else goes to the terminal in between. */
+  readonly follows?: boolean
 }
 
 /** A talk with one terminal: yields requests, is resumed with all frames of the answer in order, or with why there was none. */
@@ -183,6 +185,8 @@ export interface TerminalAdapter<Frame extends object = object> {
   readonly longestFrame: number
   /** How many requests may be under way when the terminal shows it can do more than one; numbers run from 0 to this. */
   readonly maxSequence: number
+  /** A frame as it came, for evidence. Absent: frames do not keep their bytes. */
+  bytesOf?(frame: Frame): Uint8Array
   /** Whether a connection that begins so speaks it: two protocols may share a port. `more`: not to be told yet. */
   claims(first: Uint8Array): 'yes' | 'no' | 'more'
   deframer(): Deframer<Frame>

@@ -17,6 +17,13 @@ export const fail = failWith({
   TRANSPORT_DENIED: { recovery: 'stop', hint: 'add this user to the group dialout and log in again' },
   TRANSPORT_MISSING: { recovery: 'wait', hint: 'no such port: compare with /dev/serial/by-id' },
   TRANSPORT_SETTINGS: { recovery: 'stop', hint: 'the adapter does not do this speed or parity' },
+  LISTEN_TAKEN: {
+    recovery: 'stop',
+    hint: 'another program listens there, perhaps a second gateway: `ss -ltnp` names it; choose another port',
+  },
+  LISTEN_DENIED: { recovery: 'stop', hint: 'ports below 1024 need a right of their own: choose a higher one' },
+  LISTEN_ADDRESS: { recovery: 'stop', hint: 'this machine has no such address: 0.0.0.0 means all of its own' },
+  LISTEN_FAILED: { recovery: 'stop', hint: 'the code of the system says why; check host and port' },
   MQTT_SETTINGS: {
     recovery: 'stop',
     hint: 'write the url as mqtt://HOST:PORT or mqtts://HOST:PORT; user and password have keys of their own',

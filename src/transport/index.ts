@@ -1,5 +1,7 @@
 export * from './connection.ts'
 export * from './memory.ts'
 export * from './mqtt.ts'
+export { type OpenFiles, openFiles } from './open-files.ts'
 export * from './serial.ts'
 export * from './tcp.ts'
+export * from './tcp-listener.ts'
