@@ -1,3 +1,4 @@
+import { select } from '../voltage/linear.ts'
 import type { Rows } from './rows.ts'
 
 /** A column of the balance: what is unexplained in each row if its coefficient is 1, kW. */
@@ -90,8 +91,10 @@ export const fitRows = ({ count, unexplained }: Rows, columns: readonly Column[]
 
 /** Robust standard deviation about zero. */
 export const robustSpread = (values: Float64Array): number => {
-  const size = values.map(Math.abs).sort()
-  return (size[size.length >> 1] ?? 0) / 0.6745
+  if (values.length === 0) return 0
+  const size = new Float64Array(values.length)
+  for (let at = 0; at < size.length; at++) size[at] = Math.abs(values[at]!)
+  return select(size, size.length, size.length >> 1) / 0.6745
 }
 
 /** Blocks of the day in which noise is judged: two hours. */
@@ -114,8 +117,9 @@ export const localVariance = ({ count, day, hour, days, variance }: Rows, residu
   const out = new Float64Array(count)
   for (let row = 0; row < count; row++) {
     const at = day[row]! * BLOCKS + (hour[row]! >> 1)
-    let [total, n] = [sum[at]!, number[at]!]
-    for (const beside of [at - BLOCKS, at + BLOCKS]) {
+    let total = sum[at]!
+    let n = number[at]!
+    for (let beside = at - BLOCKS; beside <= at + BLOCKS; beside += 2 * BLOCKS) {
       if (beside < 0 || beside >= sum.length) continue
       total += sum[beside]! / 2
       n += number[beside]! / 2

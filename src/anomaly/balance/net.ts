@@ -38,21 +38,30 @@ export const powerOf = (frame: AreaFrame, { fact, p, u, i }: MeterColumns): Floa
   out.set(p)
   if (fact.type === '1P') return out
   const { nominalV } = frame.fact
+  const { slots } = frame
   const root = frame.gateways[0]
-  for (let slot = 0; slot < frame.slots; slot++) {
-    let lost = 0
-    let seen = 0
-    for (let phase = 0; phase < 3; phase++) {
-      const volt = u[phase]?.[slot] ?? Number.NaN
-      const ampere = Math.abs(i[phase]?.[slot] ?? Number.NaN)
+  const lost = new Float64Array(slots)
+  const seen = new Float64Array(slots)
+  for (let phase = 0; phase < 3; phase++) {
+    const amperes = i[phase]
+    const volts = u[phase]
+    const supplies = root?.u[phase]
+    if (!amperes || !volts) continue
+    for (let slot = 0; slot < slots; slot++) {
+      const volt = volts[slot]!
+      const ampere = Math.abs(amperes[slot]!)
       if (!(ampere > 0)) continue
-      const supply = root?.u[phase]?.[slot] || nominalV
+      const read = supplies ? supplies[slot]! : Number.NaN
+      const supply = read > 0 || read < 0 ? read : nominalV
       // What voltage is left still counts.
-      if (volt < LOST * supply) lost += ampere * (supply - volt)
-      if (volt > 0) seen += ampere * volt
+      if (volt < LOST * supply) lost[slot]! += ampere * (supply - volt)
+      if (volt > 0) seen[slot]! += ampere * volt
     }
-    const factor = seen > 0 ? Math.min(1, Math.abs(out[slot]! * 1000) / seen) : 1
-    if (lost > 0) out[slot]! += (lost * factor) / 1000
+  }
+  for (let slot = 0; slot < slots; slot++) {
+    if (!(lost[slot]! > 0)) continue
+    const factor = seen[slot]! > 0 ? Math.min(1, Math.abs(out[slot]! * 1000) / seen[slot]!) : 1
+    out[slot]! += (lost[slot]! * factor) / 1000
   }
   return out
 }

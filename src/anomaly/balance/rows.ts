@@ -104,11 +104,11 @@ const rowsFrom = (
   quarter: Uint8Array,
 ): Rows => {
   const [taken, variance, good] = [new Float64Array(frame.slots), new Float64Array(frame.slots), new Uint8Array(frame.slots)]
-  for (const { value, guessed, spread } of nets)
-    for (let slot = 0; slot < frame.slots; slot++) {
-      taken[slot]! += value[slot]!
-      if (guessed && spread && guessed[slot] === 1) variance[slot]! += spread[quarter[slot]!]!
-    }
+  for (const { value, guessed, spread } of nets) {
+    for (let slot = 0; slot < taken.length; slot++) taken[slot]! += value[slot]!
+    if (!guessed || !spread) continue
+    for (let slot = 0; slot < taken.length; slot++) if (guessed[slot] === 1) variance[slot]! += spread[quarter[slot]!]!
+  }
   for (let slot = 0; slot < frame.slots; slot++)
     if (Number.isFinite(supplied[slot]!) && Math.sqrt(variance[slot]!) <= GUESS_SHARE * Math.max(1, Math.abs(supplied[slot]!)))
       good[slot] = 1
@@ -127,7 +127,11 @@ const rowsFrom = (
     supply,
     wires,
     net: nets,
-    use: nets.map(({ value }) => meansOf(grid, value).map((kw) => Math.max(0, kw))),
+    use: nets.map(({ value }) => {
+      const use = meansOf(grid, value)
+      for (let row = 0; row < use.length; row++) use[row] = Math.max(0, use[row]!)
+      return use
+    }),
     guessed: nets.map(({ guessed }) => (guessed ? meansOf(grid, guessed) : null)),
     variance: meansOf(grid, variance),
   }

@@ -82,7 +82,10 @@ export const bestOnset = (
   const prior = 1 / SPREAD[shape] ** 2
   let dot = 0
   let own = 0
-  let best: Candidate | null = null
+  let onset = -1
+  let bestSize = 0
+  let bestExplained = 0
+  let bestEvidence = 0
   for (let day = days - 1; day >= 0; day--) {
     for (let row = dayRows[day]!; row < dayRows[day + 1]!; row++) {
       const v = values[row]!
@@ -106,10 +109,14 @@ export const bestOnset = (
     const total = squares[day]!
     const explained = total > 0 ? Math.min(0.9999, (2 * size * dot - size * size * free) / total) : 0
     const count = (rows.count - dayRows[day]!) / clustered
-    const evidence = -0.5 * count * Math.log(1 - Math.max(0, explained))
-    if (!best || evidence > best.evidence) best = { shape, meter, values, onset: day, size, explained, evidence }
+    const evidence = explained > 0 ? -0.5 * count * Math.log(1 - explained) : 0
+    if (onset >= 0 && !(evidence > bestEvidence)) continue
+    onset = day
+    bestSize = size
+    bestExplained = explained
+    bestEvidence = evidence
   }
-  return best
+  return onset < 0 ? null : { shape, meter, values, onset, size: bestSize, explained: bestExplained, evidence: bestEvidence }
 }
 
 /** A column that begins on a day: nothing before. */
@@ -154,19 +161,24 @@ export const gainOf = (
     if (own > 0) size = dot / own
   }
   if (size * start <= 0) return { gain: 0, onset, size }
-  let best = { gain: 0, onset, size }
+  const floor = noise * noise + blur
+  let best = 0
+  let bestDay = onset
   let sum = 0
   for (let day = rows.days - 1; day >= 0; day--) {
     for (let row = dayRows[day]!; row < dayRows[day + 1]!; row++) {
       const v = values[row]!
       if (v === 0) continue
-      const scale = TAILS * (noise * noise + blur + variance[row]!)
+      const scale = TAILS * (floor + variance[row]!)
       const before = residual[row]!
       const after = before - size * v
       sum += Math.log((scale + before * before) / (scale + after * after))
     }
     const gain = ((TAILS + 1) / 2) * (sum / clustered)
-    if ((onlyFrom === null || day === onlyFrom) && gain > best.gain) best = { gain, onset: day, size }
+    if ((onlyFrom === null || day === onlyFrom) && gain > best) {
+      best = gain
+      bestDay = day
+    }
   }
-  return best
+  return { gain: best, onset: bestDay, size }
 }

@@ -2,7 +2,11 @@ import { type Column, clustering, type Fit, factor, fitRows, localVariance, robu
 import type { Rows } from './rows.ts'
 import type { Judged } from './scan.ts'
 
-export const meanOf = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)
+export const meanOf = (values: Float64Array): number => {
+  let sum = 0
+  for (let at = 0; at < values.length; at++) sum += values[at]!
+  return sum / Math.max(1, values.length)
+}
 
 export const nuisance = (rows: Rows): Column[] => {
   const columns: Column[] = [
@@ -69,7 +73,8 @@ export const refit = (rows: Rows, columns: readonly Column[], before: Float64Arr
   let fit = fitRows(rows, columns, weights, 1)
   for (let turn = 0; turn < 2; turn++) {
     noise = Math.max(1e-4, quietSpread(rows, fit.residual))
-    weights = localVariance(rows, fit.residual, noise).map((variance) => 1 / variance)
+    weights = localVariance(rows, fit.residual, noise)
+    for (let row = 0; row < weights.length; row++) weights[row] = 1 / weights[row]!
     clustered = clustering(rows, fit.residual, weights)
     fit = fitRows(rows, columns, weights, clustered)
   }
@@ -79,7 +84,9 @@ export const refit = (rows: Rows, columns: readonly Column[], before: Float64Arr
 /** The residual as it would be without one component. */
 export const without = ({ fit, judged }: State, at: number, { values }: Column): Judged => {
   const size = fit.coefficients[at]!
-  return { ...judged, residual: judged.residual.map((kw, row) => kw + size * values[row]!) }
+  const residual = new Float64Array(values.length)
+  for (let row = 0; row < residual.length; row++) residual[row] = judged.residual[row]! + size * values[row]!
+  return { ...judged, residual }
 }
 
 /**

@@ -37,7 +37,7 @@ export const changes = (column: Float32Array | null | undefined, from: number, t
   if (!column) return out
   let before = Number.NaN
   for (let slot = from; slot < to; slot++) {
-    const raw = column[slot] ?? Number.NaN
+    const raw = column[slot]!
     const value = nominal === null || isVoltage(raw, nominal) ? raw : Number.NaN
     out[slot - from] = value - before
     before = value
@@ -52,7 +52,7 @@ const held = (values: Float64Array): Float64Array => {
   const limit = HELD_AT * spread(values)
   if (!(limit > 0)) return values
   for (let at = 0; at < values.length; at++) {
-    const value = values[at] ?? Number.NaN
+    const value = values[at]!
     if (value > limit) values[at] = limit
     else if (value < -limit) values[at] = -limit
   }
@@ -90,13 +90,13 @@ export const followSeries = (u: Float64Array, i: Float64Array, { phases }: Swing
   if (!a || !b || !c) return null
   const moments = momentsOf(5)
   for (let at = Math.max(0, lag); at < u.length + Math.min(0, lag); at++) {
-    const volt = u[at] ?? Number.NaN
+    const volt = u[at]!
     const before = at - lag
-    const ofA = a[before] ?? Number.NaN
-    const ofB = b[before] ?? Number.NaN
-    const ofC = c[before] ?? Number.NaN
+    const ofA = a[before]!
+    const ofB = b[before]!
+    const ofC = c[before]!
     if (Number.isNaN(volt + ofA + ofB + ofC)) continue
-    const ampere = i[at] ?? Number.NaN
+    const ampere = i[at]!
     addFive(moments, ofA, ofB, ofC, Number.isNaN(ampere) ? 0 : ampere, volt)
   }
   if (moments.rows < FEWEST_ROWS) return null

@@ -33,8 +33,8 @@ const sumsOf = (x: Float64Array, y: Float64Array, from: number, to: number, lag:
   const first = Math.max(from, -lag)
   const last = Math.min(to, y.length - lag)
   for (let slot = first; slot < last; slot++) {
-    const a = x[slot] ?? 0
-    const b = y[slot + lag] ?? 0
+    const a = x[slot]!
+    const b = y[slot + lag]!
     const product = a * b
     if (Number.isNaN(product)) continue
     rows++
@@ -50,17 +50,19 @@ export const ownless = (u: Float64Array, i: Float64Array): Float64Array => {
   let ii = 0
   let iu = 0
   for (let slot = 0; slot < u.length; slot++) {
-    const product = (u[slot] ?? 0) * (i[slot] ?? 0)
+    const product = u[slot]! * i[slot]!
     if (Number.isNaN(product)) continue
     iu += product
-    ii += (i[slot] ?? 0) ** 2
+    ii += i[slot]! ** 2
   }
   const ohm = ii > 0 ? Math.min(0, iu / ii) : 0
   if (ohm === 0) return u
-  return u.map((volt, slot) => {
-    const ampere = i[slot] ?? Number.NaN
-    return Number.isNaN(ampere) ? volt : volt - ohm * ampere
-  })
+  const out = new Float64Array(u.length)
+  for (let slot = 0; slot < out.length; slot++) {
+    const ampere = i[slot]!
+    out[slot] = Number.isNaN(ampere) ? u[slot]! : u[slot]! - ohm * ampere
+  }
+  return out
 }
 
 /** Swings of the places of a meter beside those of the gateway phases they follow. */

@@ -28,8 +28,8 @@ export const addRow = (moments: Moments, row: Float64Array): void => {
   const width = moments.size + 1
   const { sums } = moments
   for (let a = 0; a < width; a++) {
-    const left = row[a] ?? 0
-    for (let b = a; b < width; b++) sums[a * width + b] = (sums[a * width + b] ?? 0) + left * (row[b] ?? 0)
+    const left = row[a]!
+    for (let b = a; b < width; b++) sums[a * width + b]! += left * row[b]!
   }
   moments.rows++
 }
@@ -118,10 +118,10 @@ export const solve = ({ size, rows, sums }: Moments, ridge: readonly number[] = 
 
 /** Median of the values that are numbers; NaN of none. */
 export const median = (values: ArrayLike<number>): number => {
-  const sorted = new Float64Array(values.length)
+  const sorted = new Float64Array(values)
   let count = 0
-  for (let at = 0; at < values.length; at++) {
-    const value = values[at] ?? Number.NaN
+  for (let at = 0; at < sorted.length; at++) {
+    const value = sorted[at]!
     if (!Number.isNaN(value)) sorted[count++] = value
   }
   if (count === 0) return Number.NaN
@@ -129,35 +129,37 @@ export const median = (values: ArrayLike<number>): number => {
   const upper = select(sorted, count, middle)
   if (count % 2 === 1) return upper
   let lower = Number.NEGATIVE_INFINITY
-  for (let at = 0; at < middle; at++) lower = Math.max(lower, sorted[at] ?? lower)
+  for (let at = 0; at < middle; at++) if (sorted[at]! > lower) lower = sorted[at]!
   return (lower + upper) / 2
 }
 
 /** The value that would stand at `rank` were the first `count` sorted; those before it are not larger. @source Hoare, Algorithm 65: Find, 1961 */
-const select = (values: Float64Array, count: number, rank: number): number => {
+export const select = (values: Float64Array, count: number, rank: number): number => {
   let left = 0
   let right = count - 1
   while (left < right) {
-    const pivot = values[rank] ?? 0
+    const pivot = values[rank]!
     let i = left
     let j = right
     while (i <= j) {
-      while ((values[i] ?? 0) < pivot) i++
-      while (pivot < (values[j] ?? 0)) j--
+      while (values[i]! < pivot) i++
+      while (pivot < values[j]!) j--
       if (i <= j) {
-        const kept = values[i] ?? 0
-        values[i++] = values[j] ?? 0
+        const kept = values[i]!
+        values[i++] = values[j]!
         values[j--] = kept
       }
     }
     if (j < rank) left = i
     if (rank < i) right = j
   }
-  return values[rank] ?? Number.NaN
+  return values[rank]!
 }
 
 /** Robust standard deviation (1.4826 × median absolute deviation). */
 export const spread = (values: Float64Array): number => {
   const middle = median(values)
-  return 1.4826 * median(values.map((value) => Math.abs(value - middle)))
+  const away = new Float64Array(values.length)
+  for (let at = 0; at < away.length; at++) away[at] = Math.abs(values[at]! - middle)
+  return 1.4826 * median(away)
 }

@@ -20,7 +20,7 @@ const LOWEST_PF = 0.7
 /** Reactive over active power (tan φ) of a power factor; of what was read or, beyond reason, of a usual one. */
 export const tanOf = (pf: number): number => {
   const clean = Number.isNaN(pf) ? USUAL_PF : Math.min(1, Math.max(LOWEST_PF, Math.abs(pf)))
-  return TANGENTS[Math.round(clean * 1000)] ?? 0
+  return TANGENTS[Math.round(clean * 1000) | 0]!
 }
 
 /** By thousandths of the power factor, the resolution on the wire. */
