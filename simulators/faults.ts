@@ -25,6 +25,11 @@ export const FAULTS = {
   ghost: 'pushed: a message `seconds` old stays with the broker as retained',
   partial: 'pushed: some members are left out of the message',
   broken: 'pushed: the message is cut in the middle, no JSON and no frame',
+  unread: 'concentrator: what is asked for is not collected yet: EE, NULL',
+  halved: 'concentrator: curves end after half of their points',
+  unreached: 'concentrator: the power line does not reach `meter`',
+  'hang-up': 'concentrator: the connection is closed in place of the answer',
+  'half-open': 'concentrator: nothing is said or heard any more, and the connection stays',
 } as const
 export type FaultKind = keyof typeof FAULTS
 
@@ -32,6 +37,14 @@ export type FaultKind = keyof typeof FAULTS
 const PUSHED: ReadonlySet<FaultKind> = new Set(['burst', 'duplicate', 'ghost', 'partial', 'broken'])
 /** What a meter that pushes can do besides; the rest needs a question. */
 const ALSO_PUSHED: ReadonlySet<FaultKind> = new Set(['silent', 'late', 'truncated', 'clock', 'reset', 'rollover', 'reboot'])
+/** What only a concentrator can do; it does what polled meters do besides. */
+const DIALLED: ReadonlySet<FaultKind> = new Set(['unread', 'halved', 'unreached', 'hang-up', 'half-open'])
+/** How a simulated device comes to speak: it is asked on a line, it pushes messages, it dials in. */
+export type Way = 'asked' | 'pushes' | 'dials'
+const fits = (kind: FaultKind, way: Way): boolean => {
+  if (way === 'pushes') return PUSHED.has(kind) || ALSO_PUSHED.has(kind)
+  return !PUSHED.has(kind) && (way === 'dials' || !DIALLED.has(kind))
+}
 
 /** One order. Without meter and line it is for everybody. Times are village time, milliseconds since 1970 UTC. */
 export interface Fault {
@@ -128,16 +141,16 @@ export class FaultDesk {
   /**
    * Orders that hit this answer, in the order they were given. Each call counts as one answer of the meter.
    *
-   * @param pushed  the meter speaks unasked
+   * @param way  how the device comes to speak
    */
-  draw(line: string, meter: string, now: number, pushed = false): readonly Fault[] {
+  draw(line: string, meter: string, now: number, way: Way = 'asked'): readonly Fault[] {
     if (this.#orders.length === 0) return NONE
     const answer = (this.#answers.get(meter) ?? 0) + 1
     this.#answers.set(meter, answer)
     const hit: Fault[] = []
     for (const entry of this.#orders) {
       const { fault } = entry
-      if (pushed ? !PUSHED.has(fault.kind) && !ALSO_PUSHED.has(fault.kind) : PUSHED.has(fault.kind)) continue
+      if (!fits(fault.kind, way)) continue
       if (fault.meter !== undefined && fault.meter !== meter) continue
       if (fault.line !== undefined && fault.line !== line) continue
       const until = fault.kind === 'reboot' ? (fault.from ?? 0) + (fault.seconds ?? 30) * 1000 : (fault.until ?? Infinity)

@@ -1,6 +1,21 @@
 /** Simulated meters on real sockets and serial devices. */
 export { type Field, plainField } from './answering.ts'
 export { type ServedBroker, type StartedBroker, serveBroker, startBroker } from './broker.ts'
+export type { Brain, EventOrder, Told } from './concentrator/brain.ts'
+export { type FleetFigures, percentile } from './concentrator/dial.ts'
+export {
+  type Concentrator,
+  type ConcentratorSpec,
+  type Concentrators,
+  type ConcentratorsOptions,
+  type RuledConcentrator,
+  ruledAddress,
+  ruledConcentrators,
+  startConcentrators,
+  type TerminalProtocol,
+} from './concentrator/fleet.ts'
+export { HABITS, type Habits, type WiredMeter } from './concentrator/habits.ts'
+export type { Wiring } from './concentrator/wired.ts'
 export { FAULTS, type Fault, FaultDesk, type FaultKind, parseFault } from './faults.ts'
 export { Instrument } from './instrument.ts'
 export * from './meters.ts'

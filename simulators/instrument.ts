@@ -31,6 +31,21 @@ interface ClockState {
 
 const FIRST_PREFIX = PERIOD_DAYS + 1
 
+/** Sums over the days of a trace, worked out when first asked for. Meters with the same trace share them: a hundred thousand may. */
+interface Sums {
+  readonly prefixes: Map<number, Float64Array>
+  readonly peaks: Map<number, Int32Array>
+}
+const sums = new WeakMap<Trace, Sums>()
+const sumsOf = (trace: Trace): Sums => {
+  let known = sums.get(trace)
+  if (!known) {
+    known = { prefixes: new Map(), peaks: new Map() }
+    sums.set(trace, known)
+  }
+  return known
+}
+
 /**
  * What a meter measures and remembers, on no protocol: exact registers at any instant, voltages and currents, its own clock and events.
  * Energies are whole watt-seconds (var-seconds) on the primary side; the face cuts them to the meter's resolution.
@@ -46,8 +61,7 @@ export class Instrument {
   relayOpen = false
   /** When this piece of hardware was put in. Nothing before it is in its memory. */
   installedAt = EPOCH
-  readonly #prefixes = new Map<number, Float64Array>()
-  readonly #peaks = new Map<number, Int32Array>()
+  readonly #sums: Sums
   readonly #clock: ClockState[]
   #exchangedAt: number | null = null
   #added = 0
@@ -56,6 +70,7 @@ export class Instrument {
     this.id = options.id
     this.seed = mix(options.seed, numberOf(options.id))
     this.trace = options.trace
+    this.#sums = sumsOf(options.trace)
     this.ct = options.ct ?? 1
     this.pt = options.pt ?? 1
     // A healthy clock is off by up to two seconds and stays there.
@@ -192,7 +207,7 @@ export class Instrument {
 
   #prefix(channel: Channel, element: number, tariff: number): Float64Array {
     const key = (channel * 4 + element) * 8 + tariff
-    let prefix = this.#prefixes.get(key)
+    let prefix = this.#sums.prefixes.get(key)
     if (!prefix) {
       prefix = new Float64Array(FIRST_PREFIX)
       for (let day = 0; day < PERIOD_DAYS; day++) {
@@ -201,13 +216,13 @@ export class Instrument {
           if (tariff === 0 || TARIFFS[slot] === tariff) sum += flowAt(this.trace, channel, element, day * SLOTS_A_DAY + slot)
         prefix[day + 1] = prefix[day]! + sum * 900
       }
-      this.#prefixes.set(key, prefix)
+      this.#sums.prefixes.set(key, prefix)
     }
     return prefix
   }
 
   #dayPeak(channel: Channel): Int32Array {
-    let peaks = this.#peaks.get(channel)
+    let peaks = this.#sums.peaks.get(channel)
     if (!peaks) {
       peaks = new Int32Array(PERIOD_DAYS)
       for (let day = 0; day < PERIOD_DAYS; day++) {
@@ -220,7 +235,7 @@ export class Instrument {
           }
         }
       }
-      this.#peaks.set(channel, peaks)
+      this.#sums.peaks.set(channel, peaks)
     }
     return peaks
   }

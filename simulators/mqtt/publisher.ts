@@ -121,7 +121,7 @@ export const startPublisher = (options: PublisherOptions): Publisher => {
     const at = nowWhole()
     const calm: Device[] = []
     for (const device of devices) {
-      const faults = field.desk.draw(line, device.meter, at, true)
+      const faults = field.desk.draw(line, device.meter, at, 'pushes')
       if (faults.length === 0) {
         calm.push(device)
         continue

@@ -138,7 +138,7 @@ it.each([
 it('what only a meter that pushes can do strikes no meter that is asked, and the other way round', () => {
   const desk = new FaultDesk()
   for (const kind of ['burst', 'duplicate', 'ghost', 'partial', 'broken', 'echo', 'late'] as const) desk.order({ kind })
-  const kinds = (pushed: boolean) => desk.draw('L', 'M0001', now, pushed).map(({ kind }) => kind)
+  const kinds = (pushed: boolean) => desk.draw('L', 'M0001', now, pushed ? 'pushes' : 'asked').map(({ kind }) => kind)
   expect(kinds(false)).toEqual(['echo', 'late'])
   expect(kinds(true)).toEqual(['burst', 'duplicate', 'ghost', 'partial', 'broken', 'late'])
 })
