@@ -63,6 +63,8 @@ export interface ScheduleDeps {
   readonly events?: ScheduleEvents
   /** A freeze is tried for so long after it was due; then somebody else goes on with it. Absent: for as long as the meter keeps it. */
   readonly firstPassMs?: () => number
+  /** What a device is read together with, so that both have one place in a task's spread; null = nothing. */
+  readonly together?: (device: string) => string | null
   /** The wall clock is looked at this often at least, so that a step is noticed; one second unless said. */
   readonly longestWaitMs?: number
 }

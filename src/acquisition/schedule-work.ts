@@ -104,6 +104,10 @@ const planned = (plan: Result<RegisterPlan>, standsFor: Source | null): Result<W
 /** Whether it is too late for a live read to stand in for what was due. */
 export const isPast = (clock: Clock, { offsetMs }: TaskDefinition, label: number): boolean => clock.now() - (label + offsetMs) > STAND_IN_MS
 
+/** Whether a live read may stand in for what was due: a value that a concentrator keeps may be older than the set time. */
+export const isLiveAt = (calendar: Calendar, label: number, { samples }: Taken): boolean =>
+  samples.every(({ at }) => at === null || (calendar.instantOf(at) ?? 0) >= label)
+
 /** Whether the meter's freeze is the one that was due. Months freeze on a day of the meter's own. */
 export const isFreezeOf = (calendar: Calendar, { read }: TaskDefinition, label: number, { samples }: Taken): boolean => {
   if (read === 'month-freeze') return true

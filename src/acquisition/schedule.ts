@@ -20,6 +20,7 @@ import {
   internal,
   isFreeze,
   isFreezeOf,
+  isLiveAt,
   isMoved,
   isPast,
   isTooOld,
@@ -272,7 +273,7 @@ export class Schedule {
       const found = find(member.id)
       if (found) found.device.health.due++
       member.open.set(each, newOpen())
-      this.#launch(task, member, each, spreadMs > 0 ? (hash(member.id) % spreadMs) / clock.speed : 0)
+      this.#launch(task, member, each, spreadMs > 0 ? (hash(this.#deps.together?.(member.id) ?? member.id) % spreadMs) / clock.speed : 0)
     }
   }
 
@@ -354,6 +355,10 @@ export class Schedule {
       // Its line was replaced under it: that was no try.
       open.attempts--
       return this.#again(task, member, label, open, MOVED_MS)
+    }
+    if (done.ok && standsFor && !isLiveAt(calendar, label, done.value)) {
+      if (isStillDue) this.#failed(task, member, label, open, notYet(member.id, label).error)
+      return
     }
     const safe: Result<void> = done.ok ? await take(done.value, label, standsFor) : done
     if (!safe.ok) {

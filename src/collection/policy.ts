@@ -73,6 +73,9 @@ const SILENCE: ReadonlySet<string> = new Set([
   'LINE_LOST',
   'LINE_DOWN',
   'LINE_CLOSED',
+  'TERMINAL_OFFLINE',
+  'TERMINAL_LOST',
+  'TERMINAL_NO_REPLY',
   'DEVICE_BACKED_OFF',
   'READ_CANCELLED',
   'READ_OVERTAKEN',
@@ -82,7 +85,10 @@ const SILENCE: ReadonlySet<string> = new Set([
 export const isSilence = (code: string | null): boolean => code !== null && SILENCE.has(code)
 
 /** The line itself was not there, or there is no power: the meter was not asked. */
-const NOT_ASKED: ReadonlySet<string> = new Set(['LINE_DOWN', 'LINE_CLOSED', 'LINE_LOST', 'READ_CANCELLED', 'METER_WITHOUT_POWER'])
+const NOT_ASKED: ReadonlySet<string> = new Set([
+  ...['LINE_DOWN', 'LINE_CLOSED', 'LINE_LOST', 'TERMINAL_OFFLINE', 'TERMINAL_LOST'],
+  ...['READ_CANCELLED', 'METER_WITHOUT_POWER'],
+])
 export const isNotAsked = (code: string): boolean => NOT_ASKED.has(code)
 
 /**

@@ -26,6 +26,13 @@ export interface GapSource {
   readonly fill: ((gap: DueRecord, context: FillContext) => Promise<Outcome>) | null
 }
 
+/** A line, how long it was in use, milliseconds, and how many gaps of it may be asked for at once; one unless said. */
+export interface LineUse {
+  readonly id: string
+  readonly busyMs: number
+  readonly atOnce?: number
+}
+
 export interface RunnerDeps {
   readonly ask: AskCollection
   readonly tell: (event: CollectionEvent) => void
@@ -42,7 +49,7 @@ export interface RunnerDeps {
   /** Whether the value is in the store already: it came, and the gateway ended before that was written down. */
   readonly isStored: (gap: DueRecord) => Promise<boolean>
   /** The line a meter hangs on now and how long it was in use; null: it hangs on none. */
-  readonly lineOf: (meter: string) => { readonly id: string; readonly busyMs: number } | null
+  readonly lineOf: (meter: string) => LineUse | null
   /** Whether the meter has no power by the outage calendar: nothing is asked then, and no try is used up. */
   readonly isOff?: (gap: DueRecord) => boolean
   readonly log: (level: 'debug' | 'warn', message: string) => void
@@ -60,7 +67,7 @@ export class GapRunner {
   readonly #deps: RunnerDeps
   readonly #queue: DueRecord[] = []
   readonly #lines = new Map<string, LineBudget>()
-  readonly #busy = new Map<string, Promise<void>>()
+  readonly #busy = new Map<string, Set<Promise<void>>>()
   /** Meters of the gaps under way: one that has moved may stand in the ledger of gaps under another line. */
   readonly #atWork = new Set<string>()
   readonly #abort = new AbortController()
@@ -80,7 +87,7 @@ export class GapRunner {
   async stop(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer)
     this.#abort.abort()
-    await Promise.allSettled(this.#busy.values())
+    await Promise.allSettled([...this.#busy.values()].flatMap((works) => [...works]))
   }
 
   /** Something may be due earlier than was known. */
@@ -90,7 +97,9 @@ export class GapRunner {
 
   /** Gaps under way. */
   get running(): number {
-    return this.#busy.size
+    let running = 0
+    for (const works of this.#busy.values()) running += works.size
+    return running
   }
 
   /** Looks what is due and starts what its lines can pay for. */
@@ -140,7 +149,8 @@ export class GapRunner {
       const gap = this.#queue[at]!
       const line = lineOf(gap.meter)
       const id = line?.id ?? ''
-      if (this.#busy.has(id)) {
+      const works = this.#busy.get(id) ?? new Set()
+      if (works.size >= (line?.atOnce ?? 1) || (works.size > 0 && this.#atWork.has(gap.meter))) {
         at++
         continue
       }
@@ -161,11 +171,13 @@ export class GapRunner {
           this.#deps.log('warn', `gap ${gap.id} of ${gap.meter}: ${bug instanceof Error ? (bug.stack ?? bug.message) : String(bug)}`),
         )
         .finally(() => {
-          this.#busy.delete(id)
+          works.delete(work)
+          if (works.size === 0) this.#busy.delete(id)
           this.#atWork.delete(gap.meter)
           this.#launch()
         })
-      this.#busy.set(id, work)
+      works.add(work)
+      this.#busy.set(id, works)
       this.#atWork.add(gap.meter)
     }
   }

@@ -209,23 +209,20 @@ export class ClockActs {
     const notNow = this.#mayNot(id, driftMs, forced, accepted, rule)
     if (notNow) return notNow
     const { who, second, why } = order
+    const { bus } = meter
+    if (!bus) return fail('CLOCK_NONE', `meter ${id} is read through a concentrator: it has no clock here`, { meter: id })
     const act = store.begin({ at: clock.now(), kind: 'set', line: meter.fact.line, meter: id, who, second, why }, [
       { meter: id, before: before.value },
     ])
-    const sent = await clockJob(
-      meter.poller,
-      meter.device,
-      { priority: 'demand', insist: true, signal: this.#keeper.signal },
-      async (conduct) => {
-        const late = this.#switches(meter, order) ?? this.#mayNot(id, driftMs, forced, accepted, rule)
-        const set = meter.device.clock()?.set
-        const { password, level, operator } = this.#keeper.config
-        if (late) return late
-        if (!set || !password) return fail('CLOCK_NONE', `meter ${id} has changed`)
-        const shows = this.#keeper.deps.field.calendar.meterTime(clock.now() + driftMs)
-        return set(this.#teller(), shows, { level, password: password.reveal(), operator }, conduct)
-      },
-    )
+    const sent = await clockJob(bus, meter.device, { priority: 'demand', insist: true, signal: this.#keeper.signal }, async (conduct) => {
+      const late = this.#switches(meter, order) ?? this.#mayNot(id, driftMs, forced, accepted, rule)
+      const set = meter.device.clock()?.set
+      const { password, level, operator } = this.#keeper.config
+      if (late) return late
+      if (!set || !password) return fail('CLOCK_NONE', `meter ${id} has changed`)
+      const shows = this.#keeper.deps.field.calendar.meterTime(clock.now() + driftMs)
+      return set(this.#teller(), shows, { level, password: password.reveal(), operator }, conduct)
+    })
     return this.#settle(meter, act, sent, (text) => log('info', `clock of meter ${id} set by ${who} (${why}): ${text}`))
   }
 

@@ -174,12 +174,12 @@ export class ClockKeeper {
     const { store, clock, field } = this.deps
     const id = meter.fact.meter
     const own = meter.device.clock()
-    if (!own) {
+    if (!own || !meter.bus) {
       store.without(id, 'meter', clock.now())
       return fail('CLOCK_NONE', `meter ${id} has no clock that can be read (profile ${meter.fact.profile})`, { meter: id })
     }
     const signal = options.signal ? AbortSignal.any([options.signal, this.signal]) : this.signal
-    const heard = await clockJob(meter.poller, meter.device, { ...options, signal }, (conduct) => own.read(conduct))
+    const heard = await clockJob(meter.bus, meter.device, { ...options, signal }, (conduct) => own.read(conduct))
     const point = heard.ok ? driftOf(heard.value, clock, field.calendar) : null
     if (this.signal.aborted) return heard.ok ? fail('CLOCK_BUSY', 'the gateway is stopping') : heard
     if (!point) {

@@ -13,7 +13,7 @@ import type { Field, FieldMeter } from './field.ts'
 import { readingsOf } from './field-meter.ts'
 
 export interface SourceDeps {
-  readonly field: Pick<Field, 'meter' | 'tasks'>
+  readonly field: Pick<Field, 'meter' | 'tasks' | 'qualityOf'>
   readonly calendar: Calendar
   readonly now: () => number
   readonly put: (readings: readonly Reading[]) => Promise<Result<void>>
@@ -67,7 +67,7 @@ const read = async (deps: SourceDeps, meter: FieldMeter, selection: Selection, {
   if (!plan.ok) return { what: 'not-here', code: 'GAP_NOT_KEPT', isFinal: true }
   const taken = await meter.poller.read(meter.device, plan.value, { priority: 'reread', signal, spent })
   if (!taken.ok) return failedWith(taken.error.code)
-  const safe = await deps.put(readingsOf(taken.value, meter, deps.calendar, 0, null))
+  const safe = await deps.put(readingsOf(taken.value, meter, deps.calendar, 0, null, deps.field.qualityOf(meter)))
   // Kept by nobody is not read: it is asked again.
   return safe.ok ? { ok: true, value: { taken: taken.value, meter } } : { what: 'silent', code: safe.error.code }
 }
@@ -178,5 +178,8 @@ const laterLive = async (deps: SourceDeps, gap: DueRecord, context: FillContext)
   if (!meter) return gone
   const done = await read(deps, meter, { kind: 'current' }, context)
   if (isOutcome(done)) return done
-  return done.ok ? { what: 'filled', instant: done.value.taken.receivedAt } : failedWith(done.error.code)
+  if (!done.ok) return failedWith(done.error.code)
+  // A value that a concentrator keeps is as old as it says.
+  const [instant] = instantsOf(done.value.taken, deps.calendar)
+  return { what: 'filled', instant: instant ?? done.value.taken.receivedAt }
 }

@@ -35,6 +35,8 @@ export interface CollectionDeps {
 const MINUTE_MS = 60_000
 const CHORES_MS = 5 * MINUTE_MS
 const LEAST_TICK_MS = 250
+/** Gaps of one concentrator that are asked for together. */
+const GAPS_AT_ONCE = 20
 
 /** The kind of due reading that a task brings; live values are of their instant only and are never a gap. */
 const KIND: Readonly<Partial<Record<TaskDefinition['read'], DueKind>>> = {
@@ -134,7 +136,10 @@ export class Collection {
       isOff: ({ point, meter }) => this.#deps.isOff?.(point, field.meter(meter)?.device.health.lastAnswerAt ?? null) ?? false,
       lineOf: (meter) => {
         const found = field.meter(meter)
-        return found ? { id: found.fact.line, busyMs: found.poller.line.stats.busyMs } : null
+        if (!found) return null
+        const { bus, fact } = found
+        // A concentrator reads for itself meanwhile, and several of its meters in one request.
+        return { id: fact.line, busyMs: bus?.line.stats.busyMs ?? 0, ...(bus ? {} : { atOnce: GAPS_AT_ONCE }) }
       },
       log,
     })
@@ -231,6 +236,8 @@ export class Collection {
     const day = this.calendar.dayStart(this.#deps.clock.now())
     for (const { config, line } of this.#field?.lines ?? [])
       this.#recorder.tell({ what: 'online', day, line: config.id, minutes: 1, up: line.state === 'up' || line.state === 'idle' ? 1 : 0 })
+    for (const { id, isOnline } of this.#field?.terminals ?? [])
+      this.#recorder.tell({ what: 'online', day, line: id, minutes: 1, up: isOnline ? 1 : 0 })
   }
 
   /** A thread that could not be told is told again with the next chores. */

@@ -1,8 +1,12 @@
 import { bindProtocol, type Device, type DeviceSpec, endedWithin, type Line, openLine, Poller } from '../acquisition/index.ts'
 import type { LineConfig } from '../config/index.ts'
 import { type AnyAdapter, type Clock, explain, many } from '../core/index.ts'
+import type { MeterFact } from '../ledger/index.ts'
 import { characterTime, serialTransport, type Transport, tcpTransport } from '../transport/index.ts'
+import { type Made, Members, type MeterHost, type ReadFigures } from './field-host.ts'
 import type { FieldMeter } from './field-meter.ts'
+
+export type { ReadFigures } from './field-host.ts'
 
 /** A line and the meters on it, as everybody may look at them. */
 export interface FieldLine {
@@ -16,15 +20,6 @@ export interface FieldLine {
   readonly gone: ReadFigures
 }
 
-/** How reads ended: see `DeviceHealth`. */
-export interface ReadFigures {
-  readonly due: number
-  readonly read: number
-  readonly firstTry: number
-  readonly missed: number
-  readonly reasons: ReadonlyMap<string, number>
-}
-
 export interface LineDeps {
   readonly clock: Clock
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
@@ -32,6 +27,8 @@ export interface LineDeps {
   readonly after: Promise<void> | null
   /** Whether all protocols on it number their requests. */
   readonly isNumbered: boolean
+  /** The adapter of a profile's protocol here. */
+  readonly adapterOf: (protocol: string) => AnyAdapter | null
   /** Told of whole frames on a line that answer nothing. */
   readonly onStranger?: ((line: string, protocol: string, frame: object) => void) | undefined
 }
@@ -45,18 +42,18 @@ export const portOf = ({ transport }: Pick<LineConfig, 'transport'>): string =>
   transport.kind === 'tcp' ? `${transport.host}:${transport.port}` : transport.path
 
 /** A line of the running gateway: meters come and go, its connection and its figures stay. */
-export class LiveLine implements FieldLine {
+export class LiveLine implements FieldLine, MeterHost {
   readonly config: LineConfig
   readonly line: Line
   readonly poller: Poller
   readonly isNumbered: boolean
-  readonly gone = { due: 0, read: 0, firstTry: 0, missed: 0, reasons: new Map<string, number>() }
+  readonly #members = new Members()
+  readonly #adapterOf: LineDeps['adapterOf']
   readonly #binders = new Map<string, (spec: DeviceSpec) => Device>()
-  readonly #meters = new Map<string, FieldMeter>()
-  #list: readonly FieldMeter[] | null = null
 
-  constructor(config: LineConfig, { clock, log, after, isNumbered, onStranger }: LineDeps) {
+  constructor(config: LineConfig, { clock, log, after, isNumbered, adapterOf, onStranger }: LineDeps) {
     this.config = config
+    this.#adapterOf = adapterOf
     this.isNumbered = isNumbered
     const transport = transportOf(config)
     this.line = openLine(
@@ -68,7 +65,7 @@ export class LiveLine implements FieldLine {
         onState: (state, why) =>
           state === 'up'
             ? log('info', `line ${config.id} is open`)
-            : log('warn', `line ${config.id} is down: ${why ? explain(why) : 'unknown'}; ${many(this.#meters.size, 'meter')} wait`),
+            : log('warn', `line ${config.id} is down: ${why ? explain(why) : 'unknown'}; ${many(this.#members.size, 'meter')} wait`),
         pipeline: config.pipeline,
         ...(onStranger ? { onStranger: (protocol: string, frame: object) => onStranger(config.id, protocol, frame) } : {}),
         ...(config.quietMs === null ? {} : { quietMs: config.quietMs }),
@@ -81,9 +78,33 @@ export class LiveLine implements FieldLine {
     this.poller = new Poller(this.line, clock)
   }
 
+  get id(): string {
+    return this.config.id
+  }
+
+  get reactionMs(): number {
+    return this.config.timeoutMs
+  }
+
   get meters(): readonly FieldMeter[] {
-    this.#list ??= [...this.#meters.values()]
-    return this.#list
+    return this.#members.list
+  }
+
+  get gone(): ReadFigures {
+    return this.#members.gone
+  }
+
+  has(meter: FieldMeter): boolean {
+    return meter.poller === this.poller && this.#members.has(meter)
+  }
+
+  isSamePlace(_before: MeterFact, _now: MeterFact): boolean {
+    return true
+  }
+
+  make(spec: DeviceSpec): Made | null {
+    const adapter = this.#adapterOf(spec.profile.protocol)
+    return adapter && { device: this.bind(adapter, spec), poller: this.poller, bus: this.poller }
   }
 
   /** All devices of a protocol share one end of the line: there is only one wire. */
@@ -97,21 +118,15 @@ export class LiveLine implements FieldLine {
   }
 
   put(meter: FieldMeter): void {
-    this.#meters.set(meter.fact.meter, meter)
-    this.#list = null
+    this.#members.put(meter)
   }
 
   delete(meter: string): void {
-    if (this.#meters.delete(meter)) this.#list = null
+    this.#members.delete(meter)
   }
 
-  /** Counts the reads of a meter that leaves for good. */
-  keepFigures({ due, read, firstTry, missed, reasons }: ReadFigures): void {
-    this.gone.due += due
-    this.gone.read += read
-    this.gone.firstTry += firstTry
-    this.gone.missed += missed
-    for (const [code, count] of reasons) this.gone.reasons.set(code, (this.gone.reasons.get(code) ?? 0) + count)
+  keepFigures(figures: ReadFigures): void {
+    this.#members.keepFigures(figures)
   }
 
   /** Ends the exchange under way, within the time given, then closes. */

@@ -1,12 +1,24 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Calendar, type Device, isBackedOff, Schedule, type ScheduleEvents, type Taken, type TraceEvent } from '../acquisition/index.ts'
 import type { GatewayConfig, LineConfig, TaskConfig } from '../config/index.ts'
-import { type AnyAdapter, type Clock, many, type Obis, ok, type Reading, type Result, type Source } from '../core/index.ts'
+import { type AnyAdapter, type Clock, many, type Obis, ok, QUALITY, type Reading, type Result, type Source } from '../core/index.ts'
 import type { MeterFact, Point } from '../ledger/index.ts'
 import { fail } from './errors.ts'
+import type { MeterHost } from './field-host.ts'
 import { type FieldLine, LiveLine, portOf } from './field-line.ts'
-import { type FieldMeter, fieldMeter, isSameDevice, isSameMeter, type KnownMeter, lonePoint, readingsOf } from './field-meter.ts'
+import {
+  type FieldMeter,
+  fieldMeter,
+  isRead,
+  isSameDevice,
+  isSameMeter,
+  type KnownMeter,
+  keepCounts,
+  lonePoint,
+  readingsOf,
+} from './field-meter.ts'
 import { type FieldTask, fieldTask } from './field-task.ts'
+import { type FieldTerminals, TerminalHost } from './field-terminal.ts'
 import type { Profiles } from './profiles.ts'
 
 export type { FieldLine } from './field-line.ts'
@@ -25,6 +37,10 @@ export interface FieldDeps {
   readonly newest: (fact: MeterFact, area: string, source: Source) => number | null
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
   readonly events?: ScheduleEvents
+  /** Concentrators; absent: there are none. */
+  readonly terminals?: FieldTerminals
+  /** Whether the clock of whoever keeps a meter's values is known to be wrong. */
+  readonly isDoubtful?: (line: string) => boolean
   /** Told of whole frames on a line that answer nothing. */
   readonly onStranger?: (line: string, protocol: string, frame: object) => void
   /** A freeze is tried for so long; what comes back later is asked for by whoever keeps the gaps. */
@@ -40,6 +56,8 @@ export interface FieldUpdate {
   readonly meters: ReadonlyMap<string, KnownMeter | null>
   /** Profiles that say something else than before: their meters are made anew. */
   readonly profiles?: ReadonlySet<string>
+  /** Concentrators that came, went, or are others than before. */
+  readonly terminals?: ReadonlySet<string>
 }
 
 /** What an update did to the lines; meters in numbers. */
@@ -64,6 +82,7 @@ export class Field {
   readonly schedule: Schedule
   #lines: readonly LiveLine[] = []
   #byId: ReadonlyMap<string, LiveLine> = new Map()
+  readonly #terminals = new Map<string, TerminalHost>()
   #tasks: readonly FieldTask[]
   #brokers: ReadonlySet<string>
   readonly #meters = new Map<string, FieldMeter>()
@@ -93,13 +112,13 @@ export class Field {
       else byLine.set(fact.line, [known])
     }
     this.#setLines(config.lines.map((line) => this.#open(line, (byLine.get(line.id) ?? []).filter(isRead))))
-    for (const line of this.#lines)
-      for (const known of byLine.get(line.config.id) ?? []) {
-        const placed = isRead(known) ? this.#bind(line, known, null) : null
-        if (!placed) this.#idle.set(known.fact.meter, known)
+    for (const [id, all] of byLine) {
+      const host = this.#brokers.has(id) ? null : (this.#lineOf(id) ?? this.#terminalOf(id))
+      for (const known of all) {
+        const placed = host && isRead(known) ? this.#bind(host, known, null) : null
+        if (!placed && !this.#brokers.has(id)) this.#idle.set(known.fact.meter, known)
       }
-    for (const [line, all] of byLine)
-      if (!this.#lineOf(line) && !this.#brokers.has(line)) for (const known of all) this.#idle.set(known.fact.meter, known)
+    }
     this.sayIdle()
     this.#tasks = config.tasks.map(fieldTask)
     this.schedule = new Schedule({
@@ -116,6 +135,11 @@ export class Field {
         return meter ? deps.newest(meter.fact, meter.point.area, source) : null
       },
       log: deps.log,
+      // Meters of one concentrator are asked for together.
+      together: (id) => {
+        const line = this.#meters.get(id)?.fact.line ?? ''
+        return this.#terminals.has(line) ? line : null
+      },
       ...(deps.events ? { events: deps.events } : {}),
       ...(deps.firstPassMs === undefined ? {} : { firstPassMs: deps.firstPassMs }),
     })
@@ -127,6 +151,20 @@ export class Field {
 
   get lines(): readonly FieldLine[] {
     return this.#lines
+  }
+
+  /** Concentrators that meters hang on. */
+  get terminals(): IterableIterator<TerminalHost> {
+    return this.#terminals.values()
+  }
+
+  /** What carries meters under this name: a line or a concentrator. */
+  host(id: string): MeterHost | null {
+    return this.#lineOf(id) ?? this.#terminals.get(id) ?? null
+  }
+
+  terminal(id: string): TerminalHost | null {
+    return this.#terminals.get(id) ?? null
   }
 
   meter(id: string): FieldMeter | null {
@@ -154,11 +192,12 @@ export class Field {
    * queue and its figures, a meter that stays keeps its place and its health. A meter that leaves is not asked any more; an answer that
    * is under way is kept. Many meters are taken in slices. Never twice at once; {@link sayIdle} afterwards.
    */
-  async update({ config, meters, profiles = NOWHERE }: FieldUpdate): Promise<FieldChanges> {
+  async update({ config, meters, profiles = NOWHERE, terminals = NOWHERE }: FieldUpdate): Promise<FieldChanges> {
     const count = { added: 0, changed: 0, removed: 0 }
     const lines = this.#changeLines(config)
     const areTasksNew = this.#changeTasks(config.tasks)
-    const touched = new Set([...lines.opened, ...lines.reopened, ...lines.closed])
+    for (const id of terminals) this.#changeTerminal(id)
+    const touched = new Set([...lines.opened, ...lines.reopened, ...lines.closed, ...terminals])
     const queue = [...meters.keys()]
     if (areTasksNew || touched.size > 0 || profiles.size > 0)
       for (const all of [this.#meters, this.#idle])
@@ -182,6 +221,7 @@ export class Field {
   async stop(withinMs: number): Promise<void> {
     this.#isStopped = true
     for (const { poller } of this.lines) poller.queue.close()
+    for (const host of this.#terminals.values()) host.close()
     await this.schedule.stop(withinMs)
     for (const { line } of this.lines) line.close()
     await Promise.all(this.#leaving.values())
@@ -195,7 +235,7 @@ export class Field {
     if (!plan.ok) return plan
     const taken = await meter.poller.read(meter.device, plan.value, { priority: 'demand', insist: true, signal })
     if (!taken.ok) return taken
-    const readings = readingsOf(taken.value, meter, this.calendar, 0, null)
+    const readings = readingsOf(taken.value, meter, this.calendar, 0, null, this.qualityOf(meter))
     const safe = await this.#deps.put(readings)
     return safe.ok ? ok(readings) : safe
   }
@@ -209,7 +249,12 @@ export class Field {
   }
 
   trace(line: string, listener: (event: TraceEvent) => void): (() => void) | null {
-    return this.#lineOf(line)?.line.trace(listener) ?? null
+    return this.#lineOf(line)?.line.trace(listener) ?? this.#terminals.get(line)?.trace(listener) ?? null
+  }
+
+  /** What is doubtful about everything that is read of a meter. */
+  qualityOf({ fact }: KnownMeter): number {
+    return this.#deps.isDoubtful?.(fact.line) ? QUALITY.clockDoubtful : 0
   }
 
   async #take(taken: Taken, label: number, standsFor: Source | null): Promise<Result<void>> {
@@ -217,7 +262,7 @@ export class Field {
     // What was asked before a meter left or changed is true of the meter as it was.
     const meter = now?.device === taken.device ? now : this.#left.get(taken.device)
     if (!meter) return ok(undefined)
-    const safe = await this.#deps.put(readingsOf(taken, meter, this.calendar, label, standsFor))
+    const safe = await this.#deps.put(readingsOf(taken, meter, this.calendar, label, standsFor, this.qualityOf(meter)))
     if (safe.ok) this.#deps.kept?.(taken)
     return safe
   }
@@ -231,6 +276,30 @@ export class Field {
     return this.#byId.get(id) ?? null
   }
 
+  /** The concentrator of this id; made when the first meter needs it. */
+  #terminalOf(id: string): TerminalHost | null {
+    const known = this.#terminals.get(id)
+    if (known) return known
+    const { terminals, clock, profiles, adapterOf } = this.#deps
+    const settings = terminals?.settings(id)
+    const adapter = settings && terminals?.terminalAdapterOf(settings.protocol)
+    if (!terminals || !adapter) return null
+    const host = new TerminalHost(id, adapter, {
+      ...{ terminals, clock, profileOf: (profile) => profiles.get(profile) },
+      adapterOf: (protocol) => adapterOf(protocol, 'rtu'),
+    })
+    this.#terminals.set(id, host)
+    return host
+  }
+
+  /** A concentrator that went, or speaks another protocol now, asks nothing more; its meters are placed anew. */
+  #changeTerminal(id: string): void {
+    const host = this.#terminals.get(id)
+    if (!host || this.#deps.terminals?.settings(id)?.protocol === host.protocol) return
+    this.#terminals.delete(id)
+    host.close()
+  }
+
   /** Opens a line of the kind that its meters allow. */
   #open(config: LineConfig, known: readonly KnownMeter[]): LiveLine {
     const adapters = known.flatMap(({ fact }) => this.#adapterOf(fact, config) ?? [])
@@ -240,7 +309,8 @@ export class Field {
 
   #live(config: LineConfig, isNumbered: boolean): LiveLine {
     const { clock, log, onStranger } = this.#deps
-    const line = new LiveLine(config, { clock, log, after: this.#leaving.get(portOf(config)) ?? null, isNumbered, onStranger })
+    const adapterOf = (protocol: string) => this.#deps.adapterOf(protocol, config.modbus)
+    const line = new LiveLine(config, { clock, log, after: this.#leaving.get(portOf(config)) ?? null, isNumbered, adapterOf, onStranger })
     if (this.#isStarted) void line.line.ready()
     return line
   }
@@ -301,8 +371,8 @@ export class Field {
     queue: string[],
   ): 'added' | 'changed' | 'removed' | null {
     const before = this.#meters.get(id) ?? null
-    const line = known && isRead(known) ? this.#fit(known, reopened, queue) : null
-    const placed = known && line ? this.#bind(line, known, before) : null
+    const host = known && isRead(known) ? this.#fit(known, reopened, queue) : null
+    const placed = known && host ? this.#bind(host, known, before) : null
     this.#idle.delete(id)
     if (!placed) {
       if (known && !this.#brokers.has(known.fact.line)) this.#idle.set(id, known)
@@ -316,10 +386,11 @@ export class Field {
   }
 
   /** The line of a meter, opened anew where it is of a kind that cannot carry the meter's protocol. */
-  #fit({ fact }: KnownMeter, reopened: readonly string[], queue: string[]): LiveLine | null {
+  #fit({ fact }: KnownMeter, reopened: readonly string[], queue: string[]): MeterHost | null {
     const line = this.#lineOf(fact.line)
-    const adapter = line && this.#adapterOf(fact, line.config)
-    if (!line || !adapter) return line
+    if (!line) return this.#brokers.has(fact.line) ? null : this.#terminalOf(fact.line)
+    const adapter = this.#adapterOf(fact, line.config)
+    if (!adapter) return line
     const isEmpty = line.meters.length === 0
     if (line.isNumbered === adapter.correlates || (!line.isNumbered && !isEmpty)) return line
     this.#end(line)
@@ -337,40 +408,38 @@ export class Field {
     this.#meters.delete(fact.meter)
     if (this.#byPoint.get(fact.point) === fact.meter) this.#byPoint.delete(fact.point)
     this.#left.set(device, meter)
-    const line = this.#lineOf(fact.line)
-    if (line?.poller !== meter.poller) return
-    line.delete(fact.meter)
-    line.keepFigures(device.health)
+    this.#leave(meter)
   }
 
   /** Gives a meter its device: the one it has, where that can go on. Null when its profile is not there. */
-  #bind(line: LiveLine, known: KnownMeter, before: FieldMeter | null): FieldMeter | null {
+  #bind(host: MeterHost, known: KnownMeter, before: FieldMeter | null): FieldMeter | null {
     const { fact } = known
     const profile = this.#deps.profiles.get(fact.profile)
-    const adapter = this.#adapterOf(fact, line.config)
-    if (!profile || !adapter) return null
-    const spec = { id: fact.meter, address: fact.address, profile, reactionMs: fact.timeoutMs ?? line.config.timeoutMs }
-    const isHere = before?.poller === line.poller
-    const isKept = before !== null && isHere && isSameDevice(before.device.spec, spec)
+    if (!profile) return null
+    const spec = { id: fact.meter, address: fact.address, profile, reactionMs: fact.timeoutMs ?? host.reactionMs }
+    const isHere = before !== null && host.has(before)
+    const isKept = isHere && isSameDevice(before.device.spec, spec) && host.isSamePlace(before.fact, fact)
     if (isKept && isSameMeter(before, known)) return before
-    const device = isKept ? before.device : line.bind(adapter, spec)
-    const placed = fieldMeter(known, device, line.poller)
+    const made = isKept ? before : host.make(spec, fact)
+    if (!made) return null
+    const placed = fieldMeter(known, made)
     if (before && !isKept) {
       this.#left.set(before.device, before)
-      if (isHere) keepCounts(before.device, device)
+      if (isHere) keepCounts(before.device, made.device)
       else this.#leave(before)
     }
-    line.put(placed)
+    host.put(placed)
     this.#meters.set(fact.meter, placed)
     this.#byPoint.set(fact.point, fact.meter)
     return placed
   }
 
-  /** A meter went to another line. */
-  #leave({ fact, device, poller }: FieldMeter): void {
-    const line = this.#lines.find((each) => each.poller === poller)
-    line?.delete(fact.meter)
-    line?.keepFigures(device.health)
+  /** A meter went, or to another line. */
+  #leave(meter: FieldMeter): void {
+    const host = this.host(meter.fact.line)
+    if (!host?.has(meter)) return
+    host.delete(meter.fact.meter)
+    host.keepFigures(meter.device.health)
   }
 
   /** Says which meters are not read, and why, where that differs from what was said last. A thousand alike are one line. */
@@ -379,7 +448,7 @@ export class Field {
     for (const known of this.#idle.values()) {
       if (!isRead(known)) continue
       const { line, profile } = known.fact
-      const why = this.#lineOf(line) ? `its profile ${profile} is not there` : `there is no line ${line}`
+      const why = this.host(line) ? `its profile ${profile} is not there or cannot be read there` : `there is no line ${line}`
       groups.set(why, (groups.get(why) ?? 0) + 1)
     }
     const text = [...groups].map(([why, count]) => `${many(count, 'meter')}: ${why}`).join('; ')
@@ -391,16 +460,4 @@ export class Field {
     const found = this.#deps.profiles.get(profile)
     return found ? this.#deps.adapterOf(found.protocol, modbus) : null
   }
-}
-
-/** Points that are planned have no meter yet, archived ones none any more. */
-const isRead = ({ fact }: KnownMeter): boolean => fact.state !== 'planned' && fact.state !== 'archived'
-
-/** The figures of a meter go on under its new address or time-out. */
-const keepCounts = ({ health: from }: Device, { health: to }: Device): void => {
-  to.due = from.due
-  to.read = from.read
-  to.firstTry = from.firstTry
-  to.missed = from.missed
-  for (const [code, count] of from.reasons) to.reasons.set(code, count)
 }

@@ -69,6 +69,7 @@ const world = (meters: Record<string, Meter>, start: number, change: Partial<Clo
       point: { id: `P-${id}`, area: 'A-1' },
       device,
       poller,
+      bus: poller,
     } as unknown as FieldMeter
   })
   const lines = [{ config: { id: 'bus', allowWrites: true }, line, poller, meters: list }] as unknown as FieldLine[]
