@@ -121,7 +121,9 @@ export const wrongArea: Detector = {
       const homes = homesOf(view, balances, one.meter).filter(({ size, evidence }) => size > 0.5 && evidence > explanation.penalty)
       const home = homes.reduce<Home | null>((best, there) => (!best || there.evidence > best.evidence ? there : best), null)
       const nats = Math.min((one.evidence - explanation.penalty - limit('evidence')) / 3, (one.lead - 3) / 3, 12 * (one.purity - 0.3))
-      const score = Math.min(home ? 0.99 : 0.9, logistic(nats))
+      // Days alone do not hold so many meters apart: a neighbour has to lack it.
+      const most = home ? 0.99 : explanation.rows.channel === 'daily' ? 0.45 : 0.9
+      const score = Math.min(most, logistic(nats))
       findings.push(claim(view, explanation, one, daysOf(one, explanation.rows) >= limit('days') ? score : Math.min(score, 0.45), home))
     }
     return { findings }

@@ -44,7 +44,9 @@ export const asMultiplier = (view: AreaView, explanation: Explanation, one: Comp
     12 * (one.purity - (one.onset === 0 ? 0.15 : 0.3)),
   )
   const score = Math.min(0.99, logistic(nats))
-  return { seen, suggested, score: daysOf(one, explanation.rows) >= limit('days') ? score : Math.min(score, 0.45) }
+  // Days alone leave the ratio so open that a standard one is always near.
+  const isOpen = explanation.rows.channel === 'daily' && one.error / (1 + one.size) > limit('rounding')
+  return { seen, suggested, score: daysOf(one, explanation.rows) >= limit('days') && !isOpen ? score : Math.min(score, 0.45) }
 }
 
 const claim = (view: AreaView, explanation: Explanation, one: Component, { seen, suggested, score }: MultiplierFault): Finding => {

@@ -2,6 +2,7 @@ import type { Finding, Withdrawal, Words } from '../finding.ts'
 import type { AreaFrame, MeterColumns } from '../frame.ts'
 import { estimate, findingOf, keyOf, type Limit, limitsOf, round, say } from '../meter/shared.ts'
 import type { AreaView, Detector, Standing } from '../view.ts'
+import { type StepMatch, stepMatches } from './daily.ts'
 import type { Component, Explanation } from './explain.ts'
 import { isExplained } from './explained.ts'
 import { asMultiplier } from './multiplier.ts'
@@ -217,12 +218,44 @@ const claimOf = (view: AreaView, explanation: Explanation, suspect: Suspect, sta
   })
 }
 
+/** A ranking figure of daily registers that takes half the way to an alarm. */
+const HALF_WAY = 10
+
+const placeOf = (match: StepMatch | null | undefined): number => (match ? (RANKING * match.score) / (match.score + HALF_WAY) : 0)
+
+/** Days between the two dates, and how much less the meter must show than the area lacks more, and no more than that. */
+const SAME_DAYS = 3
+const LEAST_FALL = 0.3
+const MOST_FALL = 1.5
+
+/** Whether the meter's own fall bears out what the balance of days says of it: a likeness of courses alone accuses nobody. */
+const bearsOut = (match: StepMatch | null | undefined, { onset, energy }: Suspect): boolean =>
+  match !== null &&
+  match !== undefined &&
+  Math.abs(match.onset - onset) <= SAME_DAYS &&
+  match.fall >= LEAST_FALL * energy.aDay &&
+  match.fall <= MOST_FALL * energy.aDay
+
+/** Of daily registers: a suspect whose own registers say nothing of it has the place that they give him. */
+const byRegisters = (suspects: readonly Suspect[], matches: readonly (StepMatch | null)[] | null): readonly Suspect[] =>
+  matches
+    ? suspects.map((one) => {
+        const match = matches[one.meter]
+        return bearsOut(match, one) ? one : { ...one, score: Math.min(one.score, placeOf(match)) }
+      })
+    : suspects
+
 /** Places in the ranking of those who are not suspected: how well each would explain what is left. */
-const ranking = (view: AreaView, { rows, best, penalty }: Explanation, taken: ReadonlySet<string>): Finding[] =>
+const ranking = (
+  view: AreaView,
+  { rows, best, penalty }: Explanation,
+  matches: readonly (StepMatch | null)[] | null,
+  taken: ReadonlySet<string>,
+): Finding[] =>
   view.frame.meters.flatMap(({ fact }, meter) => {
     if (taken.has(fact.id)) return []
     const one = best[meter]
-    const score = one && one.size > 0 ? RANKING * logistic((one.evidence - penalty) / 6) : 0
+    const score = matches ? placeOf(matches[meter]) : one && one.size > 0 ? RANKING * logistic((one.evidence - penalty) / 6) : 0
     const low: Words = { zh: '未发现该户与台区不明电量有关。', en: 'What the area lacks does not point to this customer.' }
     return findingOf(view, THEFT, fact, limitsOf(view, THEFT, fact), {
       kind: 'theft',
@@ -288,7 +321,8 @@ export const theft: Detector = {
     const study = studyOf(view)
     if (!study) return { findings: [] }
     const { explanation } = study
-    const claims = suspectsOf(view, explanation).map((suspect) => {
+    const matches = explanation.rows.channel === 'daily' ? stepMatches(explanation.rows) : null
+    const claims = byRegisters(suspectsOf(view, explanation), matches).map((suspect) => {
       const id = view.frame.meters[suspect.meter]!.fact.id
       return claimOf(
         view,
@@ -297,7 +331,7 @@ export const theft: Detector = {
         view.standing.find(({ kind, target }) => kind === 'theft' && target === id),
       )
     })
-    const findings = [...claims, ...ranking(view, explanation, new Set(claims.map(({ target }) => target)))]
+    const findings = [...claims, ...ranking(view, explanation, matches, new Set(claims.map(({ target }) => target)))]
     return { findings, withdrawn: takenBack(view, explanation, findings) }
   },
 }
