@@ -121,6 +121,8 @@ export interface TerminalFigures {
 export interface AskOptions {
   readonly priority: Priority
   readonly signal?: AbortSignal
+  /** How often one request is sent before its silence is final; 2 unless said. What writes is sent once. */
+  readonly tries?: number
 }
 
 /** A talk for a terminal of any protocol: the adapter's kind of frame stays its own business. */
