@@ -22,7 +22,7 @@ export interface Filled {
 /** Sum of a day; NaN when a slot of it is not known. */
 export const daySum = (column: Float64Array, from: number, to: number): number => {
   let sum = 0
-  for (let slot = from; slot < to; slot++) sum += column[slot] ?? Number.NaN
+  for (let slot = from; slot < to; slot++) sum += column[slot]!
   return sum
 }
 
@@ -61,9 +61,9 @@ export const daySums = (column: Float64Array, starts: Int32Array): DaySums => {
   for (let day = 0; day < days; day++) {
     let sum = 0
     let slots = 0
-    for (let slot = starts[day] ?? 0; slot < (starts[day + 1] ?? 0); slot++) {
-      const value = column[slot]
-      if (value === undefined || Number.isNaN(value)) continue
+    for (let slot = starts[day]!; slot < starts[day + 1]!; slot++) {
+      const value = column[slot]!
+      if (Number.isNaN(value)) continue
       sum += value
       slots++
     }

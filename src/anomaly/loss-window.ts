@@ -187,17 +187,19 @@ const typical = (totals: readonly Float64Array[], day: number): number =>
 
 /** Mean daily energy of the week before; of all days when nothing is known of it. */
 const meanBefore = (totals: Float64Array | undefined, day: number): number => {
-  const week = meanOf(totals?.subarray(Math.max(0, day - WEEK), day))
-  return Number.isNaN(week) ? meanOf(totals) || 0 : week
+  if (!totals) return 0
+  const week = meanOf(totals, Math.max(0, day - WEEK), day)
+  return Number.isNaN(week) ? meanOf(totals, 0, totals.length) || 0 : week
 }
 
-const meanOf = (values: Float64Array | undefined): number => {
+const meanOf = (values: Float64Array, from: number, to: number): number => {
   let sum = 0
   let count = 0
-  for (const value of values ?? [])
-    if (!Number.isNaN(value)) {
-      sum += value
-      count++
-    }
+  for (let day = from; day < to; day++) {
+    const value = values[day]!
+    if (Number.isNaN(value)) continue
+    sum += value
+    count++
+  }
   return count > 0 ? sum / count : Number.NaN
 }

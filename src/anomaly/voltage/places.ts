@@ -25,7 +25,8 @@ const wholeEnergy = ({ imp, exp, p }: MeterColumns, slots: number, hours: number
 export const shareOut = (energies: Float64Array): number => {
   let total = 0
   let slots = 0
-  for (const energy of energies) {
+  for (let slot = 0; slot < energies.length; slot++) {
+    const energy = energies[slot]!
     if (Number.isNaN(energy)) continue
     total += Math.abs(energy)
     slots++
