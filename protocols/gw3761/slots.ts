@@ -1,94 +1,109 @@
 import type { MeterTime } from '../../src/core/adapter.ts'
-import { timeSize } from './formats.ts'
-import type { EachField, Field, Layout, NumberField } from './layout.ts'
+import { instantOf, TIMES, type TimeFormatId, timeSize } from './formats.ts'
+import type { Field, Layout, NumberField, TimeField, UintField } from './layout.ts'
 import { type Counters, timesOf } from './raws.ts'
+import type { FnRow } from './rows.ts'
+import { SCALE_SIZES } from './units.ts'
 
-/** How many slots a field fills in the raws of a unit; null = not to be told without the bytes. */
-const widthOf = (field: Field, counters: Counters): number | null => {
-  if (field.kind === 'number' || field.kind === 'uint' || field.kind === 'time') return timesOf(field.times, counters)
-  if (field.kind === 'optional' || field.kind === 'events') return null
-  if (field.kind !== 'each') return 0
-  const one = rowWidth(field.of, counters)
-  const times = repeats(field, counters)
-  return one === null || times === null ? null : one * times
+type SlotField = NumberField | UintField | TimeField
+
+const isSlot = (field: Field): field is SlotField => field.kind === 'number' || field.kind === 'uint' || field.kind === 'time'
+
+/** A field whose values are among the raws of a data unit. */
+export interface Slot {
+  readonly name: string
+  readonly label: string
+  readonly kind: SlotField['kind']
+  readonly unit: string
+  /** Power of ten of its raws. */
+  readonly scaler: number
+  readonly field: SlotField
 }
 
-const repeats = (field: EachField, counters: Counters): number | null =>
-  field.counter === null ? null : Math.max(0, (counters[field.counter] ?? 0) + field.plus)
-
-const rowWidth = (layout: Layout, counters: Counters): number | null => {
-  let sum = 0
-  for (const field of layout) {
-    const width = widthOf(field, counters)
-    if (width === null) return null
-    sum += width
-  }
-  return sum
-}
-
-/** Bytes of a content with these counts, without what only some editions have. */
-export const sizeOf = (layout: Layout, counters: Counters): number =>
-  layout.reduce((sum, field) => {
-    switch (field.kind) {
-      case 'number':
-        return sum + timesOf(field.times, counters) * field.format.size
-      case 'uint':
-        return sum + timesOf(field.times, counters) * field.size
-      case 'time':
-        return sum + timesOf(field.times, counters) * timeSize(field.format)
-      case 'each':
-        return sum + (repeats(field, counters) ?? 1) * sizeOf(field.of, counters)
-      case 'ip':
-      case 'identifier':
-        return sum + 4
-      case 'bits':
-      case 'count':
-      case 'digits':
-      case 'text':
-        return sum + field.size
-      case 'hex':
-        return sum + (typeof field.size === 'number' ? field.size : (counters[field.size] ?? 0))
-      default:
-        return sum
-    }
-  }, 0)
+/** Fields of a layout that have raws, in wire order; those inside records are not among them. */
+export const slotsOf = (layout: Layout): readonly Slot[] =>
+  layout.filter(isSlot).map((field) => ({
+    name: field.name,
+    label: field.label,
+    kind: field.kind,
+    unit: field.kind === 'time' ? '' : field.unit,
+    scaler: field.kind === 'number' ? field.format.scaler : 0,
+    field,
+  }))
 
 /**
- * Where the n-th value of a field stands in the raws of a unit.
+ * Place of a value among the raws of a data unit.
  *
- * @returns  -1 when the unit has no such value (fewer tariffs, another edition)
+ * @param index     which of a list: 0 = total or phase A, 1 = tariff 1
+ * @param counters  of the unit: M shifts what stands behind a list of tariffs
+ * @returns         -1 when the layout has no such field in front of any records, or the list is shorter
  */
-export const slotOf = (layout: Layout, name: string, index: number, counters: Counters): number => {
-  let slot = 0
+export const slotAt = (layout: Layout, name: string, index: number, counters: Readonly<Counters>): number => {
+  let at = 0
   for (const field of layout) {
-    const width = widthOf(field, counters)
-    if (width === null) return -1
-    if (field.kind === 'each' && field.columns) {
-      // Pairs of a demand and its time: the n-th value stands in the n-th record.
-      const inside = slotOf(field.of, name, 0, counters)
-      if (inside >= 0) return index < (repeats(field, counters) ?? 0) ? slot + index * (rowWidth(field.of, counters) ?? 0) + inside : -1
-    } else if ('name' in field && field.name === name && width > 0) return index < width ? slot + index : -1
-    slot += width
+    if (field.kind === 'each' || field.kind === 'optional') return -1
+    if (!isSlot(field)) continue
+    const times = timesOf(field.times, counters)
+    if (field.name === name) return index >= 0 && index < times ? at + index : -1
+    at += times
   }
   return -1
 }
 
-/** Numbers of a layout, those of its columns too. */
-export const numbersOf = (layout: Layout): readonly NumberField[] =>
-  layout.flatMap((field) => (field.kind === 'number' ? [field] : field.kind === 'each' && field.columns ? numbersOf(field.of) : []))
+/** Bytes of a content with so many elements by the name of their count: `{ tariffs: 4 }`, `{ points: 96 }`, `{ meters: 10 }`. */
+export const contentSize = (layout: Layout, counters: Readonly<Counters>): number =>
+  layout.reduce((sum, field) => sum + fieldSize(field, counters), 0)
 
-/** A number of a layout by its name; without a name its only one. */
-export const numberField = (layout: Layout, name?: string): NumberField | null => {
-  const numbers = numbersOf(layout)
-  if (name === undefined) return numbers.length === 1 ? numbers[0]! : null
-  return numbers.find((field) => field.name === name) ?? null
+const fieldSize = (field: Field, counters: Readonly<Counters>): number => {
+  switch (field.kind) {
+    case 'number':
+      return timesOf(field.times, counters) * field.format.size
+    case 'time':
+      return timesOf(field.times, counters) * timeSize(field.format)
+    case 'uint':
+      return timesOf(field.times, counters) * field.size
+    case 'hex':
+      return typeof field.size === 'number' ? field.size : (counters[field.size] ?? 0)
+    case 'each':
+      return field.counter === null ? 0 : ((counters[field.counter] ?? 0) + field.plus) * contentSize(field.of, counters)
+    case 'identifiers':
+      return field.counter === null ? 0 : (counters[field.counter] ?? 0) * 4
+    case 'ip':
+    case 'identifier':
+      return 4
+    case 'optional':
+    case 'events':
+    case 'rest':
+      return 0
+    default:
+      return field.size
+  }
 }
 
-/** The instant of an A.15 time as raws hold it, `YYMMDDhhmm`; null when it is absent or no time. */
-export const timeOfDigits = (digits: number | undefined): MeterTime | null => {
-  if (digits === undefined || Number.isNaN(digits)) return null
-  const two = (power: number) => Math.floor(digits / power) % 100
-  const time = { year: 2000 + two(1e8), month: two(1e6), day: two(1e4), hour: two(100), minute: two(1), second: 0 }
-  const isTime = time.month >= 1 && time.month <= 12 && time.day >= 1 && time.day <= 31 && time.hour <= 23 && time.minute <= 59
-  return isTime ? time : null
+/** Bytes of one item in an answer, its identifier and time included; 0 for an item whose layout is not known. */
+export const answerSize = (row: FnRow, tariffs: number, points = 0): number => {
+  const [body] = row.bodies ?? []
+  return body ? 4 + (row.scale ? SCALE_SIZES[row.scale] : 0) + contentSize(body, { tariffs, points }) : 0
+}
+
+/**
+ * The instant a raw time stands for.
+ *
+ * @param raw     its digits as one integer, as {@link Slot}s of kind `time` have them
+ * @param format  with a whole date: A.1, A.15, A.20
+ * @returns       null when it is absent, no such time, or has no whole date
+ */
+export const timeOfRaw = (raw: number, format: TimeFormatId): MeterTime | null => {
+  if (Number.isNaN(raw)) return null
+  const parts: Record<string, number> = {}
+  let rest = raw
+  for (const letter of TIMES[format]) {
+    parts[letter === 'W' ? 'M' : letter] = rest % 100
+    rest = Math.floor(rest / 100)
+  }
+  const { Y, M, D, h = 0, m = 0, s = 0 } = parts
+  if (Y === undefined || M === undefined || D === undefined) return null
+  if (M < 1 || M > 12 || D < 1 || D > 31 || h > 24 || m > 59 || s > 59 || (h === 24 && m + s > 0)) return null
+  const instant = instantOf({ year: 2000 + Y, month: M, day: D, hour: h, minute: m, second: s })
+  return instant && D <= new Date(Date.UTC(2000 + Y, M, 0)).getUTCDate() ? instant : null
 }

@@ -65,7 +65,8 @@ export interface DataUnits {
   readonly tp: Place | null
 }
 
-const SCALE_SIZES: Readonly<Record<ScaleKind, number>> = { d: 3, m: 2, c: 7, h: 2 }
+/** Bytes of a time of stored data. */
+export const SCALE_SIZES: Readonly<Record<ScaleKind, number>> = { d: 3, m: 2, c: 7, h: 2 }
 
 const readScale = (kind: ScaleKind, bytes: Uint8Array, at: number): Scale => {
   if (kind === 'd') return { kind, day: instantOf(readTime(bytes, at, 'A.20')) }
