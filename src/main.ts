@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import { adapterOf } from '../protocols/index.ts'
+import { adapterOf, terminalAdapterOf } from '../protocols/index.ts'
 import { buildApi, type CaseDeps, listenApi } from './api/index.ts'
 import { type GatewayConfig, type Problem, packageRoot, problemText } from './config/index.ts'
 import { type Clock, explain, ok, type ReadingStore, scaledClock, seriesOf, systemClock } from './core/index.ts'
@@ -26,6 +26,7 @@ import { openAnalysis } from './gateway/start-analysis.ts'
 import { openCases } from './gateway/start-cases.ts'
 import { brokerProblems, cannotListen, portProblem, untilCaughtUp, usedMappings } from './gateway/start-checks.ts'
 import { openClocks } from './gateway/start-clocks.ts'
+import { openConcentrators } from './gateway/start-concentrators.ts'
 import { openEnergy } from './gateway/start-energy.ts'
 import { openEstimates } from './gateway/start-estimates.ts'
 import { openHouse } from './gateway/start-house.ts'
@@ -33,6 +34,7 @@ import { checkedLedger, mayBeKnown, syncLedgerFile } from './gateway/start-ledge
 import { openLoss } from './gateway/start-loss.ts'
 import { openOutages } from './gateway/start-outages.ts'
 import { openSignal } from './gateway/start-signal.ts'
+import { openTerminals } from './gateway/start-terminals.ts'
 import { openUnregistered } from './gateway/start-unregistered.ts'
 import { type Summary, summaryOf } from './gateway/summary.ts'
 import { TokenFile } from './gateway/tokens.ts'
@@ -215,6 +217,12 @@ const open = async (
   closers.push(() => estimates.stop())
   const unregistered = openUnregistered({ config, clock, ledger, store: store.value, outbox, log: say })
   closers.push(() => unregistered.close())
+  const terminals = openTerminals({
+    ...{ config, clock, ledger, terminalAdapterOf, strangers: unregistered.list, log: say },
+    put: collection.watched(unregistered.put),
+  })
+  closers.push(() => terminals.close())
+  closers.push(() => terminals.stop())
   const seq = ledger.seq
   const beside = ledgerLines(config, ledger.list({ kind: 'channel', limit: 10_000 }))
   const field = new Field({
@@ -232,6 +240,8 @@ const open = async (
       return reading?.measuredAt ?? null
     },
     onStranger: unregistered.onStranger,
+    terminals: terminals.hosts,
+    isDoubtful: (line) => terminals.isDoubtful(line),
     log: (level, message) => log[level](message),
     ...collection.hooks,
   })
@@ -263,6 +273,15 @@ const open = async (
   closers.push(() => ledgerApi.close())
   const imports = openImports({ directory: config.dataDirectory, zone: config.timezone, world: worldData(config), clock })
   closers.push(() => imports.close())
+  const concentrators = openConcentrators({
+    ...{ directory: config.dataDirectory, clock, ledger, store: store.value, strangers: unregistered.list, log: say },
+    profiles: { get: (id) => profiles.get(id) ?? null },
+    ...{ keeper: clocks.keeper, thread: () => ledgerApi.thread, mayControl: () => terminals.book.rules.control },
+    ...{ terminals: terminals.terminals, settingsOf: (id) => terminals.book.get(id), adapterOf: terminals.adapterOf },
+    takeEvents: (id, events) => terminals.takeEvents(id, events),
+  })
+  terminals.attach({ field, archives: concentrators })
+  closers.push(() => concentrators.close())
   const scans = openScans({ field, profiles, adapterOf, clock, thread: ledgerApi.thread, list: unregistered.list, log: say })
   closers.push(() => scans.close())
   const house = openHouse({
@@ -274,7 +293,7 @@ const open = async (
   const points = new PointIndex(ledger)
   let level = config.logLevel
   const hot = new Hot({
-    ...{ config, environment, field, push: push.value, ledger, seq, profiles, points, log: say },
+    ...{ config, environment, field, push: push.value, ledger, seq, profiles, points, terminals, log: say },
     now: () => clock.now(),
     brokerProblems: (wanted) => brokerProblems(wanted, profiles),
     use: (next) => {
@@ -285,6 +304,7 @@ const open = async (
       ledgerApi.thread.useWorld(worldData(next))
       imports.useWorld(worldData(next))
       clocks.use(next.clocks)
+      terminals.use(next.terminals)
       void collection.use(next.collection)
       cases.use(next)
       analysis.use(next.analysis)
@@ -318,6 +338,7 @@ const open = async (
     estimates: estimates.views,
     ledgerPort: ledgerApi.port,
     imports: imports.port,
+    concentrators: concentrators.port,
     tokens: () => tokens.all(),
     maxOutboxBytes: config.outbox.maxBytes,
   })
@@ -337,6 +358,10 @@ const open = async (
   } catch (error) {
     return give(cannotListen(config.http, error))
   }
+
+  // Whoever dials in is answered when everything that takes what it says is there.
+  const dialled = await terminals.listen()
+  if (!dialled.ok) return give(explain(dialled.error))
 
   await collection.start(field)
   field.start()
@@ -363,6 +388,8 @@ const open = async (
     await hot.stop()
     await Promise.all([field.stop(STOP_WITHIN_MS), clocks.stop(STOP_WITHIN_MS), collection.stop(), push.value.stop(STOP_WITHIN_MS)])
     house.stop()
+    await concentrators.stop(STOP_WITHIN_MS)
+    await terminals.stop()
     await cases.stop()
     if (publishers.length > 0) await outbox.drained(PUBLISH_WITHIN_MS)
     await Promise.all(publishers.map((publisher) => publisher.stop(PUBLISH_WITHIN_MS)))

@@ -59,9 +59,15 @@ interface Passage {
 export class TerminalHost implements MeterHost {
   readonly id: string
   readonly protocol: string
+  readonly #made: TerminalSettings | null
   readonly #deps: TerminalHostDeps
   readonly #members = new Members()
   readonly #own: OwnPoller
+  #index: {
+    readonly list: readonly FieldMeter[]
+    readonly byAddress: ReadonlyMap<string, FieldMeter>
+    readonly byPoint: ReadonlyMap<number, FieldMeter>
+  } | null = null
   /** By port. */
   readonly #passages = new Map<number, Passage>()
 
@@ -70,6 +76,7 @@ export class TerminalHost implements MeterHost {
     this.id = id
     this.protocol = adapter.id
     this.#deps = deps
+    this.#made = deps.terminals.settings(id)
     this.#own = deps.terminals.poller(id, adapter)
   }
 
@@ -83,6 +90,11 @@ export class TerminalHost implements MeterHost {
 
   get gone(): ReadFigures {
     return this.#members.gone
+  }
+
+  /** Whether it can go on under other settings. */
+  isAlike({ protocol, address, allowWrites }: TerminalSettings): boolean {
+    return protocol === this.protocol && address === this.#made?.address && allowWrites === this.#made.allowWrites
   }
 
   get isOnline(): boolean {
@@ -99,6 +111,27 @@ export class TerminalHost implements MeterHost {
   /** Lines that pass bytes on to meters; none before the first such meter. */
   get passages(): readonly Line[] {
     return [...this.#passages.values()].map(({ line }) => line)
+  }
+
+  /** Its meter with this communication address. */
+  at(address: string): FieldMeter | null {
+    return this.#places().byAddress.get(address) ?? null
+  }
+
+  /** Its meter with this measuring point, by the ledger. */
+  atPoint(pn: number): FieldMeter | null {
+    return this.#places().byPoint.get(pn) ?? null
+  }
+
+  #places() {
+    const list = this.#members.list
+    if (this.#index?.list !== list)
+      this.#index = {
+        list,
+        byAddress: new Map(list.map((meter) => [meter.fact.address, meter])),
+        byPoint: new Map(list.flatMap((meter) => (meter.fact.measuringPoint ? [[meter.fact.measuringPoint, meter] as const] : []))),
+      }
+    return this.#index
   }
 
   has(meter: FieldMeter): boolean {

@@ -295,7 +295,8 @@ export class Field {
   /** A concentrator that went, or speaks another protocol now, asks nothing more; its meters are placed anew. */
   #changeTerminal(id: string): void {
     const host = this.#terminals.get(id)
-    if (!host || this.#deps.terminals?.settings(id)?.protocol === host.protocol) return
+    const settings = this.#deps.terminals?.settings(id)
+    if (!host || (settings && host.isAlike(settings))) return
     this.#terminals.delete(id)
     host.close()
   }

@@ -6,14 +6,17 @@ export interface Touched {
   readonly meters: Set<string>
   readonly points: Set<string>
   readonly channels: Set<string>
+  readonly concentrators: Set<string>
   /** Names of areas and zones. */
   names: boolean
 }
 
 /** Gathers what changes touched; an import touches a hundred thousand, so `breath` is taken between some and some. */
 export const touchedSince = async (ledger: Pick<Ledger, 'touchedPages'>, since: number, breath: () => Promise<void>): Promise<Touched> => {
-  const touched: Touched = { meters: new Set(), points: new Set(), channels: new Set(), names: false }
-  const sets: Readonly<Partial<Record<Kind, Set<string>>>> = { meter: touched.meters, point: touched.points, channel: touched.channels }
+  const touched: Touched = { meters: new Set(), points: new Set(), channels: new Set(), concentrators: new Set(), names: false }
+  const sets: Readonly<Partial<Record<Kind, Set<string>>>> = {
+    ...{ meter: touched.meters, point: touched.points, channel: touched.channels, concentrator: touched.concentrators },
+  }
   for (const page of ledger.touchedPages(since)) {
     for (const { kind, id } of page) {
       sets[kind]?.add(id)

@@ -45,6 +45,8 @@ export interface HotDeps {
   readonly brokerProblems: (wanted: GatewayConfig) => readonly Problem[]
   /** The configuration that holds from now on: log level, tokens, and whatever else is declared hot. */
   readonly use: (config: GatewayConfig) => void
+  /** Concentrators of the ledger. */
+  readonly terminals?: { refresh(ids: Iterable<string>): ReadonlySet<string> }
   /** What the API shows of the ledger. */
   readonly points: Pick<PointIndex, 'refresh' | 'refreshAreas' | 'pointsOf'>
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
@@ -285,6 +287,8 @@ export class Hot {
     if (now === this.#seq) return
     // A ledger that was put back from a copy has fewer changes than we have seen.
     const touched = await touchedSince(ledger, now < this.#seq ? -1 : this.#seq, breath)
+    const terminals = this.#deps.terminals?.refresh(touched.concentrators) ?? new Set<string>()
+    if (terminals.size > 0) await field.update({ config: { ...this.#running, lines: this.#lines }, meters: new Map(), terminals })
     if (touched.channels.size > 0) {
       this.#mergeLines()
       await field.update({ config: { ...this.#running, lines: this.#lines }, meters: new Map() })

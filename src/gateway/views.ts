@@ -2,6 +2,7 @@ import { isBackedOff, LATENCY_BOUNDS } from '../acquisition/index.ts'
 import type {
   ApiDeps,
   CaseDeps,
+  ConcentratorPort,
   DeadLetterView,
   EnergyDeps,
   EstimateDeps,
@@ -67,6 +68,7 @@ export interface ViewDeps {
   readonly estimates: EstimateDeps
   readonly ledgerPort: LedgerPort
   readonly imports: ImportPort
+  readonly concentrators: ConcentratorPort
   readonly tokens: () => readonly StoredToken[]
   readonly maxOutboxBytes: number
 }
@@ -98,6 +100,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     ...deps.estimates,
     ledger: deps.ledgerPort,
     imports: deps.imports,
+    concentrators: deps.concentrators,
     version: deps.version,
     startedAt,
     now: () => clock.now(),
@@ -201,11 +204,11 @@ const refuseNow = (point: string, pushed: MeterFact | null) =>
 const becauseOf = ({ code }: GatewayError): Refusal['because'] =>
   code === 'METER_UNKNOWN'
     ? 'unknown'
-    : code === 'LINE_DOWN' || code === 'LINE_CLOSED'
+    : code === 'LINE_DOWN' || code === 'LINE_CLOSED' || code === 'TERMINAL_OFFLINE' || code === 'TERMINAL_LOST'
       ? 'line-down'
       : code.startsWith('OUTBOX_')
         ? 'unavailable'
-        : code.startsWith('LINE_') || code === 'READ_CANCELLED' || code === 'DEVICE_BACKED_OFF'
+        : code.startsWith('LINE_') || code.startsWith('TERMINAL_') || code === 'READ_CANCELLED' || code === 'DEVICE_BACKED_OFF'
           ? 'no-answer'
           : 'not-possible'
 
