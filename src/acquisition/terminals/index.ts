@@ -1,4 +1,5 @@
+export type { ListenerFigures } from './counted.ts'
 export * from './forward.ts'
 export * from './poller.ts'
-export { type ListenerFigures, Terminals } from './terminals.ts'
+export { Terminals } from './terminals.ts'
 export * from './types.ts'

@@ -1,8 +1,9 @@
 import { type Clock, err, type GatewayError, many, ok, type Result, type TerminalAdapter } from '../../core/index.ts'
-import { listenTcp, type Peer, type RefusedFor, type TcpListener } from '../../transport/index.ts'
+import { listenTcp, type Peer, type TcpListener } from '../../transport/index.ts'
 import { fail as lineFail } from '../errors.ts'
 import type { TraceEvent } from '../trace.ts'
 import { type AskerPort, offline } from './asker.ts'
+import { type Counted, countIn, type ListenerFigures, newCounted, REFUSED } from './counted.ts'
 import { Dialled } from './dialled.ts'
 import { fail } from './errors.ts'
 import { newFigures } from './figures.ts'
@@ -33,22 +34,6 @@ interface Known extends TerminalRecord {
 interface Open {
   readonly settings: ListenerSettings
   readonly tcp: TcpListener
-}
-
-/** What became of the connections of one listener since the start. */
-export interface ListenerFigures {
-  readonly id: string
-  readonly open: number
-  readonly accepted: number
-  readonly refused: Readonly<Record<RefusedFor, number>>
-  /** By why they ended. */
-  readonly ended: Readonly<Partial<Record<EndedBy, number>>>
-}
-
-interface Counted {
-  accepted: number
-  readonly refused: Record<RefusedFor, number>
-  readonly ended: Partial<Record<EndedBy, number>>
 }
 
 /**
@@ -275,8 +260,8 @@ export class Terminals implements TerminalsPort {
     const record = this.#recordOf(protocol, address)
     const holder = record.session
     if (holder && holder !== session && !this.#takeOver(record, holder, session)) return null
-    this.#apply(record, settings)
     record.session = session
+    this.#apply(record, settings)
     return record
   }
 
@@ -385,7 +370,7 @@ export class Terminals implements TerminalsPort {
   #countedOf(id: string): Counted {
     const known = this.#counted.get(id)
     if (known) return known
-    const made: Counted = { accepted: 0, refused: { total: 0, peer: 0, files: 0 }, ended: {} }
+    const made = newCounted()
     this.#counted.set(id, made)
     return made
   }
@@ -403,13 +388,3 @@ export class Terminals implements TerminalsPort {
 const keyOf = (protocol: string, address: string): string => `${protocol} ${address}`
 
 const closed = (terminal: string) => lineFail('LINE_CLOSED', `the gateway stops: ${terminal} is not asked any more`, { terminal })
-
-const countIn = ({ ended }: Counted, by: EndedBy): void => {
-  ended[by] = (ended[by] ?? 0) + 1
-}
-
-const REFUSED: Readonly<Record<RefusedFor, (limits: Pick<ListenerSettings, 'maxSessions' | 'maxPerPeer'>) => string>> = {
-  total: ({ maxSessions }) => `${many(maxSessions, 'connection')} are open; raise maxSessions if these are terminals`,
-  peer: ({ maxPerPeer }) => `it has ${many(maxPerPeer, 'connection')} already; raise maxPerPeer if many terminals come through one address`,
-  files: () => 'the process may open no more files',
-}
