@@ -181,7 +181,7 @@ const readEnergy = (
   const imp = column(4, expected(imports, slots, multiplier))
   const exp = column(8, expected(exports, slots, multiplier))
   const known = slab.flags(slots)
-  for (let slot = 0; slot < slots; slot++) known[slot] = from.varint()
+  from.small(known)
   return {
     imp: inUnits(imp, ENERGY) ?? none,
     exp: inUnits(exp, ENERGY) ?? none,
@@ -208,7 +208,7 @@ const readInstants = (from: Cursor, slots: number, slab: Slab): Pick<PointDay, k
     from.column(whole, null)
     const values = slab.narrow(slots)
     const unit = 10 ** decimals
-    for (let slot = 0; slot < slots; slot++) values[slot] = (whole[slot] ?? Number.NaN) / unit
+    for (let slot = 0; slot < slots; slot++) values[slot] = whole[slot]! / unit
     return values
   })
   return { u: [ua ?? null, ub ?? null, uc ?? null], i: [ia ?? null, ib ?? null, ic ?? null], iN, p, pf }
@@ -233,8 +233,7 @@ const expected = (faces: Float64Array | null, slots: number, multiplier: number)
   if (!faces || !(multiplier > 0)) return null
   const factor = multiplier * 10 ** (ENERGY - FACE)
   const energy = new Float64Array(slots).fill(Number.NaN)
-  for (let slot = 1; slot < slots; slot++)
-    energy[slot] = Math.round(((faces[slot] ?? Number.NaN) - (faces[slot - 1] ?? Number.NaN)) * factor)
+  for (let slot = 1; slot < slots; slot++) energy[slot] = Math.round((faces[slot]! - faces[slot - 1]!) * factor)
   return energy
 }
 
@@ -257,7 +256,7 @@ const inUnits = (column: Float64Array | null, decimals: number): Float64Array | 
   if (!column) return null
   const unit = 10 ** decimals
   // Division, not multiplication by the inverse: 1484781 / 100 is the number that 14847.81 is.
-  for (let slot = 0; slot < column.length; slot++) column[slot] = (column[slot] ?? Number.NaN) / unit
+  for (let slot = 0; slot < column.length; slot++) column[slot] = column[slot]! / unit
   return column
 }
 
@@ -308,20 +307,54 @@ class Cursor {
     return value
   }
 
+  /** Numbers of a byte or so. */
+  small(values: Uint8Array): void {
+    const bytes = this.#bytes
+    let at = this.#at
+    for (let slot = 0; slot < values.length; slot++) {
+      const byte = at < bytes.length ? bytes[at]! : 0x80
+      if (byte < 0x80) {
+        values[slot] = byte
+        at++
+        continue
+      }
+      this.#at = at
+      values[slot] = this.varint()
+      at = this.#at
+    }
+    this.#at = at
+  }
+
   /** What {@link writeColumn} wrote: integers, NaN where nothing is known. */
   column(values: Float64Array, guess: Float64Array | null): void {
+    const bytes = this.#bytes
+    let at = this.#at
     let last = 0
     for (let slot = 0; slot < values.length; slot++) {
-      const code = this.varint()
+      // Nearly all differences are one byte or two; whatever is longer, or ends too early, goes the long way.
+      let code = at < bytes.length ? bytes[at]! : 0x80
+      if (code < 0x80) at++
+      else {
+        const next = at + 1 < bytes.length ? bytes[at + 1]! : 0x80
+        if (next < 0x80) {
+          code = (code & 0x7f) + next * 128
+          at += 2
+        } else {
+          this.#at = at
+          code = this.varint()
+          at = this.#at
+        }
+      }
       if (code === 0) {
         values[slot] = Number.NaN
         continue
       }
       const difference = code < SMALL ? ((code & 1) === 1 ? (code - 1) >> 1 : -(code >> 1)) : code % 2 === 1 ? (code - 1) / 2 : -code / 2
-      const hint = guess?.[slot] ?? Number.NaN
+      const hint = guess ? guess[slot]! : Number.NaN
       last = Math.abs(hint) < MOST ? difference + hint : guess ? difference : difference + last
       values[slot] = last
     }
+    this.#at = at
   }
 }
 

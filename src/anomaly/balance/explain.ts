@@ -2,7 +2,7 @@ import type { AreaView } from '../view.ts'
 import { coincidence } from './absence.ts'
 import { type Column, robustSpread } from './fit.ts'
 import { byHidden, hiddenOf } from './hidden.ts'
-import { bestOf, bestOfMeter, byVoltage, type Foreign, type Scanned, scanAll } from './hypotheses.ts'
+import { bestOf, bestOfMeter, byVoltage, type Foreign, type Scanned, scanAll, scanMeters } from './hypotheses.ts'
 import { type Drops, dropsOf } from './localise.ts'
 import type { Rows } from './rows.ts'
 import { bestOnset, type Candidate, gainOf, type Judged, type Shape, since, squaresSince } from './scan.ts'
@@ -127,11 +127,13 @@ const columnOf = (rows: Rows, { shape, values, onset }: Candidate): Column => ({
   spread: shape === 'appliance' || shape === 'lighting' || shape === 'constant' ? 5 : 2,
 })
 
-const settle = (search: Search, chosen: Candidate[], scan = true): void => {
+/** @param scan  who else could explain what is left is looked at: everything, only customers of the area, or nobody */
+const settle = (search: Search, chosen: Candidate[], scan: 'all' | 'customers' | 'none' = 'all'): void => {
   const { rows, base, shapes, foreign } = search
   search.chosen = chosen
   search.state = refit(rows, [...base, ...chosen.map((one) => columnOf(rows, one))], search.state.judged.weights)
-  if (scan) search.scanned = scanAll(search.state.judged, shapes, foreign())
+  if (scan === 'all') search.scanned = scanAll(search.state.judged, shapes, foreign())
+  else if (scan === 'customers') search.scanned = { ofMeters: scanMeters(search.state.judged, shapes), others: [] }
 }
 
 /** Candidates that are held against each other by what they clear. */
@@ -286,9 +288,9 @@ const fromTheFirstDay = (search: Search): void => {
     one.shape === 'foreign' || (one.shape === 'share' && (ratios.has(one.meter) || state.fit.coefficients[base.length + at]! < -0.5))
   const anew = chosen.map((one, at) => (one.onset > 0 && isOfLedger(one, at) ? { ...one, onset: 0 } : one))
   if (anew.every((one, at) => one === chosen[at])) return
-  settle(search, anew, false)
+  settle(search, anew, 'none')
   if (likelihoodOf(search.state, state.noise) > likelihoodOf(state, state.noise)) return
-  settle(search, chosen, false)
+  settle(search, chosen, 'none')
 }
 
 /** Dates every component anew when all are known: one that came in while others were still unexplained bears their dates. */
@@ -308,12 +310,13 @@ const redate = (search: Search): void => {
       settle(
         search,
         chosen.map((other) => (other === one ? { ...one, onset: anew.onset } : other)),
-        false,
+        'none',
       )
     }
     if (!moved) break
   }
-  settle(search, search.chosen)
+  // The neighbours' meters are asked again only by what follows an expulsion, which looks at everything anew.
+  settle(search, search.chosen, 'customers')
 }
 
 /** Puts out whose service cable shows nothing of what he is said to take: he stands in the place of somebody else. */

@@ -64,9 +64,13 @@ export interface Scanned {
   readonly others: readonly Candidate[]
 }
 
+/** The best form of each customer of the area. */
+export const scanMeters = (judged: Judged, shapes: Shapes, squares = squaresSince(judged)): Scanned['ofMeters'] =>
+  judged.rows.use.map((_, meter) => bestOfMeter(judged, squares, shapes, meter, 'both'))
+
 export const scanAll = (judged: Judged, shapes: Shapes, foreign: readonly Foreign[]): Scanned => {
   const squares = squaresSince(judged)
-  const ofMeters = judged.rows.use.map((_, meter) => bestOfMeter(judged, squares, shapes, meter, 'both'))
+  const ofMeters = scanMeters(judged, shapes, squares)
   const others = foreign.map(({ use }, at) => bestOnset(judged, squares, 'foreign', at, use, 'positive'))
   others.push(bestOnset(judged, squares, 'constant', -1, shapes.constant, 'positive'))
   if (judged.rows.channel !== 'daily') others.push(bestDark(judged, squares))

@@ -1,4 +1,4 @@
-import type { AreaFrame } from '../frame.ts'
+import type { AreaFrame, MeterColumns } from '../frame.ts'
 import { dayOf, timeOf } from '../meter/shared.ts'
 import type { AreaView } from '../view.ts'
 import { type Component, type Explanation, explain } from './explain.ts'
@@ -17,11 +17,26 @@ const foreignOf = ({ frame, neighbours }: AreaView, rows: Rows): Foreign[] => {
   const quarter = quartersOf(frame)
   return neighbours.flatMap((other) => {
     if (other.start !== frame.start || other.slots !== frame.slots) return []
-    return other.meters.map((meter) => {
-      const { value } = netOf(other, meter, powerOf(other, meter), quarter)
-      return { id: meter.fact.id, area: other.fact.id, use: meansOf(rows, value) }
-    })
+    return other.meters.map((meter) => ({
+      id: meter.fact.id,
+      area: other.fact.id,
+      use: meter.p ? meansOf(rows, netOf(other, meter, powerOf(other, meter), quarter).value) : energyMeans(rows, other, meter),
+    }))
   })
+}
+
+/** What {@link netOf} says of a meter of which only the energy is known, without a column of its own: areas of a feeder have thousands of them. */
+const energyMeans = ({ rowOf, slotsOf, count }: Rows, { stepMs }: AreaFrame, { known, imp, exp }: MeterColumns): Float64Array => {
+  const out = new Float64Array(count)
+  const hours = stepMs / 3_600_000
+  for (let slot = 0; slot < rowOf.length; slot++) {
+    const row = rowOf[slot]!
+    if (row < 0 || known[slot] === 0) continue
+    const kw = (imp[slot]! - (exp[slot]! || 0)) / hours
+    if (Number.isFinite(kw)) out[row]! += kw
+  }
+  for (let row = 0; row < count; row++) out[row]! /= slotsOf[row]!
+  return out
 }
 
 const studies = new WeakMap<AreaFrame, { readonly view: AreaView; readonly study: Study | null }>()
