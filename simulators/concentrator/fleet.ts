@@ -5,6 +5,7 @@ import type { Fault } from '../faults.ts'
 import type { Instrument } from '../instrument.ts'
 import { noTruth } from '../truth.ts'
 import type { Brain, BrainOptions, EventOrder, Told } from './brain.ts'
+import { brain698 } from './brain698.ts'
 import { brain3761 } from './brain3761.ts'
 import { type Dialler, dialler, type FleetFigures, newFigures } from './dial.ts'
 import { HABITS, type Habits, type WiredMeter } from './habits.ts'
@@ -121,7 +122,7 @@ export const ruledConcentrators = (
   })
 }
 
-const BRAINS: Readonly<Record<TerminalProtocol, (options: BrainOptions) => Brain>> = { gw3761: brain3761, dlt698: brain3761 }
+const BRAINS: Readonly<Record<TerminalProtocol, (options: BrainOptions) => Brain>> = { gw3761: brain3761, dlt698: brain698 }
 
 /** Lets concentrators dial in to a gateway. */
 export const startConcentrators = (options: ConcentratorsOptions): Concentrators => {

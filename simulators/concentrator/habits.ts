@@ -43,14 +43,16 @@ export interface Habits {
   readonly answersConfirmed: boolean
   /** Each frame of a long answer has the next number instead of the same one. */
   readonly countsParts: boolean
+  /** 698: an answer too long for a frame comes in link fragments, or in blocks that are asked for one by one. */
+  readonly blocks: 'fragments' | 'next'
+  /** 698: the objects inside a stored record follow one another, instead of standing in an array. */
+  readonly flatRecords: boolean
   /** A report is said again after this, until it is confirmed. */
   readonly reportMs: number
   /** Important events and task data are reported unasked. */
   readonly reports: boolean
   /** Its clock, seconds ahead, and the millionths it gains. */
   readonly clock: { readonly offset: number; readonly ppm: number }
-  /** Requests under way at once; more are dropped. */
-  readonly window: number
 }
 
 export const HABITS: Habits = {
@@ -76,10 +78,11 @@ export const HABITS: Habits = {
   grouped: false,
   answersConfirmed: false,
   countsParts: false,
+  blocks: 'fragments',
+  flatRecords: false,
   reportMs: 10_000,
   reports: true,
   clock: { offset: 0, ppm: 0 },
-  window: 8,
 }
 
 /** Meter on a concentrator's list of wired meters. */
