@@ -2,6 +2,7 @@ import {
   type AnyAdapter,
   type AnyTerminalAdapter,
   anyAdapter,
+  anyTerminalAdapter,
   type Conversation,
   type EmbeddedFrame,
   type FrameDecoder,
@@ -18,6 +19,14 @@ import { explainBytes } from './dlt645/explain.ts'
 import { loadProfile as loadDlt645Profile } from './dlt645/profile.ts'
 import * as dlt645Vectors from './dlt645/vectors.ts'
 import { verifyProfile as verifyDlt645Profile } from './dlt645/verify.ts'
+import { dlt698 } from './dlt698/adapter.ts'
+import { cleanBytes as cleanDlt698, secretFrom as dlt698SecretFrom, explainBytes as explainDlt698 } from './dlt698/explain.ts'
+import { loadProfile as loadDlt698Profile } from './dlt698/profile.ts'
+import * as dlt698Vectors from './dlt698/vectors.ts'
+import { verifyProfile as verifyDlt698Profile } from './dlt698/verify.ts'
+import { explainBytes as explainGw3761, type InnerFrame } from './gw3761/explain.ts'
+import { secretFrom as gw3761SecretFrom, traced as tracedGw3761 } from './gw3761/traced.ts'
+import * as gw3761Vectors from './gw3761/vectors.ts'
 import { modbusAscii, modbusRtu, modbusTcp } from './modbus/adapter.ts'
 import { writeCoil, writeCoils, writeRegister, writeRegisters } from './modbus/conversation.ts'
 import { embeddedFrame as modbusFrame } from './modbus/embedded.ts'
@@ -47,7 +56,9 @@ export const adapterOf = (protocol: string, framing: 'tcp' | 'rtu' | 'ascii'): A
  * Protocols of terminals (终端) that dial in. `masterAddress` = the number under which the master is known to them (主站地址 MSA,
  * client address CA).
  */
-const TERMINALS: Readonly<Record<string, (masterAddress: number) => AnyTerminalAdapter>> = {}
+const TERMINALS: Readonly<Record<string, (masterAddress: number) => AnyTerminalAdapter>> = {
+  dlt698: (masterAddress) => anyTerminalAdapter(dlt698(masterAddress)),
+}
 
 export const TERMINAL_PROTOCOLS: readonly string[] = ['gw3761', 'dlt698']
 
@@ -65,8 +76,11 @@ export const terminalAdapterOf = (id: string, masterAddress: number = MASTER_ADD
 }
 
 const fail = failWith({
-  PROFILE_PROTOCOL: { recovery: 'skip', hint: 'member "protocol": modbus, dlt645-2007 or dlt645-1997' },
-  VECTORS_PROTOCOL: { recovery: 'stop', hint: 'member "protocol" of the file: modbus, DL/T 645, mqtt-payloads or sparkplug-b' },
+  PROFILE_PROTOCOL: { recovery: 'skip', hint: 'member "protocol": modbus, dlt645-2007, dlt645-1997, gw3761 or dlt698' },
+  VECTORS_PROTOCOL: {
+    recovery: 'stop',
+    hint: 'member "protocol" of the file: modbus, DL/T 645, Q/GDW 376.1, DL/T 698.45, mqtt-payloads or sparkplug-b',
+  },
 })
 
 /** One thing that differs from what was expected. */
@@ -86,6 +100,7 @@ export const loadAnyProfile = (json: unknown): Result<Profile> => {
   const protocol = memberOf(json, 'protocol')
   if (protocol === 'modbus') return loadModbusProfile(json)
   if (typeof protocol === 'string' && protocol.startsWith('dlt645')) return loadDlt645Profile(json)
+  if (protocol === 'dlt698') return loadDlt698Profile(json)
   return fail('PROFILE_PROTOCOL', `protocol is ${JSON.stringify(protocol)}`, {})
 }
 
@@ -97,10 +112,13 @@ export const loadAnyProfile = (json: unknown): Result<Profile> => {
 export const verifyAnyProfile = (json: unknown): Result<readonly string[]> => {
   const loaded = loadAnyProfile(json)
   if (!loaded.ok) return loaded
-  const modbus = loaded.value.protocol === 'modbus'
-  const differences = modbus
-    ? verifyIf(loadModbusProfile(json), verifyModbusProfile)
-    : verifyIf(loadDlt645Profile(json), verifyDlt645Profile)
+  const { protocol } = loaded.value
+  const differences =
+    protocol === 'modbus'
+      ? verifyIf(loadModbusProfile(json), verifyModbusProfile)
+      : protocol === 'dlt698'
+        ? verifyIf(loadDlt698Profile(json), verifyDlt698Profile)
+        : verifyIf(loadDlt645Profile(json), verifyDlt645Profile)
   return {
     ok: true,
     value: differences.map(({ register, expected, got }) => `${register}: sample reads ${got}, the profile says ${expected}`),
@@ -110,7 +128,7 @@ export const verifyAnyProfile = (json: unknown): Result<readonly string[]> => {
 const verifyIf = <P, D>(loaded: Result<P>, verify: (profile: P) => readonly D[]): readonly D[] => (loaded.ok ? verify(loaded.value) : [])
 
 /** Protocols `gridtally decode` knows. */
-export const DECODERS: readonly string[] = ['dlt645', 'modbus-rtu', 'modbus-tcp', 'modbus-ascii']
+export const DECODERS: readonly string[] = ['dlt645', 'dlt698', 'modbus-rtu', 'modbus-tcp', 'modbus-ascii']
 
 interface Explained {
   readonly ok: boolean
@@ -122,6 +140,16 @@ interface Explained {
 export const explainFrame = (protocol: string, bytes: Uint8Array, direction?: 'request' | 'response'): Explained => {
   if (protocol === 'dlt645') {
     const { fields, error, ...facts } = explainBytes(bytes, { passwords: true })
+    const wrong = error ? [`error ${error.code} at byte ${error.offset}: ${error.message}; ${error.hint}`] : []
+    return { ok: !error, json: { ...facts, fields, ...(error ? { error } : {}) }, text: textOf(fields, facts, wrong) }
+  }
+  if (protocol === 'dlt698') {
+    const { fields, error, ...facts } = explainDlt698(bytes, { passwords: true })
+    const wrong = error ? [`error ${error.code} at byte ${error.offset}: ${error.message}; ${error.hint}`] : []
+    return { ok: !error, json: { ...facts, fields, ...(error ? { error } : {}) }, text: textOf(fields, facts, wrong) }
+  }
+  if (protocol === 'gw3761') {
+    const { fields, error, ...facts } = explainGw3761(bytes, { passwords: true, inner: innerDlt645 })
     const wrong = error ? [`error ${error.code} at byte ${error.offset}: ${error.message}; ${error.hint}`] : []
     return { ok: !error, json: { ...facts, fields, ...(error ? { error } : {}) }, text: textOf(fields, facts, wrong) }
   }
@@ -146,6 +174,7 @@ export interface TracedBytes {
 
 /** Takes a frame of a line apart for a trace. @param protocol  id of the adapter that spoke it */
 export const explainTraced = (protocol: string, bytes: Uint8Array, direction: 'request' | 'response'): TracedBytes => {
+  if (protocol === 'gw3761') return tracedGw3761(bytes, innerDlt645)
   if (protocol.startsWith('dlt645')) {
     const { fields, error, address, is_response: isResponse } = explainBytes(bytes)
     const own = {
@@ -166,6 +195,7 @@ export const explainTraced = (protocol: string, bytes: Uint8Array, direction: 'r
       fields: fields.map((field) => (field.name === 'checksum' ? { ...field, hex: '**' } : field)),
     }
   }
+  if (protocol === 'dlt698') return tracedDlt698(bytes)
   const framing = protocol === 'modbus-tcp' ? 'tcp' : protocol === 'modbus-ascii' ? 'ascii' : 'rtu'
   const { fields, errors, unit, direction: way } = explainModbus(bytes, framing, direction)
   const [first] = errors
@@ -176,6 +206,20 @@ export const explainTraced = (protocol: string, bytes: Uint8Array, direction: 'r
     isResponse: way === 'response',
     fields,
     error: first ? { code: first.code, offset: first.offset, message: first.message, hint: first.cure } : null,
+  }
+}
+
+const tracedDlt698 = (bytes: Uint8Array): TracedBytes => {
+  const { fields, error, sa, dir } = explainDlt698(bytes)
+  const address = typeof sa === 'object' && sa !== null && 'address' in sa && typeof sa.address === 'string' ? sa.address : null
+  const clean = cleanDlt698(bytes)
+  const hides = clean.hidden.length > 0
+  return {
+    ...clean,
+    address,
+    isResponse: typeof dir === 'number' ? dir === 1 : null,
+    fields: hides ? fields.map((field) => (/^(frame check|bytes)$/.test(field.name) ? { ...field, hex: '**' } : field)) : fields,
+    error: error ? { code: error.code, offset: error.offset, message: error.message, hint: error.hint } : null,
   }
 }
 
@@ -208,6 +252,8 @@ const OPEN_REQUESTS: ReadonlySet<number> = new Set([0x01, 0x02, 0x08, 0x11, 0x12
  * @returns  the first byte nobody may see; the length when there is none
  */
 export const secretFrom = (protocol: string, bytes: Uint8Array): number => {
+  if (protocol === 'gw3761') return gw3761SecretFrom(bytes)
+  if (protocol === 'dlt698') return dlt698SecretFrom(bytes)
   if (!protocol.startsWith('dlt645')) return bytes.length
   for (let at = 0; at + 8 < bytes.length; at++)
     if (bytes[at] === 0x68 && bytes[at + 7] === 0x68 && bytes[at + 8]! < 0x80 && !OPEN_REQUESTS.has(bytes[at + 8]! & 0x1f)) return at + 10
@@ -250,11 +296,24 @@ export const judgeVectors = (content: unknown, inflate: Inflate | null = null): 
         ...listOf(memberOf(content, 'invalid')).map((entry) => judgeInvalidSparkplug(entry, inflate)),
       ],
     }
-  const judge = /dl\/?t\s*-?645/i.test(protocol) ? dlt645Vectors : /modbus/i.test(protocol) ? modbusVectors : null
+  const judge = VECTORS.find(({ name }) => name.test(protocol))?.judge ?? null
   if (!judge) return fail('VECTORS_PROTOCOL', `protocol is "${protocol}", which has no codec here`, { protocol })
   const valid = listOf(memberOf(content, 'vectors')).map((vector) => judge.evaluateVector(vector))
   const invalid = listOf(memberOf(content, 'invalid')).map((entry) => judge.evaluateInvalid(entry))
   return { ok: true, value: [...valid, ...invalid] }
+}
+
+/** Codecs by what a vector file calls their protocol. */
+const VECTORS: readonly { readonly name: RegExp; readonly judge: Judge }[] = [
+  { name: /dl\/?t\s*-?645/i, judge: dlt645Vectors },
+  { name: /698/, judge: dlt698Vectors },
+  { name: /modbus/i, judge: modbusVectors },
+]
+
+/** What each room's `vectors.ts` offers. */
+interface Judge {
+  readonly evaluateVector: (vector: unknown) => VectorResult
+  readonly evaluateInvalid: (entry: unknown) => VectorResult
 }
 
 const memberOf = (json: unknown, member: string): unknown =>

@@ -1,4 +1,4 @@
-import type { Deframer, Discarded } from '../../src/core/adapter.ts'
+import { type Deframer, type Discarded, isDiscarded } from '../../src/core/adapter.ts'
 import { type Dlt698Error, errorOf } from './errors.ts'
 import { decodeFrame, type Frame, LONGEST_FRAME, readHeader, START, WAKE_UP } from './frame.ts'
 
@@ -16,7 +16,8 @@ const PATIENCE = 4 * LONGEST_FRAME
 
 /**
  * Cuts a DL/T 698.45 byte stream into frames. A candidate that fails costs one byte: the search goes on behind its first 68H. The header
- * check is looked at as soon as it is there, so that noise is not waited for. Wake-up bytes before a frame are part of the protocol; every
+ * check is looked at as soon as it is there, so that noise is not waited for. Frames that stood behind half a frame come with the push after
+ * `flush()`, of nothing if need be. Wake-up bytes before a frame are part of the protocol; every
  * other byte that is no frame is given back as discarded, neighbours in one piece.
  */
 export const createDeframer = (): Deframer<Frame> => {
@@ -26,6 +27,9 @@ export const createDeframer = (): Deframer<Frame> => {
   let end = 0
   let patience = PATIENCE
   let reason: Dlt698Error | null = null
+
+  /** Found when half a frame was given up: goes out with the next push. */
+  let pending: (Frame | Discarded)[] = []
 
   const report = (bytes: Uint8Array, to: number): Discarded | null => {
     let [first, last] = [from, to]
@@ -45,11 +49,10 @@ export const createDeframer = (): Deframer<Frame> => {
       } else {
         const result = decodeFrame(bytes, at, end)
         if (result.ok) {
-          const header = readHeader(bytes, at, end)
           const noise = report(bytes, at)
           if (noise) out.push(noise)
           out.push(result.value)
-          at += header.ok ? header.value.end : 1
+          at += result.value.raw.length
           from = at
           patience = PATIENCE
           continue
@@ -92,7 +95,8 @@ export const createDeframer = (): Deframer<Frame> => {
 
   return {
     push(bytes) {
-      const out: (Frame | Discarded)[] = []
+      const out = pending
+      pending = []
       for (let taken = 0; taken < bytes.length; ) {
         const into = room(bytes.length - taken)
         const piece = Math.min(into.length - end, bytes.length - taken)
@@ -111,11 +115,21 @@ export const createDeframer = (): Deframer<Frame> => {
     },
     flush() {
       if (buffer === null) return null
-      if (at < end) reason = errorOf('DLT698_TRUNCATED', `${end - at} bytes of a frame, then silence`)
+      const out: (Frame | Discarded)[] = []
+      // Silence: what waits for more is no frame, but one may stand behind its first byte.
+      while (at < end) {
+        scan(buffer, out)
+        if (at === end) break
+        reason ??= errorOf('DLT698_TRUNCATED', `${end - at} bytes of a frame, then silence`)
+        at++
+      }
       const rest = report(buffer, end)
+      if (rest) out.push(rest)
       buffer = null
       from = at = end = 0
-      return rest
+      const [first] = out
+      pending = first && isDiscarded(first) ? out.slice(1) : out
+      return first && isDiscarded(first) ? first : null
     },
   }
 }

@@ -1,9 +1,10 @@
 import { bytesOf, hexOf } from '../../src/core/hex.ts'
 import { parseApdu } from './apdu.ts'
 import { type Apdu, type RecordItem, type ResultItem, SERVICES } from './apdu-types.ts'
+import { crcOf } from './crc.ts'
 import type { Note } from './cursor.ts'
 import { type Dlt698Error, errorOf } from './errors.ts'
-import { CONTROL, decodeFrame, type Frame, readHeader, WAKE_UP } from './frame.ts'
+import { CONTROL, decodeFrame, type Frame, readHeader, START, WAKE_UP } from './frame.ts'
 import { objectOf, type Scaled, scaledOf } from './objects.ts'
 
 /** One field of a frame, in wire order. */
@@ -170,7 +171,10 @@ export const explainBytes = (bytes: Uint8Array, options: { readonly passwords?: 
   const body = frame.fragment
     ? [
         field(start + bodyAt, 2, 'fragment header', `block ${frame.fragment.index}, ${frame.fragment.kind}`),
-        ...(frame.apdu.length > 0 ? [field(apduAt, frame.apdu.length, 'fragment', 'part of an APDU', hexOf(frame.apdu))] : []),
+        // A password of the archive may lie across two blocks: nobody sees one but who asked for secrets.
+        ...(frame.apdu.length > 0
+          ? [field(apduAt, frame.apdu.length, 'fragment', 'part of an APDU', options.passwords ? hexOf(frame.apdu) : '**')]
+          : []),
       ]
     : notes
   const size = end
@@ -192,7 +196,7 @@ export const explainBytes = (bytes: Uint8Array, options: { readonly passwords?: 
   const anomaly = anomalyOf(frame, apdu)
   const hasSecret = notes.some(({ hex }) => hex === '**')
   const leaves = frame.fragment
-    ? { fragment_header: frame.fragment, fragment_hex: hexOf(frame.apdu) }
+    ? { fragment_header: frame.fragment, ...(options.passwords ? { fragment_hex: hexOf(frame.apdu) } : {}) }
     : {
         ...(hasSecret ? {} : { apdu_hex: hexOf(frame.apdu) }),
         ...(apdu && !hasSecret ? { apdu: plain(apdu), ...scaledLeaves(apdu) } : {}),
@@ -208,6 +212,38 @@ export const explain = (hex: string, options: { readonly passwords?: boolean } =
   if (bytes) return explainBytes(bytes, options)
   const { code, message, hint } = errorOf('DLT698_DELIMITER', 'not hexadecimal text: an odd number of digits, or a character that is none')
   return { protocol: 'dlt698', fields: [], error: { code, message, hint, offset: 0, byte: null } }
+}
+
+/** A frame as anybody may see it: secrets are zero, and the frame check, which could give them away, fits the zeros. */
+export const cleanBytes = (
+  bytes: Uint8Array,
+): { readonly bytes: Uint8Array; readonly hidden: readonly { readonly at: number; readonly size: number }[] } => {
+  const { fields, error } = explainBytes(bytes)
+  const secrets = fields.filter(({ hex }) => hex === '**')
+  const check = fields.find(({ name }) => name === 'frame check')
+  const start = fields.find(({ name }) => name === 'start')
+  if (secrets.length === 0 || !check || !start) {
+    const from = error ? secretFrom(bytes) : bytes.length
+    const clean = bytes.slice()
+    clean.fill(0, from)
+    return { bytes: from < bytes.length ? clean : bytes, hidden: from < bytes.length ? [{ at: from, size: bytes.length - from }] : [] }
+  }
+  const clean = bytes.slice()
+  for (const { offset, length } of secrets) clean.fill(0, offset, offset + length)
+  const crc = crcOf(clean, start.offset + 1, check.offset)
+  clean[check.offset] = crc & 0xff
+  clean[check.offset + 1] = crc >> 8
+  return { bytes: clean, hidden: [...secrets, check].map(({ offset, length }) => ({ at: offset, size: length })) }
+}
+
+/** Where a secret may lie in bytes that are no whole frame: behind the first header. The length when there is none. */
+export const secretFrom = (bytes: Uint8Array): number => {
+  for (let at = 0; at < bytes.length; at++) {
+    if (bytes[at] !== START) continue
+    const header = readHeader(bytes, at, bytes.length)
+    if (header.ok) return Math.min(bytes.length, at + header.value.bodyAt)
+  }
+  return bytes.length
 }
 
 const subject = (apdu: Apdu): string => {

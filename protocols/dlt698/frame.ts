@@ -35,6 +35,8 @@ export interface Frame {
   readonly fragment: FragmentHeader | null
   /** Application data, scramble (33H) taken off, without the fragment header. */
   readonly apdu: Uint8Array
+  /** The whole frame as it came; of a message in fragments all its frames. */
+  readonly raw: Uint8Array
 }
 
 /** Bits of the control byte C. */
@@ -111,15 +113,16 @@ export const decodeFrame = (bytes: Uint8Array, at = 0, end = bytes.length): Resu
   if (crcOf(bytes, at + 1, at + size - 3) !== (bytes[at + size - 3]! | (bytes[at + size - 2]! << 8)))
     return fail('DLT698_FCS', 'frame check wrong', { at: size - 3 })
   const control = bytes[at + 3]!
-  let body = bytes.slice(at + bodyAt, at + size - 3)
+  const raw = bytes.slice(at, at + size)
+  let body = raw.subarray(bodyAt, size - 3)
   let fragment: FragmentHeader | null = null
   if (control & CONTROL.fragment) {
     if (body.length < 2) return fail('DLT698_LENGTH', 'a fragment without its two-byte header', { at: bodyAt })
     fragment = { index: (body[0]! | (body[1]! << 8)) & 0x0fff, kind: FRAGMENT_KINDS[body[1]! >> 6]! }
     body = body.subarray(2)
   }
-  if (control & CONTROL.scramble) for (let index = 0; index < body.length; index++) body[index] = (body[index]! - SCRAMBLE) & 0xff
-  return ok({ control, sa: addressAt(bytes, at, header.value), ca: bytes[at + caAt]!, fragment, apdu: body })
+  if (control & CONTROL.scramble) body = body.map((byte) => (byte - SCRAMBLE) & 0xff)
+  return ok({ control, sa: addressAt(bytes, at, header.value), ca: bytes[at + caAt]!, fragment, apdu: body, raw })
 }
 
 const addressAt = (bytes: Uint8Array, at: number, { addressBytes, hasExtra }: Layout): ServerAddress => {
