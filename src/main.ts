@@ -275,7 +275,7 @@ const open = async (
   closers.push(() => imports.close())
   const concentrators = openConcentrators({
     ...{ directory: config.dataDirectory, clock, ledger, store: store.value, strangers: unregistered.list, log: say },
-    profiles: { get: (id) => profiles.get(id) ?? null },
+    profiles,
     ...{ keeper: clocks.keeper, thread: () => ledgerApi.thread, mayControl: () => terminals.book.rules.control },
     ...{ terminals: terminals.terminals, settingsOf: (id) => terminals.book.get(id), adapterOf: terminals.adapterOf },
     takeEvents: (id, events) => terminals.takeEvents(id, events),
@@ -339,6 +339,7 @@ const open = async (
     ledgerPort: ledgerApi.port,
     imports: imports.port,
     concentrators: concentrators.port,
+    terminals,
     tokens: () => tokens.all(),
     maxOutboxBytes: config.outbox.maxBytes,
   })
@@ -381,7 +382,17 @@ const open = async (
     const health = await deps.health()
     for (const publisher of publishers) publisher.sayHealth(health)
   }
-  const stopChores = startChores({ clock, field, push: push.value, outbox, store: store.value, tokens, log, sayHealth })
+  const stopChores = startChores({
+    clock,
+    field,
+    push: push.value,
+    terminals: terminals.counted,
+    outbox,
+    store: store.value,
+    tokens,
+    log,
+    sayHealth,
+  })
   let closing: Promise<void> | null = null
   const close = async () => {
     stopChores()

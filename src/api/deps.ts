@@ -4,6 +4,7 @@ import type { CaseCounts, CaseDeps } from './case-deps.ts'
 import type { ClockCounts, ClockDeps } from './clock-deps.ts'
 import type { CollectionDeps, EstimateDeps } from './collection-deps.ts'
 import type { CompileWhen } from './compilers.ts'
+import type { ConcentratorPort } from './concentrator-deps.ts'
 import type { ConfigDeps } from './config-deps.ts'
 import type { EnergyDeps } from './energy-deps.ts'
 import type { ImportDeps } from './import-deps.ts'
@@ -13,6 +14,7 @@ import type { OutageDeps } from './outage-deps.ts'
 import type { RulesDeps } from './rules-deps.ts'
 import type { ScanDeps } from './scan-deps.ts'
 import type { SignalDeps } from './signal-deps.ts'
+import type { TerminalCounts } from './terminal-metrics.ts'
 import type { StoredToken } from './tokens.ts'
 import type { TraceDeps, TracedFrame } from './trace-deps.ts'
 import type { UnregisteredCounts, UnregisteredDeps } from './unregistered-deps.ts'
@@ -189,6 +191,7 @@ export interface MetricsSnapshot {
   readonly refusedMessages: number
   readonly clocks: ClockCounts
   readonly unregistered: UnregisteredCounts
+  readonly terminals: TerminalCounts
   readonly cases: CaseCounts
 }
 
@@ -219,6 +222,7 @@ export interface ApiDeps
     EnergyDeps,
     RulesDeps,
     CaseDeps {
+  readonly concentrators: ConcentratorPort
   readonly version: string
   /** Milliseconds since 1970 UTC when the process started. */
   readonly startedAt: number

@@ -4,6 +4,7 @@ import { brokerMetrics, type MetricValue as Value } from './broker-metrics.ts'
 import { caseMetrics } from './case-metrics.ts'
 import { clockMetrics } from './clock-metrics.ts'
 import type { ApiDeps, LineMetrics, MetricsSnapshot } from './deps.ts'
+import { terminalMetrics } from './terminal-metrics.ts'
 import { unregisteredMetrics } from './unregistered-metrics.ts'
 
 /** Everything a scrape answers: what the rooms counted, what the API counts itself, and the process. */
@@ -115,6 +116,7 @@ export const apiMetrics = (app: FastifyInstance, { metrics, version }: Pick<ApiD
   brokerMetrics(counter, gauge)
   clockMetrics(counter, gauge)
   unregisteredMetrics(counter, gauge)
+  terminalMetrics(counter, gauge)
   caseMetrics(counter, gauge)
   new Gauge({ name: 'gridtally_info', help: 'Version of the gateway', labelNames: ['version'], registers }).set({ version }, 1)
   collectDefaultMetrics({ register: registry })

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { type Clock, explain, many } from '../core/index.ts'
 import type { Outbox } from '../outbox/index.ts'
-import { CommStatistics } from './comm.ts'
+import { CommStatistics, type CountedTerminals } from './comm.ts'
 import type { Field } from './field.ts'
 import type { Store } from './open-store.ts'
 import type { Push } from './push.ts'
@@ -16,6 +16,7 @@ interface Chores {
   readonly clock: Clock
   readonly field: Field
   readonly push: Push
+  readonly terminals: CountedTerminals
   readonly outbox: Outbox
   readonly store: Store
   readonly tokens: TokenFile
@@ -25,8 +26,8 @@ interface Chores {
 }
 
 /** What is done beside reading: statistics rows, packing and retention, revoked tokens. Returns how to stop it. */
-export const startChores = ({ clock, field, push, outbox, store, tokens, log, sayHealth }: Chores): (() => void) => {
-  const comm = new CommStatistics(field, push, clock.monotonic())
+export const startChores = ({ clock, field, push, terminals, outbox, store, tokens, log, sayHealth }: Chores): (() => void) => {
+  const comm = new CommStatistics(field, push, clock.monotonic(), terminals)
   let commPeriod = Math.floor(clock.now() / COMM_PERIOD_MS)
   let said = ''
   let tokenProblem = ''

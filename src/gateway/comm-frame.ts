@@ -17,6 +17,9 @@ export interface CommTarget {
   readonly to: number
 }
 
+/** Kind of the rows of each. */
+const STORED_AS: Readonly<Record<CommTarget['kind'], string>> = { meter: 'meter', bus: 'line', concentrator: 'concentrator' }
+
 interface Sums {
   readonly columns: CommColumns
   /** Answers behind the mean of each hour, and figures behind the signal's. */
@@ -40,7 +43,7 @@ export const commDayOf = (
   const found = new Map<string, Sums>()
   const byStored = new Map<string, CommTarget[]>()
   for (const target of targets) {
-    const key = `${target.kind === 'meter' ? 'meter' : 'line'} ${target.stored}`
+    const key = `${STORED_AS[target.kind]} ${target.stored}`
     byStored.set(key, [...(byStored.get(key) ?? []), target])
   }
   for (const row of rows) {
@@ -92,6 +95,12 @@ const add = (column: Float32Array, hour: number, value: number): void => {
 
 const put = ({ columns, answers, heard }: Sums, hour: number, figures: ReadonlyMap<string, number>): void => {
   const figure = (field: string) => figures.get(field) ?? 0
+  // Of a concentrator heartbeats are counted: those that were due while it was connected were as good as sent.
+  if (figures.has('expected')) {
+    add(columns.polls, hour, figure('expected'))
+    add(columns.ok, hour, Math.max(Math.min(figure('heartbeats'), figure('expected')), Math.round(figure('expected') * figure('online'))))
+    return
+  }
   const done = figure('read') + figure('missed')
   if (done > 0) {
     add(columns.polls, hour, done)
@@ -150,11 +159,11 @@ export const commReader =
     const { start, end } = span(day)
     const targets = targetsOf(ledger, points, start, end)
     const rows: Reading[] = []
-    for (const stored of new Set(targets.map(({ stored }) => stored))) {
+    for (const { kind, stored } of new Map(targets.map((target) => [`${target.kind} ${target.stored}`, target])).values()) {
       let cursor: string | undefined
       do {
         const page = await store.range({
-          ...{ measurement: 'comm', tags: { kind: 'meter', id: stored }, from: start, to: end, limit: PAGE },
+          ...{ measurement: 'comm', tags: { kind: STORED_AS[kind], id: stored }, from: start, to: end, limit: PAGE },
           ...(cursor === undefined ? {} : { cursor }),
         })
         if (!page.ok) return page
@@ -165,11 +174,15 @@ export const commReader =
     return { ok: true, value: commDayOf(area, start, Math.round((end - start) / HOUR_MS), targets, rows) }
   }
 
-/** Meters that hung at the points, each in its time. */
-export const targetsOf = (ledger: Pick<Ledger, 'history'>, points: readonly string[], start: number, end: number): CommTarget[] =>
-  points.flatMap((point) =>
+/** Meters that hung at the points, each in its time, and their concentrators. */
+export const targetsOf = (ledger: Pick<Ledger, 'history'>, points: readonly string[], start: number, end: number): CommTarget[] => {
+  const concentrators = new Set<string>()
+  const meters = points.flatMap((point) =>
     ledger.history(point).flatMap((fact): CommTarget[] => {
       const [from, to] = [Math.max(fact.from, start), Math.min(fact.to ?? end, end)]
+      if (to > from && fact.concentrator !== '') concentrators.add(fact.concentrator)
       return to > from ? [{ id: point, kind: 'meter', stored: fact.meter, from, to }] : []
     }),
   )
+  return [...meters, ...[...concentrators].map((id): CommTarget => ({ id, kind: 'concentrator', stored: id, from: start, to: end }))]
+}

@@ -3,6 +3,7 @@ import type { GatewayConfig, TerminalRules } from '../config/index.ts'
 import type { AnyTerminalAdapter, Clock, MeterTime, Reading, Result, TerminalEvent } from '../core/index.ts'
 import { ok } from '../core/index.ts'
 import type { Ledger } from '../ledger/index.ts'
+import type { CountedTerminals } from './comm.ts'
 import type { Field } from './field.ts'
 import type { FieldTerminals } from './field-terminal.ts'
 import { TerminalBook } from './terminal-book.ts'
@@ -38,6 +39,8 @@ export interface OpenTerminals {
   readonly presence: TerminalPresence
   readonly file: TerminalFile
   readonly adapterOf: (protocol: string) => AnyTerminalAdapter | null
+  /** For statistics. */
+  readonly counted: CountedTerminals
   /** For the field. */
   readonly hosts: FieldTerminals
   /** Whether the clock of a concentrator is known to be far off. */
@@ -57,6 +60,7 @@ export interface OpenTerminals {
 }
 
 const METER_PROTOCOL = 'dlt645-2007'
+const HEARTBEAT_MS = 15 * 60_000
 const TIDY_MS = 3_600_000
 
 /** Opens `<data>/terminals.db` and everything that talks with concentrators; nobody can dial in before `listen`. */
@@ -113,9 +117,24 @@ export const openTerminals = (start: StartTerminals): OpenTerminals => {
         allowWrites: book.get(terminal)?.allowWrites ?? false,
       }),
   }
+  const heartbeatMs = listeners[0]?.heartbeatMs ?? HEARTBEAT_MS
+  const counted: CountedTerminals = {
+    *all() {
+      // Nobody can be expected where nobody can dial in.
+      if (listeners.length === 0) return
+      for (const { settings, area } of book.all()) {
+        const own = settings.heartbeatMs ?? terminals.status(settings.id)?.heartbeatMs
+        yield { id: settings.id, area, heartbeatMs: own ?? heartbeatMs }
+      }
+    },
+    figures: (id) => terminals.figures(id),
+    onlineMs: (id) => presence.onlineMs(id),
+    takeovers: (id) => presence.takeovers(id),
+  }
+  let stopping: Promise<void> | null = null
   let tidying: NodeJS.Timeout | null = null
   return {
-    ...{ terminals, book, presence, file, adapterOf, hosts, isDoubtful },
+    ...{ terminals, book, presence, file, adapterOf, counted, hosts, isDoubtful },
     takeEvents: (id, events) => {
       const terminal = book.get(id)
       return terminal
@@ -140,9 +159,10 @@ export const openTerminals = (start: StartTerminals): OpenTerminals => {
       for (const id of changed) terminals.changed(id)
       return changed
     },
-    stop: async () => {
+    stop: () => {
       if (tidying) clearInterval(tidying)
-      await Promise.all([counters.stop(), terminals.close()])
+      stopping ??= Promise.all([counters.stop(), terminals.close()]).then(() => undefined)
+      return stopping
     },
     close: () => file.close(),
   }

@@ -20,7 +20,7 @@ export interface StartUnregistered {
 
 /** Lines, brokers and the thread that writes the ledger: they come later than the list, and report to it. */
 interface World {
-  readonly field: Pick<Field, 'lines'>
+  readonly field: Pick<Field, 'host' | 'terminal'>
   readonly push: Pick<Push, 'source' | 'sources'>
   readonly thread: Pick<LedgerThread, 'call'>
 }
@@ -101,12 +101,12 @@ const registeredAt = ({ field, push }: World, channel: string, address: string):
   const source = push.source(channel)
   const facts = source
     ? source.meterOf(address)
-    : field.lines.find(({ config }) => config.id === channel)?.meters.find(({ device }) => device.spec.address === address)?.facts
+    : (field.terminal(channel)?.at(address) ?? field.host(channel)?.meters.find(({ device }) => device.spec.address === address))?.facts
   return facts ? { meter: facts.meter, point: facts.point, area: facts.area } : null
 }
 
 function* areasAt({ field, push }: World, channel: string): Iterable<string> {
   const source = push.source(channel)
   if (source) for (const { facts } of source.registered()) yield facts.area
-  for (const { config, meters } of field.lines) if (config.id === channel) for (const { facts } of meters) yield facts.area
+  for (const { facts } of field.host(channel)?.meters ?? []) yield facts.area
 }

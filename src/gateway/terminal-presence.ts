@@ -3,6 +3,8 @@ import type { Clock } from '../core/index.ts'
 
 interface Presence {
   onlineSince: number | null
+  /** Wall clock when it came or went. */
+  since: number
   /** Monotonic milliseconds online, up to `onlineSince`. */
   onlineMs: number
   takeovers: number
@@ -14,17 +16,20 @@ interface Presence {
 export class TerminalPresence {
   readonly #clock: Clock
   readonly #calendar: Calendar
+  readonly #startedAt: number
   readonly #known = new Map<string, Presence>()
 
   constructor(clock: Clock, calendar: Calendar) {
     this.#clock = clock
     this.#calendar = calendar
+    this.#startedAt = clock.now()
   }
 
   note(notice: TerminalNotice): void {
     if (notice.kind === 'unknown') return
     const presence = this.#of(notice.terminal)
     const now = this.#clock.monotonic()
+    if (notice.kind === 'online' || notice.kind === 'offline') presence.since = this.#clock.now()
     if (notice.kind === 'online') presence.onlineSince ??= now
     else if (notice.kind === 'offline') {
       presence.onlineMs += now - (presence.onlineSince ?? now)
@@ -43,6 +48,11 @@ export class TerminalPresence {
     return presence.onlineMs + (presence.onlineSince === null ? 0 : this.#clock.monotonic() - presence.onlineSince)
   }
 
+  /** When a terminal came or went; of one that never came, when the gateway started. */
+  since(terminal: string): number {
+    return this.#known.get(terminal)?.since ?? this.#startedAt
+  }
+
   takeovers(terminal: string): number {
     return this.#known.get(terminal)?.takeovers ?? 0
   }
@@ -54,7 +64,7 @@ export class TerminalPresence {
   #of(terminal: string): Presence {
     let presence = this.#known.get(terminal)
     if (!presence) {
-      presence = { onlineSince: null, onlineMs: 0, takeovers: 0, clockOffMs: null }
+      presence = { onlineSince: null, since: this.#startedAt, onlineMs: 0, takeovers: 0, clockOffMs: null }
       this.#known.set(terminal, presence)
     }
     return presence

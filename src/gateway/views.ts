@@ -1,4 +1,4 @@
-import { isBackedOff, LATENCY_BOUNDS } from '../acquisition/index.ts'
+import { isBackedOff } from '../acquisition/index.ts'
 import type {
   ApiDeps,
   CaseDeps,
@@ -9,13 +9,8 @@ import type {
   HealthView,
   ImportPort,
   LedgerPort,
-  LineDetail,
-  LineMetrics,
-  LineState,
-  LineView,
   LossDeps,
   OutageDeps,
-  ReadCounts,
   Refusal,
   RulesDeps,
   SignalDeps,
@@ -29,18 +24,22 @@ import type { Latest } from '../store/latest.ts'
 import type { ClockViews } from './clock-views.ts'
 import { type CollectionViewDeps, collectionViews } from './collection-views.ts'
 import { fail } from './errors.ts'
-import type { Field, FieldLine } from './field.ts'
+import type { Field } from './field.ts'
 import type { Hot } from './hot.ts'
 import { configViews } from './hot-views.ts'
+import { BusyShares, lineDetail, lineMetrics, lineView } from './line-views.ts'
 import { DeadLetterCounts, outboxView, rowsStored } from './outbox-views.ts'
 import type { PointIndex } from './point-index.ts'
 import type { Publisher } from './publish.ts'
 import type { Push } from './push.ts'
 import { pushViews } from './push-views.ts'
 import { type ScanJobs, scanApi } from './scan-jobs.ts'
+import type { OpenTerminals } from './start-terminals.ts'
+import { terminalViews } from './terminal-views.ts'
 import { traceLine, traceViews } from './trace-views.ts'
 import type { UnregisteredViews } from './unregistered-views.ts'
 
+export { type BusyShares, lineView } from './line-views.ts'
 export { rowsStored } from './outbox-views.ts'
 
 export interface ViewDeps {
@@ -69,12 +68,10 @@ export interface ViewDeps {
   readonly ledgerPort: LedgerPort
   readonly imports: ImportPort
   readonly concentrators: ConcentratorPort
+  readonly terminals: Pick<OpenTerminals, 'terminals' | 'book' | 'presence'>
   readonly tokens: () => readonly StoredToken[]
   readonly maxOutboxBytes: number
 }
-
-/** How long a line's busy share looks back, milliseconds. */
-const BUSY_WINDOW_MS = 60_000
 
 /** What the API may see of the gateway, as plain functions. */
 export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; close(): void } => {
@@ -82,6 +79,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
   const busy = new BusyShares(field)
   const dead = new DeadLetterCounts(outbox)
   const { push, publishers, startedAt, points, hot } = deps
+  const terminals = terminalViews(field, deps.terminals)
   const { pushedAt, trace: traceSource, health: pushHealth, ...brokers } = pushViews({ push, publishers, clock, startedAt })
 
   return {
@@ -110,10 +108,10 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     point: (id) => points.point(id),
     latest: (id) => latest.latestOf({ point: id }),
     range: (query) => store.range(query),
-    lines: () => field.lines.map((line) => lineView(line, busy)),
+    lines: () => [...field.lines.map((line) => lineView(line, busy)), ...terminals.lines()],
     line: (id) => {
       const line = field.lines.find(({ config }) => config.id === id)
-      return line ? lineDetail(line, busy) : null
+      return line ? lineDetail(line, busy) : terminals.line(id)
     },
     ...traceViews({ field, clock, traceSource, sources: push.sources }),
     readNow: async (id, request, signal) => {
@@ -170,7 +168,13 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
         reasons: Object.fromEntries(reasons),
       })),
     health: () =>
-      healthView(field, outbox, [...pushHealth(), ...deps.clocks.health(), ...deps.unregistered.unregisteredHealth(), hot.health()]),
+      healthView(field, outbox, [
+        ...pushHealth(),
+        ...terminals.health(),
+        ...deps.clocks.health(),
+        ...deps.unregistered.unregisteredHealth(),
+        hot.health(),
+      ]),
     metrics: async () => ({
       lines: field.lines.map((line) => lineMetrics(line, busy)),
       outbox: await outboxView(outbox, dead, deps.maxOutboxBytes),
@@ -179,6 +183,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
       refusedMessages: push.letters.count(),
       clocks: deps.clocks.counts(),
       unregistered: deps.unregistered.unregisteredCounts(),
+      terminals: terminals.counts(),
       cases: await deps.cases.caseCounts(),
     }),
     busy,
@@ -211,66 +216,6 @@ const becauseOf = ({ code }: GatewayError): Refusal['because'] =>
         : code.startsWith('LINE_') || code.startsWith('TERMINAL_') || code === 'READ_CANCELLED' || code === 'DEVICE_BACKED_OFF'
           ? 'no-answer'
           : 'not-possible'
-
-const STATES: Readonly<Record<string, LineState>> = { up: 'up', opening: 'opening', idle: 'opening', down: 'down', closed: 'down' }
-
-/** Reads of a line's meters, and how its exchanges ended. */
-const countsOf = ({ line, meters, gone }: FieldLine): ReadCounts => {
-  const { due, read, firstTry, missed } = gone
-  const sum = { due, read, firstTry, missed }
-  for (const { device } of meters) {
-    sum.due += device.health.due
-    sum.read += device.health.read
-    sum.firstTry += device.health.firstTry
-    sum.missed += device.health.missed
-  }
-  const reasons = new Map(line.stats.failures)
-  // Exchanges name the line's own failures; what a meter refused, or was never asked in time, is known of its reads.
-  for (const known of [gone.reasons, ...meters.map(({ device }) => device.health.reasons)])
-    for (const [code, count] of known) if (!code.startsWith('LINE_')) reasons.set(code, (reasons.get(code) ?? 0) + count)
-  return { ...sum, reasons: Object.fromEntries(reasons) }
-}
-
-export const lineView = (field: FieldLine, busy: BusyShares): LineView => {
-  const { config, line, poller, meters } = field
-  return {
-    ...countsOf(field),
-    id: config.id,
-    address: line.name,
-    state: STATES[line.state] ?? 'down',
-    quarantined: line.isQuarantined,
-    since: line.since,
-    busyShare: busy.of(config.id),
-    queue: poller.queue.depth,
-    devices: meters.length,
-    error: line.why,
-  }
-}
-
-const lineDetail = (field: FieldLine, busy: BusyShares): LineDetail => ({
-  ...lineView(field, busy),
-  health: field.meters.map(({ fact, device: { health } }) => ({
-    address: fact.address,
-    meter: fact.meter,
-    point: fact.point,
-    lastAnswerAt: health.lastAnswerAt,
-    consecutiveFailures: health.failures,
-    backedOff: isBackedOff(health),
-    reasons: Object.fromEntries(health.reasons),
-  })),
-})
-
-const lineMetrics = (field: FieldLine, busy: BusyShares): LineMetrics => {
-  const { config, line, poller } = field
-  return {
-    ...countsOf(field),
-    id: config.id,
-    state: STATES[line.state] ?? 'down',
-    busyShare: busy.of(config.id),
-    queue: poller.queue.depth,
-    exchanges: { boundsS: LATENCY_BOUNDS.map((ms) => ms / 1000), counts: [...line.stats.latency], sumS: line.stats.latencySumMs / 1000 },
-  }
-}
 
 /**
  * One sentence for each part. Ready means: what is read now can be made safe. Anybody may ask, so codes stand here and no addresses:
@@ -319,38 +264,4 @@ const healthView = (field: Field, outbox: Outbox, push: HealthView['parts']): He
     })
   }
   return { ready, parts: [...parts, ...push] }
-}
-
-/** Busy time of the lines over the last minute, sampled coarsely. */
-export class BusyShares {
-  readonly #field: Field
-  readonly #samples: { readonly at: number; readonly busy: ReadonlyMap<string, number> }[] = []
-  readonly #timer: NodeJS.Timeout
-
-  constructor(field: Field) {
-    this.#field = field
-    this.#sample()
-    this.#timer = setInterval(() => this.#sample(), BUSY_WINDOW_MS / 12)
-    this.#timer.unref()
-  }
-
-  of(line: string): number {
-    const oldest = this.#samples[0]
-    const found = this.#field.lines.find(({ config }) => config.id === line)
-    if (!oldest || !found) return 0
-    const passed = performance.now() - oldest.at
-    return passed <= 0 ? 0 : Math.min(1, Math.max(0, (found.line.stats.busyMs - (oldest.busy.get(line) ?? 0)) / passed))
-  }
-
-  close(): void {
-    clearInterval(this.#timer)
-  }
-
-  #sample(): void {
-    this.#samples.push({
-      at: performance.now(),
-      busy: new Map(this.#field.lines.map(({ config, line }) => [config.id, line.stats.busyMs])),
-    })
-    if (this.#samples.length > 12) this.#samples.shift()
-  }
 }

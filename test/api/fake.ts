@@ -12,6 +12,7 @@ import {
   type StoredToken,
   type TracedFrame,
 } from '../../src/api/index.ts'
+import { NO_TERMINALS } from '../../src/api/terminal-metrics.ts'
 import {
   err,
   failWith,
@@ -27,6 +28,7 @@ import {
 import { CASE_COUNTS, fakeCases } from './fake-cases.ts'
 import { CLOCK_COUNTS, fakeClocks } from './fake-clocks.ts'
 import { fakeCollection } from './fake-collection.ts'
+import { fakeConcentrators } from './fake-concentrators.ts'
 import { fakeConfig } from './fake-config.ts'
 import { fakeEnergy } from './fake-energy.ts'
 import { fakeImports } from './fake-imports.ts'
@@ -227,6 +229,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     sinks: [{ id: 'influx', state: 'waiting' as const, behind: 4, stored: 900, deadLetters: 1, lastStoredAt: NOW - 9_000, error: null }],
   }
   const deps: ApiDeps = {
+    concentrators: fakeConcentrators(),
     version: '1.2.3',
     startedAt: NOW - 90_000,
     now: () => NOW,
@@ -323,6 +326,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     metrics: () => ({
       clocks: CLOCK_COUNTS,
       unregistered: UNREGISTERED_COUNTS,
+      terminals: NO_TERMINALS,
       cases: CASE_COUNTS,
       rowsStored: 900,
       brokers: brokersOf(),

@@ -24,7 +24,7 @@ const rowsOf = (figures: Readonly<Record<string, number>>): readonly Reading[] =
     counts: () => COUNTS,
     state: () => null,
   }
-  const statistics = new CommStatistics({ lines: [] }, { sources: [source] }, 0)
+  const statistics = new CommStatistics({ lines: [], terminal: () => null }, { sources: [source] }, 0)
   devices = [heard]
   return statistics.take(AT, 900_000)
 }
