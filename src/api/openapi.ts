@@ -51,6 +51,7 @@ const TAGS = [
   { name: 'unregistered', description: 'Meters that were heard and are not in the ledger.' },
   { name: 'scans', description: 'Looking for meters on a line.' },
   { name: 'clocks', description: 'Clocks of meters: how far they are off, and setting them.' },
+  { name: 'concentrators', description: 'Terminals that dial in: archive, parameters, clock, events, routes, reads, control.' },
   { name: 'analysis', description: 'Line loss, findings and cases.' },
   { name: 'ledger', description: 'What hangs where since when: entries, changes, exchanges, commissioning.' },
   { name: 'cases', description: 'What was found wrong, what it rests on, and what people do about it.' },

@@ -4,6 +4,7 @@ import { BrokerSchema, PushDevicePage, PushDeviceSchema, RefusedMessagePage, Ref
 import { CASE_NAMED } from './case-schemas.ts'
 import { CLOCK_NAMED } from './clock-schemas.ts'
 import { COLLECTION_NAMED } from './collection-schemas.ts'
+import { CONCENTRATOR_NAMED } from './concentrator-schemas.ts'
 import { CONFIG_NAMED } from './config-schemas.ts'
 import { ENERGY_NAMED } from './energy-schemas.ts'
 import { IMPORT_NAMED } from './import-schemas.ts'
@@ -383,6 +384,7 @@ export const NAMED = [
   RefusedMessageSchema,
   RefusedMessagePage,
   ...CLOCK_NAMED,
+  ...CONCENTRATOR_NAMED,
   ...SCAN_NAMED,
   ...UNREGISTERED_NAMED,
   ...COLLECTION_NAMED,

@@ -13,6 +13,9 @@ import { brokerRoutes } from './routes/brokers.ts'
 import { caseFigureRoutes } from './routes/case-figures.ts'
 import { caseRoutes, caseStreamRoute } from './routes/cases.ts'
 import { clockRoutes } from './routes/clocks.ts'
+import { concentratorActRoutes } from './routes/concentrator-acts.ts'
+import { concentratorControlRoutes } from './routes/concentrator-control.ts'
+import { concentratorRoutes } from './routes/concentrators.ts'
 import { configRoutes } from './routes/config.ts'
 import { energyRoutes } from './routes/energy.ts'
 import { exchangeRoutes } from './routes/exchanges.ts'
@@ -98,6 +101,9 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
         refusedMessageRoutes,
         outboxRoutes,
         clockRoutes,
+        concentratorRoutes,
+        concentratorActRoutes,
+        concentratorControlRoutes,
         scanRoutes,
         unregisteredRoutes,
         gapRoutes,

@@ -98,6 +98,7 @@ const MOST_UNKNOWN = 1000
 export class ConcentratorFile {
   readonly #database: Database
   readonly #statements = new Map<string, Statement>()
+  readonly #archiveVersions = new Map<string, number>()
 
   constructor(directory: string) {
     this.#database = openDatabase(join(directory, 'terminals.db'))
@@ -121,8 +122,14 @@ export class ConcentratorFile {
     return new Map(rows.map((row) => [String(row.address), { number: Number(row.number), pn: Number(row.pn) }]))
   }
 
+  /** Grows whenever an archive is kept, while the process lives. */
+  archiveVersion(concentrator: string): number {
+    return this.#archiveVersions.get(concentrator) ?? 0
+  }
+
   /** Keeps what was read; passwords are not kept. Numbers of those that are gone stay theirs. */
   keepArchive(concentrator: string, at: number, records: readonly ArchiveRecord[]): void {
+    this.#archiveVersions.set(concentrator, this.archiveVersion(concentrator) + 1)
     inTransaction(this.#database, () => {
       this.#run('INSERT OR REPLACE INTO archive_read VALUES (?, ?)', concentrator, at)
       this.#run('DELETE FROM archive_record WHERE concentrator = ?', concentrator)

@@ -6,6 +6,8 @@ import { type ClockViews, clockViews } from './clock-views.ts'
 /** The clocks of a running gateway. */
 export interface Clocks {
   readonly views: ClockViews
+  /** For clocks that are on no line. */
+  readonly keeper: ClockKeeper
   start(): void
   /** Other settings, from now on. */
   use(config: ClockDeps['config']): void
@@ -20,6 +22,7 @@ export const openClocks = ({ directory, ...deps }: Omit<ClockDeps, 'store'> & { 
   const store = new ClockStore(directory)
   const keeper = new ClockKeeper({ ...deps, store })
   return {
+    keeper,
     views: clockViews(keeper, new ClockActs(keeper)),
     start: () => keeper.start(),
     use: (config) => keeper.use(config),

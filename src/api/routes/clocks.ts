@@ -179,7 +179,7 @@ const actJson = ({ at, meters, ...act }: ClockActView) => ({
   meters: meters.map(({ meter, before, after }) => ({ meter, before: pointOrNull(before), after: pointOrNull(after) })),
 })
 
-const detailJson = ({ history, acts, ...clock }: ClockDetail) => ({
+export const detailJson = ({ history, acts, ...clock }: ClockDetail) => ({
   ...clockJson(clock),
   history: history.map(({ why, ...point }) => ({ ...pointJson(point), why })),
   acts: acts.map(actJson),

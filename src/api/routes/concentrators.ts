@@ -1,0 +1,255 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { ClockDetailSchema } from '../clock-schemas.ts'
+import {
+  AdoptTerminalBody,
+  ArchiveCountsSchema,
+  ArchiveDifferenceSchema,
+  ArchiveSchema,
+  ConcentratorEventsQuery,
+  ConcentratorEventsSchema,
+  ConcentratorPage,
+  ConcentratorParams,
+  ConcentratorRoutesSchema,
+  ConcentratorSchema,
+  ConcentratorsQuery,
+  ParametersSchema,
+  UnknownTerminalsSchema,
+} from '../concentrator-schemas.ts'
+import { cursorOf, readCursor } from '../cursor.ts'
+import type { ApiDeps } from '../deps.ts'
+import { badValue } from '../invalid.ts'
+import { problem, problemOf, refuse } from '../problems.ts'
+import { ref } from '../schema-words.ts'
+import { detailJson } from './clocks.ts'
+import { inTime, iso, isoOrNull } from './common.ts'
+import { archiveJson, concentratorJson } from './concentrator-json.ts'
+
+const WEEK_MS = 7 * 86_400_000
+
+/** Concentrators: how they fare and what is known of them. Nothing here sends anything. */
+export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: number }> = async (app, { deps, answerMs }) => {
+  const { concentrators } = deps
+  app.get(
+    '/concentrators',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'listConcentrators',
+        tags: ['concentrators'],
+        summary: 'Concentrators and their connections',
+        description: 'Those of the ledger, by id. Who dials in and is not in the ledger stands under /unknown-terminals.',
+        querystring: ConcentratorsQuery,
+        response: { 200: ref(ConcentratorPage, 'One page.') },
+      },
+    },
+    async ({ query: { area, protocol, online, text, limit = 100, cursor } }, reply) => {
+      const from = cursor === undefined ? [null] : readCursor(cursor, ['string'])
+      if (from === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
+      const filter = {
+        ...(area === undefined ? {} : { area }),
+        ...(protocol === undefined ? {} : { protocol }),
+        ...(online === undefined ? {} : { online }),
+        ...(text === undefined ? {} : { text }),
+      }
+      const found = await concentrators.list(filter, typeof from[0] === 'string' ? from[0] : null, limit + 1)
+      const items = found.slice(0, limit)
+      const last = items.at(-1)
+      return { items: items.map(concentratorJson), next: found.length > limit && last ? cursorOf([last.id]) : null }
+    },
+  )
+  app.get(
+    '/concentrators/:id',
+    {
+      config: { permission: 'read', failures: [404, 414] },
+      schema: {
+        operationId: 'getConcentrator',
+        tags: ['concentrators'],
+        summary: 'One concentrator',
+        description: 'Its connection, its figures, and how its archive and its clock stand.',
+        params: ConcentratorParams,
+        response: { 200: ref(ConcentratorSchema, 'The concentrator.') },
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      const found = await concentrators.get(id)
+      return found.ok ? concentratorJson(found.value) : refuse(reply, problemOf(found.error.because, found.error.error))
+    },
+  )
+  app.get(
+    '/concentrators/:id/archive',
+    {
+      config: { permission: 'read', failures: [404, 414] },
+      schema: {
+        operationId: 'getArchive',
+        tags: ['concentrators'],
+        summary: 'The meter archive as it was read last',
+        description: 'All records, and how they differ from the ledger as it is now. Passwords are never shown.',
+        params: ConcentratorParams,
+        response: { 200: ref(ArchiveSchema, 'The archive.') },
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      const found = await concentrators.archive(id)
+      return found.ok ? archiveJson(found.value) : refuse(reply, problemOf(found.error.because, found.error.error))
+    },
+  )
+  app.get(
+    '/concentrators/:id/archive/diff',
+    {
+      config: { permission: 'read', failures: [404, 414] },
+      schema: {
+        operationId: 'getArchiveDiff',
+        tags: ['concentrators'],
+        summary: 'Where ledger and concentrator differ',
+        description: 'Both ways: what only the ledger has, what only the concentrator has, and fields that are not alike.',
+        params: ConcentratorParams,
+        response: {
+          200: Type.Object(
+            {
+              counts: ref(ArchiveCountsSchema),
+              items: Type.Array(ref(ArchiveDifferenceSchema)),
+              problems: Type.Array(Type.Object({ meter: Type.String(), message: Type.String() })),
+            },
+            { description: 'By archive number.' },
+          ),
+        },
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      const found = await concentrators.archive(id)
+      if (!found.ok) return refuse(reply, problemOf(found.error.because, found.error.error))
+      const { counts, differences, problems } = archiveJson(found.value)
+      return { counts, items: differences, problems }
+    },
+  )
+  app.get(
+    '/concentrators/:id/parameters',
+    {
+      config: { permission: 'read', failures: [404, 414, 422] },
+      schema: {
+        operationId: 'listParameters',
+        tags: ['concentrators'],
+        summary: 'Parameters a concentrator has',
+        description: 'Those of its protocol, with the form of each value and what was read of it last.',
+        params: ConcentratorParams,
+        response: { 200: ref(ParametersSchema, 'The parameters.') },
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      const found = await concentrators.parameters(id)
+      if (!found.ok) return refuse(reply, problemOf(found.error.because, found.error.error))
+      return {
+        items: found.value.map(({ known, label, ...parameter }) => ({
+          ...parameter,
+          label: { ...label },
+          known: known.map(({ pn, at, value }) => ({ pn, readAt: iso(at), value })),
+        })),
+      }
+    },
+  )
+  app.get(
+    '/concentrators/:id/clock',
+    {
+      config: { permission: 'read', failures: [404, 414] },
+      schema: {
+        operationId: 'getConcentratorClock',
+        tags: ['concentrators'],
+        summary: 'The clock of a concentrator',
+        description: 'As it was seen last, its history and what was done to it.',
+        params: ConcentratorParams,
+        response: { 200: ref(ClockDetailSchema, 'The clock; `meter` and `line` are the concentrator.') },
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      const found = await concentrators.clock(id)
+      return found.ok ? detailJson(found.value) : refuse(reply, problemOf(found.error.because, found.error.error))
+    },
+  )
+  app.get(
+    '/concentrators/:id/events',
+    {
+      config: { permission: 'read', failures: [404, 414, 422] },
+      schema: {
+        operationId: 'listConcentratorEvents',
+        tags: ['concentrators'],
+        summary: 'Stored events of a concentrator and its meters',
+        description: 'As they were reported or asked for. A gap in its counters is asked for by itself; POST …/events/ask asks again.',
+        params: ConcentratorParams,
+        querystring: ConcentratorEventsQuery,
+        response: { 200: ref(ConcentratorEventsSchema, 'Events.') },
+      },
+    },
+    async ({ params: { id }, query: { from, to, meter, limit = 200 } }, reply) => {
+      const end = to === undefined ? deps.now() : Date.parse(to)
+      const start = from === undefined ? end - WEEK_MS : Date.parse(from)
+      if (!(end > start)) return refuse(reply, badValue('querystring/to', to ?? iso(end), 'an instant after `from`'))
+      const query = { from: start, to: end, limit, ...(meter === undefined ? {} : { meter }) }
+      const found = await inTime(concentrators.events(id, query), answerMs)
+      if (found === null) return refuse(reply, problem('API_LATE', 'the store takes long: ask for one meter, or a shorter time'))
+      if (!found.ok) return refuse(reply, problemOf(found.error.because, found.error.error))
+      const items = found.value.map(({ at, receivedAt, facts, ...event }) => ({
+        ...{ ...event, at: iso(at), receivedAt: iso(receivedAt), facts: { ...facts } },
+      }))
+      return { from: iso(start), to: iso(end), items }
+    },
+  )
+  app.get(
+    '/concentrators/:id/routes',
+    {
+      config: { permission: 'read', failures: [404, 414] },
+      schema: {
+        operationId: 'getConcentratorRoutes',
+        tags: ['concentrators'],
+        summary: 'Signal and routes of its meters',
+        description: 'As they were read last, one row a meter.',
+        params: ConcentratorParams,
+        response: { 200: ref(ConcentratorRoutesSchema, 'The table.') },
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      const found = await concentrators.routes(id)
+      if (!found.ok) return refuse(reply, problemOf(found.error.because, found.error.error))
+      const { readAt, items } = found.value
+      return { readAt: isoOrNull(readAt), items: items.map(({ facts, ...route }) => ({ ...route, facts: { ...facts } })) }
+    },
+  )
+  app.get(
+    '/unknown-terminals',
+    {
+      config: { permission: 'read' },
+      schema: {
+        operationId: 'listUnknownTerminals',
+        tags: ['concentrators'],
+        summary: 'Terminals that dial in and are not in the ledger',
+        description: 'With the address under which they log in, and where they come from.',
+        response: { 200: ref(UnknownTerminalsSchema, 'The terminals.') },
+      },
+    },
+    async () => {
+      const found = await concentrators.unknown()
+      return {
+        items: found.map(({ firstSeen, lastSeen, ...terminal }) => ({ ...terminal, firstSeen: iso(firstSeen), lastSeen: iso(lastSeen) })),
+      }
+    },
+  )
+  app.post(
+    '/unknown-terminals/adopt',
+    {
+      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      schema: {
+        operationId: 'adoptTerminal',
+        tags: ['concentrators'],
+        summary: 'Put a terminal into the ledger',
+        description: 'As a concentrator. It is known at its next login; writing to it stays off.',
+        body: AdoptTerminalBody,
+        response: { 200: ref(ConcentratorSchema, 'The concentrator.') },
+      },
+    },
+    async ({ body, token }, reply) => {
+      const done = await inTime(concentrators.adopt(body, token?.name ?? ''), answerMs)
+      if (done === null) return refuse(reply, problem('API_LATE', 'the ledger is busy; GET the concentrator to see whether it came in'))
+      return done.ok ? concentratorJson(done.value) : refuse(reply, problemOf(done.error.because, done.error.error))
+    },
+  )
+}
