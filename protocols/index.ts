@@ -128,7 +128,13 @@ export const verifyAnyProfile = (json: unknown): Result<readonly string[]> => {
 const verifyIf = <P, D>(loaded: Result<P>, verify: (profile: P) => readonly D[]): readonly D[] => (loaded.ok ? verify(loaded.value) : [])
 
 /** Protocols `gridtally decode` knows. */
-export const DECODERS: readonly string[] = ['dlt645', 'dlt698', 'modbus-rtu', 'modbus-tcp', 'modbus-ascii']
+export const DECODERS: readonly string[] = ['dlt645', 'dlt698', 'modbus-rtu', 'modbus-tcp', 'modbus-ascii', 'gw3761']
+
+/** A frame of DL/T 645 that a concentrator passes through (透明转发). */
+const innerDlt645 = (bytes: Uint8Array, passwords: boolean): InnerFrame | null => {
+  const { fields, error, protocol: _, ...leaves } = explainBytes(bytes, { passwords })
+  return error ? null : { leaves, fields }
+}
 
 interface Explained {
   readonly ok: boolean
@@ -305,6 +311,10 @@ export const judgeVectors = (content: unknown, inflate: Inflate | null = null): 
 
 /** Codecs by what a vector file calls their protocol. */
 const VECTORS: readonly { readonly name: RegExp; readonly judge: Judge }[] = [
+  {
+    name: /376\.1|gw3761/i,
+    judge: { ...gw3761Vectors, evaluateVector: (vector) => gw3761Vectors.evaluateVector(vector, innerDlt645) },
+  },
   { name: /dl\/?t\s*-?645/i, judge: dlt645Vectors },
   { name: /698/, judge: dlt698Vectors },
   { name: /modbus/i, judge: modbusVectors },

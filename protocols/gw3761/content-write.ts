@@ -233,7 +233,7 @@ const scalar = (field: NumberField | UintField | TimeField, value: unknown, path
   return fitting(() => writeTime(parts, field.format), path)
 }
 
-const EXAMPLES: Readonly<Record<TimeFormatId, string>> = {
+export const EXAMPLES: Readonly<Record<TimeFormatId, string>> = {
   'A.1': '2026-11-22 07:30:00',
   'A.15': '2026-11-22 07:30',
   'A.16': 'day 22 07:30:00',
