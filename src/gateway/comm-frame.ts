@@ -180,7 +180,7 @@ export const targetsOf = (ledger: Pick<Ledger, 'history'>, points: readonly stri
   const meters = points.flatMap((point) =>
     ledger.history(point).flatMap((fact): CommTarget[] => {
       const [from, to] = [Math.max(fact.from, start), Math.min(fact.to ?? end, end)]
-      if (to > from && fact.concentrator !== '') concentrators.add(fact.concentrator)
+      if (to > from && fact.concentrator) concentrators.add(fact.concentrator)
       return to > from ? [{ id: point, kind: 'meter', stored: fact.meter, from, to }] : []
     }),
   )
