@@ -25,6 +25,7 @@ export { type Fleet, type FleetOptions, type Member, startFleet } from './mqtt/f
 export { type Publisher, type PublisherOptions, startPublisher } from './mqtt/publisher.ts'
 export { openPtyPair, type PtyPair } from './pty.ts'
 export * from './run.ts'
+export { type SimulateConcentratorsOptions, simulateConcentrators } from './run-concentrators.ts'
 export { noTruth, openTruth, type Truth, type TruthValue } from './truth.ts'
 export {
   type LineMix,

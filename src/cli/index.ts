@@ -28,7 +28,13 @@ import { ruleCommands } from './rules.ts'
 import { check, configOrFail, run } from './run.ts'
 import { scan } from './scan.ts'
 import { signalCommands } from './signal.ts'
-import { simulateBrokerCommand, simulateLine, simulateMqttCommand, simulateVillageCommand } from './simulate.ts'
+import {
+  simulateBrokerCommand,
+  simulateConcentratorsCommand,
+  simulateLine,
+  simulateMqttCommand,
+  simulateVillageCommand,
+} from './simulate.ts'
 import { trace } from './trace.ts'
 import { adoptUnregistered, closeUnregistered, listUnregistered, showUnregistered } from './unregistered.ts'
 import { setTimeNow, writeModbus } from './write.ts'
@@ -47,6 +53,11 @@ const integer =
 const positive = (text: string): number => {
   const value = Number(text)
   if (!(value > 0 && value <= 100_000)) throw new InvalidArgumentError('a number above 0, at most 100000')
+  return value
+}
+const share = (text: string): number => {
+  const value = Number(text)
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('a number from 0 to 1')
   return value
 }
 const json = () => new Option('--json', 'one JSON document instead of text')
@@ -324,6 +335,29 @@ simulate
   .option('--fault <order...>', 'faults: duplicate:probability=0.1 burst:messages=50')
   .option('--for <duration>', 'ends by itself', duration)
   .action(simulateMqttCommand)
+simulate
+  .command('concentrators')
+  .description('concentrators that dial a gateway and answer for their meters')
+  .requiredOption('--to <host:port>', 'listener of the gateway: 127.0.0.1:3761')
+  .option('--count <number>', 'concentrators', integer(1, 20_000), 1)
+  .option('--meters <count>', 'meters of each', integer(0, 2000), 10)
+  .addOption(new Option('--protocol <name>', 'what they speak').choices(['gw3761', 'dlt698', 'mixed']).default('gw3761'))
+  .option('--region <digits>', 'first four digits of their addresses', '4510')
+  .option('--first <number>', 'number of the first one', integer(1, 65_535), 1)
+  .option('--seed <number>', 'other values', integer(0, 2 ** 31), 1)
+  .addOption(
+    new Option('--edition <year>', 'gw3761: heartbeats with (2013) or without the clock').choices(['2009', '2013']).default('2009'),
+  )
+  .option('--heartbeat <period>', 'heartbeat period', '60s')
+  .option('--frame-limit <bytes>', 'longest frame', integer(128, 16_383), 1024)
+  .option('--success-rate <share>', 'share of values that are collected at the first attempt', share, 1)
+  .option('--empty-archive', 'no meter is in their archives yet')
+  .option('--spread', 'each dials from an address of its own, 127.1.x.y')
+  .option('--truth <file>', 'writes every value down before it is sent')
+  .option('--ledger <file>', 'writes a ledger that knows them and their meters')
+  .option('--fault <order...>', 'faults: unreached:meter=C00001-M0003 halved:count=2; see docs/simulators.md')
+  .option('--for <duration>', 'ends by itself', duration)
+  .action(simulateConcentratorsCommand)
 simulate
   .command('broker')
   .description('an MQTT broker for simulations: no passwords, nothing on disk')

@@ -1,4 +1,4 @@
-import { simulateBroker, simulateMeter, simulateMqtt, simulateVillage } from '../../simulators/index.ts'
+import { simulateBroker, simulateConcentrators, simulateMeter, simulateMqtt, simulateVillage } from '../../simulators/index.ts'
 import { openProfiles } from '../gateway/profiles.ts'
 import { CommandFailed, complain, EXIT, failure, print } from './output.ts'
 
@@ -138,6 +138,38 @@ export const simulateMqttCommand = async (args: MqttArguments): Promise<void> =>
       ...(args.fault === undefined ? {} : { faults: args.fault }),
       ...(args.for === undefined ? {} : { forMs: args.for }),
     },
+    print,
+  )
+  if (!running.ok) throw failure(running.error, EXIT.usage)
+  await running.value.ended
+}
+
+export interface ConcentratorsArguments {
+  readonly to: string
+  readonly count: number
+  readonly meters: number
+  readonly protocol: 'gw3761' | 'dlt698' | 'mixed'
+  readonly region: string
+  readonly first: number
+  readonly seed: number
+  readonly edition: '2009' | '2013'
+  readonly heartbeat: string
+  readonly frameLimit: number
+  readonly successRate: number
+  readonly emptyArchive?: boolean
+  readonly spread?: boolean
+  readonly truth?: string
+  readonly ledger?: string
+  readonly fault?: readonly string[]
+  readonly for?: number
+}
+
+/** `gridtally simulate concentrators`: concentrators that dial a gateway. */
+export const simulateConcentratorsCommand = async (args: ConcentratorsArguments): Promise<void> => {
+  if (!/^\d{4}$/.test(args.region)) throw new CommandFailed(`--region ${args.region}: four digits`, EXIT.usage)
+  const { for: forMs, fault, ...rest } = args
+  const running = await simulateConcentrators(
+    { ...rest, ...(fault === undefined ? {} : { faults: fault }), ...(forMs === undefined ? {} : { forMs }) },
     print,
   )
   if (!running.ok) throw failure(running.error, EXIT.usage)
