@@ -24,9 +24,12 @@ import { cleanBytes as cleanDlt698, secretFrom as dlt698SecretFrom, explainBytes
 import { loadProfile as loadDlt698Profile } from './dlt698/profile.ts'
 import * as dlt698Vectors from './dlt698/vectors.ts'
 import { verifyProfile as verifyDlt698Profile } from './dlt698/verify.ts'
+import { gw3761 } from './gw3761/adapter.ts'
 import { explainBytes as explainGw3761, type InnerFrame } from './gw3761/explain.ts'
+import { loadProfile as loadGw3761Profile } from './gw3761/profile.ts'
 import { secretFrom as gw3761SecretFrom, traced as tracedGw3761 } from './gw3761/traced.ts'
 import * as gw3761Vectors from './gw3761/vectors.ts'
+import { verifyProfile as verifyGw3761Profile } from './gw3761/verify.ts'
 import { modbusAscii, modbusRtu, modbusTcp } from './modbus/adapter.ts'
 import { writeCoil, writeCoils, writeRegister, writeRegisters } from './modbus/conversation.ts'
 import { embeddedFrame as modbusFrame } from './modbus/embedded.ts'
@@ -58,6 +61,7 @@ export const adapterOf = (protocol: string, framing: 'tcp' | 'rtu' | 'ascii'): A
  */
 const TERMINALS: Readonly<Record<string, (masterAddress: number) => AnyTerminalAdapter>> = {
   dlt698: (masterAddress) => anyTerminalAdapter(dlt698(masterAddress)),
+  gw3761: (masterAddress) => anyTerminalAdapter(gw3761(masterAddress)),
 }
 
 export const TERMINAL_PROTOCOLS: readonly string[] = ['gw3761', 'dlt698']
@@ -101,6 +105,7 @@ export const loadAnyProfile = (json: unknown): Result<Profile> => {
   if (protocol === 'modbus') return loadModbusProfile(json)
   if (typeof protocol === 'string' && protocol.startsWith('dlt645')) return loadDlt645Profile(json)
   if (protocol === 'dlt698') return loadDlt698Profile(json)
+  if (protocol === 'gw3761') return loadGw3761Profile(json)
   return fail('PROFILE_PROTOCOL', `protocol is ${JSON.stringify(protocol)}`, {})
 }
 
@@ -118,7 +123,9 @@ export const verifyAnyProfile = (json: unknown): Result<readonly string[]> => {
       ? verifyIf(loadModbusProfile(json), verifyModbusProfile)
       : protocol === 'dlt698'
         ? verifyIf(loadDlt698Profile(json), verifyDlt698Profile)
-        : verifyIf(loadDlt645Profile(json), verifyDlt645Profile)
+        : protocol === 'gw3761'
+          ? verifyIf(loadGw3761Profile(json), verifyGw3761Profile)
+          : verifyIf(loadDlt645Profile(json), verifyDlt645Profile)
   return {
     ok: true,
     value: differences.map(({ register, expected, got }) => `${register}: sample reads ${got}, the profile says ${expected}`),
