@@ -20,18 +20,83 @@ export interface Columns {
 }
 
 const INSTANTS = 9
-const nan64 = (room: number) => new Float64Array(room).fill(Number.NaN)
-const nan32 = (room: number) => new Float32Array(room).fill(Number.NaN)
+
+/** Where columns get their memory: full of NaN, flags of zeros. */
+export interface ColumnMemory {
+  wide(length: number): Float64Array<ArrayBuffer>
+  narrow(length: number): Float32Array<ArrayBuffer>
+  flags(length: number): Uint8Array<ArrayBuffer>
+}
+
+const NEW_MEMORY: ColumnMemory = {
+  wide: (length) => new Float64Array(length).fill(Number.NaN),
+  narrow: (length) => new Float32Array(length).fill(Number.NaN),
+  flags: (length) => new Uint8Array(length),
+}
+
+/** Memory of columns that are used once and then not again: what one window had, the next one gets. */
+export interface ReusedMemory extends ColumnMemory {
+  /** Nobody looks any more at the columns it gave. */
+  release(): void
+}
+
+export const reusedMemory = (): ReusedMemory => {
+  let length = 0
+  const stack = <T extends Float64Array<ArrayBuffer> | Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>>(
+    make: (size: number) => T,
+    empty: number,
+  ) => {
+    let all: T[] = []
+    let used = 0
+    return {
+      take: (wanted: number): T => {
+        if (wanted !== length) {
+          for (const each of stacks) each.drop()
+          length = wanted
+        }
+        const before = all[used]
+        const one = before ?? make(wanted)
+        if (before) before.fill(empty)
+        else {
+          one.fill(empty)
+          all.push(one)
+        }
+        used++
+        return one
+      },
+      release: () => {
+        used = 0
+      },
+      // Those that were given away stay whose they are.
+      drop: () => {
+        all = []
+        used = 0
+      },
+    }
+  }
+  const wide = stack((size) => new Float64Array(size), Number.NaN)
+  const narrow = stack((size) => new Float32Array(size), Number.NaN)
+  const flags = stack((size) => new Uint8Array(size), 0)
+  const stacks = [wide, narrow, flags]
+  return {
+    wide: wide.take,
+    narrow: narrow.take,
+    flags: flags.take,
+    release: () => {
+      for (const each of stacks) each.release()
+    },
+  }
+}
 
 const isKnown = (values: Float64Array): boolean => {
   for (let at = 0; at < values.length; at++) if (!Number.isNaN(values[at] ?? Number.NaN)) return true
   return false
 }
 
-export const newColumns = (size: number): Columns => {
+export const newColumns = (size: number, memory: ColumnMemory = NEW_MEMORY): Columns => {
   let room = size
   const energy: Record<(typeof ENERGIES)[number], Float64Array<ArrayBuffer> | null> = { imp: null, exp: null, faceImp: null, faceExp: null }
-  let known = new Uint8Array(room)
+  let known = memory.flags(room)
   const instants: (Float32Array | null)[] = Array.from({ length: INSTANTS }, () => null)
   const rates = new Map<string, readonly number[]>()
   let lastDay = ''
@@ -47,7 +112,7 @@ export const newColumns = (size: number): Columns => {
     rates,
     write: (slot, _slots, day, of) => {
       for (const name of ENERGIES) {
-        const to = energy[name] ?? (isKnown(of[name]) ? nan64(room) : null)
+        const to = energy[name] ?? (isKnown(of[name]) ? memory.wide(room) : null)
         energy[name] = to
         to?.set(of[name], slot)
       }
@@ -55,7 +120,7 @@ export const newColumns = (size: number): Columns => {
       for (let at = 0; at < INSTANTS; at++) {
         const from = at < 3 ? of.u[at] : at < 6 ? of.i[at - 3] : at === 6 ? of.iN : at === 7 ? of.p : of.pf
         if (!from) continue
-        const to = instants[at] ?? nan32(room)
+        const to = instants[at] ?? memory.narrow(room)
         instants[at] = to
         to.set(from, slot)
       }
@@ -72,17 +137,17 @@ export const newColumns = (size: number): Columns => {
       for (const name of ENERGIES) {
         const from = energy[name]
         if (!from) continue
-        const to = wanted === room ? from : nan64(wanted)
+        const to = wanted === room ? from : memory.wide(wanted)
         if (to === from) from.copyWithin(0, first, end).fill(Number.NaN, end - first)
         else to.set(from.subarray(first, end))
         energy[name] = to
       }
-      const flags = new Uint8Array(wanted)
+      const flags = memory.flags(wanted)
       flags.set(known.subarray(first, end))
       known = flags
       for (const [at, column] of instants.entries()) {
         if (!column) continue
-        const to = nan32(wanted)
+        const to = memory.narrow(wanted)
         to.set(column.subarray(first, end))
         instants[at] = to
       }

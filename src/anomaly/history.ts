@@ -1,4 +1,4 @@
-import { type Columns, columnsOf, newColumns } from './columns.ts'
+import { type ColumnMemory, type Columns, columnsOf, newColumns } from './columns.ts'
 import type { AreaDay, CommDay, MeterDay } from './day.ts'
 import type { AreaFact, AreaFrame, CommColumns, CommFrame, MeterEvent, MeterFact, Stretch } from './frame.ts'
 
@@ -33,8 +33,9 @@ export const WINDOW_DAYS = 63
 /**
  * @param windowDays  days kept, the newest included
  * @param expected    slots there will be, when that is known: then columns are made once
+ * @param memory      where the columns are; memory of their own by default
  */
-export const areaHistory = (windowDays = WINDOW_DAYS, expected = 0): AreaHistory => {
+export const areaHistory = (windowDays = WINDOW_DAYS, expected = 0, memory?: ColumnMemory): AreaHistory => {
   let kept: Kept[] = []
   let first = 0
   let end = 0
@@ -68,7 +69,7 @@ export const areaHistory = (windowDays = WINDOW_DAYS, expected = 0): AreaHistory
   const write = (slot: number, { slots }: Pick<Kept, 'slots'>, dayAt: number, day: MeterDay) => {
     let columns = points.get(day.fact.id)
     if (!columns) {
-      columns = newColumns(room)
+      columns = newColumns(room, memory)
       points.set(day.fact.id, columns)
     }
     columns.write(slot, slots, kept[dayAt]?.day ?? '', day)
@@ -136,7 +137,7 @@ export const areaHistory = (windowDays = WINDOW_DAYS, expected = 0): AreaHistory
       for (const [index, { slots }] of kept.entries()) starts[index + 1] = (starts[index] ?? 0) + slots
       const days = kept.map(({ day }) => day)
       const none = new Float64Array(end - first).fill(Number.NaN)
-      const viewOf = (one: MeterFact) => columnsOf(one, points.get(one.id) ?? newColumns(room), first, end, days, none)
+      const viewOf = (one: MeterFact) => columnsOf(one, points.get(one.id) ?? newColumns(room, memory), first, end, days, none)
       const outages = new Map(kept.flatMap((one) => one.outages.map((outage) => [JSON.stringify(outage), outage])))
       return {
         fact,

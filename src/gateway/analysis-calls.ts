@@ -5,6 +5,8 @@ import {
   emptyBook,
   type Finding,
   judgeDay,
+  type ReusedMemory,
+  reusedMemory,
   type Standing,
   standingOf,
   type ThresholdLayers,
@@ -78,6 +80,12 @@ export interface AnalysisCalls {
   readonly trial: { readonly request: TrialJob; readonly answer: Tried }
 }
 
+/** A frame that is kept, and the memory its columns are in: sixty days of an area are twenty megabytes, and each thread looks at hundreds of areas. */
+interface Neighbour {
+  readonly frame: AreaFrame | null
+  readonly memory: ReusedMemory
+}
+
 /** Frames of neighbours that are kept for the next area of the same feeder. */
 const MOST_FRAMES = 12
 
@@ -85,27 +93,38 @@ const MOST_FRAMES = 12
 export const analysisHandlers = (
   parts: FrameParts,
 ): { readonly [Kind in keyof AnalysisCalls]: (request: AnalysisCalls[Kind]['request']) => AnalysisCalls[Kind]['answer'] } => {
-  const known = new Map<string, AreaFrame | null>()
+  const known = new Map<string, Neighbour>()
+  const own = reusedMemory()
+  const spare: ReusedMemory[] = []
   let knownDay = ''
-  const neighbour = (area: string, first: string, day: string): AreaFrame | null => {
-    if (day !== knownDay) known.clear()
-    knownDay = day
-    let frame = known.get(area)
-    if (frame === undefined) {
-      frame = windowFrame(parts, area, first, day, undefined, true)?.frame ?? null
-      for (const oldest of known.keys()) if (known.size >= MOST_FRAMES) known.delete(oldest)
-      known.set(area, frame)
-    }
+  const forget = (area: string, { memory }: Neighbour) => {
+    known.delete(area)
+    memory.release()
+    spare.push(memory)
+  }
+  const forgetAll = () => {
+    for (const [area, one] of [...known]) forget(area, one)
+  }
+  /** @param together  all that are looked at side by side: none of them may lose its memory to another */
+  const neighbour = (area: string, first: string, day: string, together: readonly string[]): AreaFrame | null => {
+    const before = known.get(area)
+    if (before) return before.frame
+    for (const [oldest, one] of [...known]) if (known.size >= MOST_FRAMES && !together.includes(oldest)) forget(oldest, one)
+    const memory = spare.pop() ?? reusedMemory()
+    const frame = windowFrame(parts, area, first, day, undefined, true, memory)?.frame ?? null
+    known.set(area, { frame, memory })
     return frame
   }
   return {
     judge: ({ area, day, first, neighbours, standing, elsewhere, thresholds, around }) => {
       const began = performance.now()
       // What is kept of neighbours may have been made anew since.
-      if (neighbours.length === 0) known.clear()
-      const window = windowFrame(parts, area, first, day, around)
+      if (neighbours.length === 0 || day !== knownDay) forgetAll()
+      knownDay = day
+      own.release()
+      const window = windowFrame(parts, area, first, day, around, false, own)
       if (!window) return { verdict: null, days: 0, ms: 0 }
-      const beside = neighbours.flatMap((other) => neighbour(other, first, day) ?? [])
+      const beside = neighbours.flatMap((other) => neighbour(other, first, day, neighbours) ?? [])
       const { frame, comm } = window
       const verdict = judgeDay({ frame, neighbours: beside, comm, thresholds, standing, elsewhere })
       return { verdict, days: frame.days.length, ms: performance.now() - began }

@@ -2,6 +2,7 @@ import {
   type AreaDay,
   type AreaFrame,
   areaHistory,
+  type ColumnMemory,
   type CommFrame,
   commFrameOf,
   type MeterDay,
@@ -46,6 +47,7 @@ export interface WindowFrame {
  *
  * @param first  first day of the window; it begins later when nothing is known of before
  * @param light  for a neighbour: without the instantaneous values of its customers
+ * @param memory where the columns are; memory of their own by default
  */
 export const windowFrame = (
   parts: FrameParts,
@@ -54,9 +56,10 @@ export const windowFrame = (
   day: string,
   around: Surroundings = NO_SURROUNDINGS,
   light = false,
+  memory?: ColumnMemory,
 ): WindowFrame | null => {
   const { reader, days } = parts
-  const blocks = reader.blocks(area, first, day)
+  const blocks = reader.blocks(area, first, day, light)
   const newest = blocks.at(-1)
   const oldest = blocks[0]
   if (!newest || !oldest || newest.day !== day) return null
@@ -64,6 +67,7 @@ export const windowFrame = (
   const history = areaHistory(
     dates.length,
     dates.reduce((sum, date) => sum + slotsOf(days, date), 0),
+    memory,
   )
   const walk = areaDays(parts, area, blocks, day, light)
   const dressed = surrounded(days, dates, around)
