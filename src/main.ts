@@ -274,11 +274,12 @@ const open = async (
   const imports = openImports({ directory: config.dataDirectory, zone: config.timezone, world: worldData(config), clock })
   closers.push(() => imports.close())
   const concentrators = openConcentrators({
-    ...{ directory: config.dataDirectory, clock, ledger, store: store.value, strangers: unregistered.list, log: say },
+    ...{ directory: config.dataDirectory, clock, ledger, strangers: unregistered.list, log: say },
     profiles,
     ...{ keeper: clocks.keeper, thread: () => ledgerApi.thread, mayControl: () => terminals.book.rules.control },
     ...{ terminals: terminals.terminals, settingsOf: (id) => terminals.book.get(id), adapterOf: terminals.adapterOf },
     takeEvents: (id, events) => terminals.takeEvents(id, events),
+    events: (...asked) => terminals.file.events(...asked),
   })
   terminals.attach({ field, archives: concentrators })
   closers.push(() => concentrators.close())

@@ -184,15 +184,20 @@ export interface ConcentratorJobView {
   readonly error: GatewayError | null
 }
 
-/** An event as the store has it. */
+/** An event as it was stored. */
 export interface ConcentratorEventView {
   readonly at: number
+  readonly begin: number | null
+  readonly end: number | null
+  readonly edge: 'begin' | 'end' | null
   readonly receivedAt: number
   /** Meter, or the concentrator itself. */
   readonly meter: string
   readonly code: string
-  /** What its body says, as exact decimal text. */
-  readonly facts: Readonly<Record<string, string | null>>
+  /** What its body says, named. */
+  readonly facts: Readonly<Record<string, unknown>>
+  /** The record as it came, hexadecimal. */
+  readonly raw: string
 }
 
 export interface ConcentratorRouteView {
@@ -260,11 +265,11 @@ export interface ConcentratorPort {
   archive(id: string): Soon<Result<ArchiveView, Refusal>>
   parameters(id: string): Soon<Result<readonly ParameterView[], Refusal>>
   clock(id: string): Soon<Result<ClockDetail, Refusal>>
-  /** Stored events of it and of its meters, or of one of them; oldest first, at most `limit`. */
+  /** Stored events of it and of its meters, or of one of them; newest first, at most `limit`. */
   events(
     id: string,
     query: { readonly meter?: string; readonly from: number; readonly to: number; readonly limit: number },
-  ): Promise<Result<readonly ConcentratorEventView[], Refusal>>
+  ): Soon<Result<readonly ConcentratorEventView[], Refusal>>
   routes(id: string): Soon<Result<{ readonly readAt: number | null; readonly items: readonly ConcentratorRouteView[] }, Refusal>>
   begin(id: string, order: ConcentratorOrder, by: { readonly who: string; readonly why: string }): Result<ConcentratorJobView, Refusal>
   /** The job when it is over, or as it is after so long. */

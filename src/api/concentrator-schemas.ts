@@ -189,13 +189,17 @@ export const ConcentratorEventsSchema = named(
     to: Instant('End, exclusive.'),
     items: Type.Array(
       Type.Object({
-        at: Instant('When it happened, by the clock of the meter or concentrator.'),
+        at: Instant('When it happened, by the clock of the meter or concentrator; when it came, where the record does not say.'),
+        begin: InstantOrNull('Begin, where the record says it.'),
+        end: InstantOrNull('End; null = it lasts, is an instant, or nobody said.'),
+        edge: nullable(oneOf(['begin', 'end'], 'Which of the two the record is of.')),
         receivedAt: Instant('When the gateway had it.'),
         meter: Text('Meter; the concentrator itself under its own id.', 'M-1'),
         code: Text('What happened.', 'erc-10'),
-        facts: Type.Record(Type.String(), TextOrNull({}), { description: 'What was said with it, exact.' }),
+        facts: Type.Unknown({ description: 'What its body says, named; null = it has no value.' }),
+        raw: Text('The record as it came.', '0A 1C 00 12'),
       }),
-      { description: 'Oldest first.' },
+      { description: 'Newest first.' },
     ),
   }),
 )

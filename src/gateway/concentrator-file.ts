@@ -226,16 +226,17 @@ export class ConcentratorFile {
     ).map((row) => ({ concentrator: String(row.concentrator), act: Number(row.act) }))
   }
 
-  noteUnknown(protocol: UnknownTerminal['protocol'], address: string, peer: string, at: number): void {
+  noteUnknown(terminals: readonly UnknownTerminal[]): void {
     inTransaction(this.#database, () => {
+      for (const { protocol, address, peer, firstSeen, lastSeen, count } of terminals)
+        this.#run(
+          `INSERT INTO unknown_terminal VALUES (?, ?, ?, ?, ?, ?)
+           ON CONFLICT (protocol, address) DO UPDATE SET peer = excluded.peer, last = excluded.last, count = count + excluded.count`,
+          ...[protocol, address, peer, firstSeen, lastSeen, count],
+        )
       this.#run(
-        `INSERT INTO unknown_terminal VALUES (?1, ?2, ?3, ?4, ?4, 1)
-         ON CONFLICT (protocol, address) DO UPDATE SET peer = excluded.peer, last = excluded.last, count = count + 1`,
-        ...[protocol, address, peer, at],
-      )
-      this.#run(
-        `DELETE FROM unknown_terminal WHERE last <
-           (SELECT last FROM unknown_terminal ORDER BY last DESC LIMIT 1 OFFSET ${MOST_UNKNOWN - 1})`,
+        `DELETE FROM unknown_terminal WHERE (protocol, address) NOT IN
+           (SELECT protocol, address FROM unknown_terminal ORDER BY last DESC LIMIT ${MOST_UNKNOWN})`,
       )
     })
   }

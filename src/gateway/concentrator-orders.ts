@@ -165,10 +165,12 @@ const askEvents = async (
   if (!settings) return fail('CONCENTRATOR_UNUSABLE', `concentrator ${id} is no longer in the ledger`)
   progress.say('asks for its counters')
   const counters = await askNow(world, id, (adapter) => adapter.eventCounters(settings.address), progress.signal)
-  if (!counters.ok && (from === undefined || to === undefined)) return counters
+  // A protocol without counters gives the newest so many.
+  const hasCounters = counters.ok || counters.error.code.startsWith('TERMINAL_') || counters.error.recovery === 'retry'
+  if (hasCounters && !counters.ok && (from === undefined || to === undefined)) return counters
   const newest = counters.ok ? counters.value[level] : null
-  const end = to ?? newest ?? 0
-  const start = from ?? (end + 256 - USUAL_EVENTS) % 256
+  const end = to ?? newest ?? USUAL_EVENTS
+  const start = from ?? (newest === null ? 0 : (end + 256 - USUAL_EVENTS) % 256)
   progress.say(`asks for events ${start} to ${end}`)
   const found = await askNow<readonly TerminalEvent[]>(
     world,

@@ -10,21 +10,11 @@ import type {
   ConcentratorView,
   Refusal,
 } from '../api/index.ts'
-import {
-  decimalText,
-  err,
-  explain,
-  type GatewayError,
-  hintOf,
-  ok,
-  type Reading,
-  type ReadingStore,
-  type Result,
-  scalerAt,
-} from '../core/index.ts'
+import { err, explain, type GatewayError, hexOf, hintOf, ok, type Result } from '../core/index.ts'
 import type { Entity, Ledger } from '../ledger/index.ts'
 import type { ArchiveActs } from './archive-acts.ts'
 import type { ClockKeeper } from './clock-keeper.ts'
+import type { Callers } from './concentrator-callers.ts'
 import { clockKey } from './concentrator-clocks.ts'
 import type { ControlActs } from './concentrator-control.ts'
 import { concentratorFailure as fail } from './concentrator-errors.ts'
@@ -33,26 +23,29 @@ import type { ConcentratorJobs } from './concentrator-jobs.ts'
 import { isAlone, isWriting, type OrderTools, readyOrder } from './concentrator-orders.ts'
 import { settled } from './concentrator-world.ts'
 import type { LedgerThread } from './ledger-thread.ts'
+import type { KeptEvent } from './terminal-file.ts'
 
 export interface ConcentratorViewDeps extends OrderTools {
   readonly ledger: Pick<Ledger, 'get' | 'list'>
   readonly thread: () => Pick<LedgerThread, 'call'>
   readonly index: ConcentratorIndex
+  readonly callers: Callers
   readonly archive: ArchiveActs
   readonly keeper: ClockKeeper
   readonly jobs: ConcentratorJobs
   readonly control: ControlActs
-  readonly store: Pick<ReadingStore, 'range'>
+  /** Newest first. */
+  readonly events: (concentrator: string, from: number, to: number, limit: number) => readonly KeptEvent[]
 }
 
 const CLOCK_HISTORY = 400
 const CLOCK_ACTS = 100
-/** Events of so many meters are looked up for one list. */
-const MOST_METERS = 2100
+/** Looked through for those of one meter. */
+const MOST_EVENTS = 20_000
 
 /** What the API may see of concentrators and do through them. */
 export const concentratorPort = (deps: ConcentratorViewDeps): ConcentratorPort => {
-  const { world, file, ledger, index, archive, keeper, jobs, control, store } = deps
+  const { world, file, ledger, index, archive, keeper, jobs, control } = deps
   const known = (id: string): Entity | null => ledger.get('concentrator', id, null)
   const unknown = (id: string) => refused(fail('CONCENTRATOR_UNKNOWN', `the ledger has no concentrator ${JSON.stringify(id)}`))
   const viewOf = (entity: Entity): ConcentratorView => {
@@ -112,20 +105,13 @@ export const concentratorPort = (deps: ConcentratorViewDeps): ConcentratorPort =
       problems: last.diff.problems,
     })
   }
-  const eventsOf = async (
+  const eventsOf = (
     id: string,
     { meter, from, to, limit }: { readonly meter?: string; readonly from: number; readonly to: number; readonly limit: number },
-  ): Promise<Result<readonly ConcentratorEventView[]>> => {
-    const behind = index.metersOf(id).map((one) => one.id)
-    if (meter !== undefined && meter !== id && !behind.includes(meter))
-      return fail('CONCENTRATOR_METER', `meter ${JSON.stringify(meter)} is not behind concentrator ${id}`)
-    const found: ConcentratorEventView[] = []
-    for (const one of meter === undefined ? [id, ...behind.slice(0, MOST_METERS)] : [meter]) {
-      const page = await store.range({ measurement: 'event', tags: { meter: one }, from, to, limit })
-      if (!page.ok) return page
-      found.push(...page.value.readings.map((reading) => eventOf(one, reading)))
-    }
-    return ok(found.sort((a, b) => a.at - b.at).slice(0, limit))
+  ): Result<readonly ConcentratorEventView[]> => {
+    const found = deps.events(id, from, to, meter === undefined ? limit : MOST_EVENTS)
+    const chosen = meter === undefined ? found : found.filter((event) => event.meter === meter).slice(0, limit)
+    return ok(chosen.map(({ terminal: _terminal, raw, ...event }) => ({ ...event, raw: hexOf(raw) })))
   }
   const adopt = async (
     { protocol, address, id, name, area, why, workOrder }: AdoptTerminalOrder,
@@ -141,7 +127,7 @@ export const concentratorPort = (deps: ConcentratorViewDeps): ConcentratorPort =
       const said = problems.slice(0, 5).map(({ message, hint }) => `${message}; ${hint}`)
       return fail('CONCENTRATOR_VALUE', said.length > 0 ? said.join('; ') : explain(error))
     }
-    file.forgetUnknown(protocol, address)
+    deps.callers.forget(protocol, address)
     const entity = known(id)
     return entity ? ok(viewOf(entity)) : fail('CONCENTRATOR_UNKNOWN', `concentrator ${id} is not there`)
   }
@@ -192,7 +178,7 @@ export const concentratorPort = (deps: ConcentratorViewDeps): ConcentratorPort =
         })),
       })
     },
-    events: async (id, query) => (known(id) ? answered(await eventsOf(id, query)) : unknown(id)),
+    events: (id, query) => (known(id) ? answered(eventsOf(id, query)) : unknown(id)),
     routes: (id) => {
       if (!known(id)) return unknown(id)
       const kept = file.routes(id)
@@ -219,7 +205,7 @@ export const concentratorPort = (deps: ConcentratorViewDeps): ConcentratorPort =
     requestControl: (id, order, by) => answered(control.request(id, order, by)),
     confirmControl: async (id, act, by) => answered(await control.confirm(id, act, by)),
     withdrawControl: (id, act, why, by) => answered(control.withdraw(id, act, why, by)),
-    unknown: () => file.unknown(),
+    unknown: () => deps.callers.list(),
     adopt: async (order, who) => answered(await adopt(order, who)),
     refusalOf: (error) => ({ because: becauseOf(error), error }),
   }
@@ -237,16 +223,6 @@ const Routes = Type.Array(
 const parsed = (text: string): unknown => JSON.parse(text)
 const word = (value: unknown): string => (typeof value === 'string' ? value : '')
 const protocolOf = (value: unknown): ConcentratorProtocol | null => (value === 'gw3761' || value === 'dlt698' ? value : null)
-
-const eventOf = (meter: string, reading: Reading): ConcentratorEventView => ({
-  ...{ at: reading.measuredAt, receivedAt: reading.receivedAt, meter, code: reading.series.tags.code ?? '' },
-  facts: Object.fromEntries(
-    reading.shape.columns.map(({ field }, column) => {
-      const raw = reading.raws[column] ?? null
-      return [field, raw === null ? null : decimalText(raw, scalerAt(reading, column))]
-    }),
-  ),
-})
 
 const refused = (failed: { readonly ok: false; readonly error: GatewayError }) =>
   err<Refusal>({ because: becauseOf(failed.error), error: failed.error })

@@ -1,9 +1,10 @@
 import type { TerminalNotice, TerminalSettings, TerminalsPort } from '../acquisition/terminals/types.ts'
 import type { ConcentratorPort } from '../api/index.ts'
-import type { AnyTerminalAdapter, ArchiveRecord, Clock, Profile, ReadingStore, Result, TerminalEvent } from '../core/index.ts'
+import type { AnyTerminalAdapter, ArchiveRecord, Clock, Profile, Result, TerminalEvent } from '../core/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import { ArchiveActs } from './archive-acts.ts'
 import type { ClockKeeper } from './clock-keeper.ts'
+import { Callers } from './concentrator-callers.ts'
 import { ConcentratorClocks } from './concentrator-clocks.ts'
 import { ControlActs } from './concentrator-control.ts'
 import { ConcentratorFile } from './concentrator-file.ts'
@@ -14,6 +15,7 @@ import { ConcentratorReads } from './concentrator-reads.ts'
 import { concentratorPort } from './concentrator-views.ts'
 import type { ConcentratorWorld } from './concentrator-world.ts'
 import type { LedgerThread } from './ledger-thread.ts'
+import type { KeptEvent } from './terminal-file.ts'
 import type { Unregistered } from './unregistered.ts'
 
 export interface StartConcentrators {
@@ -21,7 +23,8 @@ export interface StartConcentrators {
   readonly clock: Clock
   readonly ledger: Pick<Ledger, 'get' | 'list' | 'seq' | 'touchedSince'>
   readonly thread: () => Pick<LedgerThread, 'call'>
-  readonly store: Pick<ReadingStore, 'range'>
+  /** Stored events, newest first. */
+  readonly events: (concentrator: string, from: number, to: number, limit: number) => readonly KeptEvent[]
   readonly terminals: Pick<TerminalsPort, 'ask' | 'status' | 'figures' | 'trace'>
   readonly settingsOf: (id: string) => TerminalSettings | null
   readonly adapterOf: (protocol: string) => AnyTerminalAdapter | null
@@ -80,13 +83,14 @@ export const openConcentrators = (start: StartConcentrators): OpenConcentrators 
     ...{ parameters: new ParameterActs(world, file), reads: new ConcentratorReads(world, file) },
   }
   const control = new ControlActs(world, file, ended.signal)
-  const { store, thread } = start
-  const port = concentratorPort({ ...tools, ledger, thread, index, keeper, jobs, control, store })
+  const callers = new Callers(file)
+  const { events, thread } = start
+  const port = concentratorPort({ ...tools, ledger, thread, callers, index, keeper, jobs, control, events })
   const points = new PointBook(file)
   return {
     port,
     onNotice: (notice) => {
-      if (notice.kind === 'unknown') file.noteUnknown(notice.protocol, notice.address, notice.peer, clock.now())
+      if (notice.kind === 'unknown') callers.note(notice, clock.now())
       if (notice.kind === 'clock') clocks.note(notice.terminal, notice.shows, notice.receivedAt)
     },
     addressOf: (concentrator, pn) => points.of(concentrator).byPn.get(pn) ?? null,
@@ -95,7 +99,10 @@ export const openConcentrators = (start: StartConcentrators): OpenConcentrators 
       ended.abort()
       await jobs.stop(withinMs)
     },
-    close: () => file.close(),
+    close: () => {
+      callers.close()
+      file.close()
+    },
   }
 }
 
