@@ -226,8 +226,8 @@ export class Asker<Frame extends object> implements AskerPort {
         if (!passed.has(job) && (best === null || job.rank < best.rank || (job.rank === best.rank && job.order < best.order))) best = job
       if (best === null) return null
       if (best.request === null && !best.isOver) {
-        // One that waits for the field behind another is enough: talks begin when they can be carried on.
-        if (passed.size > 0) return null
+        // Talks begin when they can be carried on: few may have begun and wait for the field.
+        if (passed.size >= this.#width()) return null
         best.begin()
       }
       // There is one bus behind a terminal: a second request for it would only wait there.

@@ -105,6 +105,8 @@ export class Session<Frame extends object> implements SessionPort, Wire {
   /** When half a frame began to come; null = there is none. */
   #begunAt: number | null = null
   #isDripping = false
+  /** Half a frame was given up since the last whole one. */
+  #hasHalf = false
   #saidHeartbeatMs: number | null = null
   #takenInTick = 0
   #isFlooded = false
@@ -232,13 +234,14 @@ export class Session<Frame extends object> implements SessionPort, Wire {
     else if (now - this.#begunAt > DRIP_MS) this.#isDripping = true
   }
 
-  /** What began has not become whole. One that drips holds a connection for nothing; a stray byte behind a frame is no crime. */
+  /** What began has not become whole. One that drips holds a connection for nothing; a stray byte behind a frame is no crime, once. */
   #giveUpHalf(): void {
-    if (this.#isDripping) {
+    if (this.#isDripping || this.#hasHalf) {
       this.end('slow', `a frame that began did not become whole within ${Math.round(this.listener.frameMs / 1000)} s`)
       return
     }
     this.#begunAt = null
+    this.#hasHalf = true
     try {
       const rest = this.#deframer.flush()
       this.#take([...(rest ? [rest] : []), ...this.#deframer.push(NOTHING)])
@@ -277,6 +280,7 @@ export class Session<Frame extends object> implements SessionPort, Wire {
     const heard = this.#ear.hear(frame, deps.wallNow())
     if (!record && !this.#logIn(sender, heard)) return
     const isNew = !record
+    this.#hasHalf = false
     this.#heardAt = deps.clock.monotonic()
     this.lastFrameAt = deps.clock.now()
     const raw = this.#adapter.bytesOf?.(frame) ?? NOTHING
