@@ -50,6 +50,17 @@ export interface Question {
 /** Numbers a talk has used: the rest of an answer may come under an earlier one. */
 export type Used = Set<number>
 
+/** So many requests back an answer is still taken: further back their numbers come around. */
+const KEPT = 4
+const remember = (used: Used, sequence: number): void => {
+  used.delete(sequence)
+  used.add(sequence)
+  for (const oldest of used) if (used.size > KEPT) used.delete(oldest)
+}
+/** Whether a number is that of an earlier request of the talk, or the one behind it. */
+const isEarlier = (number: number, sequence: number, used: Used): boolean =>
+  [number, (number + MAX_SEQUENCE) & MAX_SEQUENCE].some((one) => one !== sequence && used.has(one))
+
 /** What came for a question: whole frames in order, and why there are no more of them (null = the answer ended). */
 export interface Heard {
   readonly frames: readonly Frame[]
@@ -75,7 +86,7 @@ const requestOf = (
   }
   const request: TerminalRequest<Frame> = {
     make: (sequence) => {
-      used.add(sequence)
+      remember(used, sequence)
       return encodeFrame(requestParts({ ...name, msa: manner.msa, number: sequence }, afn, link, body))
     },
     judge: (frame, sequence) => {
@@ -96,8 +107,7 @@ const requestOf = (
         parts.push(frame)
         return fin ? 'last' : 'part'
       }
-      const before = (number + MAX_SEQUENCE) & MAX_SEQUENCE
-      if (about === null || !(used.has(number) || used.has(before)) || !isAbout(frame)) return 'stranger'
+      if (about === null || !isEarlier(number, sequence, used) || !isAbout(frame)) return 'stranger'
       parts.push(frame)
       return 'part'
     },
