@@ -108,19 +108,28 @@ export const reusedSlab = (): Slab & { readonly again: () => void } => {
   }
 }
 
+/** Parts of a block that are taken out of it. */
+export type BlockPart = 'gateways' | 'energy' | 'instants'
+
 /**
- * @param light  without registers and instantaneous values of those that are no gateways
+ * Points of which nothing is taken out are left out; customers without their instantaneous values come without their registers too.
+ *
  * @param slab   where the columns are put; new memory by default
  */
-export const unpackBlock = (block: PackedBlock, light = false, slab: Slab = NEW): ReadonlyMap<string, PointDay> => {
+export const unpackBlock = (
+  block: PackedBlock,
+  parts: readonly BlockPart[] = ['gateways', 'energy', 'instants'],
+  slab: Slab = NEW,
+): ReadonlyMap<string, PointDay> => {
   const { slots, points } = block
   const days = new Map<string, PointDay>()
   const none = new Float64Array(slots).fill(Number.NaN)
-  const gateways = new Cursor(inflateRawSync(block.gateways))
-  const energy = new Cursor(inflateRawSync(block.energy))
-  const instants = light ? null : new Cursor(inflateRawSync(block.instants))
+  const cursor = (part: BlockPart) => (parts.includes(part) ? new Cursor(inflateRawSync(block[part])) : null)
+  const [gateways, energy, instants] = [cursor('gateways'), cursor('energy'), cursor('instants')]
   for (const { id, isGateway, multiplier } of points) {
-    const first = readEnergy(isGateway ? gateways : energy, slots, multiplier, slab, none)
+    const of = isGateway ? gateways : energy
+    if (!of) continue
+    const first = readEnergy(of, slots, multiplier, slab, none)
     const from = isGateway ? gateways : instants
     const { u, i, iN, p, pf } = from ? readInstants(from, slots, slab) : NO_INSTANTS
     const { imp, exp, known, rates } = first

@@ -5,11 +5,13 @@ import {
   type ColumnMemory,
   type CommFrame,
   commFrameOf,
+  type MeterColumns,
   type MeterDay,
   type MeterEvent,
+  type MeterFact,
   type Stretch,
 } from '../anomaly/index.ts'
-import { type PointDay, reusedSlab, unpackBlock } from './analysis-block.ts'
+import { type BlockPart, type PointDay, reusedSlab, unpackBlock } from './analysis-block.ts'
 import type { BlockReader, KeptBlock } from './analysis-book.ts'
 import { STEP_MS } from './analysis-columns.ts'
 import { areaFactOf, type FactsLedger, type PointBelief, pointBelief } from './analysis-facts.ts'
@@ -46,7 +48,7 @@ export interface WindowFrame {
  * Puts the blocks of an area together to the frame that ends with a day; the ledger as of that day. Null: nothing is kept of that day.
  *
  * @param first  first day of the window; it begins later when nothing is known of before
- * @param light  for a neighbour: without the instantaneous values of its customers
+ * @param light  for a neighbour: without the instantaneous values of its customers; their energy is worked out when it is asked for
  * @param memory where the columns are; memory of their own by default
  */
 export const windowFrame = (
@@ -64,39 +66,104 @@ export const windowFrame = (
   const oldest = blocks[0]
   if (!newest || !oldest || newest.day !== day) return null
   const dates = days.between(oldest.day, day)
-  const history = areaHistory(
-    dates.length,
-    dates.reduce((sum, date) => sum + slotsOf(days, date), 0),
-    memory,
-  )
-  const walk = areaDays(parts, area, blocks, day, light)
+  const slots = dates.reduce((sum, date) => sum + slotsOf(days, date), 0)
+  const believed = beliefsOf(parts, area, newest, day)
   const dressed = surrounded(days, dates, around)
-  for (const date of dates) history.put(dressed(walk(date)))
-  const frame = history.frame()
-  if (!frame) return null
-  return { frame, comm: light ? null : commOf(area, blocks, dates, days) }
+  const frameOf = (wanted: Wanted): AreaFrame | null => {
+    const history = areaHistory(dates.length, slots, memory)
+    const walk = daysOf(parts, area, blocks, day, believed, wanted)
+    for (const date of dates) history.put(dressed(walk(date)))
+    return history.frame()
+  }
+  if (!light) {
+    const frame = frameOf('all')
+    return frame && { frame, comm: commOf(area, blocks, dates, days) }
+  }
+  const gateways = frameOf('gateways')
+  if (!gateways) return null
+  // Most days nobody asks what a neighbour's customers took.
+  let whole: AreaFrame | null = null
+  const energies = () => {
+    whole ??= frameOf('energy')
+    return whole
+  }
+  const customers = [...believed.values()].filter(({ isGateway }) => !isGateway)
+  return {
+    frame: { ...gateways, meters: customers.map(({ fact }, at) => whenAsked(fact, () => energies()?.meters[at] ?? null)) },
+    comm: null,
+  }
+}
+
+/** Columns of a customer of which nothing but the energy is known, and that only when somebody asks. */
+const whenAsked = (fact: MeterFact, columns: () => MeterColumns | null): MeterColumns => {
+  const known = (): MeterColumns => {
+    const of = columns()
+    if (!of) throw new Error(`the window of ${fact.id} is gone`)
+    return of
+  }
+  return {
+    fact,
+    get imp() {
+      return known().imp
+    },
+    get exp() {
+      return known().exp
+    },
+    get known() {
+      return known().known
+    },
+    get faceImp() {
+      return known().faceImp
+    },
+    get faceExp() {
+      return known().faceExp
+    },
+    get rates() {
+      return known().rates
+    },
+    ...{ u: [null, null, null], i: [null, null, null], iN: null, p: null, pf: null },
+  }
 }
 
 /**
  * Days of an area one after the other, out of its blocks; what the ledger says is as of the last one. A day without a block is not known.
  * The columns of a day are good until the next one is asked for.
  */
-export const areaDays = (
+export const areaDays = (parts: FrameParts, area: string, blocks: readonly KeptBlock[], day: string): ((date: string) => AreaDay) => {
+  const newest = blocks.find((block) => block.day === day)
+  return daysOf(parts, area, blocks, day, newest ? beliefsOf(parts, area, newest, day) : new Map(), 'all')
+}
+
+/** What of a day is taken out of its block: everything; everything of gateways alone; of the customers their energy alone. */
+type Wanted = 'all' | 'gateways' | 'energy'
+
+/** What the ledger says at the end of a day of the points of its block. */
+const beliefsOf = (
+  { days, ledger, models, pushes }: FrameParts,
+  area: string,
+  { points }: KeptBlock,
+  day: string,
+): ReadonlyMap<string, PointBelief> => {
+  const at = days.end(day) - 1
+  const believed = new Map<string, PointBelief>()
+  for (const { id } of points) {
+    const belief = pointBelief(ledger, models, id, area, at, pushes)
+    if (belief) believed.set(id, belief)
+  }
+  return believed
+}
+
+const daysOf = (
   parts: FrameParts,
   area: string,
   blocks: readonly KeptBlock[],
   day: string,
-  light = false,
+  believed: ReadonlyMap<string, PointBelief>,
+  wanted: Wanted,
 ): ((date: string) => AreaDay) => {
-  const { days, ledger, models, pushes, reader } = parts
-  const at = days.end(day) - 1
-  const fact = areaFactOf(ledger, area, at)
+  const { days, ledger, reader } = parts
+  const fact = areaFactOf(ledger, area, days.end(day) - 1)
   const byDay = new Map(blocks.map((block) => [block.day, block]))
-  const believed = new Map<string, PointBelief>()
-  for (const { id } of byDay.get(day)?.points ?? []) {
-    const belief = pointBelief(ledger, models, id, area, at, pushes)
-    if (belief) believed.set(id, belief)
-  }
   const slab = reusedSlab()
   const [began, ended] = [days.start(blocks[0]?.day ?? day), days.end(day)]
   let known: readonly MeterEvent[] | null = null
@@ -110,19 +177,26 @@ export const areaDays = (
     const block = byDay.get(date)
     const start = days.start(date)
     const slots = slotsOf(days, date)
-    const columns = block && block.slots === slots ? unpackBlock(block, light, slab) : new Map<string, PointDay>()
+    const columns = block && block.slots === slots ? unpackBlock(block, PARTS[wanted], slab) : new Map<string, PointDay>()
     const gateways: MeterDay[] = []
     const meters: MeterDay[] = []
     for (const [id, belief] of believed) {
+      if (wanted !== 'all' && belief.isGateway !== (wanted === 'gateways')) continue
       const found = columns.get(id)
       if (!found && date !== day) continue
       const { imp, exp, known, faceImp, faceExp, u, i, iN, p, pf, rates } = found ?? nothing(slots)
       const own: MeterDay = { fact: withType(belief, found), imp, exp, known, faceImp, faceExp, u, i, iN, p, pf, rates }
       ;(belief.isGateway ? gateways : meters).push(own)
     }
-    const events = light ? [] : eventsOf(start, days.end(date))
+    const events = wanted !== 'all' ? [] : eventsOf(start, days.end(date))
     return { fact, day: date, start, slots, gateways, meters, temperature: null, isRest: false, outages: [], events }
   }
+}
+
+const PARTS: Readonly<Record<Wanted, readonly BlockPart[]>> = {
+  all: ['gateways', 'energy', 'instants'],
+  gateways: ['gateways'],
+  energy: ['energy'],
 }
 
 /** Puts what surrounds a window beside its days; what is given ends with the last of them. */

@@ -49,6 +49,8 @@ const IDLE_MS = 60_000
 /** A judgement that takes longer is a bug: the thread is ended, and the area says so. */
 const LONGEST_MS = 300_000
 const MOST_THREADS = 2
+/** What a thread works with lies outside of its heap: half the usual room for new objects does. */
+const YOUNG_MB = 24
 
 /** Threads by default: one core is left to the lines. */
 export const threadsOf = (wanted: number | null): number => wanted ?? Math.max(1, Math.min(MOST_THREADS, availableParallelism() - 1))
@@ -149,7 +151,10 @@ export class AnalysisPool implements Judges {
   }
 
   #start(): Thread {
-    const worker = new Worker(this.#entry ?? workerUrl(import.meta.url, 'analysis-worker'), { workerData: this.#data })
+    const worker = new Worker(this.#entry ?? workerUrl(import.meta.url, 'analysis-worker'), {
+      workerData: this.#data,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    })
     const thread: Thread = { worker, job: null, group: '' }
     worker.unref()
     let why = ''
