@@ -10,6 +10,7 @@ import { version } from '../main.ts'
 import { analyse } from './analyse/run.ts'
 import { caseCommands } from './cases.ts'
 import { clockCommands } from './clocks.ts'
+import { concentratorCommands } from './concentrator.ts'
 import { configCommands } from './config-commands.ts'
 import { decode, vectors } from './decode.ts'
 import { demo } from './demo.ts'
@@ -427,6 +428,7 @@ mapping.command('schema').description('JSON Schema of mapping files, for editors
 
 ledgerSheetCommands(ledgerCommands(program))
 clockCommands(program)
+concentratorCommands(program)
 gapCommands(program)
 outageCommands(program)
 caseCommands(program)

@@ -47,6 +47,8 @@ export class ArchiveActs {
   /** Told of what a concentrator holds that the ledger does not. */
   readonly #strangers: (concentrator: string, records: readonly Pick<ArchiveRecord, 'address' | 'protocol'>[]) => void
 
+  readonly #counts = new Map<string, { readonly version: string; readonly counts: (ArchiveCounts & { readonly readAt: number }) | null }>()
+
   constructor(
     world: ConcentratorWorld,
     file: ConcentratorFile,
@@ -68,6 +70,17 @@ export class ArchiveActs {
     const held = snapshot.records.map((record) => ({ ...record, password: '' }))
     const diff = archiveDiff(this.wanted(id, held), held)
     return { readAt: snapshot.readAt, diff, counts: countsOf(diff, held.length) }
+  }
+
+  /** The figures of {@link lastDiff}, worked out again only when the ledger or the archive changed: lists ask for many. */
+  lastCounts(id: string): (ArchiveCounts & { readonly readAt: number }) | null {
+    const version = `${this.#world.ledgerSeq()} ${this.#file.archiveVersion(id)}`
+    const before = this.#counts.get(id)
+    if (before?.version === version) return before.counts
+    const last = this.lastDiff(id)
+    const counts = last && { ...last.counts, readAt: last.readAt }
+    this.#counts.set(id, { version, counts })
+    return counts
   }
 
   /** Reads all of it. */

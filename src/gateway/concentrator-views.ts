@@ -54,7 +54,7 @@ export const concentratorPort = (deps: ConcentratorViewDeps): ConcentratorPort =
     const settings = found.ok ? found.value.settings : null
     const status = world.terminals.status(id)
     const counted = status?.figures ?? world.terminals.figures(id)
-    const last = archive.lastDiff(id)
+    const last = archive.lastCounts(id)
     const { record, state } = keeper.judge(clockKey(id))
     return {
       ...{ id, name: word(attributes.name), area: word(attributes.area), address: settings?.address ?? word(attributes.address) },
@@ -71,7 +71,7 @@ export const concentratorPort = (deps: ConcentratorViewDeps): ConcentratorPort =
         ...{ answered: counted.answered, noReply: counted.noReply, refused: counted.refused, damagedBytes: counted.damagedBytes },
         ...{ strangers: counted.strangers, bytesIn: counted.bytesIn, bytesOut: counted.bytesOut },
       },
-      archive: last && { readAt: last.readAt, ...last.counts },
+      archive: last,
       clock: record.point && { at: record.point.at, driftMs: record.point.driftMs, state },
     }
   }

@@ -24,6 +24,8 @@ export interface ConcentratorWorld {
   readonly find: (id: string) => { readonly settings: TerminalSettings | null } | null
   /** Meters of the ledger behind it. */
   readonly metersOf: (id: string) => readonly ArchivedMeter[]
+  /** Grows with every change of the ledger. */
+  readonly ledgerSeq: () => number
   readonly profile: (id: string) => Profile | null
   /** Remote trip and close are switched on for the site. */
   readonly mayControl: () => boolean

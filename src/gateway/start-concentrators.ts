@@ -63,6 +63,7 @@ export const openConcentrators = (start: StartConcentrators): OpenConcentrators 
     wallNow: () => keeper.deps.field.calendar.meterTime(clock.now()),
     find: (id) => (ledger.get('concentrator', id, null) ? { settings: start.settingsOf(id) } : null),
     metersOf: (id) => index.metersOf(id),
+    ledgerSeq: () => ledger.seq,
     profile: (id) => start.profiles.get(id) ?? null,
   }
   const heard = (concentrator: string, records: readonly Pick<ArchiveRecord, 'address' | 'protocol'>[]) => {
