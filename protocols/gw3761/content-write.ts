@@ -11,11 +11,12 @@ export type Values = Readonly<Record<string, unknown>>
  * Writes a content from named values: the counterpart of `readContent`. Counts come from the lists they count, or are given; a value that
  * is null is written as fill EE; what was added for people (words, units) is passed over.
  *
- * @throws  an Error that names the place and what is allowed there, when a value is missing or does not fit
+ * @param counters  counts that stand in front of it: `points` of a curve's time
+ * @throws          an Error that names the place and what is allowed there, when a value is missing or does not fit
  */
-export const writeContent = (layout: Layout, values: Values): Uint8Array => {
+export const writeContent = (layout: Layout, values: Values, counters: Readonly<Counts> = {}): Uint8Array => {
   const bytes: number[] = []
-  writeAll(layout, values, '', {}, bytes)
+  writeAll(layout, values, '', { ...counters }, bytes)
   return Uint8Array.from(bytes)
 }
 
