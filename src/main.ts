@@ -48,6 +48,8 @@ import { type Latest, openLatest } from './store/latest.ts'
 export interface Gateway {
   /** Where the API listens. */
   readonly address: string
+  /** Where concentrators dial in. */
+  readonly listening: readonly { readonly id: string; readonly host: string; readonly port: number }[]
   readonly field: Field
   readonly push: Push
   readonly outbox: Outbox
@@ -409,6 +411,7 @@ const open = async (
   }
   return ok({
     address,
+    listening: terminals.terminals.listening,
     field,
     push: push.value,
     outbox,

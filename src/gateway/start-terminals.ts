@@ -96,7 +96,8 @@ export const openTerminals = (start: StartTerminals): OpenTerminals => {
       presence.note(notice)
       archives?.onNotice(notice)
       if (notice.kind === 'counters') counters.shown(notice.terminal, { important: notice.important, normal: notice.normal })
-      else if (notice.kind === 'events-wait' || notice.kind === 'online') counters.shown(notice.terminal, null)
+      else if (notice.kind === 'events-wait') counters.waits(notice.terminal)
+      else if (notice.kind === 'online') counters.online(notice.terminal)
       else if (notice.kind === 'takeover' && notice.refused)
         log(
           'warn',

@@ -18,6 +18,8 @@ const AGAIN_MS = 60_000
 /** Terminals that are asked for their events at once: after a restart all of them may have some. */
 const MOST_AT_ONCE = 64
 const MODULO = 256
+/** Records of one kind that are read back where a terminal does not count them. */
+const LAST_RECORDS = 15
 
 /**
  * Sees to it that no event of a terminal is skipped. A terminal counts its events (EC1, EC2, modulo 256) and shows the counters with
@@ -28,6 +30,8 @@ export class EventCounters {
   readonly #deps: CountersDeps
   /** Newest counters a terminal has shown; null = it only said that events wait. */
   readonly #shown = new Map<string, EventMarks | null>()
+  /** Said that events wait, since they were fetched last. */
+  readonly #flagged = new Set<string>()
   readonly #waiting = new Set<string>()
   readonly #working = new Map<string, Promise<void>>()
   readonly #timers = new Map<string, NodeJS.Timeout>()
@@ -37,7 +41,18 @@ export class EventCounters {
     this.#deps = deps
   }
 
-  /** A terminal shows its counters, or says that events wait (`null`). */
+  /** A terminal has come: what happened while it was away is looked for. */
+  online(terminal: string): void {
+    this.shown(terminal, null)
+  }
+
+  /** A terminal says that events wait. */
+  waits(terminal: string): void {
+    this.#flagged.add(terminal)
+    this.shown(terminal, null)
+  }
+
+  /** A terminal shows its counters; `null` = they are to be asked for. */
   shown(terminal: string, counters: EventMarks | null): void {
     const marks = counters && this.#deps.file.marks(terminal)
     if (counters && marks && LEVELS.every((level) => marks[level] === counters[level] % MODULO)) return
@@ -103,7 +118,10 @@ export class EventCounters {
     const counters = shown
       ? { ok: true as const, value: shown }
       : await port().ask<EventMarks>(id, (adapter) => adapter.eventCounters(terminal.address), options)
-    if (!counters.ok) return this.#failed(id, counters.error.code)
+    if (!counters.ok) {
+      if (counters.error.code.startsWith('TERMINAL_') || isStopping(counters.error.code)) return this.#failed(id, counters.error.code)
+      return this.#fetchUncounted(terminal)
+    }
     // Of a terminal that was never asked, everything since its counters began.
     const marks = file.marks(id) ?? { important: 0, normal: 0 }
     const next = { ...marks }
@@ -129,8 +147,27 @@ export class EventCounters {
     return true
   }
 
+  /** Of a terminal that counts nothing: the last records of each kind, when it says that there are new ones. What is known already is the same row. */
+  async #fetchUncounted(terminal: TerminalSettings): Promise<boolean> {
+    const { port, file, keep } = this.#deps
+    const { id } = terminal
+    if (file.marks(id) !== null && !this.#flagged.has(id)) return true
+    for (const level of LEVELS) {
+      const options = { priority: 'reread', signal: this.#ended.signal } as const
+      const found = await port().ask(id, (adapter) => adapter.events(terminal.address, level, 0, LAST_RECORDS), options)
+      if (!found.ok) return this.#failed(id, found.error.code)
+      const kept = await keep(terminal, found.value)
+      if (!kept.ok) return false
+    }
+    this.#flagged.delete(id)
+    if (file.marks(id) === null) file.mark(id, { important: 0, normal: 0 })
+    return true
+  }
+
   /** One that is gone shows its counters when it is back. */
   #failed(_terminal: string, code: string): boolean {
-    return code === 'TERMINAL_OFFLINE' || code === 'TERMINAL_LOST' || code === 'LINE_CLOSED' || code === 'READ_CANCELLED'
+    return code === 'TERMINAL_OFFLINE' || code === 'TERMINAL_LOST' || isStopping(code)
   }
 }
+
+const isStopping = (code: string): boolean => code === 'LINE_CLOSED' || code === 'READ_CANCELLED'
