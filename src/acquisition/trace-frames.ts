@@ -1,5 +1,5 @@
-import { adapterOf, explainTraced, type TracedBytes } from '../../protocols/index.ts'
-import { explain, isDiscarded } from '../core/index.ts'
+import { adapterOf, explainTraced, type TracedBytes, terminalAdapterOf } from '../../protocols/index.ts'
+import { type Deframer, explain, isDiscarded } from '../core/index.ts'
 import type { Line } from './line.ts'
 import type { TraceEvent } from './trace.ts'
 import { type HiddenBytes, hasSecrets, hiddenIn, withoutHidden } from './trace-secrets.ts'
@@ -28,7 +28,7 @@ export interface TracedExchangeFrame {
 const HOLD_MS = 1000
 /** Requests under way whose answers are waited for, on lines that number them. */
 const MOST_WAITING = 1024
-/** Bytes held for a frame to become whole; no protocol has longer ones. */
+/** Bytes held for a frame to become whole; no protocol of a bus has longer ones. */
 const MOST_HELD = 2048
 
 interface Asked {
@@ -99,7 +99,7 @@ export class FrameTrace {
         if (item !== null) this.#noiseUpTo(event, item.bytes, item.why)
         else if (index === items.length - 1) this.#whole(event)
       }
-      if (this.#held.length > MOST_HELD) this.#noiseUpTo(event, Uint8Array.from(this.#held), 'no frame')
+      if (this.#held.length > cutter.most) this.#noiseUpTo(event, Uint8Array.from(this.#held), 'no frame')
     }
     if (this.#timer) clearTimeout(this.#timer)
     this.#timer = null
@@ -112,7 +112,12 @@ export class FrameTrace {
   #whole(event: TraceEvent): void {
     const bytes = Uint8Array.from(this.#held)
     this.#held = []
-    const asked = event.protocol === 'modbus-tcp' ? this.#waiting.get(transactionOf(bytes)) : event.what === 'stray' ? null : this.#asked
+    const asked =
+      event.protocol === 'modbus-tcp'
+        ? this.#waiting.get(transactionOf(bytes))
+        : event.what === 'stray' || speaksByItself(event.protocol)
+          ? null
+          : this.#asked
     if (event.protocol === 'modbus-tcp') this.#waiting.delete(transactionOf(bytes))
     else if (event.what === 'rx') this.#asked = null
     const device = event.device ?? asked?.device ?? null
@@ -212,11 +217,18 @@ export const adapterById = (id: string) => {
   return adapterOf(protocol, framing)
 }
 
+/** A terminal says things in between, and what answers what is known by numbers only its session keeps. */
+const speaksByItself = (protocol: string | null): boolean => protocol !== null && terminalAdapterOf(protocol) !== null
+
 const describe = (protocol: string, bytes: Uint8Array): string =>
-  adapterById(protocol)?.bind((adapter) => adapter.describe(bytes, 'rx')) ?? ''
+  adapterById(protocol)?.bind((adapter) => adapter.describe(bytes, 'rx')) ??
+  terminalAdapterOf(protocol)?.bind((adapter) => adapter.describe(bytes, 'rx')) ??
+  ''
 
 /** A deframer that says for each byte what became whole (null) or was thrown away. */
 interface Cutter {
+  /** Longest frame it can hold. */
+  readonly most: number
   push(byte: number): readonly ({ readonly bytes: Uint8Array; readonly why: string } | null)[]
   flush(): void
 }
@@ -225,16 +237,16 @@ const cutterOf = (protocol: string, known: Map<string, Cutter>): Cutter | null =
   const before = known.get(protocol)
   if (before) return before
   const made =
-    adapterById(protocol)?.bind((adapter): Cutter => {
-      const deframer = adapter.deframer()
-      return {
-        push: (byte) =>
-          deframer
-            .push(Uint8Array.of(byte))
-            .map((item) => (isDiscarded(item) ? { bytes: item.discarded, why: explain(item.error) } : null)),
-        flush: () => void deframer.flush(),
-      }
-    }) ?? null
+    adapterById(protocol)?.bind((adapter) => cutter(adapter.deframer(), MOST_HELD)) ??
+    terminalAdapterOf(protocol)?.bind((adapter) => cutter(adapter.deframer(), adapter.longestFrame)) ??
+    null
   if (made) known.set(protocol, made)
   return made
 }
+
+const cutter = <Frame extends object>(deframer: Deframer<Frame>, most: number): Cutter => ({
+  most,
+  push: (byte) =>
+    deframer.push(Uint8Array.of(byte)).map((item) => (isDiscarded(item) ? { bytes: item.discarded, why: explain(item.error) } : null)),
+  flush: () => void deframer.flush(),
+})

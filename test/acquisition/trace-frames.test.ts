@@ -4,7 +4,15 @@ import { writeData } from '../../protocols/dlt645/commands.ts'
 import { encodeFrame } from '../../protocols/dlt645/frame.ts'
 import { modbusTcp } from '../../protocols/modbus/adapter.ts'
 import { readRegisters } from '../../protocols/modbus/conversation.ts'
-import { converse, HalfDuplexLine, hexHidden, PipelinedLine, type TracedExchangeFrame, traceFrames } from '../../src/acquisition/index.ts'
+import {
+  converse,
+  FrameTrace,
+  HalfDuplexLine,
+  hexHidden,
+  PipelinedLine,
+  type TracedExchangeFrame,
+  traceFrames,
+} from '../../src/acquisition/index.ts'
 import { bytesOf, hexOf } from '../../src/core/index.ts'
 import { memoryTransport } from '../../src/transport/index.ts'
 
@@ -128,4 +136,21 @@ it('costs nothing while nobody looks', () => {
   expect(describe).not.toHaveBeenCalled()
   describe.mockRestore()
   line.close()
+})
+
+it('cuts what a terminal says into frames, and does not take a heartbeat for an answer', async () => {
+  const frames: TracedExchangeFrame[] = []
+  const trace = new FrameTrace((frame) => void frames.push(frame))
+  const heartbeat = Uint8Array.from(Buffer.from('68320032 0068C910450100000275000004009A16'.replaceAll(' ', ''), 'hex'))
+  const event = { line: 'C1', at: 1000, text: '', device: null, protocol: 'gw3761', again: false }
+  trace.hear({ ...event, what: 'tx', bytes: heartbeat, text: 'something asked' })
+  trace.hear({ ...event, what: 'rx', bytes: heartbeat.subarray(0, 7) })
+  trace.hear({ ...event, at: 1500, what: 'rx', bytes: heartbeat.subarray(7) })
+  await Promise.resolve()
+  expect(frames.map(({ what, bytes, tookMs }) => [what, bytes.length, tookMs])).toEqual([
+    ['tx', 20, null],
+    ['rx', 20, null],
+  ])
+  expect(frames[1]?.text).toMatch(/heartbeat/i)
+  trace.close()
 })
