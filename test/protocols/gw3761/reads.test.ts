@@ -4,7 +4,7 @@ import { gw3761 } from '../../../protocols/gw3761/adapter.ts'
 import type { Sample, Selection } from '../../../src/core/adapter.ts'
 import type { Result } from '../../../src/core/result.ts'
 import type { TerminalMeter } from '../../../src/core/terminal.ts'
-import { at, bytes, offline, run, type Script, type Told, valueOf, wire } from './terminal.ts'
+import { at, bytes, offline, run, type Script, type Told, valueIn, wire } from './terminal.ts'
 
 const adapter = gw3761(1)
 const T = '3301-1001'
@@ -110,13 +110,13 @@ describe('a daily freeze', () => {
 
   it('that is filled is absent, never zero, and says so', () => {
     const all = wire('0D', '61', `01 01 01 14 20 07 24 ${'EE '.repeat(31)}`)
-    expect(shown(valueOf(read({ kind: 'day-freeze' }, [1], () => [all]))[0])).toBe('GW3761_NO_DATA')
+    expect(shown(valueIn(read({ kind: 'day-freeze' }, [1], () => [all]))[0])).toBe('GW3761_NO_DATA')
     const some = wire(
       '0D',
       '61',
       '01 01 01 14 20 07 24 05 00 21 07 24 04 00 00 10 00 00 EE EE EE EE EE FF FF FF FF FF EF EF EF EF EF 00 00 05 00 00',
     )
-    const [sample] = valueOf(read({ kind: 'day-freeze' }, [1], () => [some]))
+    const [sample] = valueIn(read({ kind: 'day-freeze' }, [1], () => [some]))
     expect(shown(sample)).toEqual(['2024-07-21 00:00 100000 - - - 50000'])
     expect(sample?.ok && [...(sample.value[0]?.absent ?? [])].map(([column, { code }]) => `${column} ${code}`)).toEqual([
       '1 GW3761_NO_DATA',
@@ -126,7 +126,7 @@ describe('a daily freeze', () => {
   })
 
   it('of fewer tariffs than the profile has leaves the others absent', () => {
-    const [sample] = valueOf(read({ kind: 'day-freeze' }, [1], () => [wire('0D', '61', f161(1))]))
+    const [sample] = valueIn(read({ kind: 'day-freeze' }, [1], () => [wire('0D', '61', f161(1))]))
     expect(shown(sample)).toEqual(['2024-07-21 00:00 10010000 10010000 - - -'])
   })
 })
@@ -350,7 +350,7 @@ describe('current values', () => {
       '1-0:9.7.0 kVA -4 ctpt',
     ])
     const filled = wire('0C', '61', `01 01 01 03 41 14 28 09 18 ${'EE '.repeat(62)}`)
-    expect(shown(valueOf(read({ kind: 'current', obis: wanted }, [1], () => [filled], { json }))[0])).toBe('GW3761_NO_DATA')
+    expect(shown(valueIn(read({ kind: 'current', obis: wanted }, [1], () => [filled], { json }))[0])).toBe('GW3761_NO_DATA')
   })
 })
 
@@ -403,7 +403,7 @@ describe('a curve', () => {
       const code = density.toString(16).padStart(2, '0')
       const other = read(day, [1], () => [wire('0D', '61', `01 01 01 0B 15 00 20 07 24 ${code} 02 01 23 02 23`)])
       const last = at('2024-07-20 00:15').minute + minutes
-      expect(valueOf(other)[0]).toMatchObject({
+      expect(valueIn(other)[0]).toMatchObject({
         ok: true,
         value: [{ at: { minute: 15 } }, { at: { hour: Math.floor(last / 60), minute: last % 60 } }],
       })
@@ -412,9 +412,9 @@ describe('a curve', () => {
 
   it('with an unknown density or no points is no answer, and the talk ends', () => {
     const empty = read(day, [1], () => [wire('0D', '61', '01 01 01 0B 15 00 20 07 24 01 00')])
-    expect([empty.told.length, shown(valueOf(empty)[0])]).toEqual([1, 'GW3761_NOT_ANSWERED'])
+    expect([empty.told.length, shown(valueIn(empty)[0])]).toEqual([1, 'GW3761_NOT_ANSWERED'])
     const odd = read(day, [1], () => [wire('0D', '61', '01 01 01 0B 15 00 20 07 24 09 02 01 23 02 23')])
-    expect([odd.told.length, shown(valueOf(odd)[0])]).toEqual([1, 'GW3761_NOT_ANSWERED'])
+    expect([odd.told.length, shown(valueIn(odd)[0])]).toEqual([1, 'GW3761_NOT_ANSWERED'])
   })
 
   it('of several days is split at midnight, of a small frame at the frame', () => {
@@ -443,7 +443,7 @@ describe('a curve', () => {
       wire('0D', '61', '02 01 01 0B 15 00 20 07 24 01 02 01 23 02 23 02 01 08 0B 15 00 20 07 24 01 02 00 15 00 EE EE EE'),
     ])
     expect(told).toHaveLength(1)
-    const [samples] = valueOf({ result })
+    const [samples] = valueIn({ result })
     expect(shown(samples)).toEqual(['2024-07-20 00:15 2301 1500', '2024-07-20 00:30 2302 -'])
   })
 

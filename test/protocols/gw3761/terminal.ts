@@ -82,7 +82,7 @@ export const run = <T>(talk: TerminalTalk<T, Frame>, script: Script, first = 1):
   return { result: step.value, told, strangers }
 }
 
-export const valueOf = <T>({ result }: Pick<Run<T>, 'result'>): T => {
+export const valueIn = <T>({ result }: Pick<Run<T>, 'result'>): T => {
   if (!result.ok) throw new Error(`${result.error.code} ${result.error.message}`)
   return result.value
 }
