@@ -95,7 +95,7 @@ export interface WiredMeter {
   readonly pn: number
   /** Archive number (装置序号). */
   readonly number: number
-  /** 31 = power line, 1 and up = RS-485. */
+  /** 31 = power line, 2 and up = RS-485. */
   readonly port: number
   readonly phases: 1 | 3
 }

@@ -161,16 +161,29 @@ export const own698 = (parts: {
   }
 }
 
+/** Ports by their number in the archive: 1 the terminal's own measuring, 31 the power line, the rest RS-485. */
+const portOad = (port: number): string =>
+  port === 31
+    ? 'F2090201'
+    : port === 1
+      ? 'F2080201'
+      : `F20102${Math.max(1, port - 1)
+          .toString(16)
+          .toUpperCase()
+          .padStart(2, '0')}`
+const portNumber = (oad: string): number =>
+  oad.startsWith('F209') ? 31 : oad.startsWith('F208') ? 1 : Number.parseInt(oad.slice(6), 16) + 1
+
 /** One configuration unit of 6000 out of a record of the archive. */
 const unit = (pen: Pen, record: Uint8Array): void => {
-  const plc = (record[4]! & 31) === 31
+  const isPlc = (record[4]! & 31) === 31
   pen.byte(2).byte(4)
   number(pen, 'long-unsigned', record[0]! | (record[1]! << 8))
   pen.byte(2).byte(10)
   target(pen.byte(0x55), hex(record.slice(6, 12).reverse()))
-  number(pen, 'enum', plc ? 6 : 3)
+  number(pen, 'enum', isPlc ? 6 : 3)
   number(pen, 'enum', record[5] === 31 ? PROTOCOL_698 : PROTOCOL_2007)
-  pen.byte(0x51).put(bytesOfHex(plc ? 'F2090201' : 'F2010201'))
+  pen.byte(0x51).put(bytesOfHex(portOad(record[4]! & 31)))
   octets(pen, record.subarray(12, 18))
   number(pen, 'unsigned', record[18]! & 63)
   number(pen, 'unsigned', record[26]!)
@@ -226,7 +239,7 @@ const recordOf = (from: Reader): Uint8Array | null => {
   from.data()
   if (from.broken || address.length !== 12) return null
   const record = new Uint8Array(27)
-  record.set([index & 0xff, index >> 8, index & 0xff, index >> 8, port.startsWith('F209') ? 31 : 1, protocol === PROTOCOL_698 ? 31 : 30])
+  record.set([index & 0xff, index >> 8, index & 0xff, index >> 8, portNumber(port), protocol === PROTOCOL_698 ? 31 : 30])
   record.set(bytesOfHex(address).reverse(), 6)
   record[18] = tariffs
   if (extended[2] === 0x55 && extended[3] === 7) record.set(extended.slice(5, 11).reverse(), 20)

@@ -103,7 +103,7 @@ export const ruledWiring = (concentrator: number, count: number, pool: Instrumen
           address: `${head}${String(index + 1).padStart(4, '0')}`,
           pn: index + 1,
           number: index + 1,
-          port: index % 10 === 9 ? 1 : 31,
+          port: index % 10 === 9 ? 2 : 31,
           phases: index % 10 === 9 ? 3 : 1,
         }
   return {

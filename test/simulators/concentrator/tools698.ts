@@ -31,8 +31,16 @@ export const cut698 = (held: Buffer): { readonly seen: Seen698[]; readonly rest:
     if (frame[0] !== 0x68 || frame[size - 1] !== 0x16) throw new Error(`no frame: ${spaced(frame)}`)
     if (frame.readUInt16LE(head) !== crc(frame.subarray(1, head))) throw new Error(`HCS: ${spaced(frame)}`)
     if (frame.readUInt16LE(size - 3) !== crc(frame.subarray(1, size - 3))) throw new Error(`FCS: ${spaced(frame)}`)
-    const address = Buffer.from(frame.subarray(5, head - 1)).reverse().toString('hex')
-    seen.push({ hex: spaced(frame), control: frame[3]!, address, client: frame[head - 1]!, apdu: spaced(frame.subarray(head + 2, size - 3)) })
+    const address = Buffer.from(frame.subarray(5, head - 1))
+      .reverse()
+      .toString('hex')
+    seen.push({
+      hex: spaced(frame),
+      control: frame[3]!,
+      address,
+      client: frame[head - 1]!,
+      apdu: spaced(frame.subarray(head + 2, size - 3)),
+    })
     at += size
   }
   return { seen, rest: held.subarray(at) }
