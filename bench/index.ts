@@ -5,6 +5,8 @@
 import { join } from 'node:path'
 import { analysisDay } from './analysis.ts'
 import { type Anchor, type BenchContext, figure, NotHere, type Outcome } from './anchor.ts'
+import { concentratorDecode } from './codec.ts'
+import { freezeDay } from './concentrators.ts'
 import { embeddedCold, embeddedEnergy, embeddedHot, embeddedLatest, embeddedRate } from './embedded.ts'
 import { influxRate, influxWriterCost } from './influx.ts'
 import { lossDay } from './loss.ts'
@@ -32,6 +34,7 @@ const ANCHORS: readonly Anchor[] = [
   mappingCost,
   analysisDay,
   lossDay,
+  concentratorDecode,
 ]
 
 export interface BenchOptions {
