@@ -278,7 +278,11 @@ const open = async (
   const concentrators = openConcentrators({
     ...{ directory: config.dataDirectory, clock, ledger, strangers: unregistered.list, log: say },
     profiles,
-    ...{ keeper: clocks.keeper, thread: () => ledgerApi.thread, mayControl: () => terminals.book.rules.control },
+    ...{
+      keeper: clocks.keeper,
+      apply: (patches, act) => ledgerApi.thread.call('apply', { patches, act }),
+      mayControl: () => terminals.book.rules.control,
+    },
     ...{ terminals: terminals.terminals, settingsOf: (id) => terminals.book.get(id), adapterOf: terminals.adapterOf },
     takeEvents: (id, events) => terminals.takeEvents(id, events),
     events: (...asked) => terminals.file.events(...asked),

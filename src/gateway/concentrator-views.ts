@@ -11,7 +11,7 @@ import type {
   Refusal,
 } from '../api/index.ts'
 import { err, explain, type GatewayError, hexOf, hintOf, ok, type Result } from '../core/index.ts'
-import type { Entity, Ledger } from '../ledger/index.ts'
+import type { Act, Applied, Entity, Ledger, Patch, Refused } from '../ledger/index.ts'
 import type { ArchiveActs } from './archive-acts.ts'
 import type { ClockKeeper } from './clock-keeper.ts'
 import type { Callers } from './concentrator-callers.ts'
@@ -22,12 +22,12 @@ import type { ConcentratorIndex } from './concentrator-index.ts'
 import type { ConcentratorJobs } from './concentrator-jobs.ts'
 import { isAlone, isWriting, type OrderTools, readyOrder } from './concentrator-orders.ts'
 import { settled } from './concentrator-world.ts'
-import type { LedgerThread } from './ledger-thread.ts'
 import type { KeptEvent } from './terminal-file.ts'
 
 export interface ConcentratorViewDeps extends OrderTools {
   readonly ledger: Pick<Ledger, 'get' | 'list'>
-  readonly thread: () => Pick<LedgerThread, 'call'>
+  /** Makes patches of the ledger true, where it is written. */
+  readonly apply: (patches: readonly Patch[], act: Act) => Promise<Result<Applied, Refused>>
   readonly index: ConcentratorIndex
   readonly callers: Callers
   readonly archive: ArchiveActs

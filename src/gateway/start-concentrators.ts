@@ -1,7 +1,7 @@
 import type { TerminalNotice, TerminalSettings, TerminalsPort } from '../acquisition/terminals/types.ts'
 import type { ConcentratorPort } from '../api/index.ts'
 import type { AnyTerminalAdapter, ArchiveRecord, Clock, Profile, Result, TerminalEvent } from '../core/index.ts'
-import type { Ledger } from '../ledger/index.ts'
+import type { Act, Applied, Ledger, Patch, Refused } from '../ledger/index.ts'
 import { ArchiveActs } from './archive-acts.ts'
 import type { ClockKeeper } from './clock-keeper.ts'
 import { Callers } from './concentrator-callers.ts'
@@ -14,7 +14,6 @@ import { ParameterActs } from './concentrator-parameters.ts'
 import { ConcentratorReads } from './concentrator-reads.ts'
 import { concentratorPort } from './concentrator-views.ts'
 import type { ConcentratorWorld } from './concentrator-world.ts'
-import type { LedgerThread } from './ledger-thread.ts'
 import type { KeptEvent } from './terminal-file.ts'
 import type { Unregistered } from './unregistered.ts'
 
@@ -22,7 +21,8 @@ export interface StartConcentrators {
   readonly directory: string
   readonly clock: Clock
   readonly ledger: Pick<Ledger, 'get' | 'list' | 'seq' | 'touchedSince'>
-  readonly thread: () => Pick<LedgerThread, 'call'>
+  /** Makes patches of the ledger true, where it is written. */
+  readonly apply: (patches: readonly Patch[], act: Act) => Promise<Result<Applied, Refused>>
   /** Stored events, newest first. */
   readonly events: (concentrator: string, from: number, to: number, limit: number) => readonly KeptEvent[]
   readonly terminals: Pick<TerminalsPort, 'ask' | 'status' | 'figures' | 'trace'>
@@ -85,8 +85,8 @@ export const openConcentrators = (start: StartConcentrators): OpenConcentrators 
   }
   const control = new ControlActs(world, file, ended.signal)
   const callers = new Callers(file)
-  const { events, thread } = start
-  const port = concentratorPort({ ...tools, ledger, thread, callers, index, keeper, jobs, control, events })
+  const { events, apply } = start
+  const port = concentratorPort({ ...tools, ledger, apply, callers, index, keeper, jobs, control, events })
   const points = new PointBook(file)
   return {
     port,
