@@ -121,7 +121,7 @@ export const concentratorPort = (deps: ConcentratorViewDeps): ConcentratorPort =
     const set = { address, protocol, ...(name === undefined ? {} : { name }), ...(area === undefined ? {} : { area }) }
     const at = world.clock.now()
     const patches = [{ kind: 'concentrator' as const, id, from: null, set, place: 'body' }]
-    const applied = await deps.thread().call('apply', { patches, act: { what: 'adopt', who, why, workOrder: workOrder ?? null, at } })
+    const applied = await deps.apply(patches, { what: 'adopt', who, why, workOrder: workOrder ?? null, at })
     if (!applied.ok) {
       const { error, problems } = applied.error
       const said = problems.slice(0, 5).map(({ message, hint }) => `${message}; ${hint}`)
