@@ -7,7 +7,7 @@ import { C, CONTROL, encodeFrame, type Frame } from './frame.ts'
 import { toldBy } from './reports.ts'
 import { dateTimeBytes, timeOf } from './time.ts'
 
-const TAG = { link: 0x01, linkAnswer: 0x81, report: 0x88, reportAnswer: 0x08 } as const
+const TAG = { link: 0x01, linkAnswer: 0x81, report: 0x88, reportAnswer: 0x08, security: 0x90 } as const
 /** Tags of servers that answer a request of ours. */
 const ANSWERS: ReadonlySet<number> = new Set([0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x89, 0x90, 0xc5, 0xc6, 0xc9, 0xee])
 /** Longest message that is put together out of fragments. */
@@ -63,6 +63,19 @@ const reportAnswer = ({ sa, ca }: Frame, report: Apdu): Uint8Array => {
   return encodeFrame({ control: C.reportAnswer, sa, ca, apdu: Uint8Array.from(body) })
 }
 
+/**
+ * A report that cannot be read is kept as it came. Where it is about one object, that can still be confirmed; otherwise the terminal says it
+ * again and again.
+ */
+const unreadable = (frame: Frame, why: string): Heard<Frame> => {
+  const { apdu, sa, ca } = frame
+  const [, choice = 0, piid = 0, count] = apdu
+  const isOne = (choice === 1 || choice === 2) && count === 1 && apdu.length >= 8
+  const body = [TAG.reportAnswer, choice, piid & 0xbf, 1, ...apdu.subarray(4, 8), 0]
+  const confirm = isOne ? encodeFrame({ control: C.reportAnswer, sa, ca, apdu: Uint8Array.from(body) }) : null
+  return { kind: 'report', values: [], events: [], unknown: [{ what: `report that cannot be read: ${why}`, raw: apdu }], confirm, frame }
+}
+
 const hearMessage = (frame: Frame, now: MeterTime): Heard<Frame> => {
   const tag = frame.apdu[0] ?? 0
   if (tag === TAG.link) {
@@ -81,12 +94,12 @@ const hearMessage = (frame: Frame, now: MeterTime): Heard<Frame> => {
   }
   if (tag !== TAG.report && !ANSWERS.has(tag)) return { kind: 'other', why: 'not of a server', frame }
   // A report may come inside SECURITY; everything else there is an answer.
-  if (tag !== TAG.report && tag !== 0x90) return { kind: 'answer', frame }
+  if (tag !== TAG.report && tag !== TAG.security) return { kind: 'answer', frame }
   const parsed = apduOf(frame)
   const report = parsed.ok ? (parsed.apdu.inner ?? parsed.apdu) : null
   if (report?.tag !== TAG.report) {
-    if (tag === 0x90) return { kind: 'answer', frame }
-    return { kind: 'other', why: parsed.ok ? 'no report' : parsed.error.message, frame }
+    if (tag === TAG.security) return { kind: 'answer', frame }
+    return unreadable(frame, parsed.ok ? 'no report' : parsed.error.message)
   }
   return { kind: 'report', ...toldBy(report, frame.sa.address, frame.apdu), confirm: reportAnswer(frame, report), frame }
 }

@@ -35,7 +35,7 @@ const TAG_ERROR = 0xee
 const TAG_SECURITY = 0x90
 /** Delimiters, length, control, addresses of 16 bytes, both checks and the fragment header. */
 const FRAME_COST = 2 + 2 + 1 + 17 + 1 + 2 + 2 + 2
-const SMALLEST_LIMIT = 128
+const SMALLEST_LIMIT = 64
 const MOST_BLOCKS = 4096
 
 const parsedFrames = new WeakMap<Frame, Parsed>()
