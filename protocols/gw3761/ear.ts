@@ -49,10 +49,9 @@ const clockOf = (frame: Frame): MeterTime | null => {
 
 const isSomebody = ({ terminal }: Frame): boolean => terminal >= 1 && terminal < BROADCAST
 
-/** A frame of a report whose last unit goes on in the next one. */
+/** Frames of a report whose last unit goes on in the next one. */
 interface Held {
   readonly frames: readonly Frame[]
-  readonly size: number
 }
 
 const sameBytes = (one: Uint8Array, other: Uint8Array): boolean =>
@@ -71,6 +70,14 @@ const takenApart = (frames: readonly Frame[]): { found: GatheredUnit[]; rest: Re
           raw: last.data.slice(unit.at, unit.end),
         })
   return { found, rest }
+}
+
+/** A report of these frames, the last of which finished it. */
+const reportOf = (frames: readonly Frame[]): Heard<Frame> => {
+  const frame = frames.at(-1)!
+  const { found, rest } = takenApart(frames)
+  const confirms = frames.filter(({ seq }) => seq.con).map(confirmationOf)
+  return { kind: 'report', ...reportedOf(frame.afn, found, rest), confirm: confirms.length > 0 ? concat(confirms) : null, frame }
 }
 
 const isCut = (frame: Frame): boolean => decodeUnits(frame).units.at(-1)?.problem === 'GW3761_CONTENT'
@@ -95,18 +102,18 @@ export const createEar = (): TerminalEar<Frame> => {
     const before = held
     held = null
     const goesOn = before !== null && !frame.seq.fir && before.frames[0]?.afn === frame.afn
-    const frames = goesOn ? [...before.frames, frame] : [frame]
-    const size = frames.reduce((sum, { raw }) => sum + raw.length, 0)
     const isAgain =
       before !== null && before.frames.length === 1 && before.frames[0] !== undefined && sameBytes(before.frames[0].raw, frame.raw)
+    const frames = goesOn ? [...before.frames, frame] : [frame]
+    // What was held back and does not go on is told as far as it came.
+    const told = before !== null && !goesOn && !isAgain ? [reportOf(before.frames)] : []
+    const size = frames.reduce((sum, { raw }) => sum + raw.length, 0)
     // A terminal that says the same again waits for its confirmation: it never sends the rest before.
     if (!frame.seq.fin && !isAgain && size <= MAX_USER && isCut(frame)) {
-      held = { frames, size }
-      return []
+      held = { frames }
+      return told
     }
-    const { found, rest } = takenApart(frames)
-    const confirms = frames.filter(({ seq }) => seq.con).map(confirmationOf)
-    return [{ kind: 'report', ...reportedOf(frame.afn, found, rest), confirm: confirms.length > 0 ? concat(confirms) : null, frame }]
+    return [...told, reportOf(frames)]
   }
 
   return {
