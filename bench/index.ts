@@ -16,6 +16,7 @@ import { projectRoot } from './reference/programs.ts'
 import { type BenchReport, type BenchRow, machine, textTable, verdictOf, writeInto } from './report.ts'
 import { outboxRate } from './safe.ts'
 import { fuzzedExchanges, serialLine } from './serial.ts'
+import { terminalHeartbeats, terminalLogins, terminalMemory } from './terminals.ts'
 
 const ANCHORS: readonly Anchor[] = [
   endToEnd,
@@ -35,6 +36,10 @@ const ANCHORS: readonly Anchor[] = [
   analysisDay,
   lossDay,
   concentratorDecode,
+  freezeDay,
+  terminalLogins,
+  terminalMemory,
+  terminalHeartbeats,
 ]
 
 export interface BenchOptions {
