@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { TerminalSettings, TerminalsPort } from '../acquisition/index.ts'
 import { explain, many, type Result, type TerminalEvent } from '../core/index.ts'
 import type { EventMarks, TerminalFile } from './terminal-file.ts'
@@ -39,6 +40,8 @@ export class EventCounters {
 
   constructor(deps: CountersDeps) {
     this.#deps = deps
+    // Every terminal that is asked listens for the end.
+    setMaxListeners(0, this.#ended.signal)
   }
 
   /** A terminal has come: what happened while it was away is looked for. */

@@ -1,0 +1,57 @@
+import { expect, it, onTestFinished } from 'vitest'
+import { TerminalFile } from '../../src/gateway/terminal-file.ts'
+import { scratch } from '../support/processes.ts'
+
+const BEGIN = Date.parse('2026-11-21T03:00:00Z')
+const event = (raw: readonly number[], change: Record<string, unknown> = {}) => ({
+  ...({ terminal: 'C-1', meter: 'M-1', code: 'erc-10', begin: BEGIN, end: null, edge: 'begin', facts: { phases: 1 } } as const),
+  ...{ raw: Uint8Array.from(raw), receivedAt: BEGIN + 1000 },
+  ...change,
+})
+
+const open = (directory = scratch()) => {
+  const file = new TerminalFile(directory)
+  onTestFinished(() => {
+    try {
+      file.close()
+    } catch {
+      // The test has closed it.
+    }
+  })
+  return { file, directory }
+}
+
+it('gives a record that comes again the instant it had, also after a restart', () => {
+  const { file, directory } = open()
+  expect(file.place([event([1, 2, 3])])).toEqual([BEGIN])
+  file.close()
+  const again = open(directory).file
+  expect(again.place([event([1, 2, 3], { receivedAt: BEGIN + 86_400_000 })])).toEqual([BEGIN])
+  expect(again.events('C-1', 0, Number.MAX_SAFE_INTEGER, 10)).toMatchObject([
+    { at: BEGIN, code: 'erc-10', raw: Uint8Array.from([1, 2, 3]) },
+  ])
+})
+
+it('keeps two records of one code and minute apart', () => {
+  const { file } = open()
+  expect(file.place([event([1]), event([2]), event([1])])).toEqual([BEGIN, BEGIN + 1, BEGIN])
+})
+
+it('knows a record without a time again while it is fresh', () => {
+  const { file } = open()
+  const timeless = (receivedAt: number) => event([9], { begin: null, receivedAt })
+  expect(file.place([timeless(5000)])).toEqual([5000])
+  expect(file.place([timeless(60_000)])).toEqual([5000])
+  expect(file.place([timeless(5000 + 2 * 86_400_000)])).toEqual([5000 + 2 * 86_400_000])
+})
+
+it('remembers counters, and what nobody could name once', () => {
+  const { file } = open()
+  expect(file.marks('C-1')).toBeNull()
+  file.mark('C-1', { important: 255, normal: 3 })
+  expect(file.marks('C-1')).toEqual({ important: 255, normal: 3 })
+  const raw = Uint8Array.from([0xaa])
+  file.keepUnnamed('C-1', 1, [{ what: 'F250', raw }])
+  file.keepUnnamed('C-1', 2, [{ what: 'F250', raw }])
+  expect(file.unnamed('C-1', 10)).toEqual([{ at: 1, what: 'F250', raw }])
+})
