@@ -7,6 +7,8 @@ export interface TimeTag {
   readonly pfc: number
   /** When it was sent: day, hour, minute, second; null when these are no time. */
   readonly sent: TimeParts | null
+  /** The same in words, even where it is no time, as the zeros of a terminal that never had one; null when these are no digits. */
+  readonly text: string | null
   /** Minutes the command may be under way; 0 = as long as it takes. A terminal drops an older one without a word. */
   readonly delay: number
 }
@@ -20,17 +22,21 @@ export const OLD_PW_SIZE = 2
 /** AFNs whose requests carry a PW. */
 const GUARDED: ReadonlySet<number> = new Set([0x01, 0x04, 0x05, 0x06, 0x0f, 0x10])
 
+const textAt = (bytes: Uint8Array, at: number): string | null => {
+  const [second = 0, minute = 0, hour = 0, day = 0] = [0, 1, 2, 3].map((index) => pair(bytes[at + index]))
+  return Number.isNaN(second + minute + hour + day) ? null : timeText({ day, hour, minute, second })
+}
+
 export const readTp = (bytes: Uint8Array, at: number): TimeTag => ({
   pfc: bytes[at] ?? 0,
   sent: readTime(bytes, at + 1, 'A.16'),
+  text: textAt(bytes, at + 1),
   delay: bytes[at + 5] ?? 0,
 })
 
 /** @param time  day, hour, minute, second count */
 export const writeTp = (pfc: number, time: TimeParts, delay: number): Uint8Array =>
   Uint8Array.of(pfc & 0xff, ...writeTime(time, 'A.16'), delay & 0xff)
-
-export const tpText = ({ sent }: TimeTag): string | null => (sent ? timeText(sent) : null)
 
 /** Whether a request of this AFN carries a PW in front of Tp. */
 export const wantsPassword = (afn: number): boolean => GUARDED.has(afn)

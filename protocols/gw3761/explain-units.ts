@@ -1,9 +1,10 @@
 import { hexOf } from '../../src/core/hex.ts'
-import { tpText } from './aux.ts'
+import { wantsPassword } from './aux.ts'
 import { identifierText, type Leaves, type Piece, readContent } from './content.ts'
 import { timeText } from './formats.ts'
 import { type Frame, hexByte } from './frame.ts'
 import { ALL_POINTS, readItems, readPoints } from './identifiers.ts'
+import { FUNCTIONS } from './seq.ts'
 import { FORWARD_BAUDS } from './tables.ts'
 import { type DataUnit, type DataUnits, decodeUnits, type Place, type Scale } from './units.ts'
 
@@ -173,9 +174,9 @@ const innerFrame = (
 /** What stands behind the units, by name. */
 const auxLeaves = (frame: Frame, units: DataUnits, options: Options): Leaves => {
   const { tag, counters, password } = units
-  const guarded = frame.dir === 'down' && frame.prm && GUARDED_NAMES.has(frame.afn)
+  const guarded = frame.dir === 'down' && frame.prm && wantsPassword(frame.afn)
   const aux: Leaves = {
-    ...(tag && { tp: { pfc: tag.pfc, sent: tpText(tag), delay_min: tag.delay } }),
+    ...(tag && { tp: { pfc: tag.pfc, sent: tag.text, delay_min: tag.delay } }),
     ...(counters && { ec: { EC1: counters.important, EC2: counters.normal } }),
     ...(password
       ? { pw_hex: options.passwords ? hexOf(frame.data.subarray(password.at, password.at + password.size)) : '**' }
@@ -183,24 +184,44 @@ const auxLeaves = (frame: Frame, units: DataUnits, options: Options): Leaves => 
   }
   return Object.keys(aux).length > 0 ? { aux } : {}
 }
-const GUARDED_NAMES: ReadonlySet<number> = new Set([0x01, 0x04, 0x05, 0x06, 0x0f, 0x10])
 
 /** What is odd about a frame that is well formed. */
-const anomalyOf = (frame: Frame, { surplus, password, units }: DataUnits): string | null => {
-  if (surplus) {
-    const last = units.at(-1)
-    const bytes = hexOf(frame.data.subarray(surplus.at, surplus.at + surplus.size))
-    const guess = frame.afn === 0x05 && last?.fn === 25 ? ' (keep-power duration of later editions?)' : ''
-    const where = password ? 'precedes the password' : 'is left behind the last unit'
-    const what = last?.layout?.length === 0 && last ? `2009 edition lists no data for F${last.fn}` : 'the items end before the frame does'
-    return surplus.size === 1
-      ? `${what}; a surplus ${bytes} byte${guess} ${where}`
-      : `${what}; ${surplus.size} surplus bytes ${bytes} stand there`
-  }
+const anomalyOf = (frame: Frame, units: DataUnits): string | null => {
+  const odd = [surplusOf(frame, units), passwordOf(frame, units), contentOf(units), headOf(frame, units)].filter((one) => one !== null)
+  return odd.length > 0 ? odd.join('; ') : null
+}
+
+const surplusOf = (frame: Frame, { surplus, password, units }: DataUnits): string | null => {
+  if (!surplus) return null
+  const last = units.at(-1)
+  const bytes = hexOf(frame.data.subarray(surplus.at, surplus.at + surplus.size))
+  const guess = frame.afn === 0x05 && last?.fn === 25 ? ' (keep-power duration of later editions?)' : ''
+  const where = password ? 'precedes the password' : 'is left behind the last unit'
+  const what = last?.layout?.length === 0 ? `2009 edition lists no data for F${last.fn}` : 'the items end before the frame does'
+  return surplus.size === 1
+    ? `${what}; a surplus ${bytes} byte${guess} ${where}`
+    : `${what}; ${surplus.size} surplus bytes ${bytes} stand there`
+}
+
+const passwordOf = (frame: Frame, { password }: DataUnits): string | null => {
   if (password?.size === 2 && frame.protocolId === 2)
     return 'two-byte password though the protocol id says 376.1 (16 bytes): seen in one public code base'
+  const isMissing = frame.dir === 'down' && frame.prm && wantsPassword(frame.afn) && !password
+  return isMissing ? 'no password where the protocol has one' : null
+}
+
+const contentOf = ({ units }: DataUnits): string | null => {
   const broken = units.find(({ problem }) => problem === 'GW3761_CONTENT')
   return broken ? `the content of p${broken.pn} F${broken.fn} does not have the length of its item: kept raw` : null
+}
+
+const headOf = (frame: Frame, { ec, tp, tag }: DataUnits): string | null => {
+  if (frame.acd && !ec) return 'ACD is set, and no event counters follow'
+  if (frame.seq.tpv && !tp) return 'TpV is set, and no time tag follows'
+  if (tag && !tag.sent) return 'the time tag holds no such time'
+  if (FUNCTIONS[frame.prm ? 'primary' : 'secondary'][frame.function] === undefined)
+    return `function code ${frame.function} is not in the protocol`
+  return null
 }
 
 /** The data of a frame in words: leaves, a word on every byte, and one line. */
@@ -225,7 +246,7 @@ export const explainUnits = (
     ...(units.tp && units.tag
       ? [
           { at: units.tp.at, size: 1, name: 'frame counter (启动帧帧序号计数器 PFC)', meaning: String(units.tag.pfc) },
-          { at: units.tp.at + 1, size: 4, name: 'sent (启动帧发送时标)', meaning: tpText(units.tag) ?? 'no such time' },
+          { at: units.tp.at + 1, size: 4, name: 'sent (启动帧发送时标)', meaning: units.tag.text ?? 'no such time' },
           {
             at: units.tp.at + 5,
             size: 1,

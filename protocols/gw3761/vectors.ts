@@ -35,33 +35,56 @@ export const differencesOf = (expected: unknown, got: unknown, path = ''): Diffe
     return Object.entries(expected).flatMap(([name, value]) => {
       const here = path === '' ? name : `${path}.${name}`
       if (PROSE.has(name)) return typeof got[name] === 'string' ? [] : [{ path: here, expected: value, got: got[name] }]
-      return differencesOf(value, Object.hasOwn(got, name) ? got[name] : namesake(name, got, expected), here)
+      return differencesOf(value, Object.hasOwn(got, name) ? got[name] : namesake(name, value, got, expected), here)
     })
   }
   return Object.is(expected, got) || (expected === 0 && got === 0) ? [] : [{ path, expected, got }]
 }
 
-/** Words of a leaf's name; unit and quantity are words like others. */
+/** Words that mean the same in names of leaves. */
+const SYNONYMS: Readonly<Record<string, string>> = {
+  ...{ voltage: 'u', current: 'i', error: 'err', import: 'forward', export: 'reverse', minute: 'min', addr: 'address', index: 'seq' },
+}
+
+/** Words of a leaf's name; unit and quantity are words like others, a plural is its singular. */
 const wordsOf = (name: string): readonly string[] =>
   name
     .replaceAll(/([a-z])([A-Z])/g, '$1_$2')
     .toLowerCase()
     .split(/[_\s]+/)
     .filter((word) => word !== '')
+    .map((word) => (word.length > 3 && word.endsWith('s') ? word.slice(0, -1) : word))
+    .map((word) => SYNONYMS[word] ?? word)
 
 /**
  * The member that says the same in other words: all words of the one name are among those of the other (`active_kWh` and
- * `reverse_active_kWh` of an item that has no other active energy). Only where exactly one member fits and nobody else is expected by its name.
+ * `reverse_active_kWh` of an item that has no other active energy); or the only list of that length; or one level deeper or higher
+ * (`clock.time` and `time`). Only where exactly one member fits and nobody else is expected by its name.
  */
-const namesake = (name: string, got: Members, expected: Members): unknown => {
+const namesake = (name: string, value: unknown, got: Members, expected: Members): unknown => {
+  const others = Object.keys(got).filter((other) => !Object.hasOwn(expected, other))
   const wanted = wordsOf(name)
-  const found = Object.keys(got).filter((other) => {
-    if (Object.hasOwn(expected, other)) return false
+  const spoken = others.filter((other) => {
     const words = wordsOf(other)
     return wanted.every((word) => words.includes(word)) || words.every((word) => wanted.includes(word))
   })
-  const [first] = found
-  return found.length === 1 && first !== undefined ? got[first] : undefined
+  if (spoken.length > 0) return only(spoken, got)
+  if (Array.isArray(value)) {
+    const lists = others.filter((other) => {
+      const list = got[other]
+      return Array.isArray(list) && list.length === value.length
+    })
+    return only(lists, got)
+  }
+  if (isObject(value)) return Object.keys(value).every((member) => Object.hasOwn(got, member)) ? got : undefined
+  const deeper = others.map((other) => got[other]).filter((one) => isObject(one) && Object.hasOwn(one, name))
+  const [inside] = deeper
+  return deeper.length === 1 && isObject(inside) ? inside[name] : undefined
+}
+
+const only = (names: readonly string[], got: Members): unknown => {
+  const [first] = names
+  return names.length === 1 && first !== undefined ? got[first] : undefined
 }
 
 const nameOf = (entry: Members): string => (typeof entry.name === 'string' ? entry.name : 'without a name')

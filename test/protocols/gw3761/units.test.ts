@@ -169,7 +169,7 @@ describe('what stands behind the units', () => {
     const { counters, tag } = decodeUnits(frame)
     expect([counters, tag]).toEqual([
       { important: 17, normal: 0 },
-      { pfc: 0, sent: { second: 27, minute: 52, hour: 13, day: 7 }, delay: 5 },
+      { pfc: 0, sent: { second: 27, minute: 52, hour: 13, day: 7 }, text: 'day 07 13:52:27', delay: 5 },
     ])
     expect([countersOf(frame), tagOf(frame)?.delay]).toEqual([{ important: 17, normal: 0 }, 5])
   })
@@ -179,6 +179,25 @@ describe('what stands behind the units', () => {
     const { units, counters } = decodeUnits(frame)
     expect([units[0]?.problem, counters]).toEqual([null, null])
     expect(auxPlaces(answer('00', '', 'E0', 'A0 00 02 34 12 04'))).toEqual({ limit: 0, ec: null, tp: null })
+  })
+
+  it('a tag of zeros is no time, and shown as it is; one of no digits is not', () => {
+    const aux = (tag: string) => leavesOf(answer('00', `00 00 01 00 ${tag}`, 'E0', '80 00 02 34 12 04'))
+    expect(aux('01 00 00 00 00 00')).toMatchObject({ aux: { tp: { sent: 'day 00 00:00:00' } }, anomaly: 'the time tag holds no such time' })
+    expect(aux('01 EE EE EE EE 00')).toMatchObject({ aux: { tp: { sent: null } } })
+  })
+
+  it.each([
+    ['no PW', '4A 01 33 E9 03 02 05 61 00 00 10 06 1F', 'no password where the protocol has one'],
+    ['PW of two bytes', '4A 01 33 E9 03 02 05 61 00 00 10 06 1F 60 04', /^two-byte password/],
+    ['a surplus byte', `4A 01 33 E9 03 02 05 61 00 00 01 03 00 ${ZEROS}`, /^2009 edition lists no data for F25; a surplus 00 byte/],
+    ['bytes behind the last unit', '88 01 33 E9 03 02 0C 61 00 00 40 00 01 02 AA BB', /2 surplus bytes AA BB/],
+    ['counters announced and left out', 'A8 01 33 E9 03 02 0C 61 00 00 02 00 49 48 11 15 52 15', /^ACD is set/],
+    ['a content too short', '88 01 33 E9 03 02 0C 61 00 00 02 00 49 48', /does not have the length/],
+    ['a function code nobody has', '87 01 33 E9 03 02 00 61 00 00 01 00', 'function code 7 is not in the protocol'],
+  ])('says what is odd: %s', (_, user, text) => {
+    const { anomaly } = leavesOf(frameOf(wire(user)))
+    expect(anomaly).toEqual(typeof text === 'string' ? text : expect.stringMatching(text))
   })
 
   it('a tag is written as it is read', () => {

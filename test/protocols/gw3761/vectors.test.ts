@@ -65,6 +65,12 @@ describe('foreign frames', () => {
     expect(one({ forward_active_kWh: active })).toEqual([])
     expect(one({ forward_active_kWh: active.slice(1) })).toHaveLength(1)
     expect(one({ kvarh: [778888.88] })).toHaveLength(1)
+    expect(one({ clock: { time: '2014-01-15 15:20', tariffs: 4 } })).toEqual([])
+    expect(one({ clock: { time: '2014-01-15 15:21', tariffs: 4 } })).toHaveLength(1)
+    const clock = file.vectors.find(({ name }) => name === 'terminal clock F2')
+    expect(evaluateVector({ ...clock, expect: { units: [{ time: '2015-12-15 11:48:49' }] } }).differences).toEqual([])
+    const meters = file.vectors.find(({ name }) => name.startsWith('set F10'))
+    expect(evaluateVector({ ...meters, expect: { units: [{ records: [{ seq: 1, addr: '112233445566' }] }] } }).differences).toEqual([])
   })
 
   it('says that a good frame is not invalid, and that a broken one is no vector', () => {
