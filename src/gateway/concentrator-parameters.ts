@@ -170,12 +170,12 @@ const compared = (item: ParameterValue, value: unknown): ParameterOutcome => {
   return { ...bare(item), outcome: differs.length === 0 ? 'same' : 'differs', value, wanted: item.value, differing: differs }
 }
 
-/** When not one came, why is what came of it. */
+/** Of a single one that brought nothing, why is all there is to say. */
 const wholly = (found: readonly ParameterOutcome[]): Result<readonly ParameterOutcome[]> => {
   const [first] = found
-  const isNothing = found.every(({ outcome }) => outcome === 'failed' || outcome === 'not-sent')
-  return first?.code && isNothing && found.length === 1
-    ? { ok: false, error: { code: first.code, message: first.message ?? '', recovery: 'stop', hint: first.hint ?? '', context: {} } }
+  const isNothing = found.length === 1 && first?.code && first.value === null
+  return isNothing
+    ? { ok: false, error: { code: first.code ?? '', message: first.message ?? '', recovery: 'stop', hint: first.hint ?? '', context: {} } }
     : ok(found)
 }
 

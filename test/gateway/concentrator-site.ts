@@ -230,10 +230,10 @@ export const concentratorSite = (meters: readonly ArchivedMeter[] = [], start = 
   }
   const strangers: string[] = []
   const taken: TerminalEvent[] = []
-  const profiles: Readonly<Record<string, Profile>> = {
-    'gw3761/usual': { id: 'gw3761/usual', protocol: 'gw3761', live: 'dlt645-2007/usual' },
-    'gw3761/old': { id: 'gw3761/old', protocol: 'gw3761', live: 'dlt645-1997/usual' },
-  }
+  const profiles = new Map<string, Profile>([
+    ['gw3761/usual', { id: 'gw3761/usual', protocol: 'gw3761', live: 'dlt645-2007/usual' }],
+    ['gw3761/old', { id: 'gw3761/old', protocol: 'gw3761', live: 'dlt645-1997/usual' }],
+  ])
   const open = () => {
     const opened = openConcentrators({
       ...{ directory, clock, ledger, keeper, log: () => undefined },
@@ -251,7 +251,7 @@ export const concentratorSite = (meters: readonly ArchivedMeter[] = [], start = 
       },
       settingsOf: (id) => (id === 'C-1' ? settings() : null),
       adapterOf: (protocol) => (protocol === 'gw3761' ? anyTerminalAdapter(fakeAdapter) : null),
-      profiles: { get: (id) => profiles[id] },
+      profiles,
       strangers: {
         noteStranger: ({ address }) => {
           strangers.push(address)
@@ -276,7 +276,7 @@ export const concentratorSite = (meters: readonly ArchivedMeter[] = [], start = 
   })
   const by = { who: 'li', why: 'order 7' }
   return {
-    ...{ terminal, ledger, put, by, strangers, taken, keeper },
+    ...{ terminal, ledger, put, by, profiles, strangers, taken, keeper },
     get port() {
       return opened.port
     },
