@@ -164,7 +164,7 @@ export const columnOf = (kind: ReadKind, line: RegisterLine): Result<Column, Tal
   if (!field) {
     const names = [...new Set(row.bodies.flatMap((body) => numbersOf(body).map(({ name }) => name)))]
     const why = line.field === undefined ? 'has several kinds of numbers, so the line must name its field' : `has no number ${line.field}`
-    return refuse('GW3761_PROFILE', `${where}: ${why}: ${names.join(', ') || 'it holds none'}`)
+    return refuse('GW3761_PROFILE', `${where}: ${names.length === 0 ? 'holds no numbers of a meter' : `${why}: ${names.join(', ')}`}`)
   }
   return ok({ line, fn, row, name: field.name, index: line.index ?? 0, ratio: line.ratio ?? RATIOS[line.unit] ?? 'none' })
 }

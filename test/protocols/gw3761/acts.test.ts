@@ -94,6 +94,18 @@ describe('control', () => {
     expect(run(adapter.control(T, act, target), denied).result).toMatchObject({ error: { code: 'GW3761_DENIED' } })
   })
 
+  it('is not confirmed by the confirmation of something else', () => {
+    const other: Script = () => [
+      wire('00', '65', '00 00 01 00'),
+      wire('00', '61', '00 00 01 00', { a2: 'EA 03' }),
+      wire('05', '61', '00 00 01 03'),
+    ]
+    expect(run(adapter.control(T, 'keep-power', 0), other)).toMatchObject({
+      strangers: 3,
+      result: { ok: false, error: { code: 'TERMINAL_NO_REPLY' } },
+    })
+  })
+
   it.each([
     ['close', 1, 'GW3761_UNSUPPORTED'],
     ['trip', 0, 'GW3761_PARAMETER'],
@@ -163,6 +175,11 @@ describe('events', () => {
     const half: Script = ({ number }, turn) => (turn === 1 ? [list(number, 0, 2, erc1, erc1)] : null)
     expect(run(adapter.events(T, 'important', 0, 4), half).result).toMatchObject({ error: { code: 'TERMINAL_NO_REPLY' } })
     expect(run(adapter.events(T, 'important', 7, 7), () => null)).toMatchObject({ told: [], result: { ok: true, value: [] } })
+  })
+
+  it('of which some are missing though the pointers pass over them are not asked for again', () => {
+    const { told, result } = run(adapter.events(T, 'important', 0, 3), ({ number }) => [list(number, 0, 3, erc1)])
+    expect([told.length, valueIn({ result }).length]).toEqual([1, 1])
   })
 
   it('of a report that crosses the answer are not taken for it', () => {

@@ -61,7 +61,7 @@ describe('verification', () => {
     ['a wrong unit', { unit: 'kvarh' }, { expected: 'kWh', got: 'kvarh' }],
     ['an unknown unit', { unit: 'kWs' }, { got: expect.stringContaining('unit kWs is not known') }],
     ['no OBIS code', { obis: 'energy' }, { got: expect.stringContaining('no OBIS code') }],
-    ['an item of another class', { fn: 'F161' }, { got: expect.stringContaining('several kinds of numbers') }],
+    ['an item of another class', { fn: 'F161' }, { got: expect.stringContaining('holds no numbers of a meter') }],
     ['an item nobody knows', { fn: 'F248' }, { got: expect.stringContaining('no layout') }],
     ['an item with several kinds of numbers and none named', { fn: 'F25' }, { got: expect.stringContaining('P_kW, Q_kvar, PF_percent') }],
     ['a number the item has not', { fn: 'F25', field: 'X' }, { got: expect.stringContaining('has no number X') }],
@@ -86,7 +86,7 @@ describe('verification', () => {
 
   it.each([
     [{ ...profile, registers: [{ ...line, fn: '129' }] }, '/registers/0/fn'],
-    [{ ...profile, extra: 1 }, '/'],
+    [{ ...profile, extra: 1 }, '/extra'],
     [{ ...profile, curve: { minutes: 0, registers: [line] } }, '/curve/minutes'],
     ['text', '/'],
   ])('refuses what is no profile', (json, path) =>

@@ -87,6 +87,19 @@ describe('a daily freeze', () => {
     expect(several.told[0]?.data).toBe('01 01 01 14 30 12 24 01 01 01 14 31 12 24 01 01 01 14 01 01 25')
   })
 
+  it('of several days of which one is not there: the others keep their own day, and nothing is asked again', () => {
+    const three: Selection = { kind: 'day-freeze', obis: ['1-0:1.8.0'], since: at('2024-07-19 00:00'), until: now }
+    const { result, told } = read(three, [1], () => [wire('0D', '61', `${f161(1, '19 07 24', 5)} ${f161(1, '20 07 24', 6)}`)])
+    expect(told.map(({ data }) => data)).toEqual(['01 01 01 14 18 07 24 01 01 01 14 19 07 24 01 01 01 14 20 07 24'])
+    expect(shown(result.ok ? result.value[0] : undefined)).toEqual(['2024-07-20 00:00 50000', '2024-07-21 00:00 60000'])
+  })
+
+  it('of another day than the one asked for keeps its own day, and is no answer', () => {
+    const { result, told } = read(only('1-0:1.8.0', 'day-freeze'), [1], () => [wire('0D', '61', f161(1, '18 07 24'))])
+    expect(told).toHaveLength(1)
+    expect(shown(result.ok ? result.value[0] : undefined)).toEqual(['2024-07-19 00:00 10010000'])
+  })
+
   it('of a month is stored at the first of the next', () => {
     const { result, told } = read(
       only('1-0:1.8.0', 'month-freeze'),
