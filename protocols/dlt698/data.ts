@@ -1,6 +1,6 @@
 import { tidy } from '../../src/core/decimal.ts'
 import { hexOf } from '../../src/core/hex.ts'
-import { type Cursor, countField, hexText, lengthField, note, several, stop, take, u8, u16, u32 } from './cursor.ts'
+import { type Cursor, countField, digits8, hexText, lengthField, note, several, stop, take, u8, u16, u32 } from './cursor.ts'
 import {
   type ColumnRange,
   type ColumnSelector,
@@ -169,7 +169,7 @@ const datumOf = (c: Cursor, tag: number): Datum => {
   }
 }
 
-export const readOad = (c: Cursor): string => hexText(c, 4)
+export const readOad = digits8
 
 /** Server address in data (TSA): a length, a byte of flags, then digits, most significant first. */
 export const readTsa = (c: Cursor): string => {

@@ -4,7 +4,7 @@ import { decodeFrame, type Frame, LONGEST_FRAME, readHeader, START, WAKE_UP } fr
 
 /** Noise is reported in pieces of at most this many bytes. */
 const RUN = 512
-const SMALLEST = 1024
+const SMALLEST = 256
 /** Noise, one whole frame and room to read on: nothing else is ever kept. */
 const LARGEST = 2 * RUN + LONGEST_FRAME
 /**
@@ -97,6 +97,21 @@ export const createDeframer = (): Deframer<Frame> => {
     push(bytes) {
       const out = pending
       pending = []
+      // Mostly whole frames come: they are cut out of what came, and only a rest is kept.
+      if (buffer === null) {
+        end = bytes.length
+        patience = Math.min(PATIENCE, patience + end * PATIENCE_PER_BYTE)
+        scan(bytes, out)
+        if (from < end) {
+          const rest = bytes.subarray(from, end)
+          buffer = new Uint8Array(Math.max(SMALLEST, rest.length))
+          buffer.set(rest)
+        }
+        at -= from
+        end -= from
+        from = 0
+        return out
+      }
       for (let taken = 0; taken < bytes.length; ) {
         const into = room(bytes.length - taken)
         const piece = Math.min(into.length - end, bytes.length - taken)

@@ -2,8 +2,9 @@ import type { MeterTime } from '../../src/core/adapter.ts'
 import { type Cursor, u8, u16 } from './cursor.ts'
 import type { DateTime } from './datum.ts'
 
-const two = (value: number): string => (value === 0xff ? 'FF' : String(value).padStart(2, '0'))
-const year = (value: number): string => (value === 0xffff ? 'FFFF' : String(value).padStart(4, '0'))
+const PAIRS = Array.from({ length: 256 }, (_, value) => (value === 0xff ? 'FF' : String(value).padStart(2, '0')))
+const two = (value: number): string => PAIRS[value] ?? String(value)
+const year = (value: number): string => (value === 0xffff ? 'FFFF' : value > 999 ? String(value) : String(value).padStart(4, '0'))
 
 /** date_time_s, 7 bytes: `2026-10-07 14:16:26`; fields that are FF (any) are written so; null when all are. */
 export const readDateTimeS = (c: Cursor): string | null => {
