@@ -7,6 +7,7 @@ import { hexByte } from './frame.ts'
 import { ALL_POINTS, readItems, readPoints } from './identifiers.ts'
 import type { BitsField, Field, Layout, NumberField, TimeField, UintField } from './layout.ts'
 import { type Counters, readCount, timesOf } from './raws.ts'
+import { pointWord } from './tables-common.ts'
 
 /** Named values of a content as JSON; the names are those of the vector files. */
 export type Leaves = Record<string, unknown>
@@ -325,7 +326,10 @@ const readEvents = (name: string, state: State, leaves: Leaves): void => {
   }
 }
 
-/** Reads a body with the first of its layouts that fits it exactly, else its time alone. */
+/**
+ * Reads a body with the first of its layouts that fits it exactly; else what all events of measuring points begin with, time and point;
+ * else its time alone.
+ */
 const bodyPieces = (bodies: readonly Layout[] | null, bytes: Uint8Array, at: number, end: number, leaves: Leaves): readonly Piece[] => {
   for (const layout of bodies ?? []) {
     const content = readContent(layout, bytes, at, end)
@@ -333,12 +337,22 @@ const bodyPieces = (bodies: readonly Layout[] | null, bytes: Uint8Array, at: num
     Object.assign(leaves, content.leaves)
     return content.pieces
   }
+  const head = bodies?.[0]?.slice(0, 2) ?? []
+  if (head[1] === pointWord) {
+    const content = readContent(head, bytes, at, end)
+    if (!content.error) {
+      Object.assign(leaves, content.leaves)
+      return [...content.pieces, ...(content.end < end ? [{ at: content.end, size: end - content.end, ...KEPT }] : [])]
+    }
+  }
   const size = timeSize('A.15')
-  if (end - at < size) return end > at ? [{ at, size: end - at, name: 'body of the record', meaning: 'kept as it came' }] : []
+  if (end - at < size) return end > at ? [{ at, size: end - at, ...KEPT }] : []
   const begins = readTime(bytes, at, 'A.15')
   leaves.time = begins && timeText(begins)
   return [
     { at, size, name: 'time of the event (发生时间)', meaning: begins ? timeText(begins) : 'no value' },
-    ...(end - at > size ? [{ at: at + size, size: end - at - size, name: 'body of the record', meaning: 'kept as it came' }] : []),
+    ...(end - at > size ? [{ at: at + size, size: end - at - size, ...KEPT }] : []),
   ]
 }
+
+const KEPT = { name: 'body of the record', meaning: 'kept as it came' } as const

@@ -110,7 +110,10 @@ const unitWords = (frame: Frame, unit: DataUnit, options: Options): UnitWords =>
   }
   const content = readContent(layout, data, body, end, unit.counters)
   const inner = frame.afn === DATA_FORWARDING ? innerFrame(content.pieces.at(-1), content.leaves, data, options) : null
-  pieces.push(...content.pieces.slice(0, inner ? -1 : undefined), ...(inner?.pieces ?? []))
+  // Bytes for a meter that nobody could take apart may hold its password.
+  const isDark = frame.afn === DATA_FORWARDING && frame.dir === 'down' && !inner
+  pieces.push(...content.pieces.slice(0, inner || isDark ? -1 : undefined), ...(inner?.pieces ?? []))
+  if (isDark) pieces.push(...content.pieces.slice(-1).map((piece) => ({ ...piece, secret: piece.name.startsWith('bytes for the meter') })))
   const leaves = {
     ...head,
     ...(scale && scaleLeaves(scale)),

@@ -53,7 +53,7 @@ const wordsOf = (name: string): readonly string[] =>
     .toLowerCase()
     .split(/[_\s]+/)
     .filter((word) => word !== '')
-    .map((word) => (word.length > 3 && word.endsWith('s') ? word.slice(0, -1) : word))
+    .map((word) => (word.length > 3 && /[^s]s$/.test(word) ? word.slice(0, -1) : word))
     .map((word) => SYNONYMS[word] ?? word)
 
 /**

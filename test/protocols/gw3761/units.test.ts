@@ -82,6 +82,12 @@ describe('data units', () => {
     expect(unitsOf(answer('0D', filled))).toMatchObject([{ pn: 2, tariffs: null, time: null, values: [null, null, null, null, null] }])
   })
 
+  it('more tariffs than a meter can have is no such item', () => {
+    const data = `01 02 01 14 20 07 24 05 00 21 07 24 40 ${Array.from({ length: 65 * 5 }, () => '00').join(' ')}`
+    expect(decodeUnits(answer('0D', data)).units[0]).toMatchObject({ layout: null, problem: 'GW3761_CONTENT' })
+    expect(decodeUnits(answer('0D', data.replace('24 40 ', '24 3F ').slice(0, -15))).units[0]?.raws).toHaveLength(65)
+  })
+
   it('an unknown item keeps the rest of the frame, what stood before is good', () => {
     const { units } = decodeUnits(answer('0D', '01 02 01 14 20 07 24 05 00 21 07 24 00 00 07 81 21 00 01 02 80 1E 01 02 03'))
     expect(units.map(({ fn, problem, at, end }) => [fn, problem, end - at])).toEqual([
@@ -263,6 +269,15 @@ describe('words of terminals', () => {
       { erc: 9, length: 6, time: '2024-08-02 14:30', body_hex: '30 14 02 08 24 AA' },
       { erc: 0x34, length: 3, body_hex: '01 02 03' },
     ])
+  })
+
+  it('an event of a point whose body is longer than its edition had it: time, point and edge, the rest raw', () => {
+    const frame = answer('0E', '00 00 01 00 05 02 01 02 0C 0A 30 14 02 08 24 05 80 AA BB CC')
+    expect(unitsOf(frame)).toMatchObject([
+      { events: [{ erc: 12, time: '2024-08-02 14:30', pn: 5, begin: 1, body_hex: '30 14 02 08 24 05 80 AA BB CC' }] },
+    ])
+    const cut = answer('0E', '00 00 01 00 05 02 01 02 0D 07 30 14 02 08 24 05 80')
+    expect(unitsOf(cut)).toMatchObject([{ events: [{ erc: 13, pn: 5 }] }])
   })
 
   it('an event longer than the frame keeps the rest raw', () =>
