@@ -138,6 +138,44 @@ describe('a daily freeze', () => {
     ])
   })
 
+  it('of amounts is read with a time of reading in front and without', () => {
+    const json = {
+      id: 'x',
+      protocol: 'gw3761',
+      source: 'test',
+      registers: [],
+      dayFreeze: {
+        registers: [0, 1].map((index) => ({
+          obis: `1-0:1.9.${index}`,
+          fn: 'F5',
+          index,
+          scaler: -4,
+          unit: 'kWh',
+          sample: { hex: '00 00 12 00', value: 12 },
+        })),
+      },
+    }
+    const plain = '01 01 10 00 20 07 24 01 00 50 12 00 00 50 10 00'
+    const timed = '01 01 10 00 20 07 24 05 00 21 07 24 01 00 50 12 00 00 50 10 00'
+    for (const answer of [plain, timed])
+      expect(shown(valueIn(read({ kind: 'day-freeze' }, [1], () => [wire('0D', '61', answer)], { json }))[0])).toEqual([
+        '2024-07-21 00:00 125000 105000',
+      ])
+  })
+
+  it('of demands is read from between their times', () => {
+    const json = profile('three-phase-registers')
+    const answer =
+      '01 01 01 17 20 07 24 05 00 21 07 24 01 34 12 00 15 10 20 07 56 34 00 30 11 20 07 01 01 04 17 20 07 24 05 00 21 07 24 00 EE EE EE EE EE EE EE'
+    const { result } = read({ kind: 'day-freeze', obis: ['1-0:1.6.0', '1-0:2.6.0'] }, [1], () => [wire('0D', '61', answer)], { json })
+    expect(shown(result.ok ? result.value[0] : undefined)).toEqual(['2024-07-21 00:00 1234 -'])
+    const blocks = profile('three-phase')
+    const f3 = '01 01 04 00 20 07 24 05 00 21 07 24 01 34 12 00 56 34 00 15 10 20 07 30 11 20 07 78 56 00 90 78 00 15 10 20 07 30 11 20 07'
+    expect(
+      shown(valueIn(read({ kind: 'day-freeze', obis: ['1-0:1.6.0'] }, [1], () => [wire('0D', '61', f3)], { json: blocks }))[0]),
+    ).toEqual(['2024-07-21 00:00 1234'])
+  })
+
   it('of fewer tariffs than the profile has leaves the others absent', () => {
     const [sample] = valueIn(read({ kind: 'day-freeze' }, [1], () => [wire('0D', '61', f161(1))]))
     expect(shown(sample)).toEqual(['2024-07-21 00:00 10010000 10010000 - - -'])
