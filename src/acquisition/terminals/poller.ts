@@ -149,7 +149,7 @@ export class TerminalPoller {
   }
 
   #plan(profile: Profile, selection: Selection): Result<TerminalPlan> {
-    const plan = this.#deps.adapter.bind((adapter) => adapter.plan(profile, selection))
+    const plan = planned(this.#deps.adapter, profile, selection)
     if (plan.ok) this.#plans.set(plan.value, plan.value)
     return plan
   }
@@ -302,4 +302,27 @@ export class TerminalPoller {
 function* nobody(): Generator<never, Result<readonly Result<readonly Sample[]>[]>, unknown> {
   yield* []
   return ok([])
+}
+
+/** Plans of a profile that were worked out, of all terminals together: a hundred thousand meters ask for the same few. */
+const plans = new WeakMap<Profile, Map<string, Result<TerminalPlan>>>()
+const MOST_PLANS = 64
+
+const planned = (adapter: AnyTerminalAdapter, profile: Profile, selection: Selection): Result<TerminalPlan> => {
+  const make = () => adapter.bind((one) => one.plan(profile, selection))
+  // Stretches of curves are of their own moment.
+  if (selection.since || selection.until) return make()
+  let known = plans.get(profile)
+  if (!known) {
+    known = new Map()
+    plans.set(profile, known)
+  }
+  const key = `${adapter.id} ${selection.kind} ${selection.nth ?? ''} ${selection.obis?.join() ?? ''}`
+  let plan = known.get(key)
+  if (!plan) {
+    if (known.size >= MOST_PLANS) known.clear()
+    plan = make()
+    known.set(key, plan)
+  }
+  return plan
 }

@@ -284,6 +284,7 @@ export class Terminals implements TerminalsPort {
 
   #online({ record, peer }: SessionPort): void {
     if (!record?.settings) return
+    this.#emit(record, 'note', new Uint8Array(0), `connected from ${peer.name}`)
     this.#deps.notice({ kind: 'online', terminal: record.settings.id, peer: peer.name, why: 'logged in' })
   }
 
@@ -296,6 +297,7 @@ export class Terminals implements TerminalsPort {
     void settled.finally(() => this.#settling.delete(settled))
     this.#sayEnded(peer, record, by, why)
     if (!record || record.session !== session) return
+    this.#emit(record, 'note', new Uint8Array(0), `connection of ${peer.name} ended: ${why}`)
     record.session = null
     const isReplaced = by === 'takeover'
     const cause =
