@@ -13,8 +13,12 @@ const DAY_MS = 86_400_000
  */
 export class Calendar {
   readonly zone: string
-  #dayStart = 0
-  #dayEnd = 0
+  /** Days that were asked for last, newest first. */
+  readonly #days: LocalDay[] = []
+  /** Midnights by date, `20261121`; null = there is no such date. */
+  readonly #dates = new Map<number, LocalDay | null>()
+  /** Answers of what costs most and is asked again and again with the same question. */
+  readonly #answers = new Map<string, number>()
 
   constructor(zone: string) {
     this.zone = zone
@@ -22,11 +26,7 @@ export class Calendar {
 
   /** Midnight of the local day that holds the instant. */
   dayStart(instant: number): number {
-    if (instant >= this.#dayStart && instant < this.#dayEnd) return this.#dayStart
-    const start = Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(this.zone).startOfDay()
-    this.#dayStart = start.epochMilliseconds
-    this.#dayEnd = start.add({ days: 1 }).startOfDay().epochMilliseconds
-    return this.#dayStart
+    return this.#dayOf(instant).start
   }
 
   /** Start of the period that holds the instant. Shorter periods than a day count from local midnight. */
@@ -34,8 +34,10 @@ export class Calendar {
     const day = this.dayStart(instant)
     if (period.unit === 'ms') return period.ms >= DAY_MS ? day : day + Math.floor((instant - day) / period.ms) * period.ms
     if (period.unit === 'day') return day
-    const date = Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(this.zone).toPlainDate().with({ day: 1 })
-    return date.toZonedDateTime(this.zone).epochMilliseconds
+    return this.#remembered(`month ${day}`, () => {
+      const date = this.#zoned(day).toPlainDate().with({ day: 1 })
+      return date.toZonedDateTime(this.zone).epochMilliseconds
+    })
   }
 
   /** Start of the period after the one that starts at `start`. */
@@ -46,9 +48,8 @@ export class Calendar {
       // The last period of a day ends with the day, whatever its length.
       return Math.min(next, this.dayAfter(day))
     }
-    const at = Temporal.Instant.fromEpochMilliseconds(start).toZonedDateTimeISO(this.zone)
-    const next = period.unit === 'month' ? at.add({ months: 1 }) : at.add({ days: 1 })
-    return next.startOfDay().epochMilliseconds
+    if (period.unit !== 'month') return this.dayAfter(start)
+    return this.#remembered(`next ${start}`, () => this.#zoned(start).add({ months: 1 }).startOfDay().epochMilliseconds)
   }
 
   /** The instant of a minute of the wall clock on the day that begins at `day`, a midnight. Of a day that changes its offset too. */
@@ -60,18 +61,16 @@ export class Calendar {
   }
 
   dayAfter(day: number): number {
-    return Temporal.Instant.fromEpochMilliseconds(day).toZonedDateTimeISO(this.zone).add({ days: 1 }).startOfDay().epochMilliseconds
+    return this.#dayOf(day).end
   }
 
   /** Local midnights from `from` (a midnight) to `to`, as a count of freezes between them. */
   daysBetween(from: number, to: number): number {
-    const zoned = (instant: number) => Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(this.zone).toPlainDate()
-    return zoned(from).until(zoned(to), { largestUnit: 'days' }).days
+    return this.#remembered(`days ${from} ${to}`, () => this.#date(from).until(this.#date(to), { largestUnit: 'days' }).days)
   }
 
   monthsBetween(from: number, to: number): number {
-    const zoned = (instant: number) => Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(this.zone).toPlainDate()
-    return zoned(from).until(zoned(to), { largestUnit: 'months' }).months
+    return this.#remembered(`months ${from} ${to}`, () => this.#date(from).until(this.#date(to), { largestUnit: 'months' }).months)
   }
 
   /**
@@ -80,17 +79,98 @@ export class Calendar {
    *
    * @returns  null for an impossible date
    */
-  instantOf({ year, month, day, hour, minute, second }: MeterTime): number | null {
-    try {
-      const plain = Temporal.PlainDateTime.from({ year, month, day, hour, minute, second }, { overflow: 'reject' })
-      return plain.toZonedDateTime(this.zone, { disambiguation: 'compatible' }).epochMilliseconds
-    } catch {
-      return null
-    }
+  instantOf(time: MeterTime): number | null {
+    const { year, month, day, hour, minute, second } = time
+    const date = this.#dateOf(year, month, day)
+    if (!date || !isWithin(hour, 24) || !isWithin(minute, 60) || !isWithin(second, 60)) return null
+    if (date.isEven) return date.start + ((hour * 60 + minute) * 60 + second) * 1000
+    const plain = Temporal.PlainDateTime.from({ year, month, day, hour, minute, second }, { overflow: 'reject' })
+    return plain.toZonedDateTime(this.zone, { disambiguation: 'compatible' }).epochMilliseconds
   }
 
   meterTime(instant: number): MeterTime {
-    const { year, month, day, hour, minute, second } = Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(this.zone)
+    const of = this.#dayOf(instant)
+    if (of.isEven) {
+      const seconds = Math.floor((instant - of.start) / 1000)
+      return {
+        ...{ year: of.year, month: of.month, day: of.day },
+        ...{ hour: Math.floor(seconds / 3600), minute: Math.floor(seconds / 60) % 60, second: seconds % 60 },
+      }
+    }
+    const { year, month, day, hour, minute, second } = this.#zoned(instant)
     return { year, month, day, hour, minute, second }
+  }
+
+  #zoned(instant: number) {
+    return Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(this.zone)
+  }
+
+  #date(instant: number) {
+    return this.#zoned(instant).toPlainDate()
+  }
+
+  #dayOf(instant: number): LocalDay {
+    const first = this.#days[0]
+    if (first && instant >= first.start && instant < first.end) return first
+    const at = this.#days.findIndex(({ start, end }) => instant >= start && instant < end)
+    const found = this.#days[at] ?? localDay(this.#zoned(instant))
+    if (at >= 0) this.#days.splice(at, 1)
+    this.#days.unshift(found)
+    if (this.#days.length > MOST_DAYS) this.#days.pop()
+    return found
+  }
+
+  #dateOf(year: number, month: number, day: number): LocalDay | null {
+    // Impossible parts would give another date's key.
+    if (!isWithin(month - 1, 12) || !isWithin(day - 1, 31) || !Number.isInteger(year)) return null
+    const key = year * 10_000 + month * 100 + day
+    const known = this.#dates.get(key)
+    if (known !== undefined) return known
+    if (this.#dates.size >= MOST_DATES) this.#dates.clear()
+    const made = dateIn(this.zone, year, month, day)
+    this.#dates.set(key, made)
+    return made
+  }
+
+  #remembered(question: string, answer: () => number): number {
+    const known = this.#answers.get(question)
+    if (known !== undefined) return known
+    if (this.#answers.size >= MOST_DATES) this.#answers.clear()
+    const made = answer()
+    this.#answers.set(question, made)
+    return made
+  }
+}
+
+/** A day of the zone. `isEven`: 24 hours long, so that its wall clock is a matter of adding. */
+interface LocalDay {
+  readonly start: number
+  readonly end: number
+  readonly isEven: boolean
+  readonly year: number
+  readonly month: number
+  readonly day: number
+}
+
+const MOST_DAYS = 8
+const MOST_DATES = 1000
+
+const isWithin = (value: number, end: number): boolean => Number.isInteger(value) && value >= 0 && value < end
+
+const localDay = (at: Temporal.ZonedDateTime): LocalDay => {
+  const start = at.startOfDay()
+  const next = start.add({ days: 1 }).startOfDay()
+  const { year, month, day } = start
+  const [from, to] = [start.epochMilliseconds, next.epochMilliseconds]
+  // Twenty-four hours whose clock was moved twice are none to add in.
+  const isEven = to - from === DAY_MS && start.offsetNanoseconds === next.offsetNanoseconds
+  return { start: from, end: to, isEven, year, month, day }
+}
+
+const dateIn = (zone: string, year: number, month: number, day: number): LocalDay | null => {
+  try {
+    return localDay(Temporal.PlainDate.from({ year, month, day }, { overflow: 'reject' }).toZonedDateTime(zone))
+  } catch {
+    return null
   }
 }

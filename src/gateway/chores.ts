@@ -9,6 +9,8 @@ import type { TokenFile } from './tokens.ts'
 
 /** How often communication statistics become rows, milliseconds. */
 const COMM_PERIOD_MS = 15 * 60_000
+/** Ticks between two looks who is silent: a large site has a hundred thousand meters. */
+const SILENCE_TICKS = 5
 const HOUSEKEEPING_MS = 10 * 60_000
 const HEALTH_CHECK_MS = 5000
 
@@ -30,6 +32,7 @@ export const startChores = ({ clock, field, push, terminals, outbox, store, toke
   const comm = new CommStatistics(field, push, clock.monotonic(), terminals)
   let commPeriod = Math.floor(clock.now() / COMM_PERIOD_MS)
   let said = ''
+  let ticks = 0
   let tokenProblem = ''
   const minute = setInterval(
     () => {
@@ -42,7 +45,7 @@ export const startChores = ({ clock, field, push, terminals, outbox, store, toke
         if (text !== tokenProblem) log.warn(text)
         tokenProblem = text
       }
-      said = sayWhoIsSilent(field, said, log)
+      if (ticks++ % SILENCE_TICKS === 0) said = sayWhoIsSilent(field, said, log)
       const period = Math.floor(clock.now() / COMM_PERIOD_MS)
       if (period === commPeriod) return
       const rows = comm.take(commPeriod * COMM_PERIOD_MS, clock.monotonic())

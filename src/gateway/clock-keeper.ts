@@ -271,10 +271,12 @@ export class ClockKeeper {
 
   /** A meter that was silent and answers again may have been without power, and its clock with it. */
   #noteSilence(): void {
-    for (const { fact, device } of this.deps.field.meters()) {
-      if (isBackedOff(device.health)) this.#silent.add(fact.meter)
-      else if (this.#silent.delete(fact.meter) && device.clock() !== null) this.#back.add(fact.meter)
-    }
+    // Meters behind concentrators have no clock that is read here.
+    for (const { meters } of this.deps.field.lines)
+      for (const { fact, device } of meters) {
+        if (isBackedOff(device.health)) this.#silent.add(fact.meter)
+        else if (this.#silent.delete(fact.meter) && device.clock() !== null) this.#back.add(fact.meter)
+      }
   }
 
   #say(meter: string, read: Result<ClockPoint>): void {

@@ -36,7 +36,8 @@ export const openHouse = ({ clock, ledger, field, clocks, strangers, days, loss,
   }
   const buses = busWatch({ ...loss, ledger, days, now: () => clock.now() }, NO_AREA)
   const snapshot = (): HouseFacts => {
-    const read = [...field.meters()].flatMap(({ fact, point }) => {
+    const read = [...field.meters()].flatMap(({ fact, point, bus }) => {
+      if (bus === null) return []
       const found = clocks.clockOf(fact.meter)
       const newest = found && { at: found.at, driftMs: Math.round(found.driftS * 1000), uncertaintyMs: CLOCK_UNCERTAINTY_MS }
       return found ? [{ point: fact.point, meter: fact.meter, area: point.area || NO_AREA, state: found.state, newest }] : []
