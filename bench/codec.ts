@@ -8,11 +8,11 @@ import { isDiscarded } from '../src/core/index.ts'
 import { type Anchor, interleaved } from './anchor.ts'
 
 /** Frames a second that one core must decode. */
-const BAR = 100_000
+export const BAR = 100_000
 const TARIFFS = 4
 const FRAMES = 2000
 /** Bytes as TCP brings them: frames begin and end anywhere in a piece. */
-const PIECE = 1448
+export const PIECE = 1448
 
 /** A daily freeze of forward active energy (0D F161) of one point: total and four tariffs. */
 const freeze = (pn: number): Uint8Array => {
@@ -31,7 +31,7 @@ const freeze = (pn: number): Uint8Array => {
   })
 }
 
-const joined = (parts: readonly Uint8Array[]): Uint8Array => {
+export const joined = (parts: readonly Uint8Array[]): Uint8Array => {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
   let at = 0
   for (const part of parts) {
@@ -42,7 +42,7 @@ const joined = (parts: readonly Uint8Array[]): Uint8Array => {
 }
 
 /** Calls `round` until the time is over. @returns  frames a second */
-const rateOf = (seconds: number, round: () => number): number => {
+export const rateOf = (seconds: number, round: () => number): number => {
   const began = performance.now()
   const until = began + seconds * 1000
   let frames = 0

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { analysisDay } from './analysis.ts'
 import { type Anchor, type BenchContext, figure, NotHere, type Outcome } from './anchor.ts'
 import { concentratorDecode } from './codec.ts'
+import { recordDecode } from './codec-698.ts'
 import { freezeDay } from './concentrators.ts'
 import { embeddedCold, embeddedEnergy, embeddedHot, embeddedLatest, embeddedRate } from './embedded.ts'
 import { influxRate, influxWriterCost } from './influx.ts'
@@ -36,6 +37,7 @@ const ANCHORS: readonly Anchor[] = [
   analysisDay,
   lossDay,
   concentratorDecode,
+  recordDecode,
   freezeDay,
   terminalLogins,
   terminalMemory,
