@@ -56,20 +56,6 @@ it('keeps to its caps, for each address and in total, and says so once', async (
   expect(terminals.sessions()).toHaveLength(1)
 })
 
-it('hangs up on one who asks without end and reads nothing', async () => {
-  const { terminals, dial, later } = await site()
-  const far = await dial()
-  await far.logIn(1)
-  far.socket.pause()
-  const flood = Buffer.concat(Array.from({ length: 2000 }, () => frameOf(0x68, 'H', 2, 1)))
-  await until(() => {
-    if (!far.socket.writableNeedDrain) far.socket.write(flood)
-    later(1)
-    return terminals.sessions().length === 0
-  })
-  expect(terminals.listenerFigures()[0]?.ended).toEqual({ stuck: 1 })
-})
-
 it('lives through any bytes: what is honest behind them is heard', async () => {
   const { terminals, dial, later, taken } = await site({ listeners: [{ protocols: ['gw3761', 'dlt698'] }] })
   const pieces = fc.oneof(
@@ -105,7 +91,7 @@ it('lives through any bytes: what is honest behind them is heard', async () => {
       honest.hangUp()
       await until(() => terminals.sessions().length === 0)
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   )
   expect(terminals.listenerFigures()[0]?.ended.fault).toBeUndefined()
 })
