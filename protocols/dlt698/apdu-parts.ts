@@ -23,14 +23,14 @@ export const choiceOf = <T extends string>(c: Cursor, choices: readonly T[]): T 
 export const piid = (c: Cursor): Leaves => {
   const from = c.at
   const byte = u8(c)
-  note(c, from, 'PIID', `sequence ${byte & 0x3f}${byte & 0x80 ? ', high priority' : ''}`)
+  if (c.notes !== null) note(c, from, 'PIID', `sequence ${byte & 0x3f}${byte & 0x80 ? ', high priority' : ''}`)
   return { piid: { seq: byte & 0x3f, priority: byte >> 7 } }
 }
 
 export const piidAcd = (c: Cursor): Leaves => {
   const from = c.at
   const byte = u8(c)
-  note(c, from, 'PIID-ACD', `sequence ${byte & 0x3f}${byte & 0x40 ? ', events wait' : ''}`)
+  if (c.notes !== null) note(c, from, 'PIID-ACD', `sequence ${byte & 0x3f}${byte & 0x40 ? ', events wait' : ''}`)
   return { piid_acd: { seq: byte & 0x3f, priority: byte >> 7, acd: (byte >> 6) & 1 } }
 }
 
@@ -47,7 +47,7 @@ export const tsa = (c: Cursor): string => named(c, 'TSA', readTsa)
 export const numbered = (c: Cursor, name: string, read: (c: Cursor) => number, unit = ''): number => {
   const from = c.at
   const value = read(c)
-  note(c, from, name, `${value}${unit}`)
+  if (c.notes !== null) note(c, from, name, `${value}${unit}`)
   return value
 }
 

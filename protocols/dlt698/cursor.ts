@@ -104,6 +104,7 @@ export const countField = (c: Cursor, smallest = 1): number => {
   return 0
 }
 
+/** Notes a piece for a person; where its meaning takes work, ask first whether notes are kept. */
 export const note = (c: Cursor, from: number, name: string, meaning: string, isSecret = false): void => {
   if (c.notes !== null && c.at > from) c.notes.push({ at: from, to: c.at, name, meaning, isSecret })
 }

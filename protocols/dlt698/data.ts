@@ -71,7 +71,7 @@ export const readSid = (c: Cursor): Sid => ({ id: u32(c), data: hexText(c, lengt
 const readElements = (c: Cursor, t: 'array' | 'structure'): Datum => {
   const from = c.at - 1
   const count = countField(c)
-  note(c, from, t, `${count} elements`)
+  if (c.notes !== null) note(c, from, t, `${count} elements`)
   const v: Datum[] = []
   for (let index = 0; index < count && c.error === null; index++) {
     const start = c.at
@@ -197,7 +197,7 @@ export const readColumn = (c: Cursor): ColumnSelector => {
   }
   if (choice !== 1) stop(c, 'DLT698_APDU', `${choice} is no choice of a column: 0 OAD, 1 ROAD`, c.at - 1)
   const road = readRoad(c)
-  note(c, from, 'column', `${road.oad}: ${road.columns.join(' ')}`)
+  if (c.notes !== null) note(c, from, 'column', `${road.oad}: ${road.columns.join(' ')}`)
   return { road }
 }
 
