@@ -40,6 +40,8 @@ const LONGEST_RETRY_MS = 60_000
 const MOVED_MS = 250
 /** Devices that join later need not wait for their place in the spread: the first read comes within this time. */
 const JOIN_SPREAD_MS = 2000
+/** Devices that become due in one go. */
+const DUE_AT_ONCE = 1000
 /** A clock set back further than this is set back for good. */
 const FAR_BACK_MS = 2 * 3_600_000
 
@@ -253,7 +255,18 @@ export class Schedule {
     task.lastAt = label + offsetMs
     if (task.passed === label) return
     task.passed = label
-    for (const member of task.members.values()) this.#dueOf(task, member, label, spreadMs)
+    this.#allDue(task, task.members.values(), label, spreadMs)
+  }
+
+  /** A hundred thousand devices are due at midnight: everything else has its turn in between. */
+  #allDue(task: Task, members: IterableIterator<Member>, label: number, spreadMs: number): void {
+    if (this.#isStopped || task.passed !== label) return
+    for (let count = 0; count < DUE_AT_ONCE; count++) {
+      const next = members.next()
+      if (next.done) return
+      if (task.members.get(next.value.id) === next.value) this.#dueOf(task, next.value, label, spreadMs)
+    }
+    setImmediate(() => this.#allDue(task, members, label, spreadMs))
   }
 
   #dueOf(task: Task, member: Member, label: number, spreadMs: number): void {
