@@ -179,6 +179,36 @@ const book = ({ scale }: DataUnit, wants: readonly Want[]): Want | null => {
   return null
 }
 
+/** What a denied request is asked for in: item by item, as one the terminal has not is the usual cause; then by halves. */
+const smaller = (wants: readonly Want[]): Want[][] => {
+  const byItem = new Map<number, Want[]>()
+  for (const want of wants) byItem.set(want.fn, [...(byItem.get(want.fn) ?? []), want])
+  if (byItem.size > 1) return [...byItem.values()]
+  return [wants.slice(0, wants.length >> 1), wants.slice(wants.length >> 1)]
+}
+
+/** Denials of one point or item after which it is not asked for again in the same talk, as long as nothing of it was ever answered. */
+const ENOUGH = 2
+
+/** Remembers which items and points a terminal denies: an item it has not would else be denied for every meter by itself. */
+const denialBook = () => {
+  const count = { fn: new Map<number, Set<number>>(), pn: new Map<number, Set<number>>() }
+  const known = { fn: new Set<number>(), pn: new Set<number>() }
+  const add = (map: Map<number, Set<number>>, key: number, other: number) => map.set(key, (map.get(key) ?? new Set()).add(other))
+  const isGivenUp = (kind: 'fn' | 'pn', key: number) => !known[kind].has(key) && (count[kind].get(key)?.size ?? 0) >= ENOUGH
+  return {
+    answered: ({ fn, pn }: PointItem): void => {
+      known.fn.add(fn)
+      known.pn.add(pn)
+    },
+    denied: ({ fn, pn }: PointItem): void => {
+      add(count.fn, fn, pn)
+      add(count.pn, pn, fn)
+    },
+    isHopeless: ({ fn, pn }: PointItem): boolean => isGivenUp('fn', fn) || isGivenUp('pn', pn),
+  }
+}
+
 /**
  * Asks for all wants in as few requests as frames allow, and again only for what an answer did not hold: a terminal may cut its answer
  * behind any unit or point, send it in several frames, deny all of it for the sake of one, or leave out what it does not know.
@@ -198,8 +228,14 @@ export function* gather(manner: Manner, wants: readonly Want[], options: GatherO
   let silence: GatewayError | null = null
   let silent = 0
   const about = (pair: PointItem) => byPair.has(keyOf(pair))
+  const denials = denialBook()
 
-  for (let batch = queue.shift(); batch; batch = queue.shift()) {
+  for (let lot = queue.shift(); lot; lot = queue.shift()) {
+    const batch = lot.filter((want) => {
+      if (denials.isHopeless(want)) want.error ??= deniedOf(manner, want, null)
+      return want.error === null
+    })
+    if (batch.length === 0) continue
     const heard = yield* ask(manner, { afn: options.afn, data: dataOf(batch, options.combine), about, reach: options.reach }, used)
     if (!heard.ok) return heard
     const { frames, failure } = heard.value
@@ -210,6 +246,7 @@ export function* gather(manner: Manner, wants: readonly Want[], options: GatherO
       const mine = byPair.get(keyOf(found.unit))
       if (!mine) continue
       units.push(found)
+      denials.answered(found.unit)
       const booked = book(found.unit, mine)
       if (booked) answered.add(booked)
     }
@@ -221,7 +258,10 @@ export function* gather(manner: Manner, wants: readonly Want[], options: GatherO
     if (verdict?.kind === 'each')
       for (const want of open) {
         const denied = verdict.items.find(({ pn, fn, error }) => pn === want.pn && fn === want.fn && error !== 0)
-        if (denied) want.error = deniedOf(manner, want, denied.error)
+        if (denied) {
+          want.error = deniedOf(manner, want, denied.error)
+          denials.denied(want)
+        }
       }
     const left = open.filter(({ error }) => error === null)
     if (left.length === 0) continue
@@ -233,9 +273,13 @@ export function* gather(manner: Manner, wants: readonly Want[], options: GatherO
     if (verdict !== null && verdict.kind !== 'each' && answered.size === 0) {
       silent = 0
       if (verdict.kind === 'confirmed') for (const want of left) want.error = leftOut(manner, want)
-      else if (left.length === 1) for (const want of left) want.error = deniedOf(manner, want, null)
-      // One unknown meter, or an identifier with too many bits, makes some deny all the others with it.
-      else queue.unshift(left.slice(0, left.length >> 1), left.slice(left.length >> 1))
+      else if (left.length === 1)
+        for (const want of left) {
+          want.error = deniedOf(manner, want, null)
+          denials.denied(want)
+        }
+      // One unknown meter or item, or an identifier with too many bits, makes some deny all the others with it.
+      else queue.unshift(...smaller(left))
       continue
     }
     if (answered.size > 0) {

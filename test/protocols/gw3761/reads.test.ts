@@ -262,6 +262,33 @@ describe('many meters', () => {
     expect(result.ok && result.value.map((one) => (one.ok ? 'ok' : one.error.code))).toEqual(['ok', 'ok', 'GW3761_DENIED', 'ok'])
   })
 
+  it('of which the terminal has not every item: that item is found out once, and not for each meter', () => {
+    const wanted: Selection = { kind: 'day-freeze', obis: ['1-0:1.8.0', '1-0:3.8.0', '1-0:5.8.0'] }
+    const identifiers = ({ data }: Told) => (data.match(/.. .. .. .. .. .. ../g) ?? []).map((one) => one.slice(0, 11))
+    const without165: Script = (told) =>
+      identifiers(told).some((one) => one.endsWith('10 14'))
+        ? [wire('00', `6${told.number}`, '00 00 02 00')]
+        : [
+            wire(
+              '0D',
+              `6${told.number}`,
+              identifiers(told)
+                .map((one) => `${one} 20 07 24 05 00 21 07 24 00 ${one.endsWith('01 14') ? '00 ' : ''}00 10 00 00`)
+                .join(' '),
+            ),
+          ]
+    const { result, told } = read(wanted, hundred.slice(0, 60), without165, { json: profile('three-phase-registers') })
+    expect(told.length).toBeLessThan(30)
+    expect(
+      result.ok &&
+        new Set(
+          result.value.map((one) =>
+            one.ok ? `${one.value[0]?.raws} ${[...(one.value[0]?.absent?.values() ?? [])].map(({ code }) => code)}` : one.error.code,
+          ),
+        ),
+    ).toEqual(new Set(['100000,1000, GW3761_DENIED']))
+  })
+
   it('of which some are denied by name with their error number', () => {
     const script: Script = (told, turn) =>
       turn === 1
