@@ -1,4 +1,4 @@
-import { bits, hex, identifiers, type Layout, num, part, text, time, uint } from './layout.ts'
+import { bits, count, digits, each, hex, identifiers, type Layout, num, part, text, time, uint } from './layout.ts'
 import { ONE_LIBRARY } from './rows.ts'
 import { statusWords } from './tables-class1.ts'
 import { PHASES, pointWord } from './tables-common.ts'
@@ -273,7 +273,31 @@ const EVENTS: readonly EventRow[] = [
       part('kind', 'kind', 6, 2, { words: { 1: 'primary shorted', 2: 'secondary shorted', 3: 'secondary open' } }),
     ),
   ]),
-  event(35, 'unknown meter found', '发现未知电表事件记录', null, `${ONE_LIBRARY}; only the time is known`),
+  event(
+    35,
+    'unknown meter found',
+    '发现未知电表事件记录',
+    [
+      begins,
+      uint('port', 'port (终端通信端口号)', 1),
+      count('count', 'unknown meters (未知电表块数)', 1, 'meters', 31),
+      each(
+        'meters',
+        'unknown meter',
+        'meters',
+        digits('address', 'address (通信地址)'),
+        flag(
+          'phase and signal (所在相别及信号品质)',
+          part('signal_quality', 'signal', 0, 4),
+          part('phase_A', 'phase A', 5, 1),
+          part('phase_B', 'phase B', 6, 1),
+          part('phase_C', 'phase C', 7, 1),
+        ),
+        flag('protocol (通信协议)', part('protocol', 'protocol', 0, 2, { words: { 0: 'DL/T 645-1997', 1: 'DL/T 645-2007' } })),
+      ),
+    ],
+    'a public decoder and the code of a public terminal, which agree',
+  ),
 ]
 
 const BY_CODE: ReadonlyMap<number, EventRow> = new Map(EVENTS.map((one) => [one.erc, one]))

@@ -162,8 +162,24 @@ const routes: Layout = [
 const meterReading: Layout = [
   uint('port', 'port (所属终端通信端口号)', 1),
   uint('relay_levels', 'hops of the route (中继级数)', 1),
-  bits('phase (载波抄通信相位)', 1, part('phase_A', 'phase A', 0, 1), part('phase_B', 'phase B', 1, 1), part('phase_C', 'phase C', 2, 1)),
-  uint('signal_quality', 'signal quality (载波信号品质)', 1),
+  bits(
+    'phases (电表实际相位, 载波抄读相位)',
+    1,
+    part('phase_A', 'meter on phase A', 0, 1),
+    part('phase_B', 'B', 1, 1),
+    part('phase_C', 'C', 2, 1),
+    part('read_phase_A', 'read on phase A', 4, 1),
+    part('read_phase_B', 'B', 5, 1),
+    part('read_phase_C', 'C', 6, 1),
+    part('wiring_abnormal', 'wiring abnormal', 7, 1),
+  ),
+  bits(
+    'signal quality, 1 to 15 (载波信号品质)',
+    1,
+    part('signal_quality', 'byte', 0, 8),
+    part('signal_received', 'received', 0, 4),
+    part('signal_sent', 'sent', 4, 4),
+  ),
   uint('last_read_ok', 'last reading (最近一次抄表成功/失败标志)', 1, { words: { 0: 'failed', 1: 'succeeded' } }),
   time('last_success', 'last success (最近一次抄表成功时间)', 'A.1'),
   time('last_failure', 'last failure (最近一次抄表失败时间)', 'A.1'),
@@ -361,5 +377,7 @@ export const CLASS1: readonly FnRow[] = [
   row(167, 'purchases', '电能表购、用电信息', purchase, one),
   row(168, 'settlement', '电能表结算信息', settlement, one),
   row(169, 'routes', '集中抄表中继路由信息', routes, one),
-  row(170, 'reading of the meter', '集中抄表电表抄读信息', meterReading, one),
+  row(170, 'reading of the meter', '集中抄表电表抄读信息', meterReading, {
+    source: `${ONE_LIBRARY}; bits of phase and signal from public masters`,
+  }),
 ]

@@ -209,7 +209,11 @@ const curves: readonly FnRow[] = [
 const statistics = (shift: number, scale: 'd' | 'm', en: string, zh: string): readonly FnRow[] => [
   row(25 + shift, `${en} highest powers`, `${zh}总及分相最大有功功率及发生时间、有功功率为零时间`, powerExtremes, { scale, ...one }),
   row(26 + shift, `${en} maximum demand of each phase`, `${zh}总及分相有功最大需量及发生时间`, demandExtremes, { scale, ...one }),
-  row(27 + shift, `${en} voltage statistics`, `${zh}电压统计数据`, voltageStatistics, { scale, ...one }),
+  row(27 + shift, `${en} voltage statistics`, `${zh}电压统计数据`, voltageStatistics, {
+    scale,
+    source:
+      'several public terminals and masters, which have the highest voltage first; the library xiangruipuzhao/3761 has the lowest first',
+  }),
   row(28 + shift, `${en} unbalance`, `${zh}不平衡度越限累计时间`, unbalance(scale === 'd' ? 'A.18' : 'A.17'), { scale, ...one }),
   row(29 + shift, `${en} current above limits`, `${zh}电流越限数据`, currentLimits, { scale, ...one }),
   row(30 + shift, `${en} apparent power above limits`, `${zh}视在功率越限累计时间`, apparentPowerLimits, { scale, ...one }),
