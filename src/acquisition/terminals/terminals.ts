@@ -272,10 +272,8 @@ export class Terminals implements TerminalsPort {
     if (tell) {
       if (settings)
         this.#deps.notice({ kind: 'takeover', terminal: settings.id, peer: session.peer.name, before: holder.peer.name, refused })
-      this.#deps.log(
-        refused ? 'warn' : 'info',
-        `${protocol} ${address}: ${session.peer.name} claims the address of ${holder.peer.name}${refused ? ' again within a minute: two devices have one address' : ', and has it now'}`,
-      )
+      const has = refused ? 'again within a minute: two devices have one address' : 'and has it now'
+      this.#deps.log('info', `${protocol} ${address}: ${session.peer.name} claims the address of ${holder.peer.name}, ${has}`)
     }
     if (refused) session.end('refused', 'another connection has this address')
     else holder.end('takeover', `${session.peer.name} has logged in under this address`)
