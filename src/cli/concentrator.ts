@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import { Type } from 'typebox'
 import { CONCENTRATOR_PROTOCOLS } from '../api/index.ts'
+import { many } from '../core/index.ts'
 import { controlCommands } from './concentrator-control.ts'
 import { follow, Job, type JobAnswer, jobRows, type Ordering, order, pathOf, settle } from './concentrator-jobs.ts'
 import { parameterCommands } from './concentrator-parameters.ts'
@@ -118,7 +119,7 @@ const show = async (id: string, access: Access): Promise<void> => {
         ? [
             [
               'since start',
-              `${figures.logins} logins, ${figures.heartbeats} heartbeats, ${figures.reports} reports; ${figures.answered} of ${figures.requests} requests answered, ${figures.noReply} not in time`,
+              `${many(figures.logins, 'login')}, ${many(figures.heartbeats, 'heartbeat')}, ${many(figures.reports, 'report')}; ${figures.answered} of ${figures.requests} requests answered, ${figures.noReply} not in time`,
             ],
           ]
         : []),

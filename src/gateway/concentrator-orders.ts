@@ -170,7 +170,10 @@ const askEvents = async (
   if (hasCounters && !counters.ok && (from === undefined || to === undefined)) return counters
   const newest = counters.ok ? counters.value[level] : null
   const end = to ?? newest ?? USUAL_EVENTS
-  const start = from ?? (newest === null ? 0 : (end + 256 - USUAL_EVENTS) % 256)
+  // Whether a counter went round nobody can say: further back is asked for by whoever names it.
+  const start = from ?? Math.max(0, end - USUAL_EVENTS)
+  if (newest !== null && start === end)
+    return ok({ counters: counters.ok ? counters.value : null, level, from: start, to: end, events: [] })
   progress.say(`asks for events ${start} to ${end}`)
   const found = await askNow<readonly TerminalEvent[]>(
     world,

@@ -61,7 +61,8 @@ export class ParameterActs {
         return fail('PARAMETER_POINT', `parameter ${name} ${found.perPoint ? 'needs' : 'takes no'} measuring point`, { parameter: name })
       if (!isSetting) continue
       if (!found.isSettable) return fail('PARAMETER_FIXED', `parameter ${name} can only be read`, { parameter: name })
-      const [wrong] = errorsOf(found.schema, value)
+      // Members that are not named stay as they are: what is missing is known only when it was read.
+      const [wrong] = errorsOf(found.schema, value, true)
       if (wrong !== undefined) return fail('CONCENTRATOR_VALUE', `the value of ${name} is wrong: ${wrong}`, { parameter: name })
     }
     return ok(null)
@@ -83,7 +84,7 @@ export class ParameterActs {
     const found: ParameterOutcome[] = []
     for (const item of wanted) {
       const value = await this.#get(id, item, progress)
-      found.push(value.ok ? compared(item, value.value) : failed(item, item.value, value.error))
+      found.push(value.ok ? compared(item, value.value) : failed(item, null, value.error))
     }
     return wholly(found)
   }
@@ -110,31 +111,40 @@ export class ParameterActs {
   async #setOne(id: string, item: ParameterValue, progress: JobProgress): Promise<ParameterOutcome> {
     const before = await this.#get(id, item, { ...progress, advance: () => undefined })
     progress.advance(1)
-    if (!before.ok) return { ...failed(item, item.value, before.error), outcome: 'not-sent' }
+    if (!before.ok) return { ...failed(item, null, before.error), outcome: 'not-sent' }
     const settings = this.#world.find(id)?.settings ?? null
     if (compared(item, before.value).outcome === 'same') return compared(item, before.value)
+    const value = filledUp(item.value, before.value)
+    const schema = this.#schemaOf(id, item.id)
+    const [wrong] = schema ? errorsOf(schema, value, false) : []
+    if (wrong !== undefined) {
+      const { error } = fail('CONCENTRATOR_VALUE', `the value of ${item.id} is wrong: ${wrong}`)
+      return { ...failed(item, null, error), outcome: 'not-sent' }
+    }
     if (progress.signal.aborted || !settings?.allowWrites) {
       const { error } = progress.signal.aborted
         ? fail('CONCENTRATOR_CANCELLED', `${item.id} was not set`)
         : fail('CONCENTRATOR_READ_ONLY', `writing to concentrator ${id} was switched off`)
-      return { ...failed(item, item.value, error), outcome: 'not-sent' }
+      return { ...failed(item, null, error), outcome: 'not-sent' }
     }
     progress.say(`sets ${item.id}${item.pn === null ? '' : ` of point ${item.pn}`}`)
-    const set = await askNow(
-      this.#world,
-      id,
-      (adapter) => adapter.setParameter(settings.address, item.id, item.pn, item.value),
-      progress.signal,
-    )
+    const set = await askNow(this.#world, id, (adapter) => adapter.setParameter(settings.address, item.id, item.pn, value), progress.signal)
     // What it shows now is the truth, whatever was said about it.
     const after = await this.#get(id, item, { ...progress, signal: new AbortController().signal, advance: () => undefined })
     if (after.ok) {
       const now = compared(item, after.value)
-      if (now.outcome === 'same') return { ...now, outcome: 'set' }
+      // What is never shown (passwords) cannot be compared.
+      if (now.outcome === 'same' || (set.ok && now.differing.every((path) => (at(after.value, path) ?? null) === null)))
+        return { ...now, outcome: 'set' }
       const { error } = set.ok ? fail('PARAMETER_NOT_KEPT', `${item.id} was confirmed and reads differently`) : set
       return { ...now, outcome: 'failed', ...said(error) }
     }
-    return set.ok ? { ...bare(item), wanted: item.value, outcome: 'unproved' } : failed(item, item.value, set.error)
+    return set.ok ? { ...bare(item), outcome: 'unproved' } : failed(item, null, set.error)
+  }
+
+  #schemaOf(id: string, name: string): object | null {
+    const known = this.list(id)
+    return (known.ok ? known.value.find((one) => one.id === name)?.schema : null) ?? null
   }
 
   async #get(id: string, { id: name, pn, ask }: ParameterName, progress: JobProgress): Promise<Result<unknown>> {
@@ -167,7 +177,7 @@ const failed = (item: ParameterName, wanted: unknown, error: GatewayError): Para
 
 const compared = (item: ParameterValue, value: unknown): ParameterOutcome => {
   const differs = differences(plain(item.value), plain(value), '')
-  return { ...bare(item), outcome: differs.length === 0 ? 'same' : 'differs', value, wanted: item.value, differing: differs }
+  return { ...bare(item), outcome: differs.length === 0 ? 'same' : 'differs', value, wanted: hidden(item.value, value), differing: differs }
 }
 
 /** Of a single one that brought nothing, why is all there is to say. */
@@ -192,11 +202,26 @@ const differences = (wanted: unknown, found: unknown, path: string): readonly st
   return isDeepStrictEqual(wanted, found) ? [] : [path === '' ? 'value' : path]
 }
 
-const errorsOf = (schema: object, value: unknown): readonly string[] => {
+/** What a path of {@link differences} leads to. */
+const at = (value: unknown, path: string): unknown =>
+  path === 'value' ? value : path.split('.').reduce<unknown>((inner, name) => (isRecord(inner) ? inner[name] : undefined), value)
+
+/** Members that were not named, as they are. */
+const filledUp = (wanted: unknown, found: unknown): unknown => (isRecord(wanted) && isRecord(found) ? { ...found, ...wanted } : wanted)
+
+/** What a concentrator never shows is not shown by us either. */
+const hidden = (wanted: unknown, found: unknown): unknown => {
+  if (isRecord(wanted) && isRecord(found))
+    return Object.fromEntries(Object.entries(wanted).map(([name, value]) => [name, hidden(value, found[name])]))
+  return found === null && wanted !== null ? '***' : wanted
+}
+
+/** @param isPart  members may be missing at the top */
+const errorsOf = (schema: object, value: unknown, isPart: boolean): readonly string[] => {
   if (value === undefined) return ['it is missing']
   if (Value.Check(schema, value)) return []
-  const errors = Value.Errors(schema, value).map(
-    ({ instancePath, message }) => `${instancePath === '' ? '' : `${instancePath} `}${message}`,
+  const errors = Value.Errors(schema, value).filter(
+    ({ keyword, instancePath }) => !(isPart && keyword === 'required' && instancePath === ''),
   )
-  return errors.length > 0 ? errors : ['it does not fit its form']
+  return errors.map(({ instancePath, message }) => `${instancePath === '' ? '' : `${instancePath} `}${message}`)
 }

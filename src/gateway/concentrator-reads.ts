@@ -147,7 +147,7 @@ export class ConcentratorReads {
     const isOwn = profile.protocol === protocol
     if (way !== 'forward' && isOwn) return ok({ profile, way: 'own' })
     if (way === 'own') return fail('CONCENTRATOR_VALUE', `profile ${name} is none of ${protocol}: name one with profile`)
-    const live = isOwn && typeof profile.live === 'string' ? this.#world.profile(profile.live) : isOwn ? null : profile
+    const live = this.#world.profile(isOwn ? meterProfile(profile) : name)
     return live
       ? ok({ profile: live, way: 'forward' })
       : fail('CONCENTRATOR_VALUE', `profile ${name} names no profile of the meter itself: give one with profile`)
@@ -173,6 +173,10 @@ export class ConcentratorReads {
     return this.#file.snapshot(id)?.records.find((record) => record.address === address)?.port ?? null
   }
 }
+
+/** What a meter speaks itself: as its profile says, else what nearly all of its kind speak. */
+const meterProfile = ({ id, live }: Profile): string =>
+  typeof live === 'string' ? live : `dlt645-2007/${id.includes('/three-phase') ? 'three-phase' : 'single-phase'}`
 
 type Send = (bytes: Uint8Array) => Promise<Result<Uint8Array>>
 

@@ -75,6 +75,23 @@ describe('parameters', () => {
     expect(await set({ heartbeatMin: 7 })).toMatchObject({ result: [{ outcome: 'failed', code: 'FAKE_REFUSED' }] })
     expect(site.terminal.sent.filter(({ what }) => what === 'set')).toHaveLength(3)
   })
+
+  it('may be set in part, and what is never shown is neither compared nor kept', async () => {
+    const site = concentratorSite()
+    site.terminal.parameters.set('F1 null', { heartbeatMin: 5, waitS: 30, password: null })
+    const value = { heartbeatMin: 9, password: 'secret' }
+    const { job } = await site.done({ what: 'parameters-set', items: [{ id: 'F1', pn: null, value }] })
+    expect(site.terminal.sent.find(({ what }) => what === 'set')?.args[2]).toEqual({ heartbeatMin: 9, waitS: 30, password: 'secret' })
+    expect(job).toMatchObject({ state: 'done' })
+    site.terminal.parameters.set('F1 null', { heartbeatMin: 9, waitS: 30, password: null })
+    site.terminal.before = ({ what }) => (what === 'set' ? ok(null) : undefined)
+    const again = await site.done({ what: 'parameters-set', items: [{ id: 'F1', pn: null, value }] })
+    expect(again.job).toMatchObject({ result: [{ outcome: 'set', value: { password: null } }] })
+    expect(JSON.stringify(again.job)).not.toContain('secret')
+    site.terminal.parameters.set('F1 null', { waitS: 30 })
+    const wrong = await site.done({ what: 'parameters-set', items: [{ id: 'F1', pn: null, value: { waitS: 1 } }] })
+    expect(wrong.job).toMatchObject({ error: { code: 'CONCENTRATOR_VALUE' } })
+  })
 })
 
 describe('the clock', () => {
@@ -202,7 +219,7 @@ it('asks for events by their counters and keeps them; signal and routes stand by
     events: [{ code: 'erc-10', begins: '2026-11-22T09:00:00', raw: '0A' }],
   })
   expect(site.taken).toHaveLength(1)
-  expect((await site.done({ what: 'events', level: 'normal' })).job?.result).toMatchObject({ from: 249, to: 3 })
+  expect((await site.done({ what: 'events', level: 'normal' })).job?.result).toMatchObject({ from: 0, to: 3 })
   await site.done({ what: 'routes' })
   expect(await site.port.routes('C-1')).toMatchObject({
     value: { items: [{ meter: 'M-1', address: '000000000001', pn: 1, facts: { signal: 9, hops: null } }] },
