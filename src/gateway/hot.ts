@@ -35,7 +35,7 @@ export interface HotDeps {
   readonly environment: NodeJS.ProcessEnv
   readonly field: Pick<Field, 'update' | 'sayIdle'>
   readonly push: Pick<Push, 'update'>
-  readonly ledger: Pick<Ledger, 'seq' | 'touchedPages' | 'metersOf' | 'history' | 'get' | 'list'>
+  readonly ledger: Pick<Ledger, 'seq' | 'touchedPages' | 'metersOf' | 'metersBehind' | 'history' | 'get' | 'list'>
   /** The change of the ledger up to which field and push know everything. */
   readonly seq: number
   readonly profiles: LiveProfiles
@@ -294,6 +294,8 @@ export class Hot {
       await field.update({ config: { ...this.#running, lines: this.#lines }, meters: new Map() })
     }
     const meters = new Set(touched.meters)
+    // Whether its meters are read through it is a matter of the concentrator, too.
+    for (const id of terminals) for (const meter of ledger.metersBehind(id)) meters.add(meter)
     await inChunks([...touched.points], (some) => {
       for (const meter of metersAt(ledger, some)) meters.add(meter)
     })

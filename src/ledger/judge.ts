@@ -1,6 +1,6 @@
 import type { Touched } from './draft.ts'
 import { ATTRIBUTES, type Kind, type Value } from './kinds.ts'
-import { pointState } from './period.ts'
+import { lineOf, pointState } from './period.ts'
 import { type Problems, shown } from './problems.ts'
 import { integer, integerOrNull, type Row, type Sql, text } from './sql.ts'
 import { stateAt, stateOf } from './timeline.ts'
@@ -109,7 +109,9 @@ const checkMeter = ({ id, after, names, place }: Touched, sql: Sql, world: Ledge
   const said = new Set<string>()
   for (const { from, body } of after) {
     if (!ADDRESSED.some((name) => name in body)) continue
-    const { address, profile, line, measuringPoint, archiveNumber } = stateAt(after, from)
+    const { address, profile, measuringPoint, archiveNumber, ...state } = stateAt(after, from)
+    const [own, behind] = [state.line, state.concentrator].map((value) => (typeof value === 'string' ? value : ''))
+    const line = lineOf(own ?? '', behind ?? '', (id) => protocolOf(sql, id)) || null
     for (const [name, number] of Object.entries({ measuringPoint, archiveNumber }))
       if (typeof number === 'number' && (number < 1 || number > MOST_METERS) && !said.has(`${name} ${number}`)) {
         said.add(`${name} ${number}`)
@@ -130,7 +132,7 @@ const checkMeter = ({ id, after, names, place }: Touched, sql: Sql, world: Ledge
   }
 }
 
-const ADDRESSED = ['address', 'profile', 'line', 'measuringPoint', 'archiveNumber'] as const
+const ADDRESSED = ['address', 'profile', 'line', 'concentrator', 'measuringPoint', 'archiveNumber'] as const
 /** Measuring points and archive numbers of one concentrator. @source Q/GDW 1376.1-2013, 5.5 (F10) */
 const MOST_METERS = 2040
 const FRAME_LIMITS = { least: 64, most: 16_383 } as const

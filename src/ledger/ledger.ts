@@ -172,6 +172,12 @@ export class Ledger {
     return ids.flatMap((id) => this.#sql.all('SELECT * FROM period WHERE meter = ? AND valid_to IS NULL', id).map(factOf))
   }
 
+  /** Meters that hang on a concentrator now. */
+  metersBehind(concentrator: string): readonly string[] {
+    const rows = this.#sql.all("SELECT meter FROM period WHERE concentrator = ? AND concentrator <> '' AND valid_to IS NULL", concentrator)
+    return rows.map((row) => text(row, 'meter'))
+  }
+
   /** Every fact of every meter, oldest first; of one point. */
   history(point?: string): MeterFact[] {
     const rows =

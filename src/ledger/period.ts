@@ -108,9 +108,14 @@ export const addressKey = (
   return checked.ok ? checked.value : address
 }
 
+/** The line of a meter: one that hangs on a concentrator and names no line is read through that. */
+export const lineOf = (line: string, concentrator: string, concentratorOf: PeriodWorld['concentratorOf']): string =>
+  line === '' && concentrator !== '' && concentratorOf(concentrator) ? concentrator : line
+
 export const writePeriods = (sql: Sql, meter: string, periods: readonly MeterFact[], isNew: boolean, around: PeriodWorld): void => {
   if (!isNew) sql.run('DELETE FROM period WHERE meter = ?', meter)
-  for (const fact of periods) {
+  for (const given of periods) {
+    const fact = { ...given, line: lineOf(given.line, given.concentrator, around.concentratorOf) }
     const isBehind = fact.concentrator === '' && fact.line !== '' && around.concentratorOf(fact.line) !== null
     sql.run(
       'INSERT INTO period VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',

@@ -7,7 +7,8 @@ export const DATA_VERSION = 3
 
 /** Where a meter is found by its place in a concentrator. */
 const PLACES = `CREATE INDEX period_pn ON period (line, pn) WHERE pn IS NOT NULL;
-CREATE INDEX period_archive ON period (line, archive_number) WHERE archive_number IS NOT NULL;`
+CREATE INDEX period_archive ON period (line, archive_number) WHERE archive_number IS NOT NULL;
+CREATE INDEX period_concentrator ON period (concentrator) WHERE concentrator <> '';`
 
 /**
  * `fact`: what was set from an instant on, `{attribute: value}`; null ends. A row is never edited: the change `until` put another one

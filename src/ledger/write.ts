@@ -53,6 +53,10 @@ const writeMeters = (sql: Sql, touched: readonly Touched[], world: LedgerWorld |
       if (!one.isNew && POINT_PARTS.some((name) => one.names.has(name)))
         for (const row of sql.all('SELECT DISTINCT meter FROM period WHERE point = ?', one.id))
           if (!meters.has(text(row, 'meter'))) meters.set(text(row, 'meter'), null)
+    } else if (one.kind === 'concentrator' && !one.isNew && one.names.has('protocol')) {
+      // From now on, or no more, its meters are read through it.
+      for (const row of sql.all("SELECT DISTINCT meter FROM period WHERE concentrator = ? AND concentrator <> ''", one.id))
+        if (!meters.has(text(row, 'meter'))) meters.set(text(row, 'meter'), null)
     } else if (one.kind === 'meter' && METER_PARTS.some((name) => one.names.has(name))) meters.set(one.id, one)
     else if (one.kind === 'meter' && one.after.length === 0) meters.set(one.id, one)
   }

@@ -19,6 +19,15 @@ it('takes a concentrator for the line of its meters, and for their concentrator'
   ])
 })
 
+it('reads a meter that names a concentrator and no line through that, from the moment its protocol is known', () => {
+  const { ledger } = site()
+  const meter = patch('meter', 'M3', { point: 'P3', concentrator: 'C-1', address: '000000000003', profile: 'p' })
+  good(ledger.apply([patch('concentrator', 'C-1', { address: '4510-21' }), meter], act()))
+  expect(ledger.metersOf(['M3'])).toMatchObject([{ line: '', concentrator: 'C-1' }])
+  good(ledger.apply([patch('concentrator', 'C-1', { protocol: 'gw3761' })], act({ what: 'edit' })))
+  expect(ledger.metersOf(['M3'])).toMatchObject([{ line: 'C-1', concentrator: 'C-1' }])
+})
+
 it.each([
   ['a concentrator that is not there', [behind('M3', 'P3')], /^LEDGER_REFERENCE: .*line is "C-1", which is no channel/],
   [
@@ -69,7 +78,7 @@ it('takes over a ledger.db of data version 2, before meters had a place in a con
   good(ledger.apply(SITE, act()))
   ledger.close()
   const old = openDatabase(`${directory}/ledger.db`)
-  old.exec(`DROP INDEX period_pn; DROP INDEX period_archive; ALTER TABLE period DROP COLUMN pn; ALTER TABLE period DROP COLUMN archive_number;
+  old.exec(`DROP INDEX period_pn; DROP INDEX period_archive; DROP INDEX period_concentrator; ALTER TABLE period DROP COLUMN pn; ALTER TABLE period DROP COLUMN archive_number;
     ALTER TABLE period DROP COLUMN port; ALTER TABLE period DROP COLUMN collector; PRAGMA user_version=2`)
   old.close()
   const again = new Ledger(directory, WORLD)
