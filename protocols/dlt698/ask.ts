@@ -98,7 +98,7 @@ export const proxyGet = function* (
     isOurs: ({ choice }) => choice === 'get-list',
   })
   if (!answer.ok) return answer
-  return ok(new Map((answer.value.results ?? []).map(({ tsa, results }) => [tsa ?? '', results ?? []])))
+  return ok(new Map((answer.value.results ?? []).map(({ tsa, results }) => [(tsa ?? '').padStart(12, '0'), results ?? []])))
 }
 
 /** Sets one attribute. */

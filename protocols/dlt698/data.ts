@@ -7,6 +7,7 @@ import {
   type Datum,
   INTEGERS,
   type IntegerType,
+  jsonText,
   MAX_DEPTH,
   type MeterSet,
   type RecordColumns,
@@ -105,7 +106,7 @@ export const readDatum = (c: Cursor): Datum => {
   const datum = c.error === null ? datumOf(c, tag) : NULL
   c.depth--
   if (c.notes !== null && datum.t !== 'array' && datum.t !== 'structure') {
-    const value = 'v' in datum ? (typeof datum.v === 'object' ? JSON.stringify(datum.v) : String(datum.v)) : 'no value'
+    const value = 'v' in datum ? (typeof datum.v === 'object' ? jsonText(datum.v) : String(datum.v)) : 'no value'
     note(c, from, datum.t === 'null' ? 'NULL' : datum.t, value)
   }
   return datum

@@ -165,3 +165,7 @@ export const textOf = (datum: Datum | undefined): string | null =>
 /** Elements of an array or structure; empty for everything else. */
 export const elementsOf = (datum: Datum | undefined): readonly Datum[] =>
   datum !== undefined && (datum.t === 'array' || datum.t === 'structure') ? datum.v : []
+
+/** Any value as JSON text; integers beyond 2^53 as text. */
+export const jsonText = (value: unknown): string =>
+  JSON.stringify(value, (_, one: unknown) => (typeof one === 'bigint' ? one.toString() : one))

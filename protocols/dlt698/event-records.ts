@@ -70,7 +70,7 @@ export const readRoutes = function* (peer: Peer, wanted: ReadonlySet<string>): T
   return ok(
     elementsOf(got.value).flatMap((unit): TerminalRoute[] => {
       const [address, collector, protocol, phase, signal, time] = elementsOf(unit)
-      const digits = textOf(address)
+      const digits = textOf(address)?.padStart(12, '0') ?? null
       if (digits === null || (wanted.size > 0 && !wanted.has(digits))) return []
       const facts = {
         collector: textOf(collector) || null,

@@ -1,6 +1,6 @@
 import type { MeterTime } from '../../src/core/adapter.ts'
 import type { TerminalEvent } from '../../src/core/terminal.ts'
-import { type Datum, integerOf } from './datum.ts'
+import { type Datum, integerOf, jsonText } from './datum.ts'
 import { objectOf } from './objects.ts'
 import { timeOf } from './time.ts'
 
@@ -83,11 +83,11 @@ const factOf = (datum: Datum): Fact => {
   if (datum.t === 'array' || datum.t === 'structure')
     return datum.v.map((element) => {
       const fact = factOf(element)
-      return typeof fact === 'object' && fact !== null ? JSON.stringify(fact) : typeof fact === 'boolean' ? Number(fact) : fact
+      return typeof fact === 'object' && fact !== null ? jsonText(fact) : typeof fact === 'boolean' ? Number(fact) : fact
     })
   return typeof datum.v === 'string' || typeof datum.v === 'number' || typeof datum.v === 'boolean' || datum.v === null
     ? datum.v
-    : JSON.stringify(datum.v)
+    : jsonText(datum.v)
 }
 
 const factName = (oad: string): string => (objectOf(oad)?.en ?? oad).replaceAll(' ', '_')

@@ -1,7 +1,7 @@
 import { ok, type Result } from '../../src/core/result.ts'
 import type { TerminalParameter, TerminalTalk } from '../../src/core/terminal.ts'
 import { callMethod, getOne, setOne } from './ask.ts'
-import type { Datum } from './datum.ts'
+import { type Datum, jsonText } from './datum.ts'
 import { DatumSchema, datumFrom } from './datum-json.ts'
 import { fail } from './errors.ts'
 import type { Peer } from './exchange.ts'
@@ -71,7 +71,10 @@ export const getParameter = function* (peer: Peer, id: string): TerminalTalk<unk
   if (!row) return fail('DLT698_COMMAND', `no parameter ${id}: ${NO_SUCH}`)
   if (row.method) return fail('DLT698_COMMAND', `${id} is a method: it is called, not read`)
   const got = yield* getOne(peer, id)
-  return got.ok ? ok(withoutSecrets(got.value)) : got
+  if (!got.ok) return got
+  // Integers beyond 2^53 have no place in JSON: they are text.
+  const plain: unknown = JSON.parse(jsonText(withoutSecrets(got.value)))
+  return ok(plain)
 }
 
 const settable = (id: string, value: unknown): Result<{ readonly row: Row; readonly datum: Datum }> => {

@@ -2,7 +2,7 @@ import { decimalText } from '../../src/core/decimal.ts'
 import { ok } from '../../src/core/result.ts'
 import type { TerminalItem, TerminalQuestion, TerminalTalk } from '../../src/core/terminal.ts'
 import { getOne, proxyGet, resultValue } from './ask.ts'
-import { type Datum, integerOf } from './datum.ts'
+import { type Datum, integerOf, jsonText } from './datum.ts'
 import { type Out, putDatum } from './encode.ts'
 import { fail } from './errors.ts'
 import type { Peer } from './exchange.ts'
@@ -27,7 +27,7 @@ const factsOf = (datum: Datum, name: string, scaler: number, unit: string, facts
   const place = name === '' ? 'value' : name
   if (integer !== null) facts.push({ name: place, value: decimalText(integer, datum.t === 'enum' ? 0 : scaler), unit })
   else if (datum.t === 'null') facts.push({ name: place, value: null, unit: '' })
-  else facts.push({ name: place, value: typeof datum.v === 'object' ? JSON.stringify(datum.v) : String(datum.v), unit: '' })
+  else facts.push({ name: place, value: typeof datum.v === 'object' ? jsonText(datum.v) : String(datum.v), unit: '' })
 }
 
 /** Reads one object of the terminal, or of a meter behind it, as an engineer asks for it. */

@@ -54,8 +54,8 @@ export const rowsOf = ({ columns, rows = [] }: RecordItem): readonly Row[] =>
 /** Cell of an object; undefined where the table has no such column. */
 export const cellOf = (cells: readonly Cell[], oi: string): Datum | undefined => cells.find(({ oad }) => oad.startsWith(oi))?.datum
 
-/** Whom a row is about (202A); null where it does not say. */
+/** Whom a row is about (202A), at least 12 digits as ledgers have them; null where it does not say. */
 export const addressOf = (cells: readonly Cell[]): string | null => {
   const datum = cellOf(cells, '202A')
-  return datum?.t === 'TSA' && datum.v !== '' ? datum.v : null
+  return datum?.t === 'TSA' && datum.v !== '' ? datum.v.padStart(12, '0') : null
 }

@@ -233,6 +233,15 @@ describe('explanation', () => {
   it('says what breaks within an APDU, at its byte', () =>
     expect(explain(framed('85 01 01 00 10 02 00 01 07 00 00')).error).toMatchObject({ code: 'DLT698_TYPE', offset: 14 + 8, byte: '07' }))
 
+  it('takes integers beyond 2^53 wherever they stand', () => {
+    const big = '15 FF FF FF FF FF FF FF FF'
+    for (const value of [big, `58 00 ${big} ${big}`, `01 01 ${big}`, `5C 05 01 00 ${big} ${big}`]) {
+      const explained = explain(framed(`85 01 05 20 00 02 00 01 ${value} 00 00`), { passwords: true })
+      expect(explained.error).toBeUndefined()
+      expect(() => JSON.stringify(explained)).not.toThrow()
+    }
+  })
+
   it('says in a line what a frame is', () => {
     const line = describeFrame(bytesOf(framed('85 01 01 00 10 02 00 00 06 00 00'))!, 'rx')
     expect(line).toBe('← 000000000201 GET-Response normal 00100200 forward active energy object missing')

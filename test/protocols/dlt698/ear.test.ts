@@ -127,6 +127,16 @@ describe('reports', () => {
     ])
   })
 
+  it('takes anything as a fact of an event', () => {
+    const one = heard(
+      from(
+        '88 02 09 01 31 06 02 00 02 00 20 22 02 00 00 33 09 02 06 01 01 15 FF FF FF FF FF FF FF FF 58 00 15 FF FF FF FF FF FF FF FF 00 00 00',
+      ),
+    )
+    expect(one).toMatchObject({ kind: 'report', events: [{ facts: { event_number: '18446744073709551615' } }] })
+    expect(() => JSON.stringify(one.kind === 'report' && one.events)).not.toThrow()
+  })
+
   it('a row of NULL brings nothing, and no zero', () => {
     const one = heard(
       from('88 02 0A 01 60 12 03 00 02 00 20 2A 02 00 01 50 04 02 00 02 20 21 02 00 00 10 02 00 01 01 55 07 05 00 00 00 00 01 01 00 00 00'),

@@ -431,6 +431,11 @@ describe('the terminal itself', () => {
     expect(goodOf(routes)).toMatchObject([{ meter: { address: '000000000101' }, facts: { signal: 90, phase: 1 } }])
   })
 
+  it('gives integers that JSON cannot hold as text', () => {
+    const got = drive(adapter.getParameter(TERMINAL, '43000700', null), () => '85 01 SS 43 00 07 00 01 15 FF FF FF FF FF FF FF FF 00 00')
+    expect(goodOf(got)).toEqual({ t: 'long64-unsigned', v: '18446744073709551615' })
+  })
+
   it('switches nothing', () => {
     const driven = drive(adapter.control(TERMINAL, 'trip', '000000000101'), () => null)
     expect([driven.asked.length, driven.result.ok]).toEqual([0, false])
