@@ -99,6 +99,7 @@ export const freezeDay: Anchor = {
     const delay = monitorEventLoopDelay({ resolution: 10 })
     delay.enable()
     const began = performance.now()
+    const cpu = process.cpuUsage()
     write([{ id: 'daily', read: 'day-freeze', every: '1d', registers: REGISTERS }])
     const reloaded = await gateway.reload('bench')
     if (!reloaded.ok) throw new Error(JSON.stringify(reloaded.problems))
@@ -106,6 +107,7 @@ export const freezeDay: Anchor = {
     await until('the last freeze', () => schedule.totals().read + schedule.totals().missed >= total && gateway.outbox.state().depth === 0)
     const seconds = (performance.now() - began) / 1000
     delay.disable()
+    const { user, system } = process.cpuUsage(cpu)
     const { read, missed } = schedule.totals()
     if (missed > 0) throw new Error(`${missed} of ${total} freezes did not come: ${JSON.stringify([...schedule.totals().reasons])}`)
     const reference = BAR_S * (total / (FULL.concentrators * FULL.meters))
@@ -113,6 +115,7 @@ export const freezeDay: Anchor = {
       ...{
         read,
         'freezes/s': Math.round(read / seconds),
+        'CPU of the gateway, s': Math.round((user + system) / 1e6),
         'login, s': Math.round(loginS * 10) / 10,
         'start, s': Math.round(placedS * 10) / 10,
       },
