@@ -24,6 +24,8 @@ const site = (options: {
   readonly newest?: (source: Source) => number | null
   readonly start?: number
   readonly meterAheadMs?: number
+  /** Of what time a live value is, where a concentrator keeps it. */
+  readonly valueAt?: (now: number) => number
   readonly devices?: readonly string[]
   readonly firstPassMs?: number
 }) => {
@@ -74,7 +76,11 @@ const site = (options: {
     // A freeze is stamped with the midnight it is of, by the meter's own clock.
     const meterNow = clock.now() + (options.meterAheadMs ?? 0)
     const at =
-      selection.kind === 'day-freeze' ? calendar.meterTime(calendar.dayStart(meterNow) - ((selection.nth ?? 1) - 1) * 86_400_000) : null
+      selection.kind === 'current' && options.valueAt
+        ? calendar.meterTime(options.valueAt(clock.now()))
+        : selection.kind === 'day-freeze'
+          ? calendar.meterTime(calendar.dayStart(meterNow) - ((selection.nth ?? 1) - 1) * 86_400_000)
+          : null
     const samples = [{ at, raws: [], scalers: null, absent: null }]
     return { ok: true, value: { device, plan, samples, receivedAt: clock.now(), isFirstTry: true } }
   }
@@ -320,5 +326,23 @@ it('hands over what was due while nobody looked', async () => {
     'due 2026-11-24T00:00',
     'read 2026-11-24T00:00',
   ])
+  await schedule.stop(0)
+})
+
+it('takes no value a concentrator read before midnight for the freeze, and the one it read after', async () => {
+  const fresh = Date.parse('2026-11-22T00:12:00+08:00')
+  const { schedule, taken, told } = site({
+    tasks: [DAILY],
+    keeps: ['current'],
+    start: Date.parse('2026-11-22T00:04:00+08:00'),
+    // Read at 23:00; again only when it is 00:12.
+    valueAt: (now) => (now < fresh ? Date.parse('2026-11-21T23:00:00+08:00') : fresh),
+  })
+  schedule.start()
+  await vi.advanceTimersByTimeAsync(6 * MINUTE)
+  expect(taken).toEqual([])
+  await vi.advanceTimersByTimeAsync(8 * MINUTE)
+  expect(taken).toEqual([{ device: 'M1', label: '2026-11-22T00:00', standsFor: 'day-freeze' }])
+  expect(told.filter((text) => text.startsWith('read'))).toEqual(['read 2026-11-22T00:00'])
   await schedule.stop(0)
 })

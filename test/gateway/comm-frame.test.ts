@@ -108,3 +108,26 @@ it('asks the store for each meter that hung at a point that day, page by page', 
   expect(asked).toEqual(['meter M1 ', 'meter M1 5'])
   expect(day.ok && day.value?.targets.map(({ id, polls }) => [id, polls[0], polls[1]])).toEqual([['P1', 4, 4]])
 })
+
+it('counts the heartbeats of a concentrator: those due while it was connected are as good as sent', () => {
+  const terminals = (online: number, heartbeats: number) => ({
+    all: () => [{ id: 'C-1', area: '', heartbeatMs: 60_000 }],
+    figures: () => ({
+      ...{ logins: 1, heartbeats, reports: 0, requests: 0, answered: 0, noReply: 0, refused: 0, damagedBytes: 0 },
+      ...{ strangers: 0, latencySumMs: 0, bytesIn: 0, bytesOut: 0 },
+    }),
+    onlineMs: () => online * QUARTER,
+    takeovers: () => 0,
+  })
+  const hour = (online: number, heartbeats: number) => {
+    const field = { lines: [], terminal: () => null }
+    const rows = new CommStatistics(field, { sources: [] }, 0, terminals(online, heartbeats)).take(START, QUARTER)
+    const target: CommTarget = { id: 'C-1', kind: 'concentrator', stored: 'C-1', from: START, to: START + 24 * HOUR }
+    return hourOf(rows, 0, [target])?.slice(0, 2)
+  }
+  expect([hour(1, 3), hour(0, 0), hour(0.2, 15)]).toEqual([
+    [15, 15],
+    [15, 0],
+    [15, 15],
+  ])
+})

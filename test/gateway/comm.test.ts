@@ -64,3 +64,31 @@ it('makes rows that the outbox takes, whatever a device says of its signal', asy
   )
   await close(opened)
 })
+
+it('has a row for a concentrator: how long it was there, heartbeats that were due, and how it answered', () => {
+  const figures = {
+    ...{ logins: 2, heartbeats: 10, reports: 1, requests: 20, answered: 18, noReply: 2, refused: 0, damagedBytes: 0 },
+    ...{ strangers: 0, latencySumMs: 3600, bytesIn: 0, bytesOut: 0 },
+  }
+  const terminals = {
+    all: () => [
+      { id: 'C-1', area: 'A1', heartbeatMs: 60_000 },
+      { id: 'C-2', area: '', heartbeatMs: 60_000 },
+    ],
+    figures: (id: string) => (id === 'C-1' ? figures : null),
+    onlineMs: (id: string) => (id === 'C-1' ? 675_000 : 0),
+    takeovers: () => 0,
+  }
+  const statistics = new CommStatistics({ lines: [], terminal: () => null }, { sources: [] }, 0, terminals)
+  const nothing = { due: 0, read: 0, first_try: 0, missed: 0, refused: 0, takeovers: 0 }
+  expect(statistics.take(AT, 900_000).map(shown)).toEqual([
+    {
+      ...{ ...nothing, id: 'C-1', exchanges: 20, answered: 18, no_reply: 2, heartbeats: 10, expected: 15, logins: 2, reports: 1 },
+      ...{ online: 7500, latency: 200_000 },
+    },
+    {
+      ...{ ...nothing, id: 'C-2', exchanges: 0, answered: 0, no_reply: 0, heartbeats: 0, expected: 15, logins: 0, reports: 0 },
+      ...{ online: 0, latency: 'LINE_NO_REPLY' },
+    },
+  ])
+})
