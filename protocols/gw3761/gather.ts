@@ -187,23 +187,31 @@ const smaller = (wants: readonly Want[]): Want[][] => {
   return [wants.slice(0, wants.length >> 1), wants.slice(wants.length >> 1)]
 }
 
-/** Denials of one point or item after which it is not asked for again in the same talk, as long as nothing of it was ever answered. */
+/** Denials after which an item, or a point, is not asked for again in the same talk. */
 const ENOUGH = 2
 
-/** Remembers which items and points a terminal denies: an item it has not would else be denied for every meter by itself. */
+/**
+ * Remembers what a terminal denies. An item that it denied for two points of which it gave others is one it has not, and would else be
+ * denied for every meter by itself; a point is unknown to it when it denied two items of it that it gave of others. Nothing is concluded
+ * from points and items of which nothing is known.
+ */
 const denialBook = () => {
-  const count = { fn: new Map<number, Set<number>>(), pn: new Map<number, Set<number>>() }
-  const known = { fn: new Set<number>(), pn: new Set<number>() }
+  const denied = { fn: new Map<number, Set<number>>(), pn: new Map<number, Set<number>>() }
+  const given = { fn: new Set<number>(), pn: new Set<number>() }
   const add = (map: Map<number, Set<number>>, key: number, other: number) => map.set(key, (map.get(key) ?? new Set()).add(other))
-  const isGivenUp = (kind: 'fn' | 'pn', key: number) => !known[kind].has(key) && (count[kind].get(key)?.size ?? 0) >= ENOUGH
+  const isGivenUp = (kind: 'fn' | 'pn', key: number): boolean => {
+    if (given[kind].has(key)) return false
+    const others = given[kind === 'fn' ? 'pn' : 'fn']
+    return [...(denied[kind].get(key) ?? [])].filter((other) => others.has(other)).length >= ENOUGH
+  }
   return {
     answered: ({ fn, pn }: PointItem): void => {
-      known.fn.add(fn)
-      known.pn.add(pn)
+      given.fn.add(fn)
+      given.pn.add(pn)
     },
     denied: ({ fn, pn }: PointItem): void => {
-      add(count.fn, fn, pn)
-      add(count.pn, pn, fn)
+      add(denied.fn, fn, pn)
+      add(denied.pn, pn, fn)
     },
     isHopeless: ({ fn, pn }: PointItem): boolean => isGivenUp('fn', fn) || isGivenUp('pn', pn),
   }

@@ -289,6 +289,26 @@ describe('many meters', () => {
     ).toEqual(new Set(['100000,1000, GW3761_DENIED']))
   })
 
+  it('of which the first are unknown: nothing is concluded about the others', () => {
+    const wanted: Selection = { kind: 'day-freeze', obis: ['1-0:1.8.0', '1-0:3.8.0'] }
+    const strict: Script = (told) => {
+      const asked = (told.data.match(/.. .. .. .. .. .. ../g) ?? []).map((one) => one.slice(0, 11))
+      return asked.some((one) => /^0[1248] 01/.test(one))
+        ? [wire('00', `6${told.number}`, '00 00 02 00')]
+        : [
+            wire(
+              '0D',
+              `6${told.number}`,
+              asked.map((one) => `${one} 20 07 24 05 00 21 07 24 00 ${one.endsWith('01 14') ? '00 ' : ''}00 10 00 00`).join(' '),
+            ),
+          ]
+    }
+    const { result } = read(wanted, hundred.slice(0, 20), strict, { json: profile('three-phase-registers') })
+    expect(result.ok && result.value.map((one) => (one.ok ? 'ok' : one.error.code))).toEqual(
+      hundred.slice(0, 20).map((pn) => (pn <= 4 ? 'GW3761_DENIED' : 'ok')),
+    )
+  })
+
   it('of which some are denied by name with their error number', () => {
     const script: Script = (told, turn) =>
       turn === 1
