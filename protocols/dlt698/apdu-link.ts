@@ -1,5 +1,5 @@
 import { dateTime, hexField, type Leaves, named, numbered, octets, piid, piidAcd, serverTail, timeTag } from './apdu-parts.ts'
-import { type Cursor, lengthField, note, stop, take, u8, u16, u32 } from './cursor.ts'
+import { type Cursor, lengthField, note, noteSecret, stop, take, u8, u16, u32 } from './cursor.ts'
 
 export const linkRequest = (c: Cursor): Leaves => {
   const head = piidAcd(c)
@@ -41,8 +41,9 @@ const mechanism = (c: Cursor): Leaves => {
   if (number === 0) return { mechanism: number }
   if (number === 1) {
     const from = c.at
-    const password = ascii(c, lengthField(c))
-    note(c, from, 'password', 'visible-string', true)
+    const size = lengthField(c)
+    const password = ascii(c, size)
+    noteSecret(c, from, size)
     return { mechanism: number, password }
   }
   if (number > 3) stop(c, 'DLT698_APDU', `${number} is no mechanism: 0 public, 1 password, 2 symmetric, 3 signature`, c.at - 1)

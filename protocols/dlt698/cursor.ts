@@ -105,8 +105,16 @@ export const countField = (c: Cursor, smallest = 1): number => {
 }
 
 /** Notes a piece for a person; where its meaning takes work, ask first whether notes are kept. */
-export const note = (c: Cursor, from: number, name: string, meaning: string, isSecret = false): void => {
-  if (c.notes !== null && c.at > from) c.notes.push({ at: from, to: c.at, name, meaning, isSecret })
+export const note = (c: Cursor, from: number, name: string, meaning: string): void => {
+  if (c.notes !== null && c.at > from) c.notes.push({ at: from, to: c.at, name, meaning, isSecret: false })
+}
+
+/** Notes a password that ends here: its tag and length may be seen, its bytes not. */
+export const noteSecret = (c: Cursor, from: number, size: number): void => {
+  if (c.notes === null) return
+  const at = c.at - size
+  if (at > from) c.notes.push({ at: from, to: at, name: 'length of the password', meaning: String(size), isSecret: false })
+  if (size > 0) c.notes.push({ at, to: c.at, name: 'password', meaning: 'not shown', isSecret: true })
 }
 
 /** Reads `count` things; ends early when the cursor failed. */

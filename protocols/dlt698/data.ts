@@ -1,6 +1,6 @@
 import { tidy } from '../../src/core/decimal.ts'
 import { hexOf } from '../../src/core/hex.ts'
-import { type Cursor, countField, digits8, hexText, lengthField, note, several, stop, take, u8, u16, u32 } from './cursor.ts'
+import { type Cursor, countField, digits8, hexText, lengthField, note, noteSecret, several, stop, take, u8, u16, u32 } from './cursor.ts'
 import {
   type ColumnRange,
   type ColumnSelector,
@@ -81,7 +81,7 @@ const readElements = (c: Cursor, t: 'array' | 'structure'): Datum => {
     // Address, baud, protocol, port, password: the basic object of an archive unit (6000).
     if (c.notes !== null && index === 4 && datum.t === 'octet-string' && v[0]?.t === 'TSA' && v[3]?.t === 'OAD') {
       c.notes.pop()
-      note(c, start, 'password', 'octet-string', true)
+      noteSecret(c, start, datum.v === '' ? 0 : (datum.v.length + 1) / 3)
     }
   }
   return { t, v }

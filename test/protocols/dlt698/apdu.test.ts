@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { parseApdu } from '../../../protocols/dlt698/apdu.ts'
 import { describe as describeFrame, explain } from '../../../protocols/dlt698/explain.ts'
 import { encodeFrame, singleAddress } from '../../../protocols/dlt698/frame.ts'
+import { explainTraced, secretFrom } from '../../../protocols/index.ts'
 import { bytesOf, hexOf } from '../../../src/core/hex.ts'
 
 const parsed = (hex: string) => {
@@ -228,6 +229,32 @@ describe('explanation', () => {
       expect(JSON.stringify(explain(hex))).not.toContain(secret)
       expect(JSON.stringify(explain(hex, { passwords: true }))).toContain(secret)
     }
+  })
+
+  it('shows a trace without secrets, whose frame check fits what is shown', () => {
+    const secret = framed(
+      '07 01 05 60 00 7F 00 02 04 12 00 01 02 0A 55 07 05 00 00 00 00 01 01 16 03 16 02 51 F2 01 02 01 09 06 11 22 33 44 55 66 11 04 11 05 16 01 12 08 98 12 00 32 02 04 55 00 09 00 12 00 01 12 00 01 01 00 00',
+      0x43,
+    )
+    const bytes = bytesOf(secret)!
+    const traced = explainTraced('dlt698', bytes, 'request')
+    expect(hexOf(traced.bytes)).not.toContain('11 22 33 44 55 66')
+    expect(traced).toMatchObject({ address: '000000000201', isResponse: false, error: null })
+    expect(JSON.stringify(traced.fields)).not.toContain('11 22 33 44 55 66')
+    expect(explain(hexOf(traced.bytes)).error).toBeUndefined()
+    // Half of it, and a block of a message: nobody can tell where a password is.
+    expect(hexOf(explainTraced('dlt698', bytes.subarray(0, 60), 'request').bytes)).not.toContain('11 22 33')
+    expect(secretFrom('dlt698', bytes.subarray(0, 60))).toBe(14)
+    const block = encodeFrame({
+      control: 0x43,
+      sa: singleAddress('000000000201'),
+      ca: 16,
+      apdu: bytesOf('11 22 33 44 55 66')!,
+      fragment: { index: 1, kind: 'middle' },
+    })
+    expect(hexOf(explainTraced('dlt698', block, 'request').bytes)).not.toContain('11 22 33')
+    const open = bytesOf(framed('85 01 05 20 00 02 01 01 12 09 6D 00 00'))!
+    expect(explainTraced('dlt698', open, 'response')).toMatchObject({ bytes: open, hidden: [], isResponse: true })
   })
 
   it('says what breaks within an APDU, at its byte', () =>
