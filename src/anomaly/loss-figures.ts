@@ -101,29 +101,23 @@ const PPM = 1_000_000
 
 /** Sums and judges the members of an area over one time. */
 export const lossFigure = (members: readonly MemberFigure[], terms: LossTerms): LossFigure => {
-  const gateways = members.filter(({ role }) => role === 'gateway')
-  const meters = members.filter(({ role }) => role !== 'gateway')
+  const sums = sumsOf(members)
+  const { gateways, missing, generation, measured } = sums
   const supply = totalOf(gateways.map(({ imp, wrongRatio }) => (wrongRatio ? null : imp)))
   const reverse = totalOf(gateways.map(({ exp }) => (exp === undefined ? 0 : exp)))
-  const isMissing = ({ imp, exp, wrongRatio }: MemberFigure) => wrongRatio || imp === null || exp === null
-  const missing = meters.filter(isMissing)
-  const there = meters.filter((meter) => !isMissing(meter))
-  const generation = there.reduce((sum, { exp }) => sum + (exp ?? 0), 0)
-  const measured = there.reduce((sum, { imp }) => sum + (imp ?? 0), 0)
   const made = missing.reduce((sum, { usual }) => sum + (usual?.value ?? 0), 0)
   const input = supply === null || gateways.length === 0 ? null : supply + generation
   const limit = limitsOf(terms.thresholds, NOT_COMPUTABLE, terms.target)
-  const good = meters.filter((meter) => meter.good && !isMissing(meter))
-  const meterPpm = meters.length > 0 ? Math.round((good.length / meters.length) * PPM) : 0
-  const energyPpm = shareOf(good, meters)
-  const faults = faultsOf(gateways, meters, { supply, reverse, input })
+  const meterPpm = sums.meters > 0 ? Math.round((sums.good / sums.meters) * PPM) : 0
+  const energyPpm = shareOf(members, sums)
+  const faults = faultsOf(sums, { supply, reverse, input })
   const isThin =
     isBeyond(meterPpm / 10_000, '<', limit('meters_pct')) || energyPpm === null || isBeyond(energyPpm / 10_000, '<', limit('energy_pct'))
   const isComputable = input !== null && reverse !== null && input > 0 && !isThin && !faults.some(isFatal)
   const sold = isComputable ? measured + made : null
   const loss = sold === null || input === null || reverse === null ? null : input - sold - reverse
   const rate = (whole: number | null) => (loss === null || whole === null || !(whole > 0) ? null : (100 * loss) / whole)
-  const guessed = there.reduce((sum, { imp, estimatedPpm }) => sum + ((imp ?? 0) * estimatedPpm) / PPM, 0) + made
+  const guessed = sums.guessed + made
   const stepKwh = gateways.reduce((sum, { stepKwh: step }) => sum + step, 0)
   const [ofInput, ofNet] = [rate(input), rate(input === null || reverse === null ? null : input - reverse)]
   const verdict = loss === null || input === null ? NOTHING : judged(loss, input, ofInput, stepKwh, terms)
@@ -137,18 +131,62 @@ export const lossFigure = (members: readonly MemberFigure[], terms: LossTerms): 
       sold,
       loss,
     },
-    ...{ ofInput, ofNet, meters: meters.length, good: good.length, meterPpm, energyPpm },
+    ...{ ofInput, ofNet, meters: sums.meters, good: sums.good, meterPpm, energyPpm },
     estimatedPpm: measured + made > 0 ? Math.min(PPM, Math.round((guessed / (measured + made)) * PPM)) : 0,
     ...verdict,
     faults:
-      missing.length > 0 || good.length < meters.length
-        ? [...faults, ...(isThin && meters.length > 0 ? (['meters-missing'] as const) : [])]
+      missing.length > 0 || sums.good < sums.meters
+        ? [...faults, ...(isThin && sums.meters > 0 ? (['meters-missing'] as const) : [])]
         : faults,
     missing: missing.map(({ id }) => id),
     bound: input === null || reverse === null ? null : boundOf(input - reverse - measured, missing),
     stepKwh,
-    watches: watchesOf(members, { supply, generation, state: verdict.state, input }, terms),
+    watches: watchesOf(sums, { supply, generation, state: verdict.state, input }, terms),
   }
+}
+
+const isMissing = ({ imp, exp, wrongRatio }: MemberFigure): boolean => wrongRatio || imp === null || exp === null
+
+/** What one pass over the members adds up. */
+interface Sums {
+  readonly gateways: MemberFigure[]
+  readonly missing: MemberFigure[]
+  /** How many there are besides the gateways, and with registers at both ends. */
+  meters: number
+  good: number
+  /** Of those that are known, kWh. */
+  generation: number
+  measured: number
+  guessed: number
+  isWrong: boolean
+  isExchanged: boolean
+  hasCustomers: boolean
+  hasGenerators: boolean
+}
+
+const sumsOf = (members: readonly MemberFigure[]): Sums => {
+  const flags = { isWrong: false, isExchanged: false, hasCustomers: false, hasGenerators: false }
+  const sums: Sums = { gateways: [], missing: [], meters: 0, good: 0, generation: 0, measured: 0, guessed: 0, ...flags }
+  for (const member of members) {
+    if (member.wrongRatio) sums.isWrong = true
+    if (member.exchanged) sums.isExchanged = true
+    if (member.role === 'gateway') {
+      sums.gateways.push(member)
+      continue
+    }
+    if (member.role === 'customer') sums.hasCustomers = true
+    else sums.hasGenerators = true
+    sums.meters++
+    if (isMissing(member)) {
+      sums.missing.push(member)
+      continue
+    }
+    if (member.good) sums.good++
+    sums.generation += member.exp ?? 0
+    sums.measured += member.imp ?? 0
+    sums.guessed += ((member.imp ?? 0) * member.estimatedPpm) / PPM
+  }
+  return sums
 }
 
 const NOTHING = { state: 'not-computable', grade: null, judgedIn: null } as const
@@ -164,8 +202,10 @@ const totalOf = (values: readonly (number | null)[]): number | null => {
 }
 
 /** Share of last week's energy that meters carry, millionths; a meter nobody knows the use of makes it unknown while it is missing. */
-const shareOf = (good: readonly MemberFigure[], meters: readonly MemberFigure[]): number | null => {
-  if (good.length === meters.length) return meters.length > 0 ? PPM : null
+const shareOf = (members: readonly MemberFigure[], counted: Sums): number | null => {
+  if (counted.good === counted.meters) return counted.meters > 0 ? PPM : null
+  const meters = members.filter(({ role }) => role !== 'gateway')
+  const good = meters.filter((meter) => meter.good && !isMissing(meter))
   if (meters.some((meter) => meter.usual === null && !good.includes(meter))) return null
   const weigh = (some: readonly MemberFigure[]) => some.reduce((sum, { usual, imp }) => sum + (usual?.value ?? imp ?? 0), 0)
   const whole = weigh(meters)
@@ -173,18 +213,16 @@ const shareOf = (good: readonly MemberFigure[], meters: readonly MemberFigure[])
 }
 
 const faultsOf = (
-  gateways: readonly MemberFigure[],
-  meters: readonly MemberFigure[],
+  { gateways, meters, isWrong }: Sums,
   { supply, reverse, input }: { readonly supply: number | null; readonly reverse: number | null; readonly input: number | null },
 ): readonly LossFault[] => {
-  const isWrong = [...gateways, ...meters].some(({ wrongRatio }) => wrongRatio)
   const isBlind = gateways.some(({ wrongRatio, imp, exp }) => !wrongRatio && (imp === null || exp === null))
   return [
     ...(gateways.length === 0 ? (['no-gateway'] as const) : []),
     ...(gateways.length > 1 ? (['several-gateways'] as const) : []),
     ...(isWrong ? (['wrong-ratio'] as const) : []),
     ...(isBlind ? (['gateway-missing'] as const) : []),
-    ...(meters.length === 0 ? (['no-meters'] as const) : []),
+    ...(meters === 0 ? (['no-meters'] as const) : []),
     ...(supply !== null && reverse !== null && input !== null && input <= 0 ? (['no-supply'] as const) : []),
   ]
 }
@@ -220,7 +258,7 @@ const judged = (loss: number, input: number, pct: number | null, stepKwh: number
 }
 
 const watchesOf = (
-  members: readonly MemberFigure[],
+  { hasCustomers, hasGenerators, isExchanged }: Sums,
   {
     supply,
     generation,
@@ -231,13 +269,12 @@ const watchesOf = (
 ): readonly Watch[] => {
   const limit = limitsOf(thresholds, LOSS_WATCH, target)
   const small = limitsOf(thresholds, HIGH_LOSS, target)('small_area_kwh')
-  const isStopped = !members.some(({ role }) => role === 'customer')
   const found: readonly (readonly [Watch, boolean])[] = [
     ['zero-volume', input === 0],
     ['small-volume', input !== null && input > 0 && isBeyond(input / days, '<', small)],
-    ['generation', generation > 0 || members.some(({ role }) => role === 'generation')],
-    ['exchange', members.some(({ exchanged }) => exchanged)],
-    ['stopped-supply', isStopped && isBeyond(supply, '>', limit('stopped_kwh'))],
+    ['generation', generation > 0 || hasGenerators],
+    ['exchange', isExchanged],
+    ['stopped-supply', !hasCustomers && isBeyond(supply, '>', limit('stopped_kwh'))],
     ['running-high', state === 'high' && isBeyond(supply, '>', limit('running_kwh'))],
   ]
   return found.flatMap(([watch, holds]) => (holds ? [watch] : []))

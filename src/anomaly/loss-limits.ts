@@ -230,6 +230,24 @@ export const LOSS_RULES = [HIGH_LOSS, NEGATIVE_LOSS, LOSS_CHANGE, NOT_COMPUTABLE
 
 /** Thresholds of a rule in force for somebody, by name: what a detector asks once. */
 export const limitsOf = (layers: ThresholdLayers, rule: RuleSpec, target: ThresholdTarget): ((name: string) => number) => {
+  const asked = answered.get(target) ?? new Map<RuleSpec, Answered>()
+  answered.set(target, asked)
+  const before = asked.get(rule)
+  if (before?.layers === layers) return before.limit
+  const limit = limitOf(layers, rule, target)
+  asked.set(rule, { layers, limit })
+  return limit
+}
+
+interface Answered {
+  readonly layers: ThresholdLayers
+  readonly limit: (name: string) => number
+}
+
+/** The hundred times of a day ask the same of the same target. */
+const answered = new WeakMap<ThresholdTarget, Map<RuleSpec, Answered>>()
+
+const limitOf = (layers: ThresholdLayers, rule: RuleSpec, target: ThresholdTarget): ((name: string) => number) => {
   const known = new Map(Object.keys(rule.thresholds).map((name) => [name, thresholdOf(layers, rule, name, target).value]))
   return (name) => {
     const value = known.get(name)

@@ -3,10 +3,11 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { type Database, inTransaction, openDatabase, type Statement } from '../sqlite/index.ts'
 import type { AreaLoss } from './loss-types.ts'
 
-const VERSION = 1
+const VERSION = 2
 const SCHEMA = `
   CREATE TABLE dirty (area TEXT NOT NULL, day TEXT NOT NULL, since INTEGER NOT NULL, why TEXT NOT NULL, PRIMARY KEY (area, day)) WITHOUT ROWID, STRICT;
-  CREATE TABLE loss (area TEXT NOT NULL, day TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (area, day)) STRICT;
+  CREATE TABLE loss (area TEXT NOT NULL, day TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL, quarters BLOB,
+    PRIMARY KEY (area, day)) STRICT;
   CREATE TABLE place (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
   PRAGMA user_version = ${VERSION};`
 
@@ -44,6 +45,11 @@ export class LossBook {
       throw new LossBookTooNew(`${file} is of form ${version}, this program knows ${VERSION}: run the newer version`)
     }
     if (version === 0) inTransaction(this.#database, () => this.#database.exec(SCHEMA))
+    // Form 1 had the quarter hours in the body: rows of then still have.
+    if (version === 1)
+      inTransaction(this.#database, () =>
+        this.#database.exec(`ALTER TABLE loss ADD COLUMN quarters BLOB; PRAGMA user_version = ${VERSION};`),
+      )
   }
 
   together<T>(work: () => T): T {
@@ -65,18 +71,31 @@ export class LossBook {
   }
 
   keep(loss: AreaLoss): void {
-    const body = deflateRawSync(Buffer.from(JSON.stringify(loss)), { level: 1 })
-    this.#run('INSERT OR REPLACE INTO loss VALUES (?, ?, ?, ?, ?)', loss.area, loss.day, loss.version, loss.whole?.state ?? 'none', body)
+    // Names stay in their order: versions are told apart by the text.
+    const [body, apart] = [packed({ ...loss, quarters: [] }), packed(loss.quarters)]
+    this.#run(
+      'INSERT OR REPLACE INTO loss VALUES (?, ?, ?, ?, ?, ?)',
+      ...[loss.area, loss.day, loss.version, loss.whole?.state ?? 'none', body, apart],
+    )
   }
 
   get(area: string, day: string): AreaLoss | null {
-    return lossOf(this.#one('SELECT body FROM loss WHERE area = ? AND day = ?', area, day))
+    return lossOf(this.#one('SELECT body, quarters FROM loss WHERE area = ? AND day = ?', area, day))
   }
 
   /** Days (or months) first..last of an area, oldest first. */
   between(area: string, first: string, last: string): readonly AreaLoss[] {
+    return this.#between('body, quarters', area, first, last)
+  }
+
+  /** The same without their quarter hours, which are nine tenths of them. */
+  wholes(area: string, first: string, last: string): readonly AreaLoss[] {
+    return this.#between('body', area, first, last).map((loss) => (loss.quarters.length === 0 ? loss : { ...loss, quarters: [] }))
+  }
+
+  #between(columns: string, area: string, first: string, last: string): readonly AreaLoss[] {
     return this.#all(
-      'SELECT body FROM loss WHERE area = ? AND day >= ? AND day <= ? AND length(day) = ? ORDER BY day',
+      `SELECT ${columns} FROM loss WHERE area = ? AND day >= ? AND day <= ? AND length(day) = ? ORDER BY day`,
       area,
       first,
       last,
@@ -87,7 +106,7 @@ export class LossBook {
   /** The newest day of an area that is over. */
   newest(area: string, before: string): AreaLoss | null {
     return lossOf(
-      this.#one('SELECT body FROM loss WHERE area = ? AND length(day) = 10 AND day < ? ORDER BY day DESC LIMIT 1', area, before),
+      this.#one('SELECT body, quarters FROM loss WHERE area = ? AND length(day) = 10 AND day < ? ORDER BY day DESC LIMIT 1', area, before),
     )
   }
 
@@ -146,5 +165,11 @@ export class LossBook {
   }
 }
 
-const lossOf = (row: Row | null): AreaLoss | null =>
-  row?.body instanceof Uint8Array ? (JSON.parse(inflateRawSync(row.body).toString('utf8')) as AreaLoss) : null
+const packed = (value: unknown): Uint8Array => deflateRawSync(Buffer.from(JSON.stringify(value)), { level: 1 })
+const unpacked = (bytes: Uint8Array): string => inflateRawSync(bytes).toString('utf8')
+
+const lossOf = (row: Row | null): AreaLoss | null => {
+  if (!(row?.body instanceof Uint8Array)) return null
+  const loss = JSON.parse(unpacked(row.body)) as AreaLoss
+  return row.quarters instanceof Uint8Array ? { ...loss, quarters: JSON.parse(unpacked(row.quarters)) as AreaLoss['quarters'] } : loss
+}

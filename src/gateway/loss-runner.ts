@@ -242,7 +242,7 @@ export class LossRunner {
       points.map(({ id }) => id),
       day,
     )
-    const past = book.between(area, days.add(day, -USUAL_DAYS), days.add(day, -1))
+    const past = book.wholes(area, days.add(day, -USUAL_DAYS), days.add(day, -1))
     const terms = { energy: { figures: (point: string) => figures.get(point) ?? null }, days, thresholds: thresholds() }
     const made = versioned(workLoss(terms, area, day, now, points, past, this.#target(area)), before)
     const put = await this.#put(area, made, before, now)
@@ -265,7 +265,7 @@ export class LossRunner {
     const { book, days } = this.#options
     const month = day.slice(0, 7)
     if (days.end(days.ofMonth(month).at(-1) ?? day) <= now) this.#mark(area, month, `day ${day}`)
-    for (const later of book.between(area, days.add(day, 1), days.add(day, USUAL_DAYS)))
+    for (const later of book.wholes(area, days.add(day, 1), days.add(day, USUAL_DAYS)))
       if (later.members.some(({ good }) => !good)) this.#mark(area, later.day, `day ${day}`)
   }
 
@@ -276,7 +276,7 @@ export class LossRunner {
     const now = clock.now()
     // Days that are still to be worked out will ask for the month again.
     if (days.end(dates.at(-1) ?? month) > now || this.#isDayDirty(area, dates)) return this.#done(mark, stamp)
-    const each = book.between(area, dates[0] ?? '', dates.at(-1) ?? '')
+    const each = book.wholes(area, dates[0] ?? '', dates.at(-1) ?? '')
     const before = book.get(area, month)
     const made = versioned(workLossMonth({ energy, days, thresholds: thresholds() }, area, month, each, this.#target(area)), before)
     const put = await this.#put(area, made, before, now)
@@ -375,12 +375,15 @@ const versioned = (made: Omit<AreaLoss, 'version'>, before: AreaLoss | null): Ar
   const named = (item: LossItem): LossItem => {
     const was = old.get(`${item.from} ${item.to}`)
     if (!was) return item
-    return {
-      ...item,
-      version: JSON.stringify({ ...item, version: 0 }) === JSON.stringify({ ...was, version: 0 }) ? was.version : was.version + 1,
-    }
+    return JSON.stringify({ ...item, version: 0 }) === JSON.stringify({ ...was, version: 0 }) ? was : { ...item, version: was.version + 1 }
   }
   const next = { ...made, whole: made.whole && named(made.whole), quarters: made.quarters.map(named) }
-  const isSame = before !== null && JSON.stringify({ ...next, version: 0 }) === JSON.stringify({ ...before, version: 0 })
+  const rest = { whole: null, quarters: [], version: 0 }
+  const isSame =
+    before !== null &&
+    next.whole === before.whole &&
+    next.quarters.length === before.quarters.length &&
+    next.quarters.every((item, at) => item === before.quarters[at]) &&
+    JSON.stringify({ ...next, ...rest }) === JSON.stringify({ ...before, ...rest })
   return { ...next, version: before === null ? 1 : before.version + (isSame ? 0 : 1) }
 }

@@ -165,14 +165,15 @@ const quartersOf = (
     one,
     imp: columnOf(one.quarters.imp, marks),
     exp: one.quarters.exp && columnOf(one.quarters.exp, marks),
+    usual: quarterUsual(usual.get(one.point.id), slots),
   }))
   if (!columns.some(({ imp }) => imp.some((figure) => figure !== undefined))) return []
   const last = Math.max(...columns.map(({ imp }) => imp.findLastIndex((figure) => figure !== undefined && figure.value !== null)))
   return Array.from({ length: last + 1 }, (_none, slot): LossItem => {
     const [from, to] = [marks[slot] ?? 0, marks[slot + 1] ?? 0]
-    const members = columns.map(({ one, imp, exp }): MemberFigure => {
-      const [a, b] = [imp[slot], exp?.[slot]]
-      const known = usual.get(one.point.id)
+    const members = columns.map(({ one, imp, exp, usual: known }): MemberFigure => {
+      const a = imp[slot]
+      const b = exp?.[slot]
       const value = a?.value === undefined || a.value === null ? null : Number(a.value)
       // Written out: spread, the ten thousand members of a day take five times as long.
       return {
@@ -185,8 +186,7 @@ const quartersOf = (
         good: value !== null && a !== undefined && a.estimatedPpm <= SPLIT_PPM,
         estimatedPpm: a?.estimatedPpm ?? 0,
         exchanged: ((a?.flags ?? 0) & ENERGY_FLAGS.exchange) !== 0,
-        // A quarter hour can be a whole evening's share: nobody uses a third of the day in one.
-        usual: known ? { value: known.value / slots, low: 0, high: known.high / 3 } : null,
+        usual: known,
       }
     })
     const { supply, reverse, generation, measured, sold, loss, bound, made, ...rest } = lossFigure(members, { ...terms, days: 1 / slots })
@@ -199,6 +199,10 @@ const quartersOf = (
     }
   })
 }
+
+/** A quarter hour can be a whole evening's share: nobody uses a third of the day in one. */
+const quarterUsual = (known: Usual | undefined, slots: number): Usual | null =>
+  known ? { value: known.value / slots, low: 0, high: known.high / 3 } : null
 
 /** To a millionth of a kWh: a float's dust does not become a new version. */
 const micro = (value: number | null): string | null => (value === null ? null : String(Number(value.toFixed(6)) + 0))
