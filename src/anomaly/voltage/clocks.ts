@@ -1,6 +1,6 @@
 import type { AreaFrame, MeterColumns, Phase } from '../frame.ts'
 import { swingsOf } from './follow.ts'
-import { type DayLag, lagOf, type Pair, pairsOf } from './lags.ts'
+import { type DayLag, lagOf, type Pair, pairRoom, pairsOf } from './lags.ts'
 import { median } from './linear.ts'
 import { placesOf } from './phases.ts'
 
@@ -71,7 +71,8 @@ export const clockCourses = (
 ): readonly ClockCourse[] => {
   const swings = swingsOf(frame, 0, frame.slots)
   if (!swings) return []
-  return meters.flatMap((meter) => courseOf(frame, meter, pairsOf(frame, meter, placesOf(meter, phases), swings)) ?? [])
+  const room = pairRoom(swings)
+  return meters.flatMap((meter) => courseOf(frame, meter, pairsOf(frame, meter, placesOf(meter, phases), swings, room)) ?? [])
 }
 
 /** A stretch of days on which a clock is off. */

@@ -31,10 +31,19 @@ export const isVoltage = (volt: number, nominal: number): boolean => volt >= LOW
 /** First slot of the last `days` days of a frame. */
 export const lastDays = (frame: AreaFrame, days: number): number => frame.dayStarts[Math.max(0, frame.days.length - days)] ?? 0
 
-/** Changes of a column from slot to slot over [from, to); the first is always NaN. */
-export const changes = (column: Float32Array | null | undefined, from: number, to: number, nominal: number | null): Float64Array => {
-  const out = new Float64Array(to - from).fill(Number.NaN)
-  if (!column) return out
+/**
+ * Changes of a column from slot to slot over [from, to); the first is always NaN.
+ *
+ * @param out  where they are put, of that length
+ */
+export const changes = (
+  column: Float32Array | null | undefined,
+  from: number,
+  to: number,
+  nominal: number | null,
+  out = new Float64Array(to - from),
+): Float64Array => {
+  if (!column) return out.fill(Number.NaN)
   let before = Number.NaN
   for (let slot = from; slot < to; slot++) {
     const raw = column[slot]!

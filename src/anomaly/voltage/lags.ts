@@ -45,7 +45,7 @@ const sumsOf = (x: Float64Array, y: Float64Array, from: number, to: number, lag:
   return { rows, xx, yy, xy }
 }
 
-/** The meter's swings less what its own current explains: its voltage and current have the same clock, right or wrong. */
+/** Takes out of a meter's swings what its own current explains: its voltage and current have the same clock, right or wrong. */
 export const ownless = (u: Float64Array, i: Float64Array): Float64Array => {
   let ii = 0
   let iu = 0
@@ -57,12 +57,11 @@ export const ownless = (u: Float64Array, i: Float64Array): Float64Array => {
   }
   const ohm = ii > 0 ? Math.min(0, iu / ii) : 0
   if (ohm === 0) return u
-  const out = new Float64Array(u.length)
-  for (let slot = 0; slot < out.length; slot++) {
+  for (let slot = 0; slot < u.length; slot++) {
     const ampere = i[slot]!
-    out[slot] = Number.isNaN(ampere) ? u[slot]! : u[slot]! - ohm * ampere
+    if (!Number.isNaN(ampere)) u[slot]! -= ohm * ampere
   }
-  return out
+  return u
 }
 
 /** Swings of the places of a meter beside those of the gateway phases they follow. */
@@ -71,12 +70,30 @@ export interface Pair {
   readonly meter: Float64Array
 }
 
-export const pairsOf = (frame: AreaFrame, meter: MeterColumns, places: readonly (number | null)[], swings: Swings): readonly Pair[] =>
+/** Room for the swings of one meter after the other. */
+export interface PairRoom {
+  readonly volts: readonly Float64Array<ArrayBuffer>[]
+  readonly amperes: Float64Array<ArrayBuffer>
+}
+
+export const pairRoom = ({ from, to }: Swings): PairRoom => ({
+  volts: [0, 1, 2].map(() => new Float64Array(to - from)),
+  amperes: new Float64Array(to - from),
+})
+
+/** @param room  what it gives is good until somebody else is put there */
+export const pairsOf = (
+  frame: AreaFrame,
+  meter: MeterColumns,
+  places: readonly (number | null)[],
+  { phases, from, to }: Swings,
+  room: PairRoom,
+): readonly Pair[] =>
   places.flatMap((phase, place) => {
-    const gateway = phase === null ? undefined : swings.phases[phase]
-    const u = changes(meter.u[place], swings.from, swings.to, frame.fact.nominalV)
+    const gateway = phase === null ? undefined : phases[phase]
     if (!gateway || !meter.u[place]) return []
-    return [{ gateway, meter: ownless(u, changes(meter.i[place], swings.from, swings.to, null)) }]
+    const u = changes(meter.u[place], from, to, frame.fact.nominalV, room.volts[place])
+    return [{ gateway, meter: ownless(u, changes(meter.i[place], from, to, null, room.amperes)) }]
   })
 
 /** Correlation over [from, to) at a lag, all places together; the rows come back with it. */

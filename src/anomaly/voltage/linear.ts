@@ -116,20 +116,34 @@ export const solve = ({ size, rows, sums }: Moments, ridge: readonly number[] = 
   return { beta, error, variance, rows }
 }
 
+/** Room to sort in: medians are asked for by the ten thousand, and each needs a copy for a moment. */
+let room = new Float64Array(0)
+
+const roomFor = (length: number): Float64Array => {
+  if (room.length < length) room = new Float64Array(length)
+  return room
+}
+
 /** Median of the values that are numbers; NaN of none. */
 export const median = (values: ArrayLike<number>): number => {
-  const sorted = new Float64Array(values)
+  const sorted = roomFor(values.length)
+  sorted.set(values)
   let count = 0
-  for (let at = 0; at < sorted.length; at++) {
+  for (let at = 0; at < values.length; at++) {
     const value = sorted[at]!
     if (!Number.isNaN(value)) sorted[count++] = value
   }
+  return middleOf(sorted, count)
+}
+
+/** Median of the first `count` values, which are put in another order. */
+const middleOf = (values: Float64Array, count: number): number => {
   if (count === 0) return Number.NaN
   const middle = count >> 1
-  const upper = select(sorted, count, middle)
+  const upper = select(values, count, middle)
   if (count % 2 === 1) return upper
   let lower = Number.NEGATIVE_INFINITY
-  for (let at = 0; at < middle; at++) if (sorted[at]! > lower) lower = sorted[at]!
+  for (let at = 0; at < middle; at++) if (values[at]! > lower) lower = values[at]!
   return (lower + upper) / 2
 }
 
@@ -159,7 +173,11 @@ export const select = (values: Float64Array, count: number, rank: number): numbe
 /** Robust standard deviation (1.4826 × median absolute deviation). */
 export const spread = (values: Float64Array): number => {
   const middle = median(values)
-  const away = new Float64Array(values.length)
-  for (let at = 0; at < away.length; at++) away[at] = Math.abs(values[at]! - middle)
-  return 1.4826 * median(away)
+  const away = roomFor(values.length)
+  let count = 0
+  for (let at = 0; at < values.length; at++) {
+    const value = Math.abs(values[at]! - middle)
+    if (!Number.isNaN(value)) away[count++] = value
+  }
+  return 1.4826 * middleOf(away, count)
 }
