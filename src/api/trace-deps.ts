@@ -46,6 +46,8 @@ export interface TracedFrame {
 export interface TraceDeps {
   /** Calls `listener` for each frame of a line, or each message of a broker, until the function it returns is called. */
   trace(lineOrSourceId: string, listener: (frame: TracedFrame) => void): Result<() => void, Refusal>
+  /** Whether it is a concentrator: traced like a line, with meters or without. */
+  isTerminal(id: string): boolean
   /** The head of a capture of a line or broker; null when there is none. */
   captureHead(lineOrSourceId: string): CaptureHead | null
   /** Where a meter of the ledger is heard, and its name there; null when nowhere. */

@@ -1,4 +1,4 @@
-import { FrameTrace, type TracedExchangeFrame } from '../acquisition/index.ts'
+import { FrameTrace, type TracedExchangeFrame, type TraceEvent } from '../acquisition/index.ts'
 import type { Refusal, TraceDeps, TracedFrame } from '../api/index.ts'
 import { CAPTURE_VERSION, type CapturedMeter, type CaptureHead } from '../capture/index.ts'
 import type { LineConfig, MqttConfig } from '../config/index.ts'
@@ -6,7 +6,7 @@ import { type Clock, decimalText, err, ok } from '../core/index.ts'
 import type { MeterFact } from '../ledger/index.ts'
 import { characterFormat } from '../transport/index.ts'
 import { fail } from './errors.ts'
-import type { Field } from './field.ts'
+import type { Field, FieldMeter } from './field.ts'
 import type { KnownMeter } from './push-meters.ts'
 
 export interface TraceViewDeps {
@@ -15,16 +15,29 @@ export interface TraceViewDeps {
   /** Calls back with every message of a source; null when there is no such source. */
   readonly traceSource: (id: string, listener: (frame: TracedFrame) => void) => (() => void) | null
   /** Brokers whose messages become readings, and the meters the ledger has there. */
+  /** Concentrators, with meters or without. */
+  readonly terminals?: TracedTerminals
   readonly sources: readonly { readonly config: Pick<MqttConfig, 'id' | 'url'>; registered(): Iterable<PushingMeter> }[]
+}
+
+/** Connections of terminals (终端) as far as they are traced. */
+export interface TracedTerminals {
+  readonly trace: (id: string, listener: (event: TraceEvent) => void) => () => void
+  readonly settings: (id: string) => { readonly protocol: string; readonly address: string } | null
+  readonly meters: (id: string) => readonly FieldMeter[]
 }
 
 /** A meter of the ledger at a broker. */
 export type PushingMeter = Pick<KnownMeter, 'facts' | 'address' | 'mapping'>
 
 /** What the API may see of what passes on lines. */
-export const traceViews = ({ field, clock, traceSource, sources }: TraceViewDeps): TraceDeps => ({
+export const traceViews = ({ field, clock, traceSource, sources, terminals }: TraceViewDeps): TraceDeps => ({
+  isTerminal: (id) => (terminals?.settings(id) ?? null) !== null,
   trace: (id, listener) => {
-    const stop = traceLine(field, id, listener) ?? traceSource(id, listener)
+    const hears = {
+      trace: (line: string, hear: (event: TraceEvent) => void) => field.trace(line, hear) ?? ofTerminal(terminals, line, hear),
+    }
+    const stop = traceLine(hears, id, listener) ?? traceSource(id, listener)
     const unknown = () => err<Refusal>({ because: 'unknown', error: fail('PUSH_UNKNOWN', `there is no line and no broker ${id}`).error })
     return stop ? ok(stop) : unknown()
   },
@@ -35,6 +48,12 @@ export const traceViews = ({ field, clock, traceSource, sources }: TraceViewDeps
     if (line) {
       const meters = line.meters.map(({ fact, point }) => captured(fact, point.area))
       return { ...base, timezone, line: lineOf(line.config, line.line.name), meters }
+    }
+    const terminal = terminals?.settings(id)
+    if (terminals && terminal) {
+      const meters = terminals.meters(id).map(({ fact, point }) => captured(fact, point.area))
+      const there = { kind: 'tcp' as const, address: `${terminal.protocol}://${terminal.address}`, host: null, port: null }
+      return { ...base, timezone, line: { id, ...there, baud: null, format: null, framing: null }, meters }
     }
     const source = sources.find(({ config }) => config.id === id)
     if (!source) return null
@@ -52,6 +71,9 @@ export const traceViews = ({ field, clock, traceSource, sources }: TraceViewDeps
     return null
   },
 })
+
+const ofTerminal = (terminals: TracedTerminals | undefined, id: string, hear: (event: TraceEvent) => void): (() => void) | null =>
+  terminals?.settings(id) ? terminals.trace(id, hear) : null
 
 /** Frames of a line; null when there is no such line. @param device  only those of this meter */
 export const traceLine = (

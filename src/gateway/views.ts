@@ -113,7 +113,14 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
       const line = field.lines.find(({ config }) => config.id === id)
       return line ? lineDetail(line, busy) : terminals.line(id)
     },
-    ...traceViews({ field, clock, traceSource, sources: push.sources }),
+    ...traceViews({
+      ...{ field, clock, traceSource, sources: push.sources },
+      terminals: {
+        trace: (id, listener) => deps.terminals.terminals.trace(id, listener),
+        settings: (id) => deps.terminals.book.get(id),
+        meters: (id) => field.terminal(id)?.meters ?? [],
+      },
+    }),
     readNow: async (id, request, signal) => {
       const meter = field.at(id)
       if (!meter) return refuseNow(id, pushedAt(id))

@@ -258,6 +258,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
       listeners.add(listener)
       return ok(() => listeners.delete(listener))
     },
+    isTerminal: (id) => id === 'C-1',
     captureHead: (id) =>
       id === 'line-1' || id === 'plant'
         ? {

@@ -50,7 +50,7 @@ export const traceRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps; streams: Tra
         operationId: 'traceLine',
         tags: ['lines'],
         summary: 'Frames of a line or messages of a broker, live',
-        description: `${EVENTS} Of a broker: each message it delivered, the first 1,024 bytes, and what became of it.`,
+        description: `${EVENTS} Of a concentrator: everything on its connection, logins and heartbeats too. Of a broker: each message it delivered, the first 1,024 bytes, and what became of it.`,
         params: TraceParams,
         querystring: TraceQuery,
         produces: ['text/event-stream'],
@@ -59,7 +59,8 @@ export const traceRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps; streams: Tra
       },
     },
     async ({ params: { id }, query, token }, reply) => {
-      if (deps.line(id) === null && !deps.isSource(id)) return refuse(reply, problem('API_LINE', `there is no line and no broker "${id}"`))
+      if (deps.line(id) === null && !deps.isSource(id) && !deps.isTerminal(id))
+        return refuse(reply, problem('API_LINE', `there is no line, no concentrator and no broker "${id}"`))
       // At a broker a meter goes by the name it pushes under.
       const meter = query.meter === undefined ? null : (deps.tracedMeter(query.meter) ?? null)
       const device = query.meter === undefined ? null : meter?.line === id ? meter.device : query.meter
