@@ -5,6 +5,7 @@ import pino from 'pino'
 import { expect, it, onTestFinished } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { loadGatewayConfig } from '../../src/config/index.ts'
+import { QUALITY } from '../../src/core/index.ts'
 import { type Gateway, startGateway } from '../../src/main.ts'
 import { type Asked, bytesOf, dialIn, frameOf, type HandTerminal, identifier } from '../support/hand-terminal.ts'
 import { runGateway, scratch, TOKEN } from '../support/processes.ts'
@@ -252,6 +253,29 @@ it('takes a terminal that dials again, and answers nobody whose address is in no
   expect(stranger.heard).toEqual([])
   // Values it would report are nobody's.
   expect(frameOf([0x77, 0x77, 1, 0], 0, 0xc4, 0x0d, 0x70, []).length).toBeGreaterThan(0)
+})
+
+it('takes up a meter that the ledger gains while it runs, and lists one that is reported and is in no ledger', async () => {
+  const { gateway, api, port, directory } = await startSite(DAILY)
+  const terminal = await dialIn({ port, address: C1, answer: answerFreezes(new Set([9, 10, 11, 12])) })
+  onTestFinished(terminal.hangUp)
+  terminal.login()
+  await expect.poll(async () => (await rows(gateway, 'register', { meter: 'M9' })).length, { timeout: 20_000 }).toBe(1)
+  // Point 12 is nobody's yet.
+  terminal.send(terminal.frame(0xc4, 0x0d, 0x74, report(12)))
+  await expect.poll(() => terminal.heard.some(isConfirmOf(4)), { timeout: 5000 }).toBe(true)
+  const stranger = await rows(gateway, 'register', { meter: 'C-1/pn-12' })
+  expect(stranger.map(({ quality }) => quality & QUALITY.unregistered)).toEqual([QUALITY.unregistered])
+  const file = join(directory, 'ledger.yaml')
+  const ledger = parse(readFileSync(file, 'utf8'))
+  ledger.points.push({ id: 'P-M12', area: 'A-1' })
+  ledger.meters.push({ id: 'M12', point: 'P-M12', line: 'C-1', address: '240720000012', profile: PROFILE.id, measuringPoint: 12 })
+  writeFileSync(file, stringify(ledger))
+  expect(await gateway.reload('test')).toMatchObject({ ok: true })
+  await expect.poll(async () => (await rows(gateway, 'register', { meter: 'M12' })).length, { timeout: 20_000 }).toBe(1)
+  expect((await api('/api/v1/lines/C-1')).body).toMatchObject({ state: 'up', devices: 4, read: 4 })
+  const health = (await api('/health/ready')).body
+  expect(JSON.stringify(health)).toContain('1 of 2 concentrators connected')
 })
 
 /** Daily frozen F161 of point 9 as a report by task: AFN0D, CON = 1. */
