@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { beforeAll, describe, expect, it } from 'vitest'
+import type { Command } from 'commander'
+import { describe, expect, it } from 'vitest'
+import { program } from '../../src/cli/program.ts'
 import { configurationReference } from '../../src/config/index.ts'
 import { gridtally, scratch } from '../support/processes.ts'
 
@@ -36,15 +38,11 @@ const lines = DOCS.flatMap((path) => codeOf(path).lines)
 
 /** Commands by name (`profile verify`), each with its options; a group has no options but `--help`. */
 const commands = new Map<string, ReadonlySet<string>>()
-const explore = async (words: readonly string[]): Promise<void> => {
-  const { stdout } = await gridtally([...words, '--help'])
-  commands.set(words.join(' '), new Set(stdout.match(/--[a-z][a-z-]*/g) ?? []))
-  const listed = /\nCommands:\n([\s\S]*?)(\n\n|$)/.exec(stdout)?.[1] ?? ''
-  const names = [...listed.matchAll(/^ {2}([a-z][a-z0-9-]*)/gm)].map(([, name = '']) => name).filter((name) => name !== 'help')
-  // Four at a time: each is a process of its own.
-  for (let at = 0; at < names.length; at += 4) await Promise.all(names.slice(at, at + 4).map((name) => explore([...words, name])))
+const explore = (command: Command, words: readonly string[]): void => {
+  commands.set(words.join(' '), new Set(['--help', ...command.options.flatMap(({ long }) => long ?? [])]))
+  for (const each of command.commands) explore(each, [...words, each.name()])
 }
-beforeAll(() => explore([]), 120_000)
+explore(program, [])
 
 /** `bin/gridtally profile verify FILE` → `profile verify`; null when no command is named. */
 const commandIn = (text: string): string | null => {
