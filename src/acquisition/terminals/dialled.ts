@@ -1,5 +1,5 @@
 import type { Peer } from '../../transport/index.ts'
-import type { SessionHost, SessionPort } from './session.ts'
+import type { SessionHost, SessionPort } from './session-types.ts'
 import type { SpeechPort } from './speech.ts'
 import type { ListenerSettings } from './types.ts'
 

@@ -1,4 +1,3 @@
-import { seldom } from './seldom.ts'
 import type { TerminalReport, TerminalsDeps } from './types.ts'
 
 /** Reports of one connection that wait to be made safe; beyond this nothing more is taken from it. */
@@ -7,6 +6,8 @@ const MOST_WAITING = 16
 const FEW = 4
 
 interface ReportsHost {
+  /** Says that something was not kept, with how often. */
+  complain(text: (times: number) => string): void
   confirm(bytes: Uint8Array): void
   hold(isHeld: boolean): void
 }
@@ -21,13 +22,13 @@ interface Waiting {
  * could not be put there is not, and comes again. What is heard is made safe even when the connection has ended meanwhile.
  */
 export class Reports {
-  readonly #deps: Pick<TerminalsDeps, 'take' | 'log' | 'clock'>
+  readonly #deps: Pick<TerminalsDeps, 'take'>
   readonly #host: ReportsHost
   #waiting: Waiting[] | null = null
   #taking: Promise<void> | null = null
   isHeld = false
 
-  constructor(deps: Pick<TerminalsDeps, 'take' | 'log' | 'clock'>, host: ReportsHost) {
+  constructor(deps: Pick<TerminalsDeps, 'take'>, host: ReportsHost) {
     this.#deps = deps
     this.#host = host
   }
@@ -49,7 +50,6 @@ export class Reports {
   }
 
   async #takeAll(): Promise<void> {
-    const complain = seldom(this.#deps.clock, (text) => this.#deps.log('warn', text))
     for (;;) {
       const next = this.#waiting?.shift()
       if (!next) break
@@ -57,8 +57,9 @@ export class Reports {
       if (why === null) {
         if (next.confirm) this.#host.confirm(next.confirm)
       } else
-        complain(
-          (times) => `${next.report.protocol} ${next.report.address}: a report was not confirmed, it comes again (${times} times): ${why}`,
+        this.#host.complain(
+          (times) =>
+            `${next.report.protocol} ${next.report.address}: a report was not confirmed and comes again, the last of ${times}: ${why}`,
         )
       if (this.isHeld && (this.#waiting?.length ?? 0) <= FEW) {
         this.isHeld = false

@@ -9,9 +9,9 @@ import {
 } from '../../core/index.ts'
 import type { Peer } from '../../transport/index.ts'
 import type { Asker, Wire } from './asker.ts'
-import type { Counting } from './figures.ts'
 import { Reports } from './reports.ts'
-import type { ListenerSettings, TerminalSettings, TerminalsDeps } from './types.ts'
+import type { EndedBy, SessionHost, SessionPort, TerminalRecord } from './session-types.ts'
+import type { ListenerSettings } from './types.ts'
 
 /** Heartbeats of silence after which nobody is there any more. @source Q/GDW 376.1-2009: 2 to 3 missed heartbeats */
 const SILENT_HEARTBEATS = 2.5
@@ -27,64 +27,6 @@ const MOST_IN_A_TICK = 262_144
 /** The flag that events wait is told again after this. */
 const EVENTS_WAIT_MS = 60_000
 const NOTHING = new Uint8Array(0)
-
-/** Why a connection was ended by us, or that it was not. */
-export type EndedBy =
-  | 'peer'
-  | 'logout'
-  | 'silent'
-  | 'slow'
-  | 'nobody'
-  | 'stuck'
-  | 'refused'
-  | 'takeover'
-  | 'unknown'
-  | 'ledger'
-  | 'fault'
-  | 'closing'
-
-/** What is known of a terminal across its connections. */
-export interface TerminalRecord {
-  readonly address: string
-  readonly protocol: TerminalAdapter['id']
-  settings: TerminalSettings | null
-  readonly figures: Counting
-  session: SessionPort | null
-}
-
-/** A connection that speaks a known protocol. */
-export interface SessionPort {
-  readonly protocol: TerminalAdapter['id']
-  readonly peer: Peer
-  readonly listener: ListenerSettings
-  readonly record: TerminalRecord | null
-  /** Wall clock of its beginning, and when the last frame of its own came. */
-  readonly since: number
-  readonly lastFrameAt: number
-  readonly heartbeatMs: number
-  feed(bytes: Uint8Array): void
-  /** The terminal is in the ledger now, or under other settings. */
-  settle(): void
-  tick(now: number): void
-  /** Takes bytes again that were held back for a tick. */
-  release(): void
-  /** Reports that are being made safe. Resolves when none is. */
-  settled(): Promise<void>
-  end(by: EndedBy, why: string): void
-}
-
-/** What a session needs of those around it. */
-export interface SessionHost {
-  readonly deps: TerminalsDeps
-  /** Gives a connection the address it logged in as; null when it may not have it and was ended. */
-  bind(session: SessionPort, address: string): TerminalRecord | null
-  /** It has been answered and may be asked. */
-  online(session: SessionPort): void
-  ended(session: SessionPort, by: EndedBy, why: string): void
-  /** It was given as much as one may have in a tick. */
-  flooded(session: SessionPort): void
-  trace(record: TerminalRecord, what: 'tx' | 'rx' | 'stray' | 'late' | 'discarded' | 'note', bytes: Uint8Array, text: string): void
-}
 
 /** One connection: cuts its bytes into frames, answers at once what wants it, and knows who it is. */
 export class Session<Frame extends object> implements SessionPort, Wire {
@@ -137,6 +79,7 @@ export class Session<Frame extends object> implements SessionPort, Wire {
     this.lastFrameAt = this.since
     this.#reports = new Reports(host.deps, {
       confirm: (bytes) => this.#say(bytes),
+      complain: (text) => host.complain(text),
       hold: (isHeld) => (isHeld ? peer.pause() : this.#isFlooded || peer.resume()),
     })
   }
@@ -391,7 +334,9 @@ export class Session<Frame extends object> implements SessionPort, Wire {
   /** A fault of ours must not cost anybody else his connection. */
   #crash(bug: unknown): void {
     const text = bug instanceof Error ? (bug.stack ?? bug.message) : String(bug)
-    this.#host.deps.log('warn', `${this.#adapter.id} ${this.record?.address ?? this.peer.name}: a frame could not be taken: ${text}`)
+    this.#host.complain(
+      (times) => `${this.#adapter.id} ${this.record?.address ?? this.peer.name}: a frame could not be taken, the last of ${times}: ${text}`,
+    )
     this.end('fault', 'a fault of the gateway')
   }
 }

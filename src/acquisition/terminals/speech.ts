@@ -1,7 +1,8 @@
 import type { AnyTerminalAdapter, Clock, TerminalAdapter } from '../../core/index.ts'
 import type { Peer } from '../../transport/index.ts'
 import { Asker, type AskerPort } from './asker.ts'
-import { Session, type SessionHost, type SessionPort, type TerminalRecord } from './session.ts'
+import { Session } from './session.ts'
+import type { SessionHost, SessionPort, TerminalRecord } from './session-types.ts'
 import type { ListenerSettings } from './types.ts'
 
 /** One protocol of terminals as the listener sees it: its kind of frame stays inside. */

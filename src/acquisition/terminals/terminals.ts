@@ -1,6 +1,7 @@
 import { type Clock, err, type GatewayError, many, ok, type Result, type TerminalAdapter } from '../../core/index.ts'
 import { listenTcp, type Peer, type TcpListener } from '../../transport/index.ts'
 import { fail as lineFail } from '../errors.ts'
+import { endedWithin } from '../schedule-work.ts'
 import type { TraceEvent } from '../trace.ts'
 import { type AskerPort, offline } from './asker.ts'
 import { type Counted, countIn, type ListenerFigures, newCounted, REFUSED } from './counted.ts'
@@ -9,7 +10,7 @@ import { fail } from './errors.ts'
 import { newFigures } from './figures.ts'
 import { claim, newQuarrel, type Quarrel } from './quarrel.ts'
 import { SeldomEach, seldom } from './seldom.ts'
-import type { EndedBy, SessionHost, SessionPort, TerminalRecord } from './session.ts'
+import type { EndedBy, SessionHost, SessionPort, TerminalRecord } from './session-types.ts'
 import { type SpeechPort, speechOf } from './speech.ts'
 import type {
   AskOptions,
@@ -24,6 +25,8 @@ import type {
 
 /** One timer for all deadlines of requests. */
 const TICK_MS = 100
+/** Reports that are being made safe are waited for so long at the end. */
+const CLOSE_MS = 5000
 /** Deadlines of connections are looked at once in so many ticks. */
 const TICKS_A_SECOND = 10
 
@@ -73,6 +76,7 @@ export class Terminals implements TerminalsPort {
       bind: (session, address) => this.#bind(session, address),
       online: (session) => this.#online(session),
       ended: (session, by, why) => this.#ended(session, by, why),
+      complain: seldom(deps.clock, (text) => deps.log('warn', text)),
       flooded: (session) => void this.#flooded.add(session),
       trace: (record, what, bytes, text) => this.#emit(record, what, bytes, text),
     }
@@ -105,15 +109,16 @@ export class Terminals implements TerminalsPort {
     return ok(null)
   }
 
-  /** Hangs up on everybody; what waits for an answer fails. Resolves when the ports are free and every report heard is dealt with. */
+  /** Hangs up on everybody; what waits for an answer fails. Resolves when the ports are free and every report heard is dealt with, or soon. */
   async close(): Promise<void> {
     this.#isClosed = true
     if (this.#timer) clearInterval(this.#timer)
-    const settling = [...this.#dialled].map(({ session }) => session?.settled())
+    const settling = [...this.#dialled].flatMap(({ session }) => session?.settled() ?? [])
     for (const { session, peer } of [...this.#dialled])
       if (session) session.end('closing', 'the gateway stops')
       else peer.close()
-    await Promise.all([...this.#open.map(({ tcp }) => tcp.close()), ...settling, ...this.#settling])
+    const ports = this.#open.map(({ tcp }) => tcp.close())
+    await endedWithin([...ports, ...settling, ...this.#settling], CLOSE_MS)
   }
 
   ask<T>(terminal: string, talk: TalkOf<T>, options: AskOptions): Promise<Result<T>> {

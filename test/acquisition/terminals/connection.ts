@@ -1,7 +1,7 @@
 import { terminalAdapterOf } from '../../../protocols/index.ts'
 import { Dialled } from '../../../src/acquisition/terminals/dialled.ts'
 import { newFigures } from '../../../src/acquisition/terminals/figures.ts'
-import type { SessionHost, TerminalRecord } from '../../../src/acquisition/terminals/session.ts'
+import type { SessionHost, TerminalRecord } from '../../../src/acquisition/terminals/session-types.ts'
 import { speechOf } from '../../../src/acquisition/terminals/speech.ts'
 import { ok } from '../../../src/core/index.ts'
 import { manualClock } from './site.ts'
@@ -35,6 +35,7 @@ export const connection = () => {
     online: () => undefined,
     ended: (_, by) => void ended.push(by),
     flooded: () => undefined,
+    complain: (text) => void logged.push(text(1)),
     trace: () => undefined,
   }
   const peer = {

@@ -95,3 +95,16 @@ it('is lost and down with its terminal, and closed by itself', async () => {
   expect(await read()).toMatchObject({ error: { code: 'LINE_CLOSED' } })
   expect(line.state).toBe('closed')
 })
+
+it('leaves it to who asks the meter whether it is asked again: the session repeats nothing', async () => {
+  const { dial, read, later } = await village()
+  const far = await dial()
+  await far.logIn(1)
+  const reading = read()
+  for (const count of [1, 2]) {
+    await until(() => far.questions().length === count)
+    later(90_000)
+  }
+  expect(await reading).toMatchObject({ ok: false, error: { code: 'LINE_NO_REPLY' } })
+  expect(far.questions()).toHaveLength(2)
+})
