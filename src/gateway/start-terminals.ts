@@ -6,7 +6,9 @@ import type { Ledger } from '../ledger/index.ts'
 import type { CountedTerminals } from './comm.ts'
 import type { Field } from './field.ts'
 import type { FieldTerminals } from './field-terminal.ts'
+import { eventReading } from './push-events.ts'
 import { TerminalBook } from './terminal-book.ts'
+import { TerminalClocks } from './terminal-clocks.ts'
 import { EventCounters } from './terminal-counters.ts'
 import { terminalFailure as fail } from './terminal-errors.ts'
 import { TerminalFile } from './terminal-file.ts'
@@ -92,18 +94,27 @@ export const openTerminals = (start: StartTerminals): OpenTerminals => {
     ...{ clock, wallNow, adapterOf, log },
     find: (protocol, address) => book.find(protocol, address),
     take: (report: TerminalReport) => intake.take(report),
-    notice: (notice) => {
-      presence.note(notice)
-      archives?.onNotice(notice)
-      if (notice.kind === 'counters') counters.shown(notice.terminal, { important: notice.important, normal: notice.normal })
-      else if (notice.kind === 'events-wait') counters.waits(notice.terminal)
-      else if (notice.kind === 'online') counters.online(notice.terminal)
-      else if (notice.kind === 'takeover' && notice.refused)
-        log(
-          'warn',
-          `concentrator ${notice.terminal}: ${notice.peer} claims its address while ${notice.before} has it: one of the two is wrong`,
-        )
-    },
+    notice: (notice) => hear(notice),
+  })
+  const hear = (notice: TerminalNotice): void => {
+    presence.note(notice)
+    clocks.note(notice)
+    archives?.onNotice(notice)
+    if (notice.kind === 'counters') counters.shown(notice.terminal, { important: notice.important, normal: notice.normal })
+    else if (notice.kind === 'events-wait') counters.waits(notice.terminal)
+    else if (notice.kind === 'online') counters.online(notice.terminal)
+    else if (notice.kind === 'takeover' && notice.refused) quarrel(notice)
+  }
+  /** Two that are there at once claim one address: people must know. */
+  const quarrel = ({ terminal, peer, before }: Extract<TerminalNotice, { kind: 'takeover' }>): void => {
+    log('warn', `concentrator ${terminal}: ${peer} claims its address while ${before} has it: one of the two is wrong`)
+    const owner = { meter: terminal, point: '', area: book.areaOf(terminal) }
+    const at = clock.now()
+    void put([eventReading(owner, 'address_claimed_twice', at, at, { isRegistered: true })])
+  }
+  const clocks = new TerminalClocks({
+    ...{ clock, isDoubtful, port: () => terminals, settings: (id) => book.get(id) },
+    shown: hear,
   })
   const hosts: FieldTerminals = {
     port: terminals,
@@ -150,7 +161,10 @@ export const openTerminals = (start: StartTerminals): OpenTerminals => {
       const listening = await terminals.listen()
       if (!listening.ok) return listening
       for (const { id, host, port } of terminals.listening) log('info', `listener ${id}: concentrators may dial in at ${host}:${port}`)
-      tidying = setInterval(() => file.tidy(clock.now()), TIDY_MS)
+      tidying = setInterval(() => {
+        file.tidy(clock.now())
+        clocks.tick()
+      }, TIDY_MS)
       tidying.unref()
       return ok(undefined)
     },
@@ -162,6 +176,7 @@ export const openTerminals = (start: StartTerminals): OpenTerminals => {
     },
     stop: () => {
       if (tidying) clearInterval(tidying)
+      clocks.stop()
       stopping ??= Promise.all([counters.stop(), terminals.close()]).then(() => undefined)
       return stopping
     },

@@ -255,6 +255,25 @@ it('takes a terminal that dials again, and answers nobody whose address is in no
   expect(frameOf([0x77, 0x77, 1, 0], 0, 0xc4, 0x0d, 0x70, []).length).toBeGreaterThan(0)
 })
 
+it('marks what is read through a concentrator whose clock is far off, as its own clock says', async () => {
+  const { gateway, port } = await startSite(DAILY)
+  const answer = answerFreezes(new Set([9, 10, 11]))
+  const terminal = await dialIn({
+    port,
+    address: C1,
+    // F2: 2024-07-20 22:00:00, two hours behind and more.
+    answer: (asked) =>
+      asked.afn === 0x0c && asked.items[0]?.fn === 2 ? [...identifier(0, 2), ...bytesOf('00 00 22 20 C7 24')] : answer(asked),
+  })
+  onTestFinished(terminal.hangUp)
+  // A heartbeat of the 2013 edition shows the clock before anything is read.
+  terminal.send(terminal.frame(0xc9, 0x02, 0x71, bytesOf('00 00 04 00 00 00 22 20 C7 24')))
+  await expect.poll(async () => (await rows(gateway, 'register', { meter: 'M9' })).length, { timeout: 20_000 }).toBe(1)
+  const [row] = await rows(gateway, 'register', { meter: 'M9' })
+  expect((row?.quality ?? 0) & QUALITY.clockDoubtful).toBe(QUALITY.clockDoubtful)
+  expect(row?.measuredAt).toBe(MIDNIGHT)
+})
+
 it('takes up a meter that the ledger gains while it runs, and lists one that is reported and is in no ledger', async () => {
   const { gateway, api, port, directory } = await startSite(DAILY)
   const terminal = await dialIn({ port, address: C1, answer: answerFreezes(new Set([9, 10, 11, 12])) })
