@@ -166,6 +166,25 @@ describe('the ledger', () => {
     expect(alarms(away.frame, { neighbours: [home.frame] })).toMatchObject([{ kind: 'wrong_area', target: away.ids[6], trueArea: 'B' }])
     expect(alarms(home.frame, { neighbours: [away.frame] })).toEqual([])
   })
+
+  it('dates two faults of the ledger that stand side by side from the first day', () => {
+    const { frame, ids } = makeArea({ seed: 17, types, elsewhere: [9], shows: (at, kw) => (at === 4 ? kw / 1.5 : kw) })
+    const found = alarms(frame).toSorted((a, b) => a.kind.localeCompare(b.kind))
+    expect(found.map(({ kind, target, from }) => [kind, target, from])).toEqual([
+      ['wrong_area', ids[9], frame.start],
+      ['wrong_multiplier', ids[4], frame.start],
+    ])
+  })
+
+  it('does not put a meter elsewhere that was in this balance until a day, nor one whose clock is off', () => {
+    const was = makeArea({ seed: 31 }).frame.meters[6]!
+    const left = makeArea({ seed: 31, foreign: (slot) => (slot >= ONSET ? -was.p![slot]! : 0) })
+    expect(alarms(left.frame).map(({ kind }) => kind)).not.toContain('wrong_area')
+    const away = makeArea({ seed: 31, elsewhere: [6] })
+    const doubts = [{ id: away.ids[6]!, from: away.frame.start, to: null, what: 'shift', shiftMs: 0 }] as const
+    expect(alarms(away.frame).map(({ kind }) => kind)).toEqual(['wrong_area'])
+    expect(alarms(away.frame, { doubts }).map(({ kind }) => kind)).not.toContain('wrong_area')
+  })
 })
 
 describe('load without a meter', () => {
