@@ -44,6 +44,8 @@ export interface SimulateVillageOptions {
   readonly scenesBefore?: number
   /** Some meters push to an MQTT broker. */
   readonly push?: boolean
+  /** Two concentrators dial in, each with a transformer area. */
+  readonly concentrators?: boolean
   /** A broker that runs, for `push`; absent = the village starts its own. */
   readonly broker?: string
   /** Ends by itself after so many real milliseconds. */
@@ -91,6 +93,7 @@ export const simulateVillage = async (
     ...(push && { lines: PUSH_MIX, onBrokerGone: (why: string) => warn(`${why}; nothing is pushed any more`) }),
     ...(push && broker !== undefined && { broker }),
     ...(every !== undefined && { everyMs: periodMs(every) }),
+    ...(options.concentrators && { concentrators: true }),
   })
   const files = writeVillageFiles(village, out, {
     ...(real ? {} : { clock: { start, realStart, speed } }),

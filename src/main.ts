@@ -37,6 +37,7 @@ import { openSignal } from './gateway/start-signal.ts'
 import { openTerminals } from './gateway/start-terminals.ts'
 import { openUnregistered } from './gateway/start-unregistered.ts'
 import { type Summary, summaryOf } from './gateway/summary.ts'
+import { terminalViews } from './gateway/terminal-views.ts'
 import { TokenFile } from './gateway/tokens.ts'
 import { apiDeps } from './gateway/views.ts'
 import { Ledger } from './ledger/index.ts'
@@ -425,7 +426,7 @@ const open = async (
     cases: cases.views,
     clock,
     reload: (because) => hot.reload(because),
-    summary: () => summaryOf(field, push.value, outbox, deps.busy),
+    summary: () => summaryOf(field, push.value, outbox, deps.busy, terminalViews(field, terminals).lines()),
     close: () => {
       closing ??= close()
       return closing

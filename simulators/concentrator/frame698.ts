@@ -65,10 +65,13 @@ const frameAt = (bytes: Uint8Array, from: number): Frame698 | 'more' | 'no' => {
   const digits = (bytes[from + 4]! & 15) + 1
   const head = 5 + digits + 1
   if (length + 2 < head + 2 + 2 + 1) return 'no'
+  // What is wrong at its head is never waited for.
+  if (bytes.length - from < head + 2) return 'more'
+  if ((bytes[from + head]! | (bytes[from + head + 1]! << 8)) !== check(bytes, from + 1, from + head)) return 'no'
   if (bytes.length - from < length + 2) return 'more'
   const whole = bytes.slice(from, from + length + 2)
   const word = (at: number): number => whole[at]! | (whole[at + 1]! << 8)
-  if (whole[length + 1] !== END || word(head) !== check(whole, 1, head) || word(length - 1) !== check(whole, 1, length - 1)) return 'no'
+  if (whole[length + 1] !== END || word(length - 1) !== check(whole, 1, length - 1)) return 'no'
   const control = whole[3]!
   const apdu = whole.slice(head + 2, length - 1)
   if ((control & SCRAMBLED) !== 0) for (let at = 0; at < apdu.length; at++) apdu[at] = (apdu[at]! - 0x33) & 0xff

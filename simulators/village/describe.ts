@@ -3,10 +3,13 @@ import { between, fraction, mix } from '../random.ts'
 
 /** How a line speaks that is asked. */
 export type PolledKind = 'modbus-tcp' | 'modbus-rtu' | 'dlt645'
+/** What a concentrator speaks that dials in. */
+export type DialKind = 'gw3761' | 'dlt698'
 /** How a line of the village speaks. */
-export type LineKind = PolledKind | 'mqtt'
+export type LineKind = PolledKind | 'mqtt' | DialKind
+export const isDialled = (kind: LineKind): kind is DialKind => kind === 'gw3761' || kind === 'dlt698'
 
-/** One line: a port of its own. On `modbus-tcp` one meter, on the others up to sixteen; all that push are on one line, the broker. */
+/** One line: a port of its own. On `modbus-tcp` one meter, on the others up to sixteen; all that push are on one line, the broker; a concentrator dials in. */
 export interface VillageLine {
   readonly id: string
   readonly kind: LineKind
@@ -120,7 +123,7 @@ export const villageOf = (seed: number, meters = 64, share: LineMix = MIX, among
     const mark = mix(seed, 1, at)
     areas.push({
       id,
-      name: `${AREA_NAMES[at % AREA_NAMES.length]}台区${at >= AREA_NAMES.length ? Math.floor(at / AREA_NAMES.length) + 1 : ''}`,
+      name: areaName(at),
       zone: 'Z1',
       sourceV: Math.round(between(2265, 2305, mark, 1)) / 10,
       mainOhm: Array.from({ length: POLES }, (_, pole) => Math.round(between(250, 400, mark, 2, pole)) / 10_000),
@@ -193,7 +196,7 @@ type Turn = ReturnType<typeof familyTurns>
 
 /** Model of a meter by its line; of one that pushes the family, and the address that goes with it. */
 const modelOf = (
-  kind: LineKind,
+  kind: BookKind,
   serial: number,
   use: 'single' | 'three' | 'supply',
   turn: () => FamilyId,
@@ -207,23 +210,25 @@ const modelOf = (
   return { profile: models[serial % models.length]! }
 }
 
+type BookKind = PolledKind | 'mqtt'
+
 /** Puts meters on lines: a Modbus TCP meter has its own, the others share until a bus is full. */
 class LineBook {
-  readonly all: VillageLine[] = []
+  readonly all: (VillageLine & { readonly kind: BookKind })[] = []
   readonly #share: LineMix
-  readonly #count: Record<LineKind, number> = { 'modbus-tcp': 0, 'modbus-rtu': 0, dlt645: 0, mqtt: 0 }
+  readonly #count: Record<BookKind, number> = { 'modbus-tcp': 0, 'modbus-rtu': 0, dlt645: 0, mqtt: 0 }
   readonly #open = new Map<string, { readonly line: VillageLine; used: number }>()
 
   constructor(share: LineMix) {
     this.#share = share
   }
 
-  kindOf(line: string): LineKind {
+  kindOf(line: string): BookKind {
     return this.all.find(({ id }) => id === line)!.kind
   }
 
   /** The next place of the kind that is most behind its share, or of the kind wanted if the mix has it at all. */
-  take(wanted: LineKind | null, serial: number, area: number): { readonly line: string; readonly address: string } {
+  take(wanted: BookKind | null, serial: number, area: number): { readonly line: string; readonly address: string } {
     const kind = wanted !== null && this.#shareOf(wanted) > 0 ? wanted : this.#mostBehind()
     this.#count[kind]++
     if (kind === 'modbus-tcp') return { line: this.#add(kind).id, address: '1' }
@@ -241,17 +246,17 @@ class LineBook {
     }
   }
 
-  #mostBehind(): LineKind {
+  #mostBehind(): BookKind {
     const kinds = (['modbus-tcp', 'modbus-rtu', 'dlt645', 'mqtt'] as const).filter((kind) => this.#shareOf(kind) > 0)
-    const behind = (kind: LineKind): number => (this.#count[kind] + 1) / this.#shareOf(kind)
+    const behind = (kind: BookKind): number => (this.#count[kind] + 1) / this.#shareOf(kind)
     return kinds.reduce((best, kind) => (behind(kind) < behind(best) ? kind : best))
   }
 
-  #shareOf(kind: LineKind): number {
+  #shareOf(kind: BookKind): number {
     return this.#share[kind] ?? 0
   }
 
-  #add(kind: LineKind): VillageLine {
+  #add(kind: BookKind): VillageLine {
     const number = this.all.filter((line) => line.kind === kind).length + 1
     const line = { id: `${PREFIX[kind]}-${String(number).padStart(2, '0')}`, kind }
     this.all.push(line)
@@ -259,6 +264,8 @@ class LineBook {
   }
 }
 
-const PREFIX: Readonly<Record<LineKind, string>> = { 'modbus-tcp': 'mtcp', 'modbus-rtu': 'rtu', dlt645: 'dlt', mqtt: 'push' }
+const PREFIX: Readonly<Record<BookKind, string>> = { 'modbus-tcp': 'mtcp', 'modbus-rtu': 'rtu', dlt645: 'dlt', mqtt: 'push' }
+export const areaName = (at: number): string =>
+  `${AREA_NAMES[at % AREA_NAMES.length]}台区${at >= AREA_NAMES.length ? Math.floor(at / AREA_NAMES.length) + 1 : ''}`
 const AREA_NAMES = ['东街', '西街', '南塘', '北坡', '桥头', '学校', '水厂', '老街'] as const
-const meterId = (serial: number): string => `M${String(serial).padStart(4, '0')}`
+export const meterId = (serial: number): string => `M${String(serial).padStart(4, '0')}`

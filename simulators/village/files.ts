@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { ZONE } from '../calendar.ts'
 import { FAMILIES } from '../mqtt/families.ts'
+import { concentratorAddress, DIAL_IN, wiredOf } from './concentrators.ts'
+import { isDialled, type VillagePlan } from './describe.ts'
 import type { OpenLine, Village } from './start.ts'
 
 export interface VillageFileOptions {
@@ -34,7 +36,7 @@ export const writeVillageFiles = (village: Village, folder: string, options: Vil
 }
 
 const gatewayOf = (village: Village, { http, influx, database, data, clock, every }: VillageFileOptions) => {
-  const frozen = village.lines.filter(({ kind }) => kind === 'dlt645').map(({ id }) => id)
+  const frozen = village.lines.filter(({ kind }) => kind === 'dlt645' || isDialled(kind)).map(({ id }) => id)
   const remembering = { meters: { lines: frozen } }
   return {
     version: 1,
@@ -53,8 +55,9 @@ const gatewayOf = (village: Village, { http, influx, database, data, clock, ever
       clocks: { from: '00:05', to: '00:12', nearMidnightMin: 5, nearHourMin: 1 },
     }),
     ledger: './ledger.yaml',
-    lines: village.lines.filter(({ kind }) => kind !== 'mqtt').map(lineOf),
+    lines: village.lines.filter(({ kind }) => kind !== 'mqtt' && !isDialled(kind)).map(lineOf),
     ...mqttOf(village),
+    ...dialInOf(village),
     tasks: [
       { id: 'current', read: 'current', every: every ?? '15m', offset: '0s', spread: '0s' },
       ...(frozen.length > 0
@@ -86,15 +89,23 @@ const mqttOf = ({ lines, meters }: Village) => {
   }
 }
 
+/** Where the village's concentrators dial. */
+const dialInOf = ({ lines }: Village) => {
+  const line = lines.find(({ kind }) => isDialled(kind))
+  return line ? { concentrators: { listeners: [{ id: DIAL_IN, host: line.host, port: line.port }] } } : {}
+}
+
 const CONTRACT_KVA = { household: '10', shop: '25' } as const
 
 /** What the utility believes; not everything is true. */
 const ledgerOf = ({ plan }: Village) => {
   const known = plan.meters.filter(({ ledger }) => ledger !== null)
+  const places = placesOf(plan)
   return {
     version: 1,
     zones: plan.zones,
     areas: plan.areas.map(({ id, name, zone }) => ({ id, name, zone, capacityKva: '160', nominalV: '230' })),
+    ...concentratorsOf(plan),
     points: known.map(({ point, name, area, role, phase, use, solarW }) => ({
       ...{ id: point, name, area, role, phase },
       ...(use !== 'supply' && { contractKva: CONTRACT_KVA[use] }),
@@ -103,6 +114,29 @@ const ledgerOf = ({ plan }: Village) => {
     meters: known.map(({ id, point, line, address, profile, ct, pt, ledger }) => ({
       ...{ id, point, line, address, profile, pt },
       ct: ledger?.ct ?? ct,
+      ...places.get(id),
     })),
   }
 }
+
+/** Concentrators as the ledger knows them: writing is switched on, for the sake of trials. */
+const concentratorsOf = (plan: VillagePlan) => {
+  const dialled = plan.lines.filter(({ kind }) => isDialled(kind))
+  if (dialled.length === 0) return {}
+  return {
+    concentrators: dialled.map(({ id, kind }) => ({
+      ...{ id, protocol: kind, address: concentratorAddress(plan, id), allowWrites: true },
+      area: plan.meters.find(({ line }) => line === id)?.area,
+    })),
+  }
+}
+
+/** Places of meters in the archives of their concentrators. */
+const placesOf = (plan: VillagePlan) =>
+  new Map(
+    plan.lines.flatMap(({ id, kind }) =>
+      isDialled(kind)
+        ? wiredOf(plan, id).map((meter) => [meter.id, { measuringPoint: meter.pn, archiveNumber: meter.number, port: meter.port }] as const)
+        : [],
+    ),
+  )

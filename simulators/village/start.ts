@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../../src/core/clock.ts'
 import { type Field, plainField } from '../answering.ts'
+import type { Concentrators } from '../concentrator/fleet.ts'
 import { answerItem } from '../dlt645/items.ts'
 import { serveDlt645 } from '../dlt645/line.ts'
 import { type Dlt645Meter, dlt645Meter } from '../dlt645/meter.ts'
@@ -16,7 +17,8 @@ import { type FleetOptions, type Member, pushFace, startFleet } from '../mqtt/fl
 import { noTruth, note, openTruth } from '../truth.ts'
 import { quantityOf } from '../values.ts'
 import type { Pace } from '../wire.ts'
-import { type LineMix, type VillageLine, type VillageMeter, type VillagePlan, villageOf } from './describe.ts'
+import { DIAL_IN, freePort, startDialled, withConcentrators } from './concentrators.ts'
+import { isDialled, type LineMix, type VillageLine, type VillageMeter, type VillagePlan, villageOf } from './describe.ts'
 import { solveArea } from './grid.ts'
 import { type Scene, type Scenes, scenesOf } from './scenes.ts'
 
@@ -42,6 +44,8 @@ export interface VillageOptions {
   readonly families?: readonly FamilyId[]
   /** The broker of the village ended by itself. */
   readonly onBrokerGone?: (why: string) => void
+  /** Two concentrators more, each with a transformer area: they dial `ports.get('dial-in')`, or a port that is free. */
+  readonly concentrators?: boolean
   /** Something is wrong in the village since before this instant; absent = all is well. */
   readonly scenesBefore?: number
   /** Profiles by id, instead of those of the installation. */
@@ -73,6 +77,8 @@ export interface Village {
   readonly truthPath: string | null
   /** Process of the broker that the village started; null when it has none. */
   readonly brokerPid: number | null
+  /** Concentrators that dial in; null when it has none. */
+  readonly concentrators: Concentrators | null
   /** Orders a fault; the function returned takes it back (not for clock, reset and rollover, which have happened). */
   inject(fault: Fault): () => void
   /** The face of a meter at a village instant; null when this model does not show the code. */
@@ -87,8 +93,10 @@ const REACTION: Pace = { reactionMs: [1, 4] }
 /** Builds the village of a seed and serves every meter of it on real sockets on free ports. */
 export const startVillage = async (options: VillageOptions): Promise<Village> => {
   const healthy = villageOf(options.seed, options.meters, options.lines, options.families)
-  const { plan, scenes, faults }: Scenes =
+  const found: Scenes =
     options.scenesBefore === undefined ? { plan: healthy, scenes: [], faults: [] } : scenesOf(healthy, options.scenesBefore)
+  const { scenes, faults } = found
+  const plan = options.concentrators ? withConcentrators(found.plan) : found.plan
   if (options.out !== undefined) mkdirSync(options.out, { recursive: true })
   const truthPath = options.out === undefined ? null : join(options.out, 'truth.jsonl')
   const faultPath = options.out === undefined ? null : join(options.out, 'faults.jsonl')
@@ -99,6 +107,9 @@ export const startVillage = async (options: VillageOptions): Promise<Village> =>
   const open: OpenLine[] = []
   const listeners: { close(): Promise<void> }[] = []
   let brokerPid: number | null = null
+  const host = options.host ?? '127.0.0.1'
+  const dialled = plan.lines.some(({ kind }) => isDialled(kind))
+  const dialPort = dialled ? (options.ports?.get(DIAL_IN) ?? (await freePort(host))) : 0
   for (const line of plan.lines) {
     const here = plan.meters.filter((meter) => meter.line === line.id)
     if (line.kind === 'mqtt') {
@@ -108,15 +119,22 @@ export const startVillage = async (options: VillageOptions): Promise<Village> =>
       open.push({ ...line, host: fleet.host, port: fleet.port, meters: here.map(({ id }) => id) })
       continue
     }
+    if (isDialled(line.kind)) {
+      open.push({ ...line, host, port: dialPort, meters: here.map(({ id }) => id) })
+      continue
+    }
     const listener = await serveLine(line, here, instruments, meters, profiles, field, options)
     listeners.push(listener)
     open.push({ ...line, host: listener.host, port: listener.port, meters: here.map(({ id }) => id) })
   }
+  const concentrators = startDialled(plan, { host, port: dialPort, field, clock: options.clock, instruments })
   const inject = (fault: Fault): (() => void) => {
     const now = options.clock.now()
     const dated = { ...fault, from: fault.from ?? now }
     if (faultPath !== null) note(faultPath, { instant: new Date(now).toISOString(), ordered: dated })
     changeMeters(dated, plan, instruments)
+    // What is about a concentrator itself; meters of it were changed above.
+    if (concentrators?.all.some(({ id }) => id === (fault.line ?? fault.meter))) return concentrators.inject(dated)
     return field.desk.order(dated)
   }
   for (const fault of [...faults, ...(options.faults ?? [])]) inject(fault)
@@ -128,6 +146,7 @@ export const startVillage = async (options: VillageOptions): Promise<Village> =>
     meters: plan.meters,
     truthPath,
     brokerPid,
+    concentrators,
     inject,
     faceAt(id, obis, at) {
       const [pushed] = membersOf(
@@ -135,7 +154,7 @@ export const startVillage = async (options: VillageOptions): Promise<Village> =>
         instruments,
       )
       if (pushed) return pushFace(pushed, obis, at)
-      const meter = meters.get(id)
+      const meter = meters.get(id) ?? behind(concentrators, plan, id)
       if (!meter) throw new Error(`no meter ${id}`)
       return 'face' in meter ? meter.face(obis, at) : dlt645Face(meter, obis, at)
     },
@@ -145,10 +164,18 @@ export const startVillage = async (options: VillageOptions): Promise<Village> =>
       return instrument
     },
     async close() {
-      await Promise.all(listeners.map((listener) => listener.close()))
+      await Promise.all([concentrators?.close(true), ...listeners.map((listener) => listener.close())])
       await field.truth.close()
     },
   }
+}
+
+/** A meter behind a concentrator, as it speaks itself. */
+const behind = (concentrators: Concentrators | null, plan: VillagePlan, id: string): Dlt645Meter | null => {
+  const meter = plan.meters.find((one) => one.id === id)
+  const wiring = concentrators?.all.find(({ id: line }) => line === meter?.line)?.wiring
+  const wired = meter && wiring?.byAddress(meter.address)
+  return wired ? (wiring?.speaker(wired) ?? null) : null
 }
 
 /** The meters that push. */
@@ -239,7 +266,7 @@ const changeMeters = (fault: Fault & { readonly from: number }, plan: VillagePla
 }
 
 /** Where the import register starts again, kWh: six digits, or 32 bits of hundredths. */
-const lastDigit = (profile: string): number => (profile.startsWith('dlt645') ? 1_000_000 : 42_949_672.96)
+const lastDigit = (profile: string): number => (/^(dlt645|gw3761|dlt698)/.test(profile) ? 1_000_000 : 42_949_672.96)
 
 /** Identifiers of the codes a DL/T 645 face shows; the meter itself is asked, so that sign, cut and digits are its own. */
 const dlt645Face = (meter: Dlt645Meter, obis: string, at: number): Face | null => {

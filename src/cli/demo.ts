@@ -53,7 +53,9 @@ export const demo = async (options: DemoOptions): Promise<void> => {
     throw new CommandFailed(`a demo runs in ${directory} already (process ${locked.pid ?? 'unknown'}): stop it, or name another with --dir`)
   const village = await startVillage(options, directory, start)
   try {
-    say(`village: ${options.meters} meters on Modbus TCP, RTU over TCP, DL/T 645 and MQTT; truth log in ${join(directory, 'truth.jsonl')}`)
+    say(
+      `village: ${options.meters} meters on Modbus TCP, RTU over TCP, DL/T 645 and MQTT, sixteen more behind two concentrators; truth log in ${join(directory, 'truth.jsonl')}`,
+    )
     const config = configOrFail(join(directory, 'gateway.yaml'))
     const started = await startGateway(
       { ...config, logLevel: 'warn', http: { ...config.http, port: options.port } },
@@ -176,7 +178,7 @@ const startVillage = (options: DemoOptions, directory: string, { villageTime, sc
     const cli = fileURLToPath(new URL('./index.js', import.meta.url))
     const args = [cli, 'simulate', 'village', '--seed', String(options.seed), '--meters', String(options.meters), '--out', directory]
     args.push('--speed', String(options.speed), '--start', new Date(villageTime).toISOString())
-    args.push('--every', options.every, '--push', '--stdin', '--scenes', new Date(scenesBefore).toISOString())
+    args.push('--every', options.every, '--push', '--concentrators', '--stdin', '--scenes', new Date(scenesBefore).toISOString())
     if (options.influx !== undefined) args.push('--influx', options.influx)
     // A process group of its own: Ctrl-C reaches us, and we end the village after the gateway.
     const village = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'], detached: true })

@@ -14,6 +14,7 @@ export interface VillageArguments {
   readonly influx?: string
   readonly httpPort?: number
   readonly push?: boolean
+  readonly concentrators?: boolean
   readonly scenes?: string
   readonly broker?: string
   readonly stdin?: boolean
@@ -40,6 +41,7 @@ export const simulateVillageCommand = async (args: VillageArguments): Promise<vo
       ...(args.fault === undefined ? {} : { faults: args.fault }),
       ...(args.push || args.broker !== undefined ? { push: true } : {}),
       ...(args.broker === undefined ? {} : { broker: args.broker }),
+      ...(args.concentrators ? { concentrators: true } : {}),
       ...(scenes === undefined ? {} : { scenesBefore: scenes }),
       ...(args.influx === undefined ? {} : { influx: args.influx }),
       ...(args.httpPort === undefined ? {} : { http: { port: args.httpPort } }),

@@ -1,3 +1,4 @@
+import type { LineView } from '../api/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import type { Field } from './field.ts'
 import type { Push } from './push.ts'
@@ -39,7 +40,7 @@ export interface Summary {
 }
 
 /** What it has done so far, from the counters of its parts. */
-export const summaryOf = (field: Field, push: Push, outbox: Outbox, busy: BusyShares): Summary => {
+export const summaryOf = (field: Field, push: Push, outbox: Outbox, busy: BusyShares, dialled: readonly LineView[] = []): Summary => {
   const { due, read, firstTry, missed } = field.schedule.totals()
   const { depth, deadLetters } = outbox.state()
   return {
@@ -67,18 +68,15 @@ export const summaryOf = (field: Field, push: Push, outbox: Outbox, busy: BusySh
         unregistered: source.devices.unregisteredCount(),
       }
     }),
-    lines: field.lines.map((line) => {
-      const view = lineView(line, busy)
-      return {
-        id: view.id,
-        state: view.state,
-        meters: view.devices,
-        due: view.due,
-        read: view.read,
-        firstTry: view.firstTry,
-        busyShare: Math.round(view.busyShare * 1000) / 1000,
-        failures: view.reasons,
-      }
-    }),
+    lines: [...field.lines.map((line) => lineView(line, busy)), ...dialled].map((view) => ({
+      id: view.id,
+      state: view.state,
+      meters: view.devices,
+      due: view.due,
+      read: view.read,
+      firstTry: view.firstTry,
+      busyShare: Math.round(view.busyShare * 1000) / 1000,
+      failures: view.reasons,
+    })),
   }
 }

@@ -148,7 +148,6 @@ describe('what it answers', () => {
     const { master, fleet } = await start()
     const [answer] = await master.ask(0x4b, 0x0c, '00 00 02 00 09 10 40 09 21 05', { seq: 0xe3 })
     expect(slice(answer!.data, 10, 6)).toBe('09 12 40 09 21 05')
-    master.send(hexBytes(''))
     const old = fleet.told.length
     const wait = master.ask(0x4b, 0x0c, '00 00 02 00 09 10 20 09 21 05', { seq: 0xe4 })
     await master.ask(0x4b, 0x0c, '00 00 02 00', { seq: 0x65 })
@@ -331,7 +330,6 @@ describe('what goes wrong', () => {
     await master.until(() => master.seen.length > 2)
     const back = fleet.inject({ kind: 'half-open', line: one.id })
     const heard = fleet.figures.heartbeats
-    master.send(hexBytes(''), master.sockets[0]!)
     void ask(master)
     await new Promise((done) => setImmediate(done))
     expect(fleet.figures.heartbeats).toBe(heard)

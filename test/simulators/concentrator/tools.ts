@@ -78,7 +78,8 @@ export interface Master {
   confirmsReports: boolean
   /** The same of 698.45. */
   readonly seen698: Seen698[]
-  send(bytes: Uint8Array, socket?: Socket): void
+  /** To every connection: a terminal hears what is for it. */
+  send(bytes: Uint8Array): void
   /** Sends an APDU and waits for one frame; a fragment counts as one. */
   ask698(apdu: string, options?: { readonly address?: string; readonly control?: number }): Promise<Seen698>
   /** Waits until something is so; looked at whenever bytes came. */
@@ -102,7 +103,9 @@ export const startMaster = async (address = '10 45 15 00'): Promise<Master> => {
     seen698,
     confirms: true,
     confirmsReports: true,
-    send: (bytes, socket = sockets.at(-1)) => void socket?.write(bytes),
+    send: (bytes) => {
+      for (const socket of sockets) if (!socket.destroyed) socket.write(bytes)
+    },
     ask: async (control, afn, data, options = {}) => {
       const seq = options.seq ?? 0x60 | (sequence++ & 15)
       const from = seen.length
