@@ -40,7 +40,7 @@ export const concentratorFailure = failWith({
   ARCHIVE_NUMBER: { recovery: 'skip', hint: 'only numbers it has can be deleted: gridtally concentrator archive show ID lists them' },
   ARCHIVE_IN_LEDGER: {
     recovery: 'stop',
-    hint: 'the ledger has this meter here: take it out of the ledger first, or say alsoInLedger when it is really to be deleted',
+    hint: 'the ledger has this meter here: take it out of the ledger first, or say alsoInLedger (--also-in-ledger) when it is really to be deleted',
   },
   ARCHIVE_NOT_KEPT: {
     recovery: 'stop',
