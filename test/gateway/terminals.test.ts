@@ -55,6 +55,7 @@ const METERS: readonly SiteMeter[] = [
 const filesOf = (directory: string, more: Record<string, unknown> = {}) => {
   mkdirSync(join(directory, 'profiles'), { recursive: true })
   writeFileSync(join(directory, 'profiles', 'daily.json'), JSON.stringify(PROFILE))
+  writeFileSync(join(directory, 'profiles', 'live.json'), JSON.stringify({ ...PROFILE, id: 'test/live', live: 'dlt645-2007/single-phase' }))
   const config = {
     version: 1,
     gateway: { id: 'g', timezone: 'Asia/Shanghai', data: './data' },
@@ -211,25 +212,31 @@ it('asks for the events its counters show, once, and never skips one when the an
   expect(requests()).toBe(before)
 })
 
+/** As captured: 6.78 kWh of meter 151230011061 behind port 31. */
+const PASSED = bytesOf('00 00 01 00 1F 14 00 68 61 10 01 30 12 15 68 91 08 33 33 34 33 AB 39 33 33 49 16')
+
 it('reads a DL/T 645 meter through the concentrator by the code of the bus', async () => {
-  const { api, port } = await startSite()
-  const terminal = await dialIn({
-    port,
-    address: C2,
-    // As captured: 6.78 kWh of meter 151230011061 behind port 31.
-    answer: (asked) =>
-      asked.afn === 0x10 ? bytesOf('00 00 01 00 1F 14 00 68 61 10 01 30 12 15 68 91 08 33 33 34 33 AB 39 33 33 49 16') : nothingElse(asked),
-  })
+  const { gateway, api, port, directory } = await startSite()
+  const terminal = await dialIn({ port, address: C2, answer: (asked) => (asked.afn === 0x10 ? PASSED : nothingElse(asked)) })
   onTestFinished(terminal.hangUp)
   terminal.login()
   await expect.poll(() => terminal.heard.length, { timeout: 5000 }).toBeGreaterThan(0)
-  const read = await api('/api/v1/points/P-M20/read-now', { method: 'POST', body: JSON.stringify({ registers: ['1.8.0'] }) })
+  const readNow = () => api('/api/v1/points/P-M20/read-now', { method: 'POST', body: JSON.stringify({ registers: ['1.8.0'] }) })
+  const read = await readNow()
   expect(read).toMatchObject({ status: 200 })
   expect(JSON.stringify(read.body)).toContain('6.78')
-  const request = terminal.asked.find(({ afn }) => afn === 0x10)
+  const passed = () => terminal.asked.filter(({ afn }) => afn === 0x10)
   // Port 31, 2400 8E1, the frame as a bus would carry it.
-  expect([...(request?.data ?? [])].slice(4, 6)).toEqual([0x1f, 0x6b])
-  expect(Buffer.from(request?.data ?? []).toString('hex')).toContain('6861100130121568110433333433')
+  expect([...(passed()[0]?.data ?? [])].slice(4, 6)).toEqual([0x1f, 0x6b])
+  expect(Buffer.from(passed()[0]?.data ?? []).toString('hex')).toContain('6861100130121568110433333433')
+  // A profile of the concentrator that names this one for what is read now: the same way.
+  const file = join(directory, 'ledger.yaml')
+  const ledger = parse(readFileSync(file, 'utf8'))
+  Object.assign(ledger.meters.at(-1), { profile: 'test/live', measuringPoint: 1 })
+  writeFileSync(file, stringify(ledger))
+  expect(await gateway.reload('test')).toMatchObject({ ok: true })
+  expect(JSON.stringify((await readNow()).body)).toContain('6.78')
+  expect(passed()).toHaveLength(2)
 })
 
 it('takes a terminal that dials again, and answers nobody whose address is in no ledger', async () => {
