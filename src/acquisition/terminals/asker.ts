@@ -289,6 +289,7 @@ export class Asker<Frame extends object> implements AskerPort {
     this.#giveUp(asked, now)
     this.#figures.noReply++
     if (job.sent < job.tries && !request.writes && !job.signal?.aborted) {
+      job.repeated()
       this.#jobs.push(job)
       return
     }

@@ -15,6 +15,8 @@ export interface Job<Frame extends object> {
   /** How often the present request was sent. */
   sent: number
   readonly tries: number
+  /** Told when the present request is sent again. */
+  readonly repeated: () => void
   /** Has the talk say its first request. */
   begin(): void
   /** Tells the talk its answer. */
@@ -31,6 +33,7 @@ export class TalkJob<T, Frame extends object> implements Job<Frame> {
   readonly order: number
   readonly signal: AbortSignal | undefined
   readonly tries: number
+  readonly repeated: () => void
   request: TerminalRequest<Frame> | null = null
   isOver = false
   sent = 0
@@ -56,6 +59,7 @@ export class TalkJob<T, Frame extends object> implements Job<Frame> {
     this.order = order
     this.signal = options.signal
     this.tries = options.tries ?? 2
+    this.repeated = options.repeated ?? (() => undefined)
     this.#resolve = resolve
     this.#reject = reject
   }

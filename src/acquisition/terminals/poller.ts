@@ -62,6 +62,8 @@ interface Round {
   taken: Waiting[]
   /** When its turn came, monotonic milliseconds. */
   beganAt: number
+  /** A request of it had to be sent again. */
+  isRepeated: boolean
   readonly giveUp: AbortController
 }
 
@@ -191,7 +193,7 @@ export class TerminalPoller {
   }
 
   async #carryOut(batch: Batch): Promise<void> {
-    const round: Round = { taken: [], beganAt: this.#deps.clock.monotonic(), giveUp: new AbortController() }
+    const round: Round = { taken: [], beganAt: this.#deps.clock.monotonic(), isRepeated: false, giveUp: new AbortController() }
     await this.#readRound(batch, round, (): void => {
       round.taken = batch.waiting.splice(0, this.#most(batch.plan))
       for (const one of round.taken) one.round = round
@@ -211,7 +213,13 @@ export class TerminalPoller {
           const meters = round.taken.map(({ meter }) => meter)
           return adapter.read(this.#address(), batch.plan, meters, settings()?.frameLimit ?? SMALLEST_LIMIT, wallNow())
         },
-        { priority: batch.priority, signal: round.giveUp.signal },
+        {
+          priority: batch.priority,
+          signal: round.giveUp.signal,
+          repeated: () => {
+            round.isRepeated = true
+          },
+        },
       )
       // Its turn never came: all who wait hear why.
       if (!result.ok && round.taken.length === 0) round.taken = batch.waiting.splice(0)
@@ -224,7 +232,7 @@ export class TerminalPoller {
       }
       for (const [index, one] of taken.entries()) {
         const samples = result.ok ? result.value[index] : result
-        if (samples) this.#done(one, this.#judge(one, samples, clock.monotonic() - round.beganAt))
+        if (samples) this.#done(one, this.#judge(one, samples, clock.monotonic() - round.beganAt, !round.isRepeated))
         else this.#crash(one, new Error(`${batch.plan.key}: ${result.ok ? result.value.length : 0} results of ${taken.length} meters`))
       }
     } catch (bug) {
@@ -232,8 +240,8 @@ export class TerminalPoller {
     }
   }
 
-  #readHalf(batch: Batch, { giveUp, beganAt }: Round, taken: Waiting[]): Promise<void> {
-    const half: Round = { taken, beganAt, giveUp }
+  #readHalf(batch: Batch, { giveUp, beganAt, isRepeated }: Round, taken: Waiting[]): Promise<void> {
+    const half: Round = { taken, beganAt, isRepeated, giveUp }
     for (const one of taken) one.round = half
     return this.#readRound(batch, half, () => undefined)
   }
@@ -248,7 +256,7 @@ export class TerminalPoller {
   }
 
   /** What the result says about the meter. A terminal that has nothing of it did not reach it: that counts as its silence. */
-  #judge({ device, plan }: Waiting, samples: Result<readonly Sample[]>, ms: number): Result<Taken> {
+  #judge({ device, plan }: Waiting, samples: Result<readonly Sample[]>, ms: number, isFirstTry: boolean): Result<Taken> {
     const { health } = device
     const receivedAt = this.#deps.clock.now()
     if (samples.ok) {
@@ -256,7 +264,7 @@ export class TerminalPoller {
       health.failures = 0
       health.lastAnswerAt = receivedAt
       health.usualMs = health.usualMs === null ? ms : health.usualMs + (ms - health.usualMs) / 8
-      return ok({ device, plan, samples: samples.value, receivedAt, isFirstTry: true })
+      return ok({ device, plan, samples: samples.value, receivedAt, isFirstTry })
     }
     const error = this.#placed(device.spec.id, samples.error)
     if (!SAYS_NOTHING.has(error.code)) {

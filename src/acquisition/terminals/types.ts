@@ -123,6 +123,8 @@ export interface AskOptions {
   readonly signal?: AbortSignal
   /** How often one request is sent before its silence is final; 2 unless said. What writes is sent once. */
   readonly tries?: number
+  /** Told of each request that is sent again because nobody answered. */
+  readonly repeated?: () => void
 }
 
 /** A talk for a terminal of any protocol: the adapter's kind of frame stays its own business. */

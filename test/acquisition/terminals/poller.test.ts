@@ -113,3 +113,18 @@ it('closes: what waits is forgotten, nothing new begins', async () => {
     expect(result).toMatchObject({ error: { code: 'LINE_CLOSED' } })
   expect(poller.depth).toBe(0)
 })
+
+it('does not call a read a first try when its request had to be sent again', async () => {
+  const { dial, meters, read, later } = await village()
+  const far = await dial()
+  await far.logIn(1)
+  const late = Promise.all(meters.slice(0, 2).map((device) => read(device)))
+  await until(() => far.questions().length === 1)
+  far.onQuestion = values
+  later(5001)
+  expect(await late).toMatchObject([
+    { ok: true, value: { isFirstTry: false } },
+    { ok: true, value: { isFirstTry: false } },
+  ])
+  expect(await read(meters[2]!)).toMatchObject({ ok: true, value: { isFirstTry: true } })
+})
