@@ -55,6 +55,7 @@ export const openUnregistered = ({ config, clock, ledger, store, outbox, log }: 
     hasPoint: (id) => ledger.get('point', id, null) !== null,
     history: (point) => ledger.history(point),
     known: (channel, address) => (world ? registeredAt(world, channel, address) : null),
+    isConcentrator: (channel) => ledger.get('concentrator', channel, null) !== null,
     areasOf: (channel) => (world ? areasAt(world, channel) : []),
     settled: async () => {
       const sink = () => outbox.state().sinks.find(({ id }) => id === store.id)

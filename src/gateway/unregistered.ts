@@ -35,6 +35,8 @@ export interface UnregisteredDeps {
   readonly history: (point: string) => readonly MeterFact[]
   /** The ledger's meter at an address of a line or broker; null: nobody. */
   readonly known: (channel: string, address: string) => RegisteredMeter | null
+  /** Whether readings that are kept there were told by a concentrator; absent: none are. */
+  readonly isConcentrator?: (channel: string) => boolean
   /** Areas of the meters at a line or broker, one for each meter. */
   readonly areasOf: (channel: string) => Iterable<string>
   readonly store: Pick<ReadingStore, 'range'>
@@ -256,7 +258,11 @@ export class Unregistered {
     const slash = meter.indexOf('/')
     if (slash < 1) return
     const register = heardRegister({ series, shape, raws, measuredAt, ...rest })
-    const place = { channel: meter.slice(0, slash), address: meter.slice(slash + 1), by: 'broker', protocol: 'mqtt' } as const
+    const channel = meter.slice(0, slash)
+    const told = this.#deps.isConcentrator?.(channel)
+      ? ({ by: 'concentrator', protocol: 'dlt645-2007' } as const)
+      : ({ by: 'broker', protocol: 'mqtt' } as const)
+    const place = { channel, address: meter.slice(slash + 1), ...told }
     this.noteStranger({ ...place, at: receivedAt, register, readings: 1, oldest: measuredAt })
   }
 

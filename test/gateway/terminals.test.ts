@@ -292,6 +292,8 @@ it('takes up a meter that the ledger gains while it runs, and lists one that is 
   await expect.poll(() => terminal.heard.some(isConfirmOf(4)), { timeout: 5000 }).toBe(true)
   const stranger = await rows(gateway, 'register', { meter: 'C-1/pn-12' })
   expect(stranger.map(({ quality }) => quality & QUALITY.unregistered)).toEqual([QUALITY.unregistered])
+  const list = async () => (await api('/api/v1/unregistered')).body.items
+  await expect.poll(list, { timeout: 5000 }).toMatchObject([{ channel: 'C-1', address: 'pn-12', by: 'concentrator', readings: 1 }])
   const file = join(directory, 'ledger.yaml')
   const ledger = parse(readFileSync(file, 'utf8'))
   ledger.points.push({ id: 'P-M12', area: 'A-1' })
