@@ -97,7 +97,7 @@ export const startDialled = (
     habits: {
       edition: '2013',
       heartbeatMs: 20_000,
-      redialMs: [200, 2000],
+      redialMs: [150, 500],
       answerMs: [5, 40],
       plcMs: [100, 600],
       plcLoss: 0.02,
