@@ -118,10 +118,13 @@ interface Addressed {
   readonly address: string
 }
 
+/** As people count: M2 before M10. */
+const inOrder = new Intl.Collator('en', { numeric: true })
+
 const sane = (meters: readonly ArchivedMeter[], problems: ArchiveProblem[]): readonly Addressed[] => {
   const seen = new Map<string, string>()
   return [...meters]
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
+    .sort((a, b) => inOrder.compare(a.id, b.id))
     .flatMap((meter) => {
       const address = archiveAddress(meter.address)
       const before = address === null ? undefined : seen.get(address)
