@@ -75,6 +75,8 @@ export const archiveDiff = ({ wanted, known, problems }: WantedArchive, held: re
   return { same, differences: differences.sort((a, b) => place(a) - place(b)), problems }
 }
 
-/** Fields in which two records are not alike. */
+/** Fields in which two records are not alike. Speed 0 is the port's own: a concentrator may show which that is. */
 export const differing = (wanted: ArchiveRecord, held: ArchiveRecord): ArchiveDifference['fields'] =>
-  ARCHIVE_FIELDS.flatMap((name) => (wanted[name] === held[name] ? [] : [{ name, wanted: wanted[name], held: held[name] }]))
+  ARCHIVE_FIELDS.flatMap((name) =>
+    wanted[name] === held[name] || (name === 'baud' && wanted.baud === 0) ? [] : [{ name, wanted: wanted[name], held: held[name] }],
+  )

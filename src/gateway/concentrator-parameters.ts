@@ -111,10 +111,11 @@ export class ParameterActs {
   async #setOne(id: string, item: ParameterValue, progress: JobProgress): Promise<ParameterOutcome> {
     const before = await this.#get(id, item, { ...progress, advance: () => undefined })
     progress.advance(1)
-    if (!before.ok) return { ...failed(item, null, before.error), outcome: 'not-sent' }
+    // Some can only be given, never asked for; a concentrator that does not answer is given nothing.
+    if (!before.ok && isGone(before.error)) return { ...failed(item, null, before.error), outcome: 'not-sent' }
     const settings = this.#world.find(id)?.settings ?? null
-    if (compared(item, before.value).outcome === 'same') return compared(item, before.value)
-    const value = filledUp(item.value, before.value)
+    if (before.ok && compared(item, before.value).outcome === 'same') return compared(item, before.value)
+    const value = before.ok ? filledUp(item.value, before.value) : item.value
     const schema = this.#schemaOf(id, item.id)
     const [wrong] = schema ? errorsOf(schema, value, false) : []
     if (wrong !== undefined) {
@@ -129,6 +130,7 @@ export class ParameterActs {
     }
     progress.say(`sets ${item.id}${item.pn === null ? '' : ` of point ${item.pn}`}`)
     const set = await askNow(this.#world, id, (adapter) => adapter.setParameter(settings.address, item.id, item.pn, value), progress.signal)
+    if (!before.ok) return set.ok ? { ...bare(item), outcome: 'unproved' } : failed(item, null, set.error)
     // What it shows now is the truth, whatever was said about it.
     const after = await this.#get(id, item, { ...progress, signal: new AbortController().signal, advance: () => undefined })
     if (after.ok) {
@@ -163,6 +165,8 @@ export class ParameterActs {
     return value
   }
 }
+
+const isGone = ({ code }: GatewayError): boolean => /^(TERMINAL|LINE|READ|CONCENTRATOR)_/.test(code)
 
 const bare = ({ id, pn }: ParameterName): ParameterOutcome => ({
   ...{ id, pn, outcome: 'read', value: null, wanted: null, differing: [], code: null, message: null, hint: null },

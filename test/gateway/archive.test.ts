@@ -131,6 +131,12 @@ describe('the difference', () => {
     ])
   })
 
+  it('takes any speed for the port’s own', () => {
+    expect(archiveDiff(wanted([meterOf(1)]), []).differences).toHaveLength(1)
+    const asked = wanted([meterOf(1)])
+    expect(archiveDiff(asked, [recordOf(1, { baud: 9600 })]).same).toBe(1)
+  })
+
   it('shows no password', () => {
     const secret = recordOf(1, { password: '123456000000' })
     expect(JSON.stringify(archiveDiff(wanted([]), [secret]))).not.toContain('123456')

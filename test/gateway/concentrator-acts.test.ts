@@ -76,6 +76,16 @@ describe('parameters', () => {
     expect(site.terminal.sent.filter(({ what }) => what === 'set')).toHaveLength(3)
   })
 
+  it('that can only be given are given, and nothing is given to one that is silent', async () => {
+    const site = concentratorSite()
+    const items = [{ id: 'F1', pn: null, value: { heartbeatMin: 9 } }]
+    site.terminal.before = ({ what }) => (what === 'get' ? refusal() : undefined)
+    expect((await site.done({ what: 'parameters-set', items })).job).toMatchObject({ result: [{ outcome: 'unproved' }] })
+    site.terminal.before = ({ what }) => (what === 'get' ? silence() : undefined)
+    expect((await site.done({ what: 'parameters-set', items })).job).toMatchObject({ error: { code: 'TERMINAL_NO_REPLY' } })
+    expect(site.terminal.sent.filter(({ what }) => what === 'set')).toHaveLength(1)
+  })
+
   it('may be set in part, and what is never shown is neither compared nor kept', async () => {
     const site = concentratorSite()
     site.terminal.parameters.set('F1 null', { heartbeatMin: 5, waitS: 30, password: null })
