@@ -174,7 +174,22 @@ export const dialler = (options: DialOptions): Dialler => {
     later(Math.max(wait, downUntil - Date.now()), dial)
   }
 
+  /** One byte of an endless login after another, for as long as the other side bears it. */
+  const trickle = (ms: number): void => {
+    const bytes = brain.login(clock.now())
+    let at = 0
+    const drop = (): void => {
+      write(bytes.subarray(at, ++at))
+      later(ms, at < bytes.length - 1 ? drop : () => {})
+    }
+    drop()
+  }
+
   const login = (): void => {
+    if (habits.lorisMs !== null) {
+      trickle(habits.lorisMs)
+      return
+    }
     if (tries++ >= LOGIN_TRIES) {
       socket?.destroy()
       return

@@ -9,6 +9,8 @@ export interface Habits {
   readonly heartbeatMs: number
   /** Without an answer to a login it is said again after this, three times; then the terminal dials again. */
   readonly answerWaitMs: number
+  /** A slow loris: the login comes one byte in so many milliseconds, and nothing else ever; null = an honest terminal. */
+  readonly lorisMs: number | null
   /** First and longest wait before dialling again. */
   readonly redialMs: readonly [first: number, longest: number]
   /** Longest frame, bytes. */
@@ -61,6 +63,7 @@ export const HABITS: Habits = {
   tagged: false,
   heartbeatMs: 60_000,
   answerWaitMs: 10_000,
+  lorisMs: null,
   redialMs: [1000, 60_000],
   frameLimit: 1024,
   answerMs: [0, 0],

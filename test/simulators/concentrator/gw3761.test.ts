@@ -338,6 +338,23 @@ describe('what goes wrong', () => {
     await ask(master)
   })
 
+  it('a slow loris: byte after byte of a login that never ends', async () => {
+    const master = await startMaster()
+    master.confirms = false
+    const fleet = await dialIn(master, { habits: { lorisMs: 1 }, clock: handClock(now) })
+    await master.until(() => Buffer.concat(master.heard).length === 19)
+    expect(master.heard.every((bytes) => bytes.length < 19)).toBe(true)
+    expect(fleet.online()).toBe(0)
+    expect(master.seen).toEqual([])
+  })
+
+  it('an impostor: two with one address, both believe in themselves', async () => {
+    const { master, fleet } = await start()
+    const other = await dialIn(master, { meters: 3, clock: handClock(now) })
+    expect([fleet.online(), other.online()]).toEqual([1, 1])
+    expect(master.seen[0]!.address).toBe(master.seen[1]!.address)
+  })
+
   it('a registers answer over the power line may be the last daily one, with its old time', async () => {
     const { master, one } = await start({ habits: { staleRegisters: true } })
     const [answer] = await master.ask(0x4b, 0x0c, '01 01 01 10')
