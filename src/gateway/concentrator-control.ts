@@ -94,6 +94,13 @@ export class ControlActs {
     if (!allowed.ok) return allowed
     const target = this.#target(id, order)
     if (!target.ok) return target
+    const { adapter, settings } = allowed.value
+    // Its first step is worked out and not sent: what the protocol cannot do is said at once.
+    const refused = adapter.bind((one): Result<null> => {
+      const first = one.control(settings.address, order.act, target.value).next()
+      return first.done ? first.value : ok(null)
+    })
+    if (!refused.ok) return refused
     const text =
       typeof target.value === 'number' ? (target.value === 0 ? 'the terminal' : `point ${target.value}`) : `meter ${target.value}`
     const pending = this.list(id, Number.MAX_SAFE_INTEGER, 50).find(

@@ -287,7 +287,7 @@ describe('the trace of a broker', () => {
     expect([answer.statusCode, answer.json().code, answer.json().detail]).toEqual([
       404,
       'API_LINE',
-      `there is no line and no broker "${id}"`,
+      `there is no line, no concentrator and no broker "${id}"`,
     ])
   })
 })

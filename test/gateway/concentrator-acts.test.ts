@@ -339,6 +339,14 @@ describe('control', () => {
     expect(await one.port.control('C-1', 3)).toMatchObject({ value: { state: 'requested' } })
   })
 
+  it('is refused at once where the protocol has no such thing', async () => {
+    const one = site()
+    expect(await one.port.requestControl('C-1', { act: 'close', why: 'order 7' }, li)).toMatchObject({
+      error: { error: { code: 'FAKE_REFUSED' } },
+    })
+    expect(await one.port.controls('C-1', 99, 10)).toMatchObject({ value: [] })
+  })
+
   it('that was under way when the gateway was killed is not known', async () => {
     const one = site()
     one.terminal.before = ({ what }) => (what === 'control' ? (new Promise(() => undefined) as never) : undefined)

@@ -128,7 +128,9 @@ export const fakeAdapter: TerminalAdapter<Frame> = {
       if (!answer.ok) return answer
       return ok([{ item, label: null, meter: null, facts: [{ name: 'value', value: answer.value, unit: 'V' }], raw: Uint8Array.of(1, 2) }])
     })(),
-  control: (_terminal, act, target) => one('control', [act, target], true),
+  control: function* (_terminal, act, target) {
+    return act === 'close' ? fail('FAKE_REFUSED', 'there is no close') : yield* one<null>('control', [act, target], true)
+  },
   describe: () => 'a frame',
 }
 
