@@ -86,7 +86,7 @@ export const archiveOf = (wiring: Wiring, begins: 'wired' | 'empty'): Archive =>
   }
 }
 
-const addressOf = (record: Uint8Array): string => hex(record.slice(6, 12).reverse())
+const addressOf = (record: Uint8Array): string => hex(record.subarray(6, 12).toReversed())
 
 const recordOf = ({ number, pn, port, address, phases }: WiredMeter): Uint8Array => {
   const record = new Uint8Array(RECORD)

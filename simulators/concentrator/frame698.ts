@@ -75,7 +75,7 @@ const frameAt = (bytes: Uint8Array, from: number): Frame698 | 'more' | 'no' => {
   const control = whole[3]!
   const apdu = whole.slice(head + 2, length - 1)
   if ((control & SCRAMBLED) !== 0) for (let at = 0; at < apdu.length; at++) apdu[at] = (apdu[at]! - 0x33) & 0xff
-  return { whole, control, kind: whole[4]! >> 6, address: hex(whole.slice(5, 5 + digits).reverse()), client: whole[head - 1]!, apdu }
+  return { whole, control, kind: whole[4]! >> 6, address: hex(whole.subarray(5, 5 + digits).toReversed()), client: whole[head - 1]!, apdu }
 }
 
 /** Puts a frame together. `address` has an even number of digits. */

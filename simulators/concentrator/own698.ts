@@ -180,7 +180,7 @@ const unit = (pen: Pen, record: Uint8Array): void => {
   pen.byte(2).byte(4)
   number(pen, 'long-unsigned', record[0]! | (record[1]! << 8))
   pen.byte(2).byte(10)
-  target(pen.byte(0x55), hex(record.slice(6, 12).reverse()))
+  target(pen.byte(0x55), hex(record.subarray(6, 12).toReversed()))
   number(pen, 'enum', isPlc ? 6 : 3)
   number(pen, 'enum', record[5] === 31 ? PROTOCOL_698 : PROTOCOL_2007)
   pen.byte(0x51).put(bytesOfHex(portOad(record[4]! & 31)))
@@ -190,7 +190,7 @@ const unit = (pen: Pen, record: Uint8Array): void => {
   number(pen, 'enum', (record[26]! & 0xf0) === 0x40 ? 3 : 1)
   number(number(pen, 'long-unsigned', 2200), 'long-unsigned', 50)
   pen.byte(2).byte(4)
-  target(pen.byte(0x55), hex(record.slice(20, 26).reverse()))
+  target(pen.byte(0x55), hex(record.subarray(20, 26).toReversed()))
   octets(pen, [])
   number(number(pen, 'long-unsigned', 1), 'long-unsigned', 1)
   pen.byte(1).byte(0)
@@ -242,7 +242,7 @@ const recordOf = (from: Reader): Uint8Array | null => {
   record.set([index & 0xff, index >> 8, index & 0xff, index >> 8, portNumber(port), protocol === PROTOCOL_698 ? 31 : 30])
   record.set(bytesOfHex(address).reverse(), 6)
   record[18] = tariffs
-  if (extended[2] === 0x55 && extended[3] === 7) record.set(extended.slice(5, 11).reverse(), 20)
+  if (extended[2] === 0x55 && extended[3] === 7) record.set(extended.subarray(5, 11).toReversed(), 20)
   record[26] = kind
   return record
 }

@@ -173,6 +173,8 @@ describe('what it is told', () => {
     const back = await master.ask(0x4b, 0x0a, '00 00 02 01 01 00 01 00')
     expect(back[0]!.data.endsWith('01 00 01 00 21 00 66 55 44 33 22 11 22 22 22 11 11 11 00 05 66 66 66 33 22 11 31')).toBe(true)
     expect((await master.ask(0x4b, 0x0d, '01 01 01 14 20 11 26'))[0]!.afn).toBe(0x0d)
+    // Whoever has looked at a record has not turned its address round.
+    expect((await master.ask(0x4b, 0x0a, '00 00 02 01 01 00 01 00'))[0]!.data).toBe(back[0]!.data)
     const gone = `00 00 02 01 01 00 01 00 00 00 ${'00 '.repeat(23)}${PASSWORD}`
     expect((await master.ask(0x4a, 0x04, gone))[0]!.data).toBe('00 00 01 00')
     expect((await master.ask(0x4b, 0x0a, '00 00 02 01 01 00 01 00'))[0]!.data).toBe('00 00 02 01 00 00')
