@@ -228,7 +228,7 @@ export const ControlSchema = named(
       id: Type.Integer({ minimum: 1, description: 'Number of the act.' }),
       concentrator: Text('Concentrator.', 'C-1'),
       act: oneOf(CONTROL_ACTS, 'What is switched.'),
-      target: Text('What it is switched at.', 'meter M-1 (point 3)'),
+      target: Text('What it is switched at.', 'turn 3'),
       why: Text('The reason given.', 'order 2026-118'),
       state: oneOf(
         CONTROL_STATES,
@@ -389,9 +389,15 @@ export const AskBody = body({
 export const ControlBody = body({
   why: Why,
   act: oneOf(CONTROL_ACTS, 'What is to be switched.'),
-  meter: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'Meter by ledger id or address.' })),
+  meter: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 200,
+      description: 'Meter by ledger id or address, where the protocol switches meters: 376.1 switches turns.',
+    }),
+  ),
   point: Type.Optional(
-    Type.Integer({ minimum: 0, maximum: 2040, description: 'Turn or measuring point; 0, the concentrator itself, if neither is given.' }),
+    Type.Integer({ minimum: 0, maximum: 2040, description: 'Turn (控制轮次); 0, the concentrator itself, if neither is given.' }),
   ),
 })
 export const WithdrawBody = body({ why: Why })

@@ -68,7 +68,7 @@ export const controlCommands = (control: Command, command: Maker): void => {
     .argument('<id>')
     .addArgument(new Argument('<act>', 'what is to be switched').choices([...CONTROL_ACTS]))
     .option('--meter <meter>', 'meter by ledger id or address')
-    .option('--point <number>', 'turn or measuring point; default the concentrator itself', (text: string) => whole(text, 'a point'))
+    .option('--point <number>', 'turn (控制轮次); default the concentrator itself', (text: string) => whole(text, 'a turn'))
     .action(async (id: string, act: string, { why: reason, meter, point, ...access }: Arguments) => {
       const body = { act, why: reason, ...(meter === undefined ? {} : { meter }), ...(point === undefined ? {} : { point }) }
       showOne(await askApi(access, pathOf(id, '/control'), Control, body), access)

@@ -11,12 +11,12 @@ export interface Person {
   readonly name: string
 }
 
-/** What is to be switched: the meter behind the concentrator, its measuring point, or a turn of the terminal itself. */
+/** What is to be switched: a meter behind the concentrator, a turn of the concentrator, or the concentrator itself. */
 export interface ControlOrder {
   readonly act: ControlAct
   /** Ledger id or address of a meter. */
   readonly meter?: string
-  /** Turn (轮次) or measuring point; 0 = the terminal itself. */
+  /** Turn (轮次); 0 = the terminal itself. */
   readonly point?: number
   readonly why: string
 }
@@ -101,8 +101,7 @@ export class ControlActs {
       return first.done ? first.value : ok(null)
     })
     if (!refused.ok) return refused
-    const text =
-      typeof target.value === 'number' ? (target.value === 0 ? 'the terminal' : `point ${target.value}`) : `meter ${target.value}`
+    const text = typeof target.value === 'number' ? (target.value === 0 ? 'the terminal' : `turn ${target.value}`) : target.value
     const pending = this.list(id, Number.MAX_SAFE_INTEGER, 50).find(
       (one) => one.state === 'requested' && one.target === nameOf(order, text),
     )
@@ -201,13 +200,11 @@ export class ControlActs {
 
   #target(id: string, { meter, point }: ControlOrder): Result<number | string> {
     if (meter === undefined) return ok(point ?? 0)
-    const settings = this.#world.find(id)?.settings
     const found = terminalMeters(this.#world, this.#file, id).find((one) => one.id === meter || one.address === meter)
-    if (!found) return fail('CONCENTRATOR_METER', `meter ${JSON.stringify(meter)} is not behind concentrator ${id}`, { meter })
-    if (settings?.protocol === 'dlt698') return ok(found.address)
-    return found.pn === null
-      ? fail('CONCENTRATOR_METER', `the measuring point of meter ${meter} is not known: read the archive first`, { meter })
-      : ok(found.pn)
+    // By its address and never by its measuring point: where a protocol counts turns, the same number is the load of somebody else.
+    return found
+      ? ok(found.address)
+      : fail('CONCENTRATOR_METER', `meter ${JSON.stringify(meter)} is not behind concentrator ${id}`, { meter })
   }
 
   #request(id: string, act: number): Request | null {

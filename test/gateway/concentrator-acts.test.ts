@@ -256,14 +256,14 @@ it('notes terminals nobody knows, and puts one into the ledger', async () => {
 describe('control', () => {
   const li = { id: 't1', name: 'li' }
   const wang = { id: 't2', name: 'wang' }
-  const order = { act: 'trip', meter: 'M-1', why: 'order 7' } as const
+  const order = { act: 'trip', point: 3, why: 'order 7' } as const
   const site = () => concentratorSite([meterOf(1, { measuringPoint: 3 })])
   const wire = (one: ReturnType<typeof site>) => one.terminal.sent.filter(({ what }) => what === 'control')
 
   it('is asked for by one person, confirmed by another, carried out once, and kept', async () => {
     const one = site()
     expect(await one.port.requestControl('C-1', order, li)).toMatchObject({
-      value: { id: 1, state: 'requested', target: 'meter M-1 (point 3)', requestedBy: 'li' },
+      value: { id: 1, state: 'requested', target: 'turn 3', requestedBy: 'li' },
     })
     expect(wire(one)).toEqual([])
     expect(await one.port.confirmControl('C-1', 1, wang)).toMatchObject({
@@ -280,6 +280,15 @@ describe('control', () => {
       ],
     })
     expect(wire(one)).toHaveLength(1)
+  })
+
+  it('names a meter by its address, never by its measuring point: where turns are counted that is another load', async () => {
+    const one = site()
+    expect(await one.port.requestControl('C-1', { act: 'trip', meter: 'M-1', why: 'order 7' }, li)).toMatchObject({
+      value: { target: 'meter M-1 (000000000001)' },
+    })
+    await one.port.confirmControl('C-1', 1, wang)
+    expect(wire(one)).toEqual([{ what: 'control', args: ['trip', '000000000001'], writes: true }])
   })
 
   it.each([
@@ -310,7 +319,7 @@ describe('control', () => {
     ] as const) {
       off()
       expect(await one.port.confirmControl('C-1', 3, wang)).toMatchObject({ error: { error: { code } } })
-      expect(await one.port.requestControl('C-1', { ...order, meter: '1' }, li)).toMatchObject({ error: { error: { code } } })
+      expect(await one.port.requestControl('C-1', { ...order, point: 4 }, li)).toMatchObject({ error: { error: { code } } })
       on()
     }
     expect(wire(one)).toEqual([])
