@@ -33,6 +33,8 @@ const ROOMS = [
   { room: 'outbox', files: 'src/outbox/', may: ['src/core/', 'src/sqlite/'] },
   { room: 'store', files: 'src/store/', may: ['src/core/', 'src/sqlite/'] },
   { room: 'push', files: 'src/push/', may: ['src/core/', 'src/sqlite/'] },
+  // Who may do what, and the record of who did: no room that acts is known to it.
+  { room: 'access', files: 'src/access/', may: ['src/core/', 'src/sqlite/'] },
   { room: 'acquisition', files: 'src/acquisition/', may: ['src/core/', 'src/transport/', 'protocols/index.ts'] },
   { room: 'api', files: 'src/api/', may: ['src/core/', 'src/anomaly/', 'src/capture/', 'src/ledger/kinds.ts', 'src/ledger/types.ts'] },
   { room: 'simulators', files: 'simulators/', may: ['src/core/', 'protocols/*/frame.ts', 'protocols/*/data.ts'] },
@@ -44,7 +46,7 @@ const ROOMS = [
       ...['core', 'sqlite', 'transport', 'normalise', 'anomaly', 'config', 'ledger', 'sheets', 'energy', 'collection', 'outbox'].map(
         (room) => `src/${room}/`,
       ),
-      ...['store', 'push', 'capture', 'acquisition', 'api'].map((room) => `src/${room}/`),
+      ...['store', 'push', 'capture', 'acquisition', 'access', 'api'].map((room) => `src/${room}/`),
       'protocols/index.ts',
     ],
   },

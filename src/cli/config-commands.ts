@@ -14,12 +14,12 @@ interface Options {
   readonly json?: boolean
 }
 
-interface HistoryOptions extends Options {
+export interface DataOptions extends Options {
   readonly data?: string
 }
 
 /** The data directory of a file, also of one that is too broken to be used: that is when a former one is looked for. */
-const dataOf = ({ config, data }: HistoryOptions): string => {
+export const dataOf = ({ config, data }: Pick<DataOptions, 'config' | 'data'>): string => {
   if (data !== undefined) return resolve(data)
   const loaded = loadGatewayConfig(config, process.env, linesInLedger)
   if (loaded.ok) return loaded.value.dataDirectory
@@ -44,7 +44,7 @@ const configDiff = (options: Options): void => {
 }
 
 /** `gridtally config history`: the states of gateway.yaml that gateways ran with. */
-const configHistory = (options: HistoryOptions): void => {
+const configHistory = (options: DataOptions): void => {
   const versions = new ConfigHistory(dataOf(options)).list()
   const now = existsSync(options.config) ? contentHash(readFileSync(options.config, 'utf8')) : ''
   if (options.json) printJson(versions.map((version) => ({ ...version, at: new Date(version.at).toISOString() })))
@@ -67,7 +67,7 @@ const configHistory = (options: HistoryOptions): void => {
  * `gridtally config restore N`: writes a former state back, after checking it where it will stand. What was there before is kept as
  * `gateway.yaml.before`.
  */
-const configRestore = (version: number, options: HistoryOptions): void => {
+const configRestore = (version: number, options: DataOptions): void => {
   const file = resolve(options.config)
   const text = new ConfigHistory(dataOf(options)).text(version)
   if (text === null) throw new CommandFailed(`version ${version} is not kept; gridtally config history lists those that are`)
@@ -119,7 +119,7 @@ export const configCommands = (command: Command): void => {
     .addOption(file())
     .addOption(data())
     .addOption(json())
-    .action((version: string, options: HistoryOptions) => {
+    .action((version: string, options: DataOptions) => {
       if (!/^\d{1,9}$/.test(version)) throw new CommandFailed(`${version} is no number of gridtally config history`, EXIT.usage)
       configRestore(Number(version), options)
     })

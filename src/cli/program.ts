@@ -8,6 +8,7 @@ import { builtInProfiles, openProfiles, profileFiles, readProfile } from '../gat
 import { TokenFile } from '../gateway/tokens.ts'
 import { version } from '../main.ts'
 import { analyse } from './analyse/run.ts'
+import { auditCommands } from './audit.ts'
 import { caseCommands } from './cases.ts'
 import { clockCommands } from './clocks.ts'
 import { concentratorCommands } from './concentrator.ts'
@@ -437,6 +438,7 @@ caseCommands(program)
 ruleCommands(program)
 kpiCommands(program)
 signalCommands(program)
+auditCommands(program)
 
 const token = program.command('token').description('bearer tokens of the API')
 token
