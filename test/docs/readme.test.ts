@@ -50,7 +50,7 @@ const commandIn = (text: string): string | null => {
   if (!words) return null
   if (words[0].startsWith('npm')) return 'demo'
   const named = words[1]?.trim().split(/ +/) ?? []
-  for (let count = Math.min(2, named.length); count > 0; count--) {
+  for (let count = Math.min(3, named.length); count > 0; count--) {
     const name = named.slice(0, count).join(' ')
     if (commands.has(name)) return name
   }
