@@ -43,6 +43,8 @@ export interface Question {
   readonly data: Uint8Array
   /** Pairs an answer may be about; null = any. Those of an earlier answer of the same talk that came late are taken too. */
   readonly about: ((pair: PointItem) => boolean) | null
+  /** Whether a frame about these pairs can answer it all the same; absent = every one can. */
+  readonly admits?: (frame: Frame) => boolean
   readonly reach: TerminalRequest<Frame>['reach']
   readonly writes?: boolean
 }
@@ -70,7 +72,7 @@ export interface Heard {
 const requestOf = (
   name: TerminalAddress,
   manner: Manner,
-  { afn, data, reach, writes = false, about }: Question,
+  { afn, data, reach, writes = false, about, admits }: Question,
   used: Used,
   parts: Frame[],
 ) => {
@@ -82,7 +84,7 @@ const requestOf = (
     if (about === null) return true
     if (frame.data.length < IDENTIFIER_SIZE) return false
     const pairs = readIdentifier(frame.data, 0)
-    return pairs.length > 0 && pairs.every(about)
+    return pairs.length > 0 && pairs.every(about) && (admits?.(frame) ?? true)
   }
   const request: TerminalRequest<Frame> = {
     make: (sequence) => {

@@ -177,9 +177,47 @@ describe('events', () => {
     expect(run(adapter.events(T, 'important', 7, 7), () => null)).toMatchObject({ told: [], result: { ok: true, value: [] } })
   })
 
-  it('of which some are missing though the pointers pass over them are not asked for again', () => {
-    const { told, result } = run(adapter.events(T, 'important', 0, 3), ({ number }) => [list(number, 0, 3, erc1)])
-    expect([told.length, valueIn({ result }).length]).toEqual([1, 1])
+  it('of which some are missing though the pointers pass over them are asked for once more', () => {
+    const record = (minute: number) => `0E 0A 0${minute} 10 05 06 24 15 11 05 06 24`
+    const echoes: Script = ({ data, number }) => {
+      const [from = 0, to = 0] = bytes(data).slice(4)
+      return [list(number, from, to, ...[0, 1, 2, 3, 4].slice(from, Math.min(to, from + 2)).map(record))]
+    }
+    const whole = run(adapter.events(T, 'important', 0, 5), echoes)
+    expect(valueIn(whole)).toHaveLength(5)
+    expect(whole.told.map(({ data }) => data)).toEqual(['00 00 01 00 00 05', '00 00 01 00 02 05', '00 00 01 00 04 05'])
+    // What it has really lost: the first of three.
+    const loses: Script = ({ data, number }) => {
+      const [from = 0, to = 0] = bytes(data).slice(4)
+      return [list(number, from, to, ...[1, 2].filter((one) => one >= from && one < to).map(record))]
+    }
+    expect(valueIn(run(adapter.events(T, 'important', 0, 3), loses)).map(({ begins }) => begins?.minute)).toEqual([1, 2])
+  })
+
+  it.each([
+    ['the newest of a terminal that keeps few', 0, 200, 190, 10],
+    ['of a terminal that counts from 0 again', 200, 3, 0, 3],
+    ['the last one alone', 0, 100, 99, 1],
+  ])('%s are found behind many that are lost', (_, from, to, first, count) => {
+    const script: Script = ({ data, number }) => {
+      const [asked = 0, end = 0] = bytes(data).slice(4)
+      const isHeld = (at: number) => ((to - at + 256) % 256 || 256) <= count
+      if (!isHeld(asked)) return [wire('00', `6${number}`, '00 00 02 00')]
+      return [list(number, asked, end, ...Array.from({ length: (end - asked + 256) % 256 }, () => erc1))]
+    }
+    const { told, result } = run(adapter.events(T, 'important', from, to), script)
+    expect(valueIn({ result })).toHaveLength(count)
+    expect(told.length).toBeLessThan(30)
+    expect(told.at(-1)?.data.slice(12)).toBe([first, to].map((one) => one.toString(16).toUpperCase().padStart(2, '0')).join(' '))
+  })
+
+  it('of a report that comes in between are left to whoever makes reports safe', () => {
+    const answered = run(adapter.events(T, 'important', 0, 2), ({ number }) => [
+      wire('0E', `7${number}`, '00 00 01 00 05 02 09 0A 0E 0A 00 10 05 06 24 15 11 05 06 24', { control: 'C4' }),
+      list(number, 0, 2, erc1, erc1),
+    ])
+    expect(answered).toMatchObject({ strangers: 1, result: { ok: true } })
+    expect(valueIn(answered)).toHaveLength(2)
   })
 
   it('of a report that crosses the answer are not taken for it', () => {
