@@ -10,12 +10,14 @@ export interface CountersDeps {
   /** Makes events safe. */
   readonly keep: (terminal: TerminalSettings, events: readonly TerminalEvent[]) => Promise<Result<void>>
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
-  /** How long a terminal whose events could not be fetched is left alone, milliseconds; one minute unless said. */
+  /** How long a terminal whose events could not be fetched is left alone, milliseconds; one minute unless said, each time twice as long. */
   readonly againMs?: number
 }
 
 const LEVELS = ['important', 'normal'] as const
 const AGAIN_MS = 60_000
+/** What is refused again and again is asked for once an hour in the end. */
+const MOST_DOUBLINGS = 6
 /** Terminals that are asked for their events at once: after a restart all of them may have some. */
 const MOST_AT_ONCE = 64
 const MODULO = 256
@@ -36,6 +38,8 @@ export class EventCounters {
   readonly #waiting = new Set<string>()
   readonly #working = new Map<string, Promise<void>>()
   readonly #timers = new Map<string, NodeJS.Timeout>()
+  /** How often in a row a terminal's events could not be fetched. */
+  readonly #failures = new Map<string, number>()
   readonly #ended = new AbortController()
 
   constructor(deps: CountersDeps) {
@@ -92,7 +96,8 @@ export class EventCounters {
         })
         .then((isDone) => {
           this.#working.delete(terminal)
-          if (!isDone) this.#again(terminal)
+          if (isDone) this.#failures.delete(terminal)
+          else this.#again(terminal)
           this.#launch()
         })
       this.#working.set(terminal, work)
@@ -101,11 +106,16 @@ export class EventCounters {
 
   #again(terminal: string): void {
     if (this.#ended.signal.aborted || this.#timers.has(terminal)) return
-    const timer = setTimeout(() => {
-      this.#timers.delete(terminal)
-      this.#waiting.add(terminal)
-      this.#launch()
-    }, this.#deps.againMs ?? AGAIN_MS)
+    const before = this.#failures.get(terminal) ?? 0
+    this.#failures.set(terminal, Math.min(MOST_DOUBLINGS, before + 1))
+    const timer = setTimeout(
+      () => {
+        this.#timers.delete(terminal)
+        this.#waiting.add(terminal)
+        this.#launch()
+      },
+      (this.#deps.againMs ?? AGAIN_MS) * 2 ** before,
+    )
     timer.unref()
     this.#timers.set(terminal, timer)
   }
@@ -122,12 +132,13 @@ export class EventCounters {
       ? { ok: true as const, value: shown }
       : await port().ask<EventMarks>(id, (adapter) => adapter.eventCounters(terminal.address), options)
     if (!counters.ok) {
-      if (counters.error.code.startsWith('TERMINAL_') || isStopping(counters.error.code)) return this.#failed(id, counters.error.code)
+      if (counters.error.code.startsWith('TERMINAL_') || isStopping(counters.error.code)) return isGone(counters.error.code)
       return this.#fetchUncounted(terminal)
     }
     // Of a terminal that was never asked, everything since its counters began.
     const marks = file.marks(id) ?? { important: 0, normal: 0 }
     const next = { ...marks }
+    let isWhole = true
     for (const level of LEVELS) {
       const to = counters.value[level] % MODULO
       if (to === marks[level]) continue
@@ -135,7 +146,10 @@ export class EventCounters {
       if (!found.ok) {
         log('debug', `${id}: events ${marks[level]} to ${to} (${level}) were not fetched: ${explain(found.error)}`)
         this.#shown.set(id, this.#shown.get(id) ?? counters.value)
-        return this.#failed(id, found.error.code)
+        if (isGone(found.error.code)) return true
+        // What it refuses of one kind is no reason to leave out the other.
+        isWhole = false
+        continue
       }
       const kept = await keep(terminal, found.value)
       if (!kept.ok) {
@@ -146,6 +160,7 @@ export class EventCounters {
       file.mark(id, next)
       if (found.value.length > 0) log('debug', `${id}: ${many(found.value.length, 'event')} (${level}) up to ${to} stored`)
     }
+    if (!isWhole) return false
     if (file.marks(id) === null) file.mark(id, next)
     return true
   }
@@ -155,22 +170,24 @@ export class EventCounters {
     const { port, file, keep } = this.#deps
     const { id } = terminal
     if (file.marks(id) !== null && !this.#flagged.has(id)) return true
+    // What it says from here on is of records that may be missing in what is read now.
+    const isFlagged = this.#flagged.delete(id)
+    const failed = (isDone: boolean): boolean => {
+      if (isFlagged) this.#flagged.add(id)
+      return isDone
+    }
     for (const level of LEVELS) {
       const options = { priority: 'reread', signal: this.#ended.signal } as const
       const found = await port().ask(id, (adapter) => adapter.events(terminal.address, level, 0, LAST_RECORDS), options)
-      if (!found.ok) return this.#failed(id, found.error.code)
+      if (!found.ok) return failed(isGone(found.error.code))
       const kept = await keep(terminal, found.value)
-      if (!kept.ok) return false
+      if (!kept.ok) return failed(false)
     }
-    this.#flagged.delete(id)
     if (file.marks(id) === null) file.mark(id, { important: 0, normal: 0 })
     return true
-  }
-
-  /** One that is gone shows its counters when it is back. */
-  #failed(_terminal: string, code: string): boolean {
-    return code === 'TERMINAL_OFFLINE' || code === 'TERMINAL_LOST' || isStopping(code)
   }
 }
 
 const isStopping = (code: string): boolean => code === 'LINE_CLOSED' || code === 'READ_CANCELLED'
+/** One that is gone shows its counters when it is back. */
+const isGone = (code: string): boolean => code === 'TERMINAL_OFFLINE' || code === 'TERMINAL_LOST' || isStopping(code)

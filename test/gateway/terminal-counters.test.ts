@@ -16,6 +16,8 @@ interface World {
   readonly counters?: Result<EventMarks>
   events?: Result<readonly TerminalEvent[]>
   keep?: Result<void>
+  /** An answer to one question alone. */
+  readonly only?: (what: string) => Result<readonly TerminalEvent[]> | undefined
 }
 
 /** An adapter whose talks say what was asked, and a terminal that answers as the test wants. */
@@ -32,7 +34,9 @@ const open = (world: World) => {
       ask: async <T>(_: string, talk: TalkOf<T>): Promise<Result<T>> => {
         const what = String(talk(adapter as never))
         asked.push(what)
-        return (what === 'counters' ? (world.counters ?? ok({ important: 0, normal: 0 })) : (world.events ?? ok([EVENT]))) as Result<T>
+        return (
+          what === 'counters' ? (world.counters ?? ok({ important: 0, normal: 0 })) : (world.only?.(what) ?? world.events ?? ok([EVENT]))
+        ) as Result<T>
       },
     }),
     file: {
@@ -116,4 +120,29 @@ it('reads the last records of a terminal that counts nothing, once and then only
   counters.waits('C-1')
   await counters.settled()
   expect(asked.slice(4)).toEqual(['counters', 'important 0-15', 'normal 0-15'])
+})
+
+it('is not kept from events of one kind by those of the other that are refused', async () => {
+  const { counters, marks, stored } = open({
+    marks: { important: 1, normal: 0 },
+    only: (what) => (what.startsWith('important') ? err(failure('GW3761_DENIED')) : undefined),
+  })
+  counters.shown('C-1', { important: 2, normal: 4 })
+  await counters.settled()
+  expect([marks(), stored()]).toEqual([{ important: 1, normal: 4 }, 1])
+})
+
+it('reads the last records once more when a terminal says that there are new ones while they are read', async () => {
+  let said = 0
+  const { counters, asked } = open({
+    marks: { important: 0, normal: 0 },
+    counters: err(failure('DLT698_COMMAND')),
+    only: (what) => {
+      if (what.startsWith('normal') && said++ === 0) counters.waits('C-1')
+      return undefined
+    },
+  })
+  counters.waits('C-1')
+  await counters.settled()
+  expect(asked.filter((what) => what.startsWith('important'))).toHaveLength(2)
 })
