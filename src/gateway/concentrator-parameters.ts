@@ -84,7 +84,9 @@ export class ParameterActs {
     const found: ParameterOutcome[] = []
     for (const item of wanted) {
       const value = await this.#get(id, item, progress)
-      found.push(value.ok ? compared(item, value.value) : failed(item, null, value.error))
+      const wrong = value.ok ? this.#strangeOf(id, item, value.value) : value.error
+      if (wrong) found.push(failed(item, null, wrong))
+      else if (value.ok) found.push(compared(item, value.value))
     }
     return wholly(found)
   }
@@ -113,6 +115,8 @@ export class ParameterActs {
     progress.advance(1)
     // Some can only be given, never asked for; a concentrator that does not answer is given nothing.
     if (!before.ok && isGone(before.error)) return { ...failed(item, null, before.error), outcome: 'not-sent' }
+    const strange = before.ok ? this.#strangeOf(id, item, before.value) : null
+    if (strange) return { ...failed(item, null, strange), outcome: 'not-sent' }
     const settings = this.#world.find(id)?.settings ?? null
     if (before.ok && compared(item, before.value).outcome === 'same') return compared(item, before.value)
     const value = before.ok ? filledUp(item.value, before.value) : item.value
@@ -130,7 +134,7 @@ export class ParameterActs {
     }
     progress.say(`sets ${item.id}${item.pn === null ? '' : ` of point ${item.pn}`}`)
     const set = await askNow(this.#world, id, (adapter) => adapter.setParameter(settings.address, item.id, item.pn, value), progress.signal)
-    if (!before.ok) return set.ok ? { ...bare(item), outcome: 'unproved' } : failed(item, null, set.error)
+    if (!before.ok && !set.ok) return failed(item, null, set.error)
     // What it shows now is the truth, whatever was said about it.
     const after = await this.#get(id, item, { ...progress, signal: new AbortController().signal, advance: () => undefined })
     if (after.ok) {
@@ -142,6 +146,23 @@ export class ParameterActs {
       return { ...now, outcome: 'failed', ...said(error) }
     }
     return set.ok ? { ...bare(item), outcome: 'unproved' } : failed(item, null, set.error)
+  }
+
+  /** A member that neither the form of the parameter nor the concentrator has: nothing would come of it, and nobody would notice. */
+  #strangeOf(id: string, { id: name, value }: ParameterValue, found: unknown): GatewayError | null {
+    const schema = this.#schemaOf(id, name)
+    if (!isRecord(value) || !isRecord(found) || !isRecord(schema) || !isRecord(schema.properties)) return null
+    const members = [...new Set([...Object.keys(schema.properties), ...Object.keys(found)])]
+    const [strange] = Object.keys(value).filter((member) => !members.includes(member))
+    return strange === undefined
+      ? null
+      : fail(
+          'CONCENTRATOR_VALUE',
+          `the value of ${name} is wrong: it has no member ${JSON.stringify(strange)}, only ${members.join(', ')}`,
+          {
+            parameter: name,
+          },
+        ).error
   }
 
   #schemaOf(id: string, name: string): object | null {
@@ -201,14 +222,25 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 /** Paths at which a value is not as wanted. What the wanted one does not name does not count. */
 const differences = (wanted: unknown, found: unknown, path: string): readonly string[] => {
-  if (isRecord(wanted) && isRecord(found))
-    return Object.keys(wanted).flatMap((name) => differences(wanted[name], found[name], path === '' ? name : `${path}.${name}`))
-  return isDeepStrictEqual(wanted, found) ? [] : [path === '' ? 'value' : path]
+  const isList = Array.isArray(wanted) && Array.isArray(found) && wanted.length === found.length
+  if ((isRecord(wanted) && isRecord(found)) || isList)
+    return Object.keys(wanted).flatMap((name) =>
+      differences(memberOf(wanted, name), memberOf(found, name), path === '' ? name : `${path}.${name}`),
+    )
+  const isBytes = path.endsWith('_hex') && typeof wanted === 'string' && typeof found === 'string'
+  const isSame = isBytes ? bytesAs(wanted) === bytesAs(found) : isDeepStrictEqual(wanted, found)
+  return isSame ? [] : [path === '' ? 'value' : path]
 }
 
+/** Bytes are the same however they are spaced. */
+const bytesAs = (hex: string): string => hex.replaceAll(/\s/g, '').toUpperCase()
+
+/** Of a record, or the one of a list that has this number. */
+const memberOf = (value: unknown, name: string): unknown =>
+  Array.isArray(value) ? value[Number(name)] : isRecord(value) ? value[name] : undefined
+
 /** What a path of {@link differences} leads to. */
-const at = (value: unknown, path: string): unknown =>
-  path === 'value' ? value : path.split('.').reduce<unknown>((inner, name) => (isRecord(inner) ? inner[name] : undefined), value)
+const at = (value: unknown, path: string): unknown => (path === 'value' ? value : path.split('.').reduce<unknown>(memberOf, value))
 
 /** Members that were not named, as they are. */
 const filledUp = (wanted: unknown, found: unknown): unknown => (isRecord(wanted) && isRecord(found) ? { ...found, ...wanted } : wanted)

@@ -76,6 +76,34 @@ describe('parameters', () => {
     expect(site.terminal.sent.filter(({ what }) => what === 'set')).toHaveLength(3)
   })
 
+  it('with a member that nobody knows are refused by its name, and nothing is sent', async () => {
+    const site = concentratorSite()
+    site.terminal.parameters.set('F1 null', { heartbeatMin: 5, waitS: 30 })
+    for (const what of ['parameters-set', 'parameters-compare'] as const)
+      expect((await site.done({ what, items: [{ id: 'F1', pn: null, value: { heartbeat_min: 9 } }] })).job).toMatchObject({
+        error: { code: 'CONCENTRATOR_VALUE', message: expect.stringMatching(/no member "heartbeat_min", only heartbeatMin, waitS/) },
+      })
+    expect(site.terminal.sent.filter(({ what }) => what === 'set')).toEqual([])
+  })
+
+  it('are the same however their bytes are written, and lists are compared one by one', async () => {
+    const site = concentratorSite()
+    const groups = [{ small: 1, count: 2, items_hex: '01 0A' }]
+    site.terminal.parameters.set('F1 null', { heartbeatMin: 5, groups })
+    const compare = async (value: unknown) =>
+      (await site.done({ what: 'parameters-compare', items: [{ id: 'F1', pn: null, value }] })).job?.result
+    expect(await compare({ groups: [{ small: 1, items_hex: '010a' }] })).toMatchObject([{ outcome: 'same' }])
+    expect(await compare({ groups: [{ small: 1, items_hex: '0A01' }] })).toMatchObject([{ differing: ['groups.0.items_hex'] }])
+    expect(await compare({ groups: [] })).toMatchObject([{ differing: ['groups'] }])
+  })
+
+  it('that are not there before they are set are read back afterwards', async () => {
+    const site = concentratorSite()
+    site.terminal.before = ({ what }) => (what === 'get' && !site.terminal.parameters.has('F1 null') ? refusal() : undefined)
+    const { job } = await site.done({ what: 'parameters-set', items: [{ id: 'F1', pn: null, value: { heartbeatMin: 9 } }] })
+    expect(job).toMatchObject({ result: [{ outcome: 'set', value: { heartbeatMin: 9 } }] })
+  })
+
   it('that can only be given are given, and nothing is given to one that is silent', async () => {
     const site = concentratorSite()
     const items = [{ id: 'F1', pn: null, value: { heartbeatMin: 9 } }]
