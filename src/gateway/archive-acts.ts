@@ -40,6 +40,11 @@ export interface ArchiveCounts {
 /** @source Q/GDW 376.1, F10: send about ten records, then wait for the confirmation */
 const BATCH = 10
 
+/** So many numbers behind the last record are asked for by whoever reads all, at least. */
+const NEAR = 32
+/** Numbers asked for by name at once. */
+const FAR_LOT = 20
+
 /** The meter archive (档案) of concentrators: what it should be, what it is, and making it so. */
 export class ArchiveActs {
   readonly #world: ConcentratorWorld
@@ -288,7 +293,11 @@ export class ArchiveActs {
     if (!settings) return fail('CONCENTRATOR_UNUSABLE', `concentrator ${id} is no longer in the ledger`)
     const held = await askNow(this.#world, id, (adapter) => adapter.archive(settings.address), signal)
     if (!held.ok) return held
-    const records = [...new Map(held.value.map((record) => [record.number, record])).values()].sort((a, b) => a.number - b.number)
+    const beyond = await this.#beyond(id, held.value, signal)
+    if (!beyond.ok) return beyond
+    const records = [...new Map([...held.value, ...beyond.value].map((record) => [record.number, record])).values()].sort(
+      (a, b) => a.number - b.number,
+    )
     this.#file.keepArchive(id, this.#world.clock.now(), records)
     const { known } = this.wanted(id, records)
     this.#strangers(
@@ -296,6 +305,29 @@ export class ArchiveActs {
       records.filter(({ address }) => !known.has(address)),
     )
     return ok(records)
+  }
+
+  /**
+   * Records far behind the others: whoever reads all of an archive stops after a stretch without records. Numbers of the ledger, and those
+   * that were there before, are asked for by name, until a lot of them brings nothing.
+   */
+  async #beyond(id: string, held: readonly ArchiveRecord[], signal: AbortSignal): Promise<Result<readonly ArchiveRecord[]>> {
+    const address = this.#world.find(id)?.settings?.address ?? ''
+    const last = Math.max(0, ...held.map(({ number }) => number))
+    const known = [
+      ...this.wanted(id, held).wanted.map(({ record }) => record.number),
+      ...[...this.#file.givenOf(id).values(), ...(this.#file.snapshot(id)?.records ?? [])].map(({ number }) => number),
+    ]
+    const far = [...new Set(known)].filter((number) => number > last + NEAR).sort((a, b) => a - b)
+    const found: ArchiveRecord[] = []
+    for (let from = 0; from < far.length; from += FAR_LOT) {
+      const lot = far.slice(from, from + FAR_LOT)
+      const heard = await askNow(this.#world, id, (adapter) => adapter.archive(address, lot), signal)
+      if (!heard.ok) return heard
+      found.push(...heard.value)
+      if (heard.value.length === 0) break
+    }
+    return ok(found)
   }
 
   /** What a meter of a profile speaks at its own port. */

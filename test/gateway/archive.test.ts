@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { ArchiveRecord } from '../../src/core/index.ts'
+import { type ArchiveRecord, ok } from '../../src/core/index.ts'
 import { archiveDiff } from '../../src/gateway/archive-diff.ts'
 import { type ArchivedMeter, wantedArchive } from '../../src/gateway/archive-wanted.ts'
 import { concentratorSite, meterOf, recordOf, refusal, refusedRecord, silence } from './concentrator-site.ts'
@@ -144,6 +144,19 @@ describe('the difference', () => {
 })
 
 describe('the archive of a concentrator', () => {
+  it('has records far behind the others, which are asked for by the numbers the ledger has', async () => {
+    const site = concentratorSite([meterOf(1), meterOf(2, { archiveNumber: 201, measuringPoint: 201 })])
+    // Whoever reads all of it ends where nothing comes for long.
+    site.terminal.before = ({ what, args: [numbers] }) => {
+      if (what !== 'archive') return undefined
+      const isAsked = (number: number) => (Array.isArray(numbers) ? numbers.includes(number) : number < 50)
+      return ok([...site.terminal.records.values()].filter(({ number }) => isAsked(number)))
+    }
+    const { job } = await site.done({ what: 'archive-download' })
+    expect(job).toMatchObject({ result: { done: 2, failed: 0, after: { records: 2, same: 2, onlyInLedger: 0 } } })
+    expect(site.terminal.sent.filter(({ what }) => what === 'archive').map(({ args }) => args)).toEqual([[null], [[201]], [null], [[201]]])
+  })
+
   const held = (site: ReturnType<typeof concentratorSite>, ...numbers: number[]) => {
     for (const number of numbers) site.terminal.records.set(number, recordOf(number))
   }
