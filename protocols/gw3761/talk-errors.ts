@@ -17,7 +17,7 @@ const table = {
   GW3761_ANSWER: { recovery: 'skip', hint: 'the answer is not what its item should be: compare editions with gridtally decode' },
   GW3761_POINT: {
     recovery: 'stop',
-    hint: 'set measuringPoint of the meter in the ledger to its number in the concentrator (测量点号, 1 to 2040)',
+    hint: 'set measuringPoint of the meter in the ledger to its number in the concentrator (测量点号, 1 to 2040); where ledger and archive contradict each other nothing is read: compare them',
   },
   GW3761_PROFILE: { recovery: 'stop', hint: 'correct the profile file: gridtally profile verify names the line' },
   GW3761_UNSUPPORTED: { recovery: 'stop', hint: 'the protocol has no such command: nothing was sent' },

@@ -12,6 +12,7 @@ import {
 import { type ArchivedMeter, archiveAddress } from './archive-wanted.ts'
 import { concentratorFailure as fail } from './concentrator-errors.ts'
 import type { ConcentratorFile } from './concentrator-file.ts'
+import { agreedPoint } from './measuring-points.ts'
 
 /** What work through concentrators needs of the running gateway. */
 export interface ConcentratorWorld {
@@ -75,12 +76,14 @@ export const adapterFacts = (adapter: AnyTerminalAdapter) =>
   adapter.bind((one) => ({ parameters: one.parameters, canAsk: one.query !== undefined }))
 export type BoundTalk<T> = <Frame extends object>(adapter: TerminalAdapter<Frame>) => T
 
-/** Meters of the ledger as a talk wants them: the measuring point is the ledger's, else that of the last read archive. */
+/** Meters of the ledger as a talk wants them: the measuring point as ledger and the archive that was read last have it. */
 export const terminalMeters = (world: ConcentratorWorld, file: ConcentratorFile, id: string): readonly TerminalMeter[] => {
-  const given = file.givenOf(id)
+  const records = file.snapshot(id)?.records ?? []
+  const [byPn, byAddress] = [new Map(records.map((one) => [one.pn, one.address])), new Map(records.map((one) => [one.address, one.pn]))]
+  const said = { addressOf: (pn: number) => byPn.get(pn) ?? null, pnOf: (address: string) => byAddress.get(address) ?? null }
   return world.metersOf(id).flatMap(({ id: meter, address, measuringPoint }) => {
     const whole = archiveAddress(address)
-    return whole === null ? [] : [{ id: meter, address: whole, pn: measuringPoint ?? given.get(whole)?.pn ?? null }]
+    return whole === null ? [] : [{ id: meter, address: whole, pn: agreedPoint(measuringPoint, whole, said) }]
   })
 }
 

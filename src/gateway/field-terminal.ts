@@ -12,6 +12,7 @@ import type { AnyAdapter, AnyTerminalAdapter, Clock, ForwardSettings, Profile, R
 import type { MeterFact } from '../ledger/index.ts'
 import { type Made, Members, type MeterHost, type ReadFigures } from './field-host.ts'
 import type { FieldMeter, MeterReader } from './field-meter.ts'
+import { agreedPoint, type SaidPoints } from './measuring-points.ts'
 
 /** The reads of one concentrator's own data: jobs that ask for the same go in one request. */
 export interface OwnPoller extends MeterReader {
@@ -26,8 +27,8 @@ export interface FieldTerminals {
   /** By ledger id; null = no concentrator that can be spoken with. */
   settings(id: string): TerminalSettings | null
   readonly terminalAdapterOf: (protocol: string) => AnyTerminalAdapter | null
-  /** Number of a meter by what the concentrator last said of its archive; null = not known. */
-  pnOf(terminal: string, address: string): number | null
+  /** What a concentrator last said of its archive. */
+  said(terminal: string): SaidPoints
   poller(id: string, adapter: AnyTerminalAdapter): OwnPoller
   forward(id: string, terminal: string, settings: ForwardSettings): Line
 }
@@ -118,9 +119,15 @@ export class TerminalHost implements MeterHost {
     return this.#places().byAddress.get(address) ?? null
   }
 
-  /** Its meter with this measuring point, by the ledger. */
+  /** Its meter with this measuring point, by ledger and archive; null where they contradict each other. */
   atPoint(pn: number): FieldMeter | null {
-    return this.#places().byPoint.get(pn) ?? null
+    const { byAddress, byPoint } = this.#places()
+    const meter = byPoint.get(pn) ?? byAddress.get(this.#deps.terminals.said(this.id).addressOf(pn) ?? '')
+    return meter && this.#pointOf(meter.fact) === pn ? meter : null
+  }
+
+  #pointOf({ measuringPoint, address }: MeterFact): number | null {
+    return agreedPoint(measuringPoint, address, this.#deps.terminals.said(this.id))
   }
 
   #places() {
@@ -144,14 +151,13 @@ export class TerminalHost implements MeterHost {
 
   make(spec: DeviceSpec, fact: MeterFact): Made | null {
     if (spec.profile.protocol !== this.protocol) return this.#passed(spec, fact)
-    const { terminals } = this.#deps
-    const { id } = this
+    const pointOf = () => this.#pointOf(fact)
     const meter: TerminalMeter = {
       id: fact.meter,
       address: fact.address,
-      // What the ledger does not know, the concentrator's own archive may.
+      // Asked each time: what the ledger does not know, the concentrator's own archive may.
       get pn() {
-        return fact.measuringPoint ?? terminals.pnOf(id, fact.address)
+        return pointOf()
       },
     }
     const device = this.#own.device(spec, meter)

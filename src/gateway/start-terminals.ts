@@ -120,7 +120,10 @@ export const openTerminals = (start: StartTerminals): OpenTerminals => {
     port: terminals,
     settings: (id) => book.get(id),
     terminalAdapterOf: adapterOf,
-    pnOf: (terminal, address) => archives?.pnOf(terminal, address) ?? null,
+    said: (terminal) => ({
+      addressOf: (pn) => archives?.addressOf(terminal, pn) ?? null,
+      pnOf: (address) => archives?.pnOf(terminal, address) ?? null,
+    }),
     poller: (id, adapter) => new TerminalPoller({ terminals, id, adapter, clock, wallNow, settings: () => book.get(id) }),
     forward: (id, terminal, settings) =>
       new ForwardLine({

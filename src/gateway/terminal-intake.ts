@@ -83,9 +83,7 @@ export class TerminalIntake {
   #find(terminal: string, meter: Meter) {
     const host = this.#deps.field().terminal(terminal)
     if (!host) return null
-    if ('address' in meter) return host.at(meter.address)
-    const address = this.#deps.addressOf(terminal, meter.pn)
-    return host.atPoint(meter.pn) ?? (address === null ? null : host.at(address))
+    return 'address' in meter ? host.at(meter.address) : host.atPoint(meter.pn)
   }
 
   /** @returns  the address under which the unknown meter is kept; null = it has none that anybody knows */
@@ -93,10 +91,11 @@ export class TerminalIntake {
     // Measuring point 0 is the terminal itself.
     if ('pn' in meter && meter.pn === 0) return null
     const address = 'address' in meter ? meter.address : this.#deps.addressOf(terminal.id, meter.pn)
-    if (address === null) {
+    // Whom ledger and archive know under different measuring points is not the one for sure.
+    if (address === null || this.#deps.field().terminal(terminal.id)?.at(address)) {
       this.#deps.log(
         'debug',
-        `${terminal.id}: values of measuring point ${'pn' in meter ? meter.pn : ''}, of which neither ledger nor archive know the meter`,
+        `${terminal.id}: values of measuring point ${'pn' in meter ? meter.pn : ''}, of which ledger and archive do not know the meter, or contradict each other`,
       )
       return 'pn' in meter ? `pn-${meter.pn}` : null
     }

@@ -306,6 +306,44 @@ it('takes up a meter that the ledger gains while it runs, and lists one that is 
   expect(JSON.stringify(health)).toContain('1 of 2 concentrators connected')
 })
 
+it('gives values of a point to no meter of the ledger when the archive of the terminal has another one there', async () => {
+  const { gateway, api, port } = await startSite({ tasks: [] })
+  // Records 9 and 10: the meters of points 9 and 10, exchanged. @source Q/GDW 376.1, F10
+  const record = (number: number, pn: number, last: number) => [
+    ...[number, 0, pn, 0, 31, 30, last, ...bytesOf('00 00 20 07 24'), 0, 0, 0, 0, 0, 0, 4, 9, 0, 0, 0, 0, 0, 0, 0x50],
+  ]
+  const exchanged = new Map([
+    [9, record(9, 9, 0x10)],
+    [10, record(10, 10, 0x09)],
+  ])
+  const terminal = await dialIn({
+    port,
+    address: C1,
+    answer: (asked) => {
+      const { afn, data } = asked
+      if (afn !== 0x0a) return answerFreezes(new Set([9, 10, 11]))(asked)
+      const found = Array.from({ length: data[4] ?? 0 }, (_, at) => exchanged.get(data[6 + at * 2] ?? 0) ?? []).flat()
+      return found.length === 0 ? null : [...identifier(0, 10), found.length / 27, 0, ...found]
+    },
+  })
+  onTestFinished(terminal.hangUp)
+  terminal.login()
+  await expect.poll(async () => (await api('/api/v1/lines/C-1')).body.state, { timeout: 5000 }).toBe('up')
+  const read = await api('/api/v1/concentrators/C-1/archive/read', { method: 'POST', body: '{}' })
+  await expect
+    .poll(async () => (await api(`/api/v1/concentrators/C-1/jobs/${read.body.id}?waitS=2`)).body.state, { timeout: 30_000 })
+    .toBe('done')
+  for (const [pn, seq] of [
+    [9, 0x73],
+    [11, 0x74],
+  ] as const)
+    terminal.send(terminal.frame(0xc4, 0x0d, seq, report(pn)))
+  await expect.poll(async () => (await rows(gateway, 'register', { meter: 'M11' })).length, { timeout: 10_000 }).toBe(1)
+  expect(await rows(gateway, 'register', { meter: 'M9' })).toEqual([])
+  expect(await rows(gateway, 'register', { meter: 'M10' })).toEqual([])
+  expect(await rows(gateway, 'register', { meter: 'C-1/pn-9' })).toHaveLength(1)
+})
+
 /** Daily frozen F161 of point 9 as a report by task: AFN0D, CON = 1. */
 const report = (pn: number): number[] => [...identifier(pn, 161), ...FREEZE]
 
