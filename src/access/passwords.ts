@@ -35,6 +35,7 @@ const repeats = (text: string): boolean => {
   return at <= text.length / 2
 }
 
+const LOOKS_LIKE: Readonly<Record<string, string>> = { '@': 'a', $: 's', '0': 'o', '1': 'l', '3': 'e', '4': 'a', '5': 's', '7': 't' }
 const RUNS = [
   '01234567890123456789',
   'abcdefghijklmnopqrstuvwxyz',
@@ -52,9 +53,10 @@ const passwordProblem = (password: string, about: readonly string[]): string | n
   if (length > MOST_CHARACTERS) return `the password has ${length} characters, at most ${MOST_CHARACTERS} are taken`
   const lower = text.toLowerCase()
   const bare = lower.replace(/[^\p{L}\p{N}]/gu, '')
-  // Digits and signs put round a word make no other word of it.
-  const core = bare.replace(/^\p{N}+|\p{N}+$/gu, '')
-  if ([lower, bare, core].some((each) => KNOWN_BAD.has(each))) return 'the password is one of those that are tried first'
+  // Digits and signs put round a word, or for letters that look like them, make no other word of it.
+  const spelt = lower.replace(/[@$013457]/g, (sign) => LOOKS_LIKE[sign] ?? sign)
+  const cores = [lower, spelt].map((each) => each.replace(/[^\p{L}\p{N}]/gu, '').replace(/^\p{N}+|\p{N}+$/gu, ''))
+  if ([lower, bare, ...cores].some((each) => KNOWN_BAD.has(each))) return 'the password is one of those that are tried first'
   if (repeats(lower)) return 'the password is a short text over and over'
   if (bare.length > 0 && isRun(bare)) return 'the password is a run of keys'
   const name = about.map((each) => normal(each).toLowerCase()).find((each) => each.length >= 3 && bare.replaceAll(each, '').length < 6)
