@@ -154,8 +154,11 @@ export class ControlActs {
       return fail('CONTROL_OVER', `act ${act} was confirmed by somebody else`, { act })
     }
     const frames: string[] = []
+    let isBegun = false
     const stop = this.#world.terminals.trace(id, ({ what, bytes }) => {
-      if (what === 'tx' || what === 'rx') frames.push(this.#frameText(settings.protocol, bytes, what))
+      // What was said while it waited for its turn is of others, and no sign that anything of it was sent.
+      if (isBegun && (what === 'tx' || what === 'rx') && frames.length < MOST_FRAMES)
+        frames.push(this.#frameText(settings.protocol, bytes, what))
     })
     try {
       const mayStill = () => this.#world.mayControl() && this.#world.find(id)?.settings?.allowWrites === true
@@ -166,6 +169,7 @@ export class ControlActs {
         function* (adapter) {
           // It may have waited for its turn.
           if (!mayStill()) return fail('CONTROL_OFF', 'it was switched off while it waited')
+          isBegun = true
           return yield* adapter.control(settings.address, order.act, target)
         },
         this.#signal,
@@ -243,6 +247,8 @@ export class ControlActs {
 
 /** Frame head, address, AFN, SEQ and the first identifier: before anything secret. @source Q/GDW 376.1, frame */
 const SHOWN_BYTES = 18
+/** Frames kept of one act: its own is the first. */
+const MOST_FRAMES = 50
 
 const nameOf = ({ meter }: ControlOrder, text: string): string => (meter === undefined ? text : `meter ${meter} (${text})`)
 

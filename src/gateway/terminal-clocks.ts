@@ -65,8 +65,12 @@ export class TerminalClocks {
         .port()
         .ask(id, (adapter) => adapter.clock(terminal.address), options)
         .then((shows) => {
-          this.#working.delete(id)
           if (shows.ok) this.#deps.shown({ kind: 'clock', terminal: id, shows: shows.value, receivedAt: this.#deps.clock.now() })
+        })
+        // A fault of ours in one terminal's talk is told where it is made; the clocks of the others go on.
+        .catch(() => undefined)
+        .then(() => {
+          this.#working.delete(id)
           this.#launch()
         })
     }
