@@ -162,7 +162,8 @@ export class TerminalPoller {
 
   #add(one: Waiting): Batch {
     const { plan, options } = one
-    const key = `${options.priority} ${plan.key}`
+    // A profile that was changed under its name makes other plans of the same key.
+    const key = `${options.priority} ${numberOf(one.device.spec.profile)} ${plan.key}`
     const batch: Batch = this.#batches.get(key) ?? { plan, priority: options.priority, waiting: [], talks: 0, timer: null }
     this.#batches.set(key, batch)
     batch.waiting.push(one)
@@ -304,6 +305,15 @@ export class TerminalPoller {
     const { id } = this.#deps
     return lineFail('READ_CANCELLED', `reading ${device} was given up`, { device, line: id })
   }
+}
+
+const numbers = new WeakMap<Profile, number>()
+let profiles = 0
+/** Tells profiles apart, those of one name too. */
+const numberOf = (profile: Profile): number => {
+  const number = numbers.get(profile) ?? ++profiles
+  numbers.set(profile, number)
+  return number
 }
 
 /** A talk about nobody: all who waited have gone. */

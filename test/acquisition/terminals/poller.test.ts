@@ -128,3 +128,16 @@ it('does not call a read a first try when its request had to be sent again', asy
   ])
   expect(await read(meters[2]!)).toMatchObject({ ok: true, value: { isFirstTry: true } })
 })
+
+it('does not read a meter by what a profile of the same name said before', async () => {
+  const { dial, poller, meters, read } = await village({}, 60_000)
+  const far = await dial()
+  await far.logIn(1)
+  far.onQuestion = values
+  const old = read(meters[1]!)
+  const changed = poller.device({ id: 'M2', address: '2', profile: { ...profile }, reactionMs: 1000 }, { id: 'M2', address: '2', pn: 2 })
+  const fresh = read(changed, 'freeze')
+  // Four fill a request: the first two of one profile wait no longer, and not together with the other.
+  await Promise.all([old, fresh, ...[3, 4, 5].map((at) => read(meters[at]!)), ...Array.from({ length: 3 }, () => read(changed))])
+  expect(far.questions().map(({ text }) => text)).toEqual(['read day-freeze 1 1,3,4,5', 'read day-freeze 1 2,2,2,2'])
+})
