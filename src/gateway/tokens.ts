@@ -10,7 +10,7 @@ export class TokenFile {
   #fixed: readonly StoredToken[]
   #own: StoredToken[]
 
-  constructor(dataDirectory: string, http: GatewayConfig['http'], environment: NodeJS.ProcessEnv) {
+  constructor(dataDirectory: string, http: Pick<GatewayConfig['http'], 'tokens'>, environment: NodeJS.ProcessEnv) {
     this.#path = join(dataDirectory, 'tokens.json')
     const given = environment.GRIDTALLY_TOKEN
     if (given && !isTokenText(given))

@@ -257,7 +257,7 @@ describe('tokens', () => {
 
   it('of tokens.json are taken up as they are, again and again', () => {
     const { tokens, store, directory, log } = house()
-    const file = new TokenFile(directory, { tokens: [] } as never, {})
+    const file = new TokenFile(directory, { tokens: [] }, {})
     const [seer, doer, gone] = [file.add('seer', 'read'), file.add('doer', 'operate'), file.add('gone', 'read')]
     file.revoke('gone', T0)
     const text = () => readFileSync(`${directory}/tokens.json`, 'utf8')
