@@ -91,6 +91,9 @@ export const loadLedgerFile = (file: string, context: LedgerContext): LedgerResu
     else dialled.set(key, at)
   }
   const mute = new Set(concentrators.flatMap(({ id, protocol }) => (protocol === undefined && !lineIds.has(id) ? [id] : [])))
+  const nameless = new Set(
+    concentrators.flatMap(({ id, protocol, address }) => (protocol !== undefined && address === undefined ? [id] : [])),
+  )
   const protocolOf = (line: string): string | null =>
     lineIds.has(line) ? null : (terminals.get(line) ?? (mute.has(line) ? null : context.concentratorOf(line)))
   const customerIds = ids(customers)
@@ -113,6 +116,8 @@ export const loadLedgerFile = (file: string, context: LedgerContext): LedgerResu
     if (protocol === null && mute.has(line))
       wrong(['meters', at, 'line'], `is "${line}", a concentrator without protocol: set protocol: gw3761 or dlt698 there`)
     else if (protocol === null) refer(['meters', at, 'line'], line, 'line', lineNames)
+    else if (nameless.has(line))
+      wrong(['meters', at, 'line'], `is "${line}", a concentrator without address: write there what it calls itself when it dials in`)
     refer(['meters', at, 'profile'], profile, 'profile', profileIds)
     for (const [name, number] of Object.entries({ measuringPoint, archiveNumber })) {
       if (number === undefined) continue

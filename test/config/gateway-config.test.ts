@@ -242,6 +242,11 @@ it.each([
     BEHIND.replace('line: C-1', 'line: C-2'),
     /\/meters\/2\/line is "C-2", a concentrator without protocol/,
   ],
+  [
+    'a concentrator without address',
+    BEHIND.replace("address: '4510-21', ", ''),
+    /\/meters\/2\/line is "C-1", a concentrator without address: write there/,
+  ],
   ['no such concentrator', BEHIND.replace('line: C-1', 'line: C-9'), /\/meters\/2\/line is "C-9", which is no line.*C-1/],
   ['an address of no terminal', BEHIND.replace("'4510-21'", "'21'"), /\/concentrators\/0\/address is "21"; must be such as 4510-21/],
   [
