@@ -42,9 +42,10 @@ export class ConcentratorClocks {
   note(id: string, shows: MeterTime, receivedAt: number): void {
     const point = this.#pointOf(shows, receivedAt, receivedAt)
     const before = this.#keeper.deps.store.get(clockKey(id)).point
-    // Heartbeats come every minute or two: a history of days must not be pushed out by those of an hour.
-    if (point && (before === null || receivedAt - before.at >= NOTE_EVERY_MS))
-      this.#keeper.deps.store.read(clockKey(id), 'concentrator', point, 'sweep')
+    if (!point) return
+    // Heartbeats come every minute or two: a history of days must not be pushed out by those of an hour. A clock that was put right is news.
+    const isNews = before === null || receivedAt - before.at >= NOTE_EVERY_MS || Math.abs(point.driftMs - before.driftMs) >= JUMP_MS
+    if (isNews) this.#keeper.deps.store.read(clockKey(id), 'concentrator', point, 'sweep')
   }
 
   /** @errors CLOCK_NO_DATE, CONCENTRATOR_…, and what it says */
@@ -184,4 +185,6 @@ export class ConcentratorClocks {
 }
 
 const NOTE_EVERY_MS = 3_600_000
+/** More than the way to us ever takes. */
+const JUMP_MS = 60_000
 const secondsText = (ms: number): string => `${ms < 0 ? '−' : '+'}${(Math.abs(ms) / 1000).toFixed(1)} s`

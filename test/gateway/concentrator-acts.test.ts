@@ -188,6 +188,20 @@ describe('the clock', () => {
     })
     expect(await site.port.get('C-1')).toMatchObject({ value: { clock: { driftMs: 600_500, state: 'off' } } })
   })
+
+  it('is noted once an hour, and at once when it jumped', async () => {
+    const site = concentratorSite()
+    const shown = (minute: number, second: number) =>
+      site.opened.onNotice({
+        ...{ kind: 'clock', terminal: 'C-1', receivedAt: site.now() },
+        shows: { year: 2026, month: 11, day: 22, hour: 10, minute, second },
+      })
+    shown(30, 0)
+    shown(30, 20)
+    expect(await site.port.get('C-1')).toMatchObject({ value: { clock: { driftMs: 600_500 } } })
+    shown(20, 0)
+    expect(await site.port.get('C-1')).toMatchObject({ value: { clock: { driftMs: 500, state: 'good' } } })
+  })
 })
 
 describe('reading', () => {
