@@ -14,7 +14,7 @@ import { columnsOf, detailOf, FREEZE_TIME, type Place, type PlanDetail, piecesOf
 import { COLLECTED } from './profile.ts'
 import { numberIn } from './reports.ts'
 import { addressOf, cellOf, rowsOf } from './rows.ts'
-import { ordinalOf, timeOf, timeOfOrdinal, timeText } from './time.ts'
+import { ordinalOf, standsAt, timeOf, timeOfOrdinal, timeText } from './time.ts'
 
 /** Samples or the reason there are none, one a meter. */
 type Outcome = Result<readonly Sample[]>
@@ -145,7 +145,7 @@ const samplesOf = (
 ): Sample[] => {
   const samples = new Map<number, Sample>()
   for (const { cells, stored } of rows) {
-    const at = timeCell(cells, '2021') ?? stored
+    const at = standsAt(detail.kind, timeCell(cells, '2021'), stored)
     if (at === null || (span && !isWithin(at, span))) continue
     const sample = sampleOf(detail.places, at, find(cells))
     if (!isEmpty(sample)) samples.set(ordinalOf(at), sample)

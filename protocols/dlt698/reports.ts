@@ -9,7 +9,7 @@ import { errorOf } from './errors.ts'
 import { type Cell, eventOf, isEvent } from './events.ts'
 import { plannedOf } from './obis.ts'
 import { addressOf, cellOf, rowsOf } from './rows.ts'
-import { timeOf } from './time.ts'
+import { standsAt, timeOf } from './time.ts'
 
 /** What a report says, taken apart. */
 export interface Told {
@@ -72,6 +72,15 @@ const timeCell = (cells: readonly Cell[], oi: string): MeterTime | null => {
 const ofRecord = (record: RecordItem, sender: string, raw: Uint8Array): Told => {
   const values: TerminalValues[] = []
   const events: TerminalEvent[] = []
+  const timeless = new Set<string>()
+  /** A freeze of which nobody can tell when it was is no freeze of the moment it came. */
+  const add = (whose: string, table: string, cells: readonly Cell[], stored: MeterTime | null): void => {
+    const source = SOURCES[table.slice(0, 4)] ?? 'live'
+    const at = standsAt(source, timeCell(cells, '2021'), stored)
+    const told = valuesOf(whose, source, at, cells)
+    if (told && source !== 'live' && at === null) timeless.add(table)
+    else if (told) values.push(told)
+  }
   for (const { cells, quoted } of rowsOf(record)) {
     const address = addressOf(cells)
     if (isEvent(record.oad)) {
@@ -84,16 +93,16 @@ const ofRecord = (record: RecordItem, sender: string, raw: Uint8Array): Told => 
         if (inner.some(({ datum }) => datum.t !== 'null')) events.push(eventOf(table, inner, address ?? sender, raw))
         continue
       }
-      const source = SOURCES[table.slice(0, 4)] ?? 'live'
-      const told = valuesOf(address ?? sender, source, timeCell(inner, '2021') ?? stored, inner)
-      if (told) values.push(told)
+      add(address ?? sender, table, inner, stored)
     }
     // Columns of the record itself: present values with the time of their reading, or freezes of the terminal's own.
-    const own = valuesOf(address ?? sender, SOURCES[record.oad.slice(0, 4)] ?? 'live', timeCell(cells, '2021') ?? stored, cells)
-    if (own) values.push(own)
+    add(address ?? sender, record.oad, cells, stored)
   }
   const isNamed = values.length > 0 || events.length > 0 || record.rows?.length === 0
-  return { values: joined(values), events, unknown: isNamed ? [] : [{ what: `record ${record.oad}`, raw }] }
+  const unknown = isNamed
+    ? [...timeless].map((table) => ({ what: `${table} without a time`, raw }))
+    : [{ what: `record ${record.oad}`, raw }]
+  return { values: joined(values), events, unknown }
 }
 
 const ofResults = (results: readonly ResultItem[], sender: string, raw: Uint8Array): Told => {

@@ -67,6 +67,19 @@ export const timeOfOrdinal = (ordinal: number): MeterTime => {
   }
 }
 
+/**
+ * The instant that stored values stand at: their own freeze time, else the time the terminal stored them, which is that of a daily or monthly
+ * freeze only when it ends a day or month: some store theirs at 23:59 of the day before, or when they had read the meter.
+ *
+ * @returns  null where nobody can tell
+ */
+export const standsAt = (kind: string, own: MeterTime | null, stored: MeterTime | null): MeterTime | null => {
+  if (own || !stored) return own
+  const isMidnight = stored.hour + stored.minute + stored.second === 0
+  if (kind === 'day-freeze') return isMidnight ? stored : null
+  return kind !== 'month-freeze' || (isMidnight && stored.day === 1) ? stored : null
+}
+
 /** Day of the week as the text of the standard numbers it: Monday 1, Sunday 0. */
 export const weekdayOf = (time: MeterTime): number => new Date(ordinalOf(time) * 1000).getUTCDay()
 

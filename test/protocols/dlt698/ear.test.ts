@@ -144,6 +144,27 @@ describe('reports', () => {
     expect(one).toMatchObject({ kind: 'report', values: [], events: [] })
   })
 
+  it.each([
+    ['no time at all', '00', []],
+    ['an open one', '1C FF FF FF FF FF FF FF', []],
+    ['its own', '1C 07 EA 0B 15 00 00 00', [{ samples: [{ at: { day: 21, hour: 0 }, raws: [7] }] }]],
+  ])('a freeze with %s is of no other moment', (_, time, values) => {
+    const row = `55 07 05 00 00 00 00 01 01 01 02 ${time} 01 01 06 00 00 00 07`
+    const one = heard(from(`88 02 0A 01 60 12 03 00 02 00 20 2A 02 00 01 50 04 02 00 02 20 21 02 00 00 10 02 00 01 01 ${row} 00 00`))
+    expect(one).toMatchObject({ kind: 'report', values, unknown: values.length === 0 ? [{ what: 'record 60120300' }] : [] })
+  })
+
+  it.each([
+    ['00:00', '00 00', 1],
+    ['23:59', '17 3B', 0],
+  ])('a daily freeze without its time stands at that of storing only where that ends a day: %s', (_, hour, count) => {
+    const row = `55 07 05 00 00 00 00 01 01 1C 07 EA 0B 15 ${hour} 00 01 02 00 01 01 06 00 00 00 07`
+    const one = heard(
+      from(`88 02 0A 01 60 12 03 00 03 00 20 2A 02 00 00 60 42 02 00 01 50 04 02 00 02 20 21 02 00 00 10 02 00 01 01 ${row} 00 00`),
+    )
+    expect(one.kind === 'report' && one.values).toHaveLength(count)
+  })
+
   it('values of the terminal itself, and what has no name', () => {
     const one = heard(from('88 01 06 02 00 10 02 01 01 06 00 01 E2 40 45 00 05 00 01 11 03 00 00'))
     expect(one).toMatchObject({
