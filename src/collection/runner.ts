@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../core/index.ts'
 import { afterLineDown, isNotAsked, isSilence, LineBudget, nextTry } from './policy.ts'
 import type { AskCollection } from './thread.ts'
@@ -78,6 +79,8 @@ export class GapRunner {
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps
+    // Every read under way listens to it, and behind concentrators there are many.
+    setMaxListeners(0, this.#abort.signal)
   }
 
   start(): void {
