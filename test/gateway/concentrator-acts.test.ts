@@ -95,6 +95,9 @@ describe('parameters', () => {
     expect(await compare({ groups: [{ small: 1, items_hex: '010a' }] })).toMatchObject([{ outcome: 'same' }])
     expect(await compare({ groups: [{ small: 1, items_hex: '0A01' }] })).toMatchObject([{ differing: ['groups.0.items_hex'] }])
     expect(await compare({ groups: [] })).toMatchObject([{ differing: ['groups'] }])
+    site.terminal.parameters.set('F1 null', { heartbeatMin: 5, base: { time: '2026-11-22 00:00:00', weekday: 7 } })
+    expect(await compare({ base: '2026-11-22 00:00:00' })).toMatchObject([{ outcome: 'same' }])
+    expect(await compare({ base: '2026-11-23 00:00:00' })).toMatchObject([{ differing: ['base'] }])
   })
 
   it('that are not there before they are set are read back afterwards', async () => {
