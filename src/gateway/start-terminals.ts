@@ -1,7 +1,7 @@
 import { Calendar, ForwardLine, type TerminalNotice, TerminalPoller, type TerminalReport, Terminals } from '../acquisition/index.ts'
 import type { GatewayConfig, TerminalRules } from '../config/index.ts'
 import type { AnyTerminalAdapter, Clock, MeterTime, Reading, Result, TerminalEvent } from '../core/index.ts'
-import { ok } from '../core/index.ts'
+import { many, ok } from '../core/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { CountedTerminals } from './comm.ts'
 import type { Field } from './field.ts'
@@ -164,6 +164,15 @@ export const openTerminals = (start: StartTerminals): OpenTerminals => {
       const listening = await terminals.listen()
       if (!listening.ok) return listening
       for (const { id, host, port } of terminals.listening) log('info', `listener ${id}: concentrators may dial in at ${host}:${port}`)
+      const unheard = [...book.all()].filter(
+        ({ settings: { protocol } }) => !listeners.some(({ protocols }) => protocols.includes(protocol)),
+      )
+      const [first] = unheard
+      if (first)
+        log(
+          'warn',
+          `${many(unheard.length, 'concentrator')} of the ledger cannot dial in, ${first.settings.id} among them: no listener takes ${first.settings.protocol}; see concentrators.listeners`,
+        )
       tidying = setInterval(() => {
         file.tidy(clock.now())
         clocks.tick()

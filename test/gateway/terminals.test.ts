@@ -390,3 +390,8 @@ const freePort = (): Promise<number> =>
       server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
     })
   })
+
+it('says of concentrators that no listener takes that they cannot dial in', async () => {
+  const { said } = await startSite({ concentrators: { listeners: [{ id: 'gprs', port: 0, protocols: ['dlt698'] }] } })
+  expect(said.join('')).toContain('2 concentrators of the ledger cannot dial in, C-1 among them: no listener takes gw3761')
+})
