@@ -6,8 +6,11 @@ import {
   type Finding,
   judgeAreas,
   judgeDay,
+  look,
   NO_LAYERS,
+  type Standing,
   type ThresholdLayers,
+  verdictsOf,
 } from '../../src/anomaly/index.ts'
 import { meter } from './meter/made.ts'
 
@@ -103,4 +106,34 @@ describe('the judge', () => {
         ({ findings }) => findings.length,
       ),
     ).toEqual([1, 1]))
+
+  describe('looked at again when other cases stand', () => {
+    const stands = (from: number): readonly Standing[] => [
+      { key: '2', kind: 'theft', target: 'M1', raisedOn: '2026-03-27', from, score: 0.7 },
+    ]
+    const calls: string[] = []
+    const called = (id: string, detect: Detector['detect']) =>
+      detector(id, (view) => {
+        calls.push(id)
+        return detect(view)
+      })
+    const detectors = [
+      called('first', () => ({ findings: [finding('1')], doubts: [{ id: 'M1', from: 0, to: null, what: 'unusable' }] })),
+      called('asks', ({ standing }) => ({ findings: [{ ...finding('2'), from: Math.min(5, standing[0]?.from ?? 9) }] })),
+      called('last', ({ found }) => ({ findings: [finding(`${found.map(({ from }) => from)}`)] })),
+    ]
+    const first = look({ frame, standing: stands(7) }, { detectors })
+    it.each<[string, number, string[]]>([
+      ['nobody is asked when the same stands', 7, []],
+      ['who asked what stands is asked again, and nobody after it when it says the same', 6, ['asks']],
+      ['who comes after it is asked when it says something else', 3, ['asks', 'last']],
+    ])('%s', (_, from, expected) => {
+      calls.length = 0
+      const input = { frame, standing: stands(from) }
+      const again = look(input, { detectors }, first)
+      expect(calls).toEqual(expected)
+      expect(verdictsOf([again])).toEqual(judgeAreas([input], { detectors }))
+      expect(again.view.doubts[0]).toBe(first.view.doubts[0])
+    })
+  })
 })

@@ -21,7 +21,8 @@ interface Home {
 const balanceOf = (view: AreaView, at: number): Rows | null => {
   const frame = view.neighbours[at]
   if (!frame || frame.start !== view.frame.start || frame.slots !== view.frame.slots) return null
-  return rowsOf({ ...view, frame, neighbours: [], phases: {}, technical: null, found: [], standing: [] })
+  const { comm, thresholds, doubts } = view
+  return rowsOf({ frame, comm, thresholds, doubts, neighbours: [], phases: {}, technical: null, found: [], standing: [] })
 }
 
 const homesOf = (view: AreaView, balances: readonly (Rows | null)[], meter: number): Home[] => {

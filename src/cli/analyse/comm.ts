@@ -79,50 +79,63 @@ export const readComm = async (
   return { targets }
 }
 
-/**
- * The counts of some targets over days that follow each other, made once; a frame is a view of them.
- *
- * @returns  the frame of the days [first, last] by their places
- */
-export const commFrames = (
+/** The counts of some targets over days that follow each other, hour by hour. */
+export interface CommHours {
+  readonly area: string
+  /** Start of each day, milliseconds since 1970 UTC. */
+  readonly starts: readonly number[]
+  /** First hour of each day, and the end of the last. */
+  readonly dayStarts: Int32Array
+  readonly targets: readonly CommColumns[]
+}
+
+/** The columns lie in memory that threads share. */
+export const commHours = (
   counts: CommCounts,
   area: string,
   days: readonly LocalDay[],
   wanted: readonly { readonly id: string; readonly kind: CommColumns['kind'] }[],
-): ((first: number, last: number) => CommFrame) => {
-  const starts = Int32Array.from({ length: days.length + 1 }, (_, index) =>
-    Math.round(((days[index]?.start ?? days.at(-1)?.end ?? 0) - (days[0]?.start ?? 0)) / HOUR_MS),
+): CommHours => {
+  const start = days[0]?.start ?? 0
+  const dayStarts = Int32Array.from({ length: days.length + 1 }, (_, index) =>
+    Math.round(((days[index]?.start ?? days.at(-1)?.end ?? 0) - start) / HOUR_MS),
   )
-  const hours = starts.at(-1) ?? 0
-  const origin = Math.floor((days[0]?.start ?? 0) / HOUR_MS)
+  const hours = dayStarts.at(-1) ?? 0
+  const origin = Math.floor(start / HOUR_MS)
   const targets = wanted.flatMap(({ id, kind }): CommColumns[] => {
     const of = counts.targets.get(id)
     if (!of) return []
-    const column = (place: number) =>
-      Float32Array.from({ length: hours }, (_, hour) => {
+    const filled = (place: number) => {
+      const to = new Float32Array(new SharedArrayBuffer(hours * Float32Array.BYTES_PER_ELEMENT))
+      for (let hour = 0; hour < hours; hour++) {
         const at = of.hours.get(origin + hour)
-        return at === undefined ? Number.NaN : (of.values[at + place] ?? Number.NaN)
-      })
-    const [polls, ok, timeouts, crcErrors] = [column(0), column(1), column(2), column(3)]
-    const [addrErrors, latencyMs, snrDb, rssiDbm] = [column(4), column(5), column(6), column(7)]
+        to[hour] = at === undefined ? Number.NaN : (of.values[at + place] ?? Number.NaN)
+      }
+      return to
+    }
+    const [polls, ok, timeouts, crcErrors] = [filled(0), filled(1), filled(2), filled(3)]
+    const [addrErrors, latencyMs, snrDb, rssiDbm] = [filled(4), filled(5), filled(6), filled(7)]
     return [{ id, kind, polls, ok, timeouts, crcErrors, addrErrors, latencyMs, snrDb, rssiDbm }]
   })
-  return (first, last) => {
-    const [from, to] = [starts[first] ?? 0, starts[last + 1] ?? hours]
-    const view = (column: Float32Array) => column.subarray(from, to)
-    return {
-      area,
-      start: days[first]?.start ?? 0,
-      hours: to - from,
-      dayStarts: starts.subarray(first, last + 2).map((start) => start - from),
-      targets: targets
-        // Who was never heard of up to then is not there yet.
-        .filter(({ polls }) => polls.subarray(0, to).some((value) => !Number.isNaN(value)))
-        .map((of) => ({
-          ...{ id: of.id, kind: of.kind, polls: view(of.polls), ok: view(of.ok), timeouts: view(of.timeouts) },
-          ...{ crcErrors: view(of.crcErrors), addrErrors: view(of.addrErrors), latencyMs: view(of.latencyMs) },
-          ...{ snrDb: view(of.snrDb), rssiDbm: view(of.rssiDbm) },
-        })),
-    }
+  return { area, starts: days.map((day) => day.start), dayStarts, targets }
+}
+
+/** The frame of the days [first, last] by their places, a view. */
+export const commFrame = ({ area, starts, dayStarts, targets }: CommHours, first: number, last: number): CommFrame => {
+  const [from, to] = [dayStarts[first] ?? 0, dayStarts[last + 1] ?? dayStarts.at(-1) ?? 0]
+  const view = (column: Float32Array) => column.subarray(from, to)
+  return {
+    area,
+    start: starts[first] ?? 0,
+    hours: to - from,
+    dayStarts: dayStarts.subarray(first, last + 2).map((hour) => hour - from),
+    targets: targets
+      // Who was never heard of up to then is not there yet.
+      .filter(({ polls }) => polls.subarray(0, to).some((value) => !Number.isNaN(value)))
+      .map((of) => ({
+        ...{ id: of.id, kind: of.kind, polls: view(of.polls), ok: view(of.ok), timeouts: view(of.timeouts) },
+        ...{ crcErrors: view(of.crcErrors), addrErrors: view(of.addrErrors), latencyMs: view(of.latencyMs) },
+        ...{ snrDb: view(of.snrDb), rssiDbm: view(of.rssiDbm) },
+      })),
   }
 }

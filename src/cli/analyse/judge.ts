@@ -4,15 +4,18 @@ import {
   alarmsOf,
   type DetectorFailure,
   emptyBook,
+  type JudgeInput,
   judgeAreas,
   type LossDay,
   type Phase,
   rankingOf,
+  type Standing,
   standingOf,
   type ThresholdLayers,
   takeVerdict,
+  type Verdict,
 } from '../../anomaly/index.ts'
-import { type Offline, replay } from './replay.ts'
+import { type DayShown, type Offline, replay } from './replay.ts'
 import type { LocalDay } from './zone.ts'
 
 /** All that is known of the areas of a file at the end of one local day. */
@@ -33,38 +36,67 @@ export interface JudgeOfflineOptions {
   readonly onTime?: (day: string, ms: number) => void
 }
 
-/** Judges files day by day, each area's cases taking what its verdicts say: the path of the running gateway, from other columns. */
-export const judgeOffline = (offline: Offline, { thresholds, onDay, onTime }: JudgeOfflineOptions = {}): Known => {
-  const books = new Map(offline.ledger.areas.map(({ fact }) => [fact.id, emptyBook(fact.id)]))
+/** What is known so far, and how it grows: each area's cases take what its verdicts say. */
+export interface Growing {
+  readonly known: Known
+  /** What stands of an area. */
+  standing(area: string): readonly Standing[]
+  /** Takes the next day. */
+  take(day: LocalDay, verdicts: readonly Verdict[]): void
+}
+
+export const growing = ({ ledger }: Pick<Offline, 'ledger'>): Growing => {
+  const books = new Map(ledger.areas.map(({ fact }) => [fact.id, emptyBook(fact.id)]))
   const losses = new Map<string, Map<string, LossDay>>()
   const failures: DetectorFailure[] = []
-  let phases: Readonly<Record<string, Phase>> = {}
-  let known: Known = { day: null, books: [...books.values()], losses, phases, failures }
+  let known: Known = { day: null, books: [...books.values()], losses, phases: {}, failures }
+  return {
+    get known() {
+      return known
+    },
+    standing: (area) => standingOf(books.get(area) ?? emptyBook(area)),
+    take: (day, verdicts) => {
+      let { phases } = known
+      for (const verdict of verdicts) {
+        const book = books.get(verdict.area) ?? emptyBook(verdict.area)
+        books.set(verdict.area, takeVerdict(book, verdict, day).book)
+        const ofArea = losses.get(verdict.area) ?? new Map<string, LossDay>()
+        losses.set(verdict.area, ofArea)
+        for (const loss of verdict.losses) ofArea.set(loss.day, loss)
+        phases = { ...phases, ...verdict.phases }
+        failures.push(...verdict.failures)
+      }
+      known = { day, books: [...books.values()], losses, phases, failures }
+    },
+  }
+}
+
+/** What the areas of a day are judged by. */
+export const inputsOf = (
+  { areas }: DayShown,
+  standing: (area: string) => readonly Standing[],
+  thresholds: ThresholdLayers | undefined,
+): JudgeInput[] =>
+  areas.map(({ frame, comm }) => ({
+    frame,
+    comm,
+    neighbours: areas.flatMap((other) => (other.frame === frame ? [] : [other.frame])),
+    standing: standing(frame.fact.id),
+    ...(thresholds ? { thresholds } : {}),
+  }))
+
+/** Judges files day by day: the path of the running gateway, from other columns. */
+export const judgeOffline = (offline: Offline, { thresholds, onDay, onTime }: JudgeOfflineOptions = {}): Known => {
+  const grown = growing(offline)
   let before = performance.now()
-  for (const { day, areas } of replay(offline)) {
-    const inputs = areas.map(({ frame, comm }) => ({
-      frame,
-      comm,
-      neighbours: areas.flatMap((other) => (other.frame === frame ? [] : [other.frame])),
-      standing: standingOf(books.get(frame.fact.id) ?? emptyBook(frame.fact.id)),
-      ...(thresholds ? { thresholds } : {}),
-    }))
-    for (const verdict of judgeAreas(inputs)) {
-      const book = books.get(verdict.area) ?? emptyBook(verdict.area)
-      books.set(verdict.area, takeVerdict(book, verdict, day).book)
-      const ofArea = losses.get(verdict.area) ?? new Map<string, LossDay>()
-      losses.set(verdict.area, ofArea)
-      for (const loss of verdict.losses) ofArea.set(loss.day, loss)
-      phases = { ...phases, ...verdict.phases }
-      failures.push(...verdict.failures)
-    }
-    known = { day, books: [...books.values()], losses, phases, failures }
-    onDay?.(known)
+  for (const shown of replay(offline)) {
+    grown.take(shown.day, judgeAreas(inputsOf(shown, grown.standing, thresholds)))
+    onDay?.(grown.known)
     const now = performance.now()
-    onTime?.(day.day, now - before)
+    onTime?.(shown.day.day, now - before)
     before = now
   }
-  return known
+  return grown.known
 }
 
 /** Cases and rankings of all areas. */

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { AreaFrame, CommFrame } from '../../anomaly/index.ts'
-import { readComm } from './comm.ts'
+import { commHours, readComm } from './comm.ts'
 import { readLedger } from './ledger.ts'
 import { type ProblemList, problemList } from './problems.ts'
 import { readReadings } from './readings.ts'
-import { type Offline, replay } from './replay.ts'
+import { commTargets, type Offline, replay } from './replay.ts'
 import { localDays } from './zone.ts'
 
 /** A file may begin after its first midnight and end before its last: a day that lacks less is a day. */
@@ -39,7 +39,8 @@ export const loadOffline = async (
   const from = Math.max(ledger.start ?? Number.NEGATIVE_INFINITY, readings.first - SLACK_MS)
   const to = Math.min(ledger.end ?? Number.POSITIVE_INFINITY, readings.last + SLACK_MS, limit)
   const days = Number.isFinite(from) && Number.isFinite(to) ? localDays(zone, from, to) : []
-  return { ledger, readings, comm, days }
+  const hours = comm && new Map(ledger.areas.map((area) => [area.fact.id, commHours(comm, area.fact.id, days, commTargets(ledger, area))]))
+  return { ledger, readings, comm: hours, days }
 }
 
 /** The files of a folder as labelled areas have them. */

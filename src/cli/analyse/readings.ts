@@ -6,10 +6,12 @@ import { instantText } from './zone.ts'
 /** Columns of a readings file; see docs/analyse.md. */
 const COLUMNS = ['meter', 'time', 'impkwh', 'expkwh', 'ua', 'ub', 'uc', 'ia', 'ib', 'ic', 'in', 'pkw', 'pf'] as const
 const INSTANTS = 9
+/** Rows of a meter there is room for at first. */
+const FIRST_ROOM = 1024
 /** Nothing that meters of ours measured is older. */
 const OLDEST = Date.UTC(2000, 0, 1)
 
-/** All that was read of one meter, by time, one row an instant. */
+/** All that was read of one meter, by time, one row an instant: columns as long as `count`, in memory that threads share. */
 export interface Series {
   readonly id: string
   count: number
@@ -18,6 +20,7 @@ export interface Series {
   exp: Float64Array
   /** ua, ub, uc, ia, ib, ic, in, p, pf: secondary side, as they came; null = the column was never filled. */
   readonly instants: (Float32Array | null)[]
+  /** Where each row was, while it is read. */
   lines: Uint32Array
 }
 
@@ -28,29 +31,32 @@ export interface Readings {
   readonly last: number
 }
 
-const newSeries = (id: string): Series => ({
+const wide = (room: number): Float64Array => new Float64Array(new SharedArrayBuffer(room * Float64Array.BYTES_PER_ELEMENT))
+const narrow = (room: number): Float32Array =>
+  new Float32Array(new SharedArrayBuffer(room * Float32Array.BYTES_PER_ELEMENT)).fill(Number.NaN)
+
+const newSeries = (id: string, room: number): Series => ({
   id,
   count: 0,
-  times: new Float64Array(1024),
-  imp: new Float64Array(1024),
-  exp: new Float64Array(1024),
+  times: wide(room),
+  imp: wide(room),
+  exp: wide(room),
   instants: Array.from({ length: INSTANTS }, () => null),
-  lines: new Uint32Array(1024),
+  lines: new Uint32Array(room),
 })
 
-const wider = <T extends Float64Array | Float32Array | Uint32Array>(from: T, to: T): T => {
+const copied = <T extends Float64Array | Float32Array | Uint32Array>(from: T, to: T): T => {
   to.set(from)
   return to
 }
 
 const grow = (series: Series): void => {
   const room = series.times.length * 2
-  series.times = wider(series.times, new Float64Array(room))
-  series.imp = wider(series.imp, new Float64Array(room))
-  series.exp = wider(series.exp, new Float64Array(room))
-  series.lines = wider(series.lines, new Uint32Array(room))
-  for (const [at, column] of series.instants.entries())
-    if (column) series.instants[at] = wider(column, new Float32Array(room).fill(Number.NaN))
+  series.times = copied(series.times, wide(room))
+  series.imp = copied(series.imp, wide(room))
+  series.exp = copied(series.exp, wide(room))
+  series.lines = copied(series.lines, new Uint32Array(room))
+  for (const [at, column] of series.instants.entries()) if (column) series.instants[at] = copied(column, narrow(room))
 }
 
 /**
@@ -72,6 +78,7 @@ export const readReadings = async (
   let width = 0
   let current: Series | null = null
   let line = 0
+  let longest = FIRST_ROOM
   const bad = (row: CsvRow) => (cell: number) =>
     problems.add('value-bad', name, row.line, `${names[cell] ?? 'a cell'} is "${textAt(row, cell).slice(0, 40)}", which is no number`)
   let names: readonly string[] = []
@@ -99,7 +106,8 @@ export const readReadings = async (
         problems.add('meter-unknown', name, row.line, `meter "${id.slice(0, 40)}"`)
         return null
       }
-      found = newSeries(id)
+      // Meters of a file are much alike: the next one has as many rows as the longest.
+      found = newSeries(id, longest)
       series.set(id, found)
     }
     current = found
@@ -136,6 +144,7 @@ export const readReadings = async (
     if (!of) return
     if (of.count === of.times.length) grow(of)
     const index = of.count++
+    if (of.count > longest) longest = of.count
     of.times[index] = at
     of.lines[index] = row.line
     of.imp[index] = register(row, places[2] ?? -1)
@@ -145,7 +154,7 @@ export const readReadings = async (
       let column = of.instants[place] ?? null
       if (!column) {
         if (Number.isNaN(value)) continue
-        column = new Float32Array(of.times.length).fill(Number.NaN)
+        column = narrow(of.times.length)
         of.instants[place] = column
       }
       column[index] = value
@@ -163,6 +172,7 @@ export const readReadings = async (
   for (const one of series.values()) {
     trim(one, first, last, name, problems, zone)
     order(one, name, problems, zone)
+    settle(one)
   }
   return { series, first, last }
 }
@@ -242,13 +252,16 @@ const order = (of: Series, name: string, problems: ProblemList, zone: string): v
   const by = Uint32Array.from({ length: count }, (_, at) => at).sort(
     (a, b) => (times[a] ?? 0) - (times[b] ?? 0) || (lines[a] ?? 0) - (lines[b] ?? 0),
   )
-  of.times = times.map((_, at) => (at < count ? (times[by[at] ?? 0] ?? 0) : 0))
-  const [imp, exp] = [of.imp, of.exp]
-  of.imp = imp.map((_, at) => (at < count ? (imp[by[at] ?? 0] ?? 0) : 0))
-  of.exp = exp.map((_, at) => (at < count ? (exp[by[at] ?? 0] ?? 0) : 0))
-  of.lines = lines.map((_, at) => (at < count ? (lines[by[at] ?? 0] ?? 0) : 0))
-  for (const [place, column] of of.instants.entries())
-    if (column) of.instants[place] = column.map((_, at) => (at < count ? (column[by[at] ?? 0] ?? 0) : Number.NaN))
+  const sorted = <T extends Float64Array | Float32Array | Uint32Array>(from: T, to: T): T => {
+    for (let at = 0; at < count; at++) to[at] = from[by[at] ?? 0] ?? Number.NaN
+    return to
+  }
+  const room = times.length
+  of.times = sorted(times, wide(room))
+  of.imp = sorted(of.imp, wide(room))
+  of.exp = sorted(of.exp, wide(room))
+  of.lines = sorted(lines, new Uint32Array(room))
+  for (const [place, column] of of.instants.entries()) if (column) of.instants[place] = sorted(column, narrow(room))
   dropDoubles(of, name, problems, zone)
 }
 
@@ -288,4 +301,17 @@ const dropDoubles = (of: Series, name: string, problems: ProblemList, zone: stri
     at = end
   }
   of.count = kept
+}
+
+/** What was read, without the room that was left for more. */
+const settle = (of: Series): void => {
+  const { count } = of
+  const isTight = of.times.length <= 1.25 * count
+  const wider = (from: Float64Array): Float64Array => (isTight ? from.subarray(0, count) : copied(from.subarray(0, count), wide(count)))
+  of.times = wider(of.times)
+  of.imp = wider(of.imp)
+  of.exp = wider(of.exp)
+  of.lines = new Uint32Array(0)
+  for (const [at, column] of of.instants.entries())
+    if (column) of.instants[at] = isTight ? column.subarray(0, count) : copied(column.subarray(0, count), narrow(count))
 }

@@ -7,7 +7,7 @@ import {
   type MeterFact,
   WINDOW_DAYS,
 } from '../../anomaly/index.ts'
-import { type CommCounts, commFrames } from './comm.ts'
+import { type CommHours, commFrame } from './comm.ts'
 import { type MeterEnergy, meterEnergy, STEP_MS } from './energy.ts'
 import type { LedgerArea, OfflineLedger } from './ledger.ts'
 import type { Readings, Series } from './readings.ts'
@@ -23,7 +23,8 @@ export interface DayShown {
 export interface Offline {
   readonly ledger: OfflineLedger
   readonly readings: Readings
-  readonly comm: CommCounts | null
+  /** Communication by area; null = there is none. */
+  readonly comm: ReadonlyMap<string, CommHours> | null
   readonly days: readonly LocalDay[]
 }
 
@@ -33,6 +34,8 @@ export interface Offline {
  * The frames are good until the next day is asked for.
  */
 export function* replay({ ledger, readings, comm, days }: Offline, windowDays = WINDOW_DAYS): Generator<DayShown> {
+  const slots = days.reduce((sum, { start, end }) => sum + (end - start) / STEP_MS, 0)
+  const expected = days.length <= windowDays ? slots : 0
   const areas = ledger.areas.map((area) => {
     const points = [...area.gateways, ...area.meters].map((fact) => ({
       fact,
@@ -43,13 +46,13 @@ export function* replay({ ledger, readings, comm, days }: Offline, windowDays = 
     return {
       area,
       points,
-      history: areaHistory(windowDays),
-      commOf: comm ? commFrames(comm, area.fact.id, days, commTargets(ledger, area)) : null,
+      history: areaHistory(windowDays, expected),
+      hours: comm?.get(area.fact.id) ?? null,
     }
   })
   const starts = days.map(({ start }) => start)
   for (const [place, day] of days.entries()) {
-    const shown = areas.map(({ area, points, history, commOf }) => {
+    const shown = areas.map(({ area, points, history, hours }) => {
       const dayOf = (from: number, to: number, energy: ReturnType<MeterEnergy['close']>, point: (typeof points)[number]) =>
         meterDay(asOf(point.fact, day.end), point.series, energy, from, to)
       const closed = points.map((point) => ({ point, energy: point.energy.close(day.start, day.end) }))
@@ -81,7 +84,7 @@ export function* replay({ ledger, readings, comm, days }: Offline, windowDays = 
         ),
       )
       const frame = history.frame()
-      return frame ? [{ frame, comm: commOf?.(Math.max(0, place - windowDays + 1), place) ?? null }] : []
+      return frame ? [{ frame, comm: hours && commFrame(hours, Math.max(0, place - windowDays + 1), place) }] : []
     })
     yield { day, areas: shown.flat() }
   }
@@ -188,7 +191,10 @@ const rowAfter = ({ times, count }: Series, at: number): number => {
 }
 
 /** Whose communication counts an area is judged by: its meters and concentrators, and what else hangs on those. */
-const commTargets = (ledger: OfflineLedger, area: LedgerArea): { readonly id: string; readonly kind: 'meter' | 'concentrator' }[] => {
+export const commTargets = (
+  ledger: OfflineLedger,
+  area: LedgerArea,
+): { readonly id: string; readonly kind: 'meter' | 'concentrator' }[] => {
   const concentrators = new Set([...area.concentrators, ...area.meters.flatMap(({ concentrator }) => concentrator ?? [])])
   const buses = new Set(area.meters.flatMap(({ bus }) => bus ?? []))
   const others = ledger.areas

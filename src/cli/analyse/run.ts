@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import type { Words } from '../../anomaly/index.ts'
 import { CommandFailed, complain, EXIT, print, printJson, table } from '../output.ts'
-import { judgeOffline, type Known } from './judge.ts'
+import type { Known } from './judge.ts'
+import { judgeInThreads } from './judge-threads.ts'
 import { loadOffline } from './load.ts'
 import { problemList } from './problems.ts'
 import { type AnalyseResult, type Anomaly, resultOf } from './result.ts'
@@ -34,7 +35,7 @@ export const analyse = async ({ readings, ledger, comm, until, json, language = 
     if (json) printJson(resultOf(NOTHING, 'UTC', problems))
     throw new CommandFailed('nothing can be judged without a ledger', EXIT.failed)
   }
-  const result = resultOf(judgeOffline(offline), offline.ledger.zone, problems)
+  const result = resultOf(await judgeInThreads(offline), offline.ledger.zone, problems)
   for (const { rule, area, day, message } of result.failures) complain(`rule ${rule} broke down on area ${area}, ${day}: ${message}`)
   if (json) printJson(result)
   else print(resultText(result, language))

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import type { Finding } from '../../../src/anomaly/index.ts'
-import { commFrames, readComm } from '../../../src/cli/analyse/comm.ts'
+import { commFrame, commHours, readComm } from '../../../src/cli/analyse/comm.ts'
 import { readLedger } from '../../../src/cli/analyse/ledger.ts'
 import { problemList } from '../../../src/cli/analyse/problems.ts'
 import { localDays } from '../../../src/cli/analyse/zone.ts'
@@ -28,12 +28,12 @@ const faultsOf = async (set: string): Promise<{ readonly day: string; readonly f
     ...ledger.areas.flatMap(({ meters }) => meters.map(({ id }) => ({ id, kind: 'meter' as const }))),
   ]
   const days = localDays(zone, ledger.start, ledger.end)
-  const frameOf = commFrames(comm, '', days, targets)
+  const hours = commHours(comm, '', days, targets)
   for (const [index, day] of days.entries()) {
     const events = ledger.events.filter(({ at }) => at < day.end)
     for (const frame of frames) {
       const neighbours = frames.filter((other) => other !== frame)
-      const { findings } = judgeAt({ ...bare, frame: { ...frame, events }, neighbours, comm: frameOf(0, index) })
+      const { findings } = judgeAt({ ...bare, frame: { ...frame, events }, neighbours, comm: commFrame(hours, 0, index) })
       for (const finding of findings) found.set(finding.key, { day: found.get(finding.key)?.day ?? day.day, finding })
     }
   }

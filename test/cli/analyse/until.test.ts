@@ -6,6 +6,7 @@ import { generateWorld } from '../../../bench/evaluate/world/generate.ts'
 import { writeWorld } from '../../../bench/evaluate/world/write.ts'
 import type { AreaFrame } from '../../../src/anomaly/index.ts'
 import { judgeOffline } from '../../../src/cli/analyse/judge.ts'
+import { judgeInThreads } from '../../../src/cli/analyse/judge-threads.ts'
 import { filesOf, loadAreas, loadOffline } from '../../../src/cli/analyse/load.ts'
 import { problemList } from '../../../src/cli/analyse/problems.ts'
 import { replay } from '../../../src/cli/analyse/replay.ts'
@@ -46,6 +47,15 @@ describe.each(dirs)('no peeking, in a set of theme %s', (theme) => {
       expect([...before.days.keys()].at(-1)).toBe(full.ends[at - 1]!.day)
     }
     expect(full.days.get(full.ends.at(-1)!.day)).toBe(full.last)
+  })
+
+  it('two threads say what one says, byte for byte', async () => {
+    const problems = problemList()
+    const whole = await loadOffline(filesOf(join(root, theme)), problems)
+    if (!whole) throw new Error('no ledger')
+    const offline = { ...whole, days: whole.days.slice(0, 14) }
+    const text = (known: Parameters<typeof resultOf>[0]) => JSON.stringify(resultOf(known, offline.ledger.zone, problems))
+    expect(text(await judgeInThreads(offline, { threads: 2 }))).toBe(text(judgeOffline(offline)))
   })
 
   it('shows no frame anything from after the day it ends with', async () => {
