@@ -58,6 +58,9 @@ export const numberField = (layout: Layout, name?: string): NumberField | null =
   return numbers.find((field) => field.name === name) ?? null
 }
 
+/** Whether a unit has a place for when the terminal read the meter, A.15. */
+export const hasOwnTime = ({ layout, counters }: DataUnit): boolean => layout !== null && slotAt(layout, 'time', 0, counters) >= 0
+
 /** When the terminal read the meter, A.15; null where a unit does not say. */
 export const ownTime = ({ layout, counters, raws }: DataUnit): MeterTime | null => {
   const slot = layout ? slotAt(layout, 'time', 0, counters) : -1

@@ -5,7 +5,7 @@ import type { Manner, Talk } from './ask.ts'
 import { dayAfter, monthAfter, ordinalOf, timeOfOrdinal } from './formats.ts'
 import { gather, nothingOf, type Want } from './gather.ts'
 import { MAX_PN } from './identifiers.ts'
-import { ownTime, placeOfValue } from './places.ts'
+import { hasOwnTime, ownTime, placeOfValue } from './places.ts'
 import { type PlannedItem, type Work, wantsOf } from './plan.ts'
 import { refusal } from './talk-errors.ts'
 import type { DataUnit } from './units.ts'
@@ -21,12 +21,15 @@ const rowAt = (rows: Rows, at: number, width: number): (number | null)[] => {
   return made
 }
 
-/** The instant a unit's values are of, as an ordinal; NaN = when they came, null = the unit does not say. */
-const instantOfUnit = (unit: DataUnit): number | null => {
+/**
+ * The instant a unit's values are of, as an ordinal; NaN = when they came, null = the unit does not say. One whose own time is filled is not
+ * of the moment it came: terminals give what they read long ago.
+ */
+export const instantOfUnit = (unit: DataUnit): number | null => {
   const { scale } = unit
   if (scale === null) {
     const time = ownTime(unit)
-    return time ? ordinalOf(time) : Number.NaN
+    return time ? ordinalOf(time) : hasOwnTime(unit) ? null : Number.NaN
   }
   if (scale.kind === 'd') return scale.day && ordinalOf(dayAfter(scale.day))
   if (scale.kind === 'm') return scale.month && ordinalOf(monthAfter(scale.month))

@@ -7,7 +7,7 @@ import type { GatheredUnit } from './gather.ts'
 import { placeOfValue } from './places.ts'
 import type { PlannedItem } from './plan.ts'
 import type { Column } from './profile.ts'
-import { fillRows, type Rows, samplesOf } from './read.ts'
+import { fillRows, instantOfUnit, type Rows, samplesOf } from './read.ts'
 import type { ScaleKind } from './rows.ts'
 import { quantitiesOf } from './standard-lines.ts'
 import { refusal } from './talk-errors.ts'
@@ -99,7 +99,9 @@ export const reportedOf = (afn: number, found: readonly GatheredUnit[], rest: Re
     }
     const kind = unit.scale?.kind ?? null
     const isKept = kind !== 'h' && unit.pn > 0 && quantitiesOf(afn, unit.fn) !== null && unit.layout !== null
-    if (!isKept) {
+    // Values of which nobody can tell when they were; fill alone is nothing.
+    const isTimeless = kind !== 'c' && instantOfUnit(unit) === null && unit.raws.some((raw) => !Number.isNaN(raw))
+    if (!isKept || isTimeless) {
       unknown.push({ what: nameOf(afn, unit), raw: frame.data.slice(unit.at, unit.end) })
       continue
     }

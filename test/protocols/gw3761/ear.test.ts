@@ -116,6 +116,14 @@ describe('reports', () => {
     expect(asReport(one(report('0D', '6B', '01 02 01 14 20 07 24 EE EE EE EE EE 00 EE EE EE EE EE'))).confirm).toBeNull()
   })
 
+  it('of a time that is filled are kept as they came, and are of no other moment', () => {
+    const live = asReport(one(report('0C', '71', '02 01 01 10 EE EE EE EE EE 00 00 07 81 21 00')))
+    expect(live).toMatchObject({ values: [], unknown: [{ what: '0C F129 p2' }] })
+    const day = asReport(one(report('0D', '71', '02 01 01 14 EE EE EE 05 00 21 07 24 00 00 07 81 21 00')))
+    expect(day).toMatchObject({ values: [], unknown: [{ what: '0D F161 p2' }] })
+    expect(asReport(one(report('0C', '71', '02 01 01 10 EE EE EE EE EE 00 EE EE EE EE EE')))).toMatchObject({ values: [], unknown: [] })
+  })
+
   it('of curves and of now: a row an instant, several items of a point together', () => {
     const curves = asReport(
       one(report('0D', '71', '02 01 01 0B 45 12 16 04 15 01 02 00 22 EE EE 02 01 08 0B 45 12 16 04 15 01 02 00 15 00 00 16 00')),
