@@ -27,6 +27,10 @@ export const concentratorFailure = failWith({
     hint: 'the gateway was stopped in the middle of it: read what it is about again, then repeat it if need be',
   },
   CONCENTRATOR_METER: { recovery: 'skip', hint: 'GET /api/v1/concentrators/ID/archive names the meters behind it' },
+  CONCENTRATOR_SILENT: {
+    recovery: 'retry',
+    hint: 'the concentrator passed the bytes on, or would not, and nothing came back: look at port, speed and address of the meter, and at its route (F170)',
+  },
   CONCENTRATOR_CANNOT: { recovery: 'skip', hint: 'the protocol of this concentrator has no such thing' },
   CONCENTRATOR_VALUE: { recovery: 'stop', hint: 'correct the named value; GET /api/v1/concentrators/ID/parameters has the form of each' },
   CONCENTRATOR_BUG: { recovery: 'stop', hint: 'an error in the gateway: report it, the log has the rest' },

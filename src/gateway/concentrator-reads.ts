@@ -203,9 +203,10 @@ const walk = async <T, Frame extends object>(
     const back = await send(bytes)
     const frames = back.ok ? deframer().push(back.value) : []
     const answer = frames.flatMap((item) => (!isDiscarded(item) && judge(item) === 'answer' ? [item] : []))[0]
-    step = talk.next(
-      back.ok ? (answer ? ok(answer) : fail('CONCENTRATOR_METER', `what came back is no answer of meter ${meter.address}`)) : back,
-    )
+    if (!back.ok) step = talk.next(back)
+    else if (answer) step = talk.next(ok(answer))
+    else if (back.value.length === 0) step = talk.next(fail('CONCENTRATOR_SILENT', `nothing came back from meter ${meter.address}`))
+    else step = talk.next(fail('CONCENTRATOR_METER', `what came back is no answer of meter ${meter.address}`))
   }
   return step.done ? step.value : fail('CONCENTRATOR_METER', `reading meter ${meter.id} came to no end`)
 }

@@ -244,6 +244,10 @@ describe('reading', () => {
       { meter: 'M-1', way: 'forward', samples: [{ values: [{ obis: '1-0:1.8.0', value: '123456.78', unit: 'kWh' }] }] },
     ])
     expect(new Set(asked)).toEqual(new Set([7]))
+    site.terminal.before = ({ what }) => (what === 'forward' ? ok([]) : undefined)
+    expect((await site.done({ what: 'read', read: 'current', registers: ['1.8.0'] })).job?.result).toMatchObject([
+      { code: 'CONCENTRATOR_SILENT', message: 'nothing came back from meter 000000000001' },
+    ])
     site.terminal.before = ({ what }) => (what === 'forward' ? silence() : undefined)
     expect((await site.done({ what: 'read', read: 'current', registers: ['1.8.0'] })).job?.result).toMatchObject([
       { code: 'TERMINAL_NO_REPLY' },
