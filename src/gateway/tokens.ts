@@ -1,5 +1,5 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { hashToken, isTokenText, makeToken, type StoredToken } from '../api/index.ts'
 import type { GatewayConfig } from '../config/index.ts'
 
@@ -62,6 +62,8 @@ export class TokenFile {
   }
 
   #write(): void {
+    // A token may be made before the gateway ran for the first time.
+    mkdirSync(dirname(this.#path), { recursive: true })
     writeFileSync(`${this.#path}.new`, `${JSON.stringify(this.#own, null, 2)}\n`, { mode: 0o600 })
     renameSync(`${this.#path}.new`, this.#path)
   }
