@@ -99,7 +99,8 @@ export const openAuditLog = (directory: string, now: () => number, headDirectory
   const paths = auditPaths(directory, headDirectory)
   let database: Database
   try {
-    if (!existsSync(paths.database) && readHead(paths.head) !== 'none')
+    // In this order: another process may be making both at this moment.
+    if (readHead(paths.head) !== 'none' && !existsSync(paths.database))
       return accessFailure('AUDIT_BROKEN', `${paths.database} is gone, its head is there`)
     database = openDatabase(paths.database)
   } catch (error) {

@@ -44,6 +44,10 @@ it('knows the password again, and no other', async () => {
   expect(await hashPassword(GOOD, CHEAP)).not.toBe(stored)
 })
 
+it('a text longer than any password is none, whatever was kept', async () => {
+  for (const kept of ['', GOOD]) expect(await verifyPassword('x'.repeat(5000), await hashPassword(kept, CHEAP), CHEAP)).toBe(false)
+})
+
 it('takes a character however a keyboard composes it', async () => {
   const stored = await hashPassword('café über naïve'.normalize('NFC'), CHEAP)
   expect(await verifyPassword('café über naïve'.normalize('NFD'), stored, CHEAP)).toBe(true)
