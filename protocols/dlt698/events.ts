@@ -128,5 +128,7 @@ export const eventOf = (table: string, cells: readonly Cell[], address: string |
       ...Object.fromEntries(others.map(({ oad, datum }) => [factName(oad), factOf(datum)])),
     },
     raw,
+    // Reported, reported again and read back it has other bytes each time.
+    ...(begins && { identity: '' }),
   }
 }

@@ -36,6 +36,8 @@ export interface TerminalEvent {
   readonly facts: Readonly<Record<string, string | number | boolean | null | readonly (string | number | null)[]>>
   /** The record as it came. */
   readonly raw: Uint8Array
+  /** Tells it from others of its code, meter and begin; absent: its raw record does. Protocols whose records come in different words have one. */
+  readonly identity?: string
 }
 
 /** Values a terminal sent or gave about one of its meters. */

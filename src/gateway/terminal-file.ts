@@ -22,6 +22,7 @@ export interface KeptEvent {
   readonly edge: TerminalEvent['edge']
   readonly facts: TerminalEvent['facts']
   readonly raw: Uint8Array
+  readonly identity?: string
   readonly receivedAt: number
 }
 
@@ -111,13 +112,20 @@ export class TerminalFile {
     this.#database.close()
   }
 
-  #place({ terminal, meter, code, begin, end, edge, facts, raw, receivedAt }: Omit<KeptEvent, 'at'>): number {
-    const hash = hashOf(raw)
+  #place({ terminal, meter, code, begin, end, edge, facts, raw, identity, receivedAt }: Omit<KeptEvent, 'at'>): number {
+    const hash = hashOf(identity ?? (raw.length > 0 ? raw : JSON.stringify(facts)))
     const same = this.#of(
-      'SELECT at, received FROM event WHERE terminal = ? AND hash = ? AND meter = ? AND code = ? ORDER BY received DESC LIMIT 1',
+      'SELECT at, received FROM event WHERE terminal = ? AND hash = ? AND meter = ? AND code = ? AND begin IS ? ORDER BY received DESC LIMIT 1',
     )
-    const known = same.get(terminal, hash, meter, code)
-    if (known && (begin !== null || receivedAt - Number(known.received) < TIMELESS_MS)) return Number(known.at)
+    const known = same.get(terminal, hash, meter, code, begin)
+    if (known && (begin !== null || receivedAt - Number(known.received) < TIMELESS_MS)) {
+      // What lasted when it was told first has ended since.
+      if (end !== null)
+        this.#of('UPDATE event SET ended = ?, facts = ? WHERE terminal = ? AND at = ? AND meter = ? AND code = ? AND ended IS NULL').run(
+          ...[end, JSON.stringify(facts), terminal, Number(known.at), meter, code],
+        )
+      return Number(known.at)
+    }
     const isTaken = this.#of('SELECT 1 FROM event WHERE terminal = ? AND at = ? AND meter = ? AND code = ?')
     let at = begin ?? receivedAt
     while (isTaken.get(terminal, at, meter, code)) at++
@@ -137,7 +145,7 @@ export class TerminalFile {
   }
 }
 
-const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('base64url').slice(0, 22)
+const hashOf = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('base64url').slice(0, 22)
 const bytesOf = (value: unknown): Uint8Array => (value instanceof Uint8Array ? value : new Uint8Array())
 const numberOrNull = (value: unknown): number | null => (value === null || value === undefined ? null : Number(value))
 

@@ -131,6 +131,7 @@ export class TerminalIntake {
     const kept: Omit<KeptEvent, 'at'> = {
       ...{ terminal: terminal.id, meter: owner.meter, code: event.code, begin: begin ?? end, end, edge: event.edge },
       ...{ facts: event.facts, raw: event.raw, receivedAt },
+      ...(event.identity === undefined ? {} : { identity: event.identity }),
     }
     return { owner, event, kept, quality }
   }

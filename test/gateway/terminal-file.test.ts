@@ -45,6 +45,22 @@ it('knows a record without a time again while it is fresh', () => {
   expect(file.place([timeless(5000 + 2 * 86_400_000)])).toEqual([5000 + 2 * 86_400_000])
 })
 
+it('keeps records apart that came in the same bytes, and joins those that came in others', () => {
+  const { file } = open()
+  const later = { begin: BEGIN + 60_000 }
+  // Two rows of one report of DL/T 698.45, then read back without bytes: ended since.
+  const told = { code: 'oad-30110200', identity: '' }
+  expect(file.place([event([7, 7], told), event([7, 7], { ...told, ...later })])).toEqual([BEGIN, BEGIN + 60_000])
+  expect(file.place([event([], { ...told, end: BEGIN + 5000 }), event([8], { ...told, ...later })])).toEqual([BEGIN, BEGIN + 60_000])
+  expect(file.events('C-1', 0, Number.MAX_SAFE_INTEGER, 10)).toMatchObject([
+    { at: BEGIN + 60_000, end: null },
+    { at: BEGIN, end: BEGIN + 5000 },
+  ])
+  // Without bytes and without a time: by what it says.
+  const bare = (facts: object) => event([], { begin: null, facts })
+  expect(file.place([bare({ n: 1 }), bare({ n: 2 }), bare({ n: 1 })])).toEqual([BEGIN + 1000, BEGIN + 1001, BEGIN + 1000])
+})
+
 it('remembers counters, and what nobody could name once', () => {
   const { file } = open()
   expect(file.marks('C-1')).toBeNull()
