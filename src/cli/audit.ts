@@ -102,10 +102,13 @@ const show = ({ before, limit, what, who, on, from, to, json, ...place }: ShowAr
   if (json)
     printJson(records.value.map((record) => ({ ...record, at: iso(record.at), since: record.since === null ? null : iso(record.since) })))
   else if (records.value.length === 0) print('no records')
-  else print(table([['', 'at', 'who', 'from', 'what', 'on', ''], ...records.value.map(lineOf)]))
+  else print(table([['', 'at', 'who', 'from', 'what', 'on', ''], ...records.value.map((record) => lineOf(record).map(harmless))]))
 }
 
 const iso = (at: number): string => new Date(at).toISOString()
+
+/** Names come from outside: none of them moves the cursor or begins a line. */
+const harmless = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '·')
 
 const lineOf = ({ seq, at, who, from, what, outcome, on, why, count }: AuditRecord): string[] => [
   ...[String(seq), iso(at), who.name, from, outcome === 'done' ? what : `${what} (${outcome})`, on ?? ''],

@@ -90,6 +90,17 @@ it('shows records, the newest first', async () => {
   ])
 })
 
+it('shows no control character of what came from outside', async () => {
+  const directory = scratch()
+  const log = good(openAuditLog(directory, () => T0))
+  good(log.append(draft({ on: 'user:\u001b[2J\nroot\u202e', why: 'a\r\u0007b' })))
+  log.close()
+  const { printed } = await audit('show', '--data', directory)
+  expect(printed.split('\n')).toHaveLength(3)
+  expect(printed).toContain('user:·[2J·root·')
+  expect(printed).toContain('a··b')
+})
+
 it.each([
   ['verify', '--anchor', '42'],
   ['show', '--limit', '0'],
