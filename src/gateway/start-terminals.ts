@@ -129,7 +129,10 @@ export const openTerminals = (start: StartTerminals): OpenTerminals => {
       new ForwardLine({
         ...{ id, terminals, terminal, settings, now: () => clock.now() },
         address: book.get(terminal)?.address ?? '',
-        allowWrites: book.get(terminal)?.allowWrites ?? false,
+        // Asked at each request: switched off is off at once.
+        get allowWrites() {
+          return book.get(terminal)?.allowWrites ?? false
+        },
       }),
   }
   const heartbeatMs = listeners[0]?.heartbeatMs ?? HEARTBEAT_MS

@@ -48,6 +48,33 @@ it('reads a DL/T 645 meter behind a terminal by the code that reads it on a bus'
   expect(seen.map(({ what, protocol, device: of }) => [what, protocol, of])).toContainEqual(['rx', 'dlt645-2007', 'M1'])
 })
 
+it('sends nothing that changes a meter from the moment writing is switched off', async () => {
+  const world = await site({ listeners: [{ heartbeatMs: 3_600_000 }] })
+  let isAllowed = true
+  const line = new ForwardLine({
+    ...{ id: 'T1/31', terminals: world.terminals, terminal: 'T1', address: '1', settings },
+    get allowWrites() {
+      return isAllowed
+    },
+  })
+  const adapter = adapterOf('dlt645-2007', 'rtu')
+  if (!adapter) throw new Error('no adapter')
+  const far = await world.dial()
+  await far.logIn(1)
+  far.onQuestion = () => ''
+  const code = await adapter.bind(async (own) => {
+    const channel = line.attach(own)
+    const write = () =>
+      channel.exchange({ bytes: METER, judge: () => 'answer', replyBytes: 16, writes: true }, { device: 'M1', reactionMs: 500 })
+    const before = await write()
+    isAllowed = false
+    const after = await write()
+    return [before.ok ? '' : before.error.code, after.ok ? '' : after.error.code]
+  })
+  expect(code).toEqual(['LINE_NO_REPLY', 'LINE_READ_ONLY'])
+  expect(far.questions()).toHaveLength(1)
+})
+
 it('knows at once that a meter is silent, and asks it again as on a bus', async () => {
   const { dial, read, line } = await village()
   const far = await dial()
