@@ -1,8 +1,9 @@
 import type { AreaFrame, MeterColumns, Phase } from '../frame.ts'
 import type { DataDoubt } from '../view.ts'
 import { isVoltage } from './follow.ts'
-import { type Fit, median, solve } from './linear.ts'
+import { median } from './linear.ts'
 import { placesOf } from './phases.ts'
+import { learntFit, regress, restOf } from './service-fit.ts'
 import { clearest, dailyOf, type Series, type ServiceStep, sigmasOf } from './service-step.ts'
 import { ownCurrents, type Supply, supplyOf } from './supply.ts'
 
@@ -293,110 +294,6 @@ const placeOf = (
   }
 }
 
-/**
- * Least squares of a column on 1 and others over [from, to), every `step`-th slot. The rows that are known are put side by side first: sums of products
- * are then made pair by pair, each in the order of the slots.
- */
-const regress = (y: Float32Array, columns: readonly Float32Array[], from: number, to: number, step: number): Fit | null => {
-  const size = columns.length + 1
-  const width = size + 1
-  const most = Math.max(0, Math.ceil((to - from) / step))
-  const dense = [...columns, y].map((column) => {
-    const out = new Float64Array(most)
-    for (let at = 0, slot = from; slot < to; at++, slot += step) out[at] = column[slot]!
-    return out
-  })
-  const rows = knownRows(dense, most)
-  const sums = new Float64Array(width * width)
-  sums[0] = rows
-  for (let b = 1; b < width; b++) sums[b] = sumOf(dense[b - 1]!, rows)
-  for (let a = 1; a < width; a += 2) {
-    const left = dense[a - 1]!
-    const right = dense[a] ?? left
-    sums[a * width + a] = productOf(left, left, rows)
-    let b = a + 1
-    for (; b + 1 < width; b += 2) fourProducts(left, right, dense[b - 1]!, dense[b]!, rows, sums, a * width + b, (a + 1) * width + b)
-    if (b < width) {
-      sums[a * width + b] = productOf(left, dense[b - 1]!, rows)
-      if (a + 1 < width) sums[(a + 1) * width + b] = productOf(right, dense[b - 1]!, rows)
-    }
-  }
-  const ridge = Array.from({ length: size }, (_, at) => (at === 0 ? 0 : 1e-3))
-  return rows >= 10 * size ? solve({ size, rows, sums }, ridge) : null
-}
-
-/** Moves the rows in which every column is known to the front; returns how many they are. */
-const knownRows = (columns: readonly Float64Array[], length: number): number => {
-  const unknown = new Uint8Array(length)
-  for (const column of columns) for (let row = 0; row < length; row++) if (Number.isNaN(column[row]!)) unknown[row] = 1
-  const gap = unknown.indexOf(1)
-  if (gap < 0) return length
-  let rows = gap
-  for (const column of columns) {
-    rows = gap
-    for (let row = gap; row < length; row++) if (unknown[row] === 0) column[rows++] = column[row]!
-  }
-  return rows
-}
-
-const sumOf = (x: Float64Array, rows: number): number => {
-  let sum = 0
-  for (let row = 0; row < rows; row++) sum += x[row]!
-  return sum
-}
-
-const productOf = (x: Float64Array, y: Float64Array, rows: number): number => {
-  let sum = 0
-  for (let row = 0; row < rows; row++) sum += x[row]! * y[row]!
-  return sum
-}
-
-/** Four sums in one pass, two columns by two: they wait for each other less than one does for itself. */
-const fourProducts = (
-  x: Float64Array,
-  y: Float64Array,
-  a: Float64Array,
-  b: Float64Array,
-  rows: number,
-  out: Float64Array,
-  ofX: number,
-  ofY: number,
-): void => {
-  let xa = 0
-  let xb = 0
-  let ya = 0
-  let yb = 0
-  for (let row = 0; row < rows; row++) {
-    const one = x[row]!
-    const two = y[row]!
-    const left = a[row]!
-    const right = b[row]!
-    xa += one * left
-    xb += one * right
-    ya += two * left
-    yb += two * right
-  }
-  out[ofX] = xa
-  out[ofX + 1] = xb
-  out[ofY] = ya
-  out[ofY + 1] = yb
-}
-
-/** What is left over of a column; single precision from term to term, as the columns are. */
-const restOf = (y: Float32Array, columns: readonly Float32Array[], { beta }: Fit, from: number, to: number): Float32Array => {
-  const out = y.slice(from, to)
-  const { length } = out
-  for (let at = 0; at < columns.length; at++) {
-    const column = columns[at]!
-    const weight = beta[at + 1] ?? 0
-    if (at === 0) {
-      const offset = beta[0] ?? 0
-      for (let here = 0; here < length; here++) out[here] = out[here]! - offset - weight * column[from + here]!
-    } else for (let here = 0; here < length; here++) out[here] = out[here]! - weight * column[from + here]!
-  }
-  return out
-}
-
 /** Every second slot is enough to tell who hangs on the same main. */
 const THIN = 2
 
@@ -436,7 +333,8 @@ interface Hidden {
 
 const hiddenOf = (frame: AreaFrame, supply: Supply, of: Place, neighbours: readonly Place[], learnt: number): Hidden | null => {
   const columns = [of.own, ...supply.now, ...neighbours.flatMap(({ drop, own }) => [drop, own])]
-  const fit = regress(of.drop, columns, 0, learnt, 1)
+  const { fact } = of.meter
+  const fit = learntFit(`${fact.area}/${fact.id}/${of.place}`, of.drop, columns, learnt)
   if (!fit) return null
   return {
     own: of.own,
