@@ -36,6 +36,12 @@ const impossible = (zone: (typeof ZONES)[number], month: number, day: number, ho
 
 it('knows no instant of an impossible time', () =>
   fc.assert(
-    fc.property(fc.constantFrom(...ZONES), fc.integer({ min: 0, max: 14 }), fc.integer({ min: 0, max: 33 }), fc.integer({ min: 0, max: 25 }), impossible),
+    fc.property(
+      fc.constantFrom(...ZONES),
+      fc.integer({ min: 0, max: 14 }),
+      fc.integer({ min: 0, max: 33 }),
+      fc.integer({ min: 0, max: 25 }),
+      impossible,
+    ),
     { numRuns: 1000 },
   ))
