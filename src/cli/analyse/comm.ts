@@ -1,5 +1,5 @@
 import type { CommColumns, CommFrame } from '../../anomaly/index.ts'
-import { numberAt, readCsv, textAt } from './csv.ts'
+import { type CsvRow, isText, numberAt, readCsv, textAt } from './csv.ts'
 import type { ProblemList } from './problems.ts'
 import { type ReadTime, timeAt } from './time.ts'
 import type { LocalDay } from './zone.ts'
@@ -26,6 +26,11 @@ export const readComm = async (
   let cells: readonly number[] = []
   let names: readonly string[] = []
   let current: { id: string; of: { hours: Map<number, number>; values: number[] } } | null = null
+  let now: CsvRow | null = null
+  const bad = (cell: number): void => {
+    if (now)
+      problems.add('value-bad', name, now.line, `${names[cell] ?? 'a cell'} is "${textAt(now, cell).slice(0, 40)}", which is no number`)
+  }
   await readCsv(
     path,
     name,
@@ -52,8 +57,8 @@ export const readComm = async (
       // An hour is known when it is over.
       if (time.at + HOUR_MS > until) return
       if (time.zoneless) problems.add('time-without-zone', name, row.line, textAt(row, timeCell).slice(0, 40))
-      const id = textAt(row, idCell)
-      if (current?.id !== id) {
+      if (!current || !isText(row, idCell, current.id)) {
+        const id = textAt(row, idCell)
         let of = targets.get(id)
         if (!of) {
           of = { hours: new Map(), values: [] }
@@ -64,16 +69,12 @@ export const readComm = async (
       const { hours, values } = current.of
       const hour = Math.floor(time.at / HOUR_MS)
       if (hours.has(hour)) {
-        problems.add('row-duplicate', name, row.line, `target ${id}, the same hour`)
+        problems.add('row-duplicate', name, row.line, `target ${current.id}, the same hour`)
         return
       }
       hours.set(hour, values.length)
-      for (const cell of cells) {
-        const value = numberAt(row, cell, (at) =>
-          problems.add('value-bad', name, row.line, `${names[at] ?? 'a cell'} is "${textAt(row, at).slice(0, 40)}", which is no number`),
-        )
-        values.push(value)
-      }
+      now = row
+      for (const cell of cells) values.push(numberAt(row, cell, bad))
     },
   )
   return { targets }

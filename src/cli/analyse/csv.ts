@@ -119,6 +119,17 @@ const split = (row: CsvRow, from: number, end: number, delimiter: number): void 
 export const textAt = ({ bytes, count, starts, ends }: CsvRow, cell: number): string =>
   cell < 0 || cell >= count ? '' : bytes.toString('utf8', starts[cell], ends[cell]).trim()
 
+/** Whether a cell is this text, as far as that can be told without making text of it: never true when it is another. */
+export const isText = ({ bytes, count, starts, ends }: CsvRow, cell: number, text: string): boolean => {
+  const from = starts[cell] ?? 0
+  if (cell < 0 || cell >= count || (ends[cell] ?? 0) - from !== text.length) return false
+  for (let at = 0; at < text.length; at++) {
+    const sign = text.charCodeAt(at)
+    if (sign > 0x7f || bytes[from + at] !== sign) return false
+  }
+  return true
+}
+
 /** A number, NaN where the cell is empty or missing; `bad` when there is something else in it. */
 export const numberAt = ({ bytes, count, starts, ends }: CsvRow, cell: number, bad: (cell: number) => void): number => {
   if (cell < 0 || cell >= count) return Number.NaN

@@ -1,4 +1,4 @@
-import { type CsvRow, numberAt, readCsv, textAt } from './csv.ts'
+import { type CsvRow, isText, numberAt, readCsv, textAt } from './csv.ts'
 import type { ProblemList } from './problems.ts'
 import { type ReadTime, timeAt } from './time.ts'
 import { instantText } from './zone.ts'
@@ -79,10 +79,12 @@ export const readReadings = async (
   let current: Series | null = null
   let line = 0
   let longest = FIRST_ROOM
-  const bad = (row: CsvRow) => (cell: number) =>
-    problems.add('value-bad', name, row.line, `${names[cell] ?? 'a cell'} is "${textAt(row, cell).slice(0, 40)}", which is no number`)
+  let now: CsvRow | null = null
+  const bad = (cell: number): void => {
+    if (now)
+      problems.add('value-bad', name, now.line, `${names[cell] ?? 'a cell'} is "${textAt(now, cell).slice(0, 40)}", which is no number`)
+  }
   let names: readonly string[] = []
-  let badOf: (cell: number) => void = () => {}
 
   const onHeader = (header: readonly string[]): boolean => {
     names = header
@@ -98,8 +100,8 @@ export const readReadings = async (
   }
   const meterOf = (row: CsvRow): Series | null => {
     const cell = places[0] ?? 0
+    if (current && isText(row, cell, current.id)) return current
     const id = textAt(row, cell)
-    if (current?.id === id) return current
     let found = series.get(id)
     if (!found) {
       if (!wanted.has(id)) {
@@ -115,7 +117,7 @@ export const readReadings = async (
   }
   const onRow = (row: CsvRow) => {
     line = row.line
-    badOf = bad(row)
+    now = row
     const timeCell = places[1] ?? 0
     if (row.count !== width) {
       const what = `${row.count} cells, the header has ${width}`
@@ -150,7 +152,7 @@ export const readReadings = async (
     of.imp[index] = register(row, places[2] ?? -1)
     of.exp[index] = register(row, places[3] ?? -1)
     for (let place = 0; place < INSTANTS; place++) {
-      const value = numberAt(row, places[place + 4] ?? -1, badOf)
+      const value = numberAt(row, places[place + 4] ?? -1, bad)
       let column = of.instants[place] ?? null
       if (!column) {
         if (Number.isNaN(value)) continue
@@ -161,7 +163,7 @@ export const readReadings = async (
     }
   }
   const register = (row: CsvRow, cell: number): number => {
-    const value = numberAt(row, cell, badOf)
+    const value = numberAt(row, cell, bad)
     if (value >= 0 || Number.isNaN(value)) return value
     problems.add('register-negative', name, line, `${names[cell] ?? ''} is ${value}`)
     return Number.NaN
