@@ -33,8 +33,8 @@ export interface JudgeThreadsOptions {
 /** Metering points times days from which on a second thread earns what it costs to start. */
 const WORTH = 1000
 const MOST_THREADS = 2
-/** Room for new objects of a thread. More would be faster by a tenth and take a hundred megabytes. */
-const YOUNG_MB = 16
+/** Room for new objects of a thread: most of what it works with lies outside of its heap. More would be little faster and take up to a hundred megabytes. */
+const YOUNG_MB = 8
 
 const threadsFor = ({ ledger, days }: Offline): number => {
   const points = ledger.areas.reduce((sum, { gateways, meters }) => sum + gateways.length + meters.length, 0)
