@@ -39,8 +39,15 @@ it.skipIf(chromium === undefined && !process.env.CI)(
     const address = await listenApi(app, OPTIONS)
     const folder = mkdtempSync(join(tmpdir(), 'gridtally-docs-'))
     onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
-    const { stdout, stderr, asked } = await browse(`${address}/docs`, folder, ['--dump-dom'])
-    for (const shown of ['/api/v1/points/{id}/readings', '/health/ready', 'Read a meter at once', 'Metering points', 'Authorize'])
+    const { stdout, stderr, asked } = await browse(`${address}/docs#/readings`, folder, ['--dump-dom'])
+    for (const shown of [
+      '/api/v1/points/{id}/readings',
+      'Read a meter at once',
+      'Metering points',
+      'Due readings that did not come',
+      'For supervisors',
+      'Authorize',
+    ])
       expect(stdout.replaceAll('\u200b', '').replace(/<wbr\/?>/g, '')).toContain(shown)
     expect(stderr).not.toMatch(/Content Security Policy|Refused to|violates|Uncaught|CONSOLE.*[Ee]rror/)
     expect(asked).toContain(`${address}/docs/json`)
