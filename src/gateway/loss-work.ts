@@ -105,8 +105,22 @@ export const figureOfMember = (
 })
 
 const text = ({ raw, scaler }: Decimal): string => decimalText(raw, scaler)
-const exactSum = (values: readonly (string | null | undefined)[]): Decimal =>
-  sumOf(values.flatMap((value) => decimalOf(value ?? null) ?? []))
+/** Exact, whatever the places. Nearly all have the same places, and are added as they stand. */
+const exactSum = (members: readonly MemberLoss[], which: 'imp' | 'exp', isIn: (member: MemberLoss) => boolean): Decimal => {
+  let raw = 0
+  let scaler: number | null = null
+  const others: Decimal[] = []
+  for (const member of members) {
+    if (!isIn(member)) continue
+    const value = decimalOf(member[which] ?? null)
+    if (!value) continue
+    if (typeof value.raw === 'number' && (scaler ?? value.scaler) === value.scaler && Number.isSafeInteger(raw + value.raw)) {
+      scaler = value.scaler
+      raw += value.raw
+    } else others.push(value)
+  }
+  return sumOf(scaler === null ? others : [{ raw, scaler }, ...others])
+}
 
 /** The balance over one time: states and shares from numbers, energies exact. */
 export const itemOf = (
@@ -122,12 +136,12 @@ export const itemOf = (
     terms,
   )
   const gone = new Set(figure.missing)
-  const there = members.filter(({ id, role }) => role !== 'gateway' && !gone.has(id))
-  const gateways = members.filter(({ role }) => role === 'gateway')
-  const supply = exactSum(gateways.map(({ imp }) => imp))
-  const reverse = exactSum(gateways.map(({ exp }) => exp))
-  const generation = exactSum(there.map(({ exp }) => exp))
-  const measured = exactSum(there.map(({ imp }) => imp))
+  const isGateway = ({ role }: MemberLoss) => role === 'gateway'
+  const isThere = ({ id, role }: MemberLoss) => role !== 'gateway' && !gone.has(id)
+  const supply = exactSum(members, 'imp', isGateway)
+  const reverse = exactSum(members, 'exp', isGateway)
+  const generation = exactSum(members, 'exp', isThere)
+  const measured = exactSum(members, 'imp', isThere)
   const made = decimalOfFloat64(Math.round(figure.made * 100) / 100)
   const sold = sumOf([measured, made])
   const loss = subtract(subtract(sumOf([supply, generation]), sold), reverse)
