@@ -35,8 +35,24 @@ const ROOMS = [
   { room: 'push', files: 'src/push/', may: ['src/core/', 'src/sqlite/'] },
   // Who may do what, and the record of who did: no room that acts is known to it.
   { room: 'access', files: 'src/access/', may: ['src/core/', 'src/sqlite/'] },
+  // What is billed: releases, corrections, the sequence a billing system follows.
+  { room: 'billing', files: 'src/billing/', may: ['src/core/', 'src/sqlite/', 'src/energy/'] },
+  // Frames and messages that readings rest on, kept for a court.
+  { room: 'evidence', files: 'src/evidence/', may: ['src/core/', 'src/sqlite/'] },
+  // Tier split and grading of customers: arithmetic.
+  { room: 'tariff', files: 'src/tariff/', may: ['src/core/'] },
+  // Rows as files, and figures in the forms other houses read. Nothing here knows where a row comes from.
+  { room: 'export', files: 'src/export/', may: ['src/core/'] },
+  { room: 'interchange', files: 'src/interchange/', may: ['src/core/'] },
   { room: 'acquisition', files: 'src/acquisition/', may: ['src/core/', 'src/transport/', 'protocols/index.ts'] },
-  { room: 'api', files: 'src/api/', may: ['src/core/', 'src/anomaly/', 'src/capture/', 'src/ledger/kinds.ts', 'src/ledger/types.ts'] },
+  {
+    room: 'api',
+    files: 'src/api/',
+    may: [
+      ...['src/core/', 'src/anomaly/', 'src/capture/', 'src/ledger/kinds.ts', 'src/ledger/types.ts', 'src/export/'],
+      ...['src/access/roles.ts', 'src/access/principals.ts'],
+    ],
+  },
   { room: 'simulators', files: 'simulators/', may: ['src/core/', 'protocols/*/frame.ts', 'protocols/*/data.ts'] },
   // Where the rooms of a running gateway meet; how it is started, shown or measured is not its business.
   {
@@ -46,7 +62,9 @@ const ROOMS = [
       ...['core', 'sqlite', 'transport', 'normalise', 'anomaly', 'config', 'ledger', 'sheets', 'energy', 'collection', 'outbox'].map(
         (room) => `src/${room}/`,
       ),
-      ...['store', 'push', 'capture', 'acquisition', 'access', 'api'].map((room) => `src/${room}/`),
+      ...['store', 'push', 'capture', 'acquisition', 'access', 'api', 'billing', 'evidence', 'tariff', 'export', 'interchange'].map(
+        (room) => `src/${room}/`,
+      ),
       'protocols/index.ts',
     ],
   },

@@ -1,4 +1,5 @@
-import type { GatewayError, RangePage, RangeQuery, Reading, Result } from '../core/index.ts'
+import type { Principal } from '../access/principals.ts'
+import type { GatewayError, RangePage, RangeQuery, Reading, Result, Scope } from '../core/index.ts'
 import type { BrokerDeps, BrokerView } from './broker-deps.ts'
 import type { CaseCounts, CaseDeps } from './case-deps.ts'
 import type { ClockCounts, ClockDeps } from './clock-deps.ts'
@@ -228,6 +229,8 @@ export interface ApiDeps
   readonly startedAt: number
   /** The gateway's clock, milliseconds since 1970 UTC. */
   now(): number
+  /** What of the ledger somebody may see now. */
+  scopeOf(who: Principal | null): Scope
   /** Read at every request, so that a revocation holds at once. */
   tokens(): readonly StoredToken[]
   /** What a person can do about an error code; null when nobody knows it. */

@@ -1,16 +1,19 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { Principal } from '../access/principals.ts'
 import type { ApiDeps } from './deps.ts'
 import { problem, refuse } from './problems.ts'
-import { checkToken, type Permission, permits, type StoredToken } from './tokens.ts'
+import { checkToken, permits, principalOf, type RoutePermission, type StoredToken } from './tokens.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** What the route needs. A route without it stops the start. */
-    permission?: Permission
+    permission?: RoutePermission
   }
   interface FastifyRequest {
     /** Who asks; null on public routes. */
     token: StoredToken | null
+    /** The same as a person or machine with roles and zones. */
+    who: Principal | null
   }
 }
 
@@ -41,8 +44,10 @@ export const guard = (app: FastifyInstance, { tokens, now }: Pick<ApiDeps, 'toke
       return refuse(reply, problem('API_PERMISSION', `the token "${token.name}" may ${token.permission}, this needs ${needed}`))
     }
     request.token = token
+    request.who = principalOf(token)
   }
   app.decorateRequest('token', null)
+  app.decorateRequest('who', null)
   app.addHook('onRoute', (route) => {
     routes.push(route)
     route.onRequest = [...[route.onRequest ?? []].flat(), check]

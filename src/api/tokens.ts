@@ -1,7 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { mayDo, type Principal } from '../access/principals.ts'
+import type { Permission, Role } from '../access/roles.ts'
 
-/** What a route needs, and what a token may: `operate` includes `read`. */
-export type Permission = 'public' | 'read' | 'operate'
+/** What a route needs: one of the permissions of the house, or nothing at all. `read` and `operate` are the words of before. */
+export type RoutePermission = 'public' | 'read' | 'operate' | Permission
 
 /** A token as it is kept: the secret itself is nowhere. Times are milliseconds since 1970 UTC. */
 export interface StoredToken {
@@ -10,6 +12,12 @@ export interface StoredToken {
   /** {@link hashToken} of the text. */
   readonly hash: string
   readonly permission: 'read' | 'operate'
+  /** Instead of `permission`: what it may is what these roles may. */
+  readonly roles?: readonly Role[]
+  /** Ids of zones (供电所); absent or null: all. */
+  readonly zones?: readonly string[] | null
+  /** Of a customer's token: whose. */
+  readonly customer?: string | null
   readonly expiresAt: number | null
   readonly revokedAt: number | null
 }
@@ -50,7 +58,16 @@ export const checkToken = (text: string, tokens: readonly StoredToken[], now: nu
 export const isValid = ({ revokedAt, expiresAt }: StoredToken, now: number): boolean =>
   (revokedAt === null || revokedAt > now) && (expiresAt === null || expiresAt > now)
 
+/** A token as somebody who acts. */
+export const principalOf = ({ id, name, permission, roles, zones = null, customer = null, expiresAt }: StoredToken): Principal => ({
+  ...{ kind: 'token', id, name, roles: roles ?? [], former: roles ? null : permission, zones, customer, expiresAt },
+})
+
 /** Whether a token may do what a route needs. */
-export const permits = (token: StoredToken, needed: Permission): boolean => needed !== 'operate' || token.permission === 'operate'
+export const permits = (token: StoredToken, needed: RoutePermission): boolean => {
+  if (needed === 'public') return true
+  if (needed !== 'read' && needed !== 'operate') return mayDo(principalOf(token), needed)
+  return token.roles === undefined && (needed === 'read' || token.permission === 'operate')
+}
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

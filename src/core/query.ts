@@ -20,6 +20,20 @@ export interface RangePage {
   readonly next: string | null
 }
 
+/** Readings of all meters (or those of some points) in [from, to). */
+export interface ScanQuery {
+  readonly measurement: Measurement
+  readonly from: number
+  readonly to: number
+  /** Only these sources (来源); absent: all. */
+  readonly sources?: readonly Source[]
+  /** Only these points; absent: all. */
+  readonly points?: ReadonlySet<string>
+  readonly limit: number
+  /** `next` of the page before. */
+  readonly cursor?: string
+}
+
 /** One field summed up per period. */
 export interface AggregateQuery extends Omit<RangeQuery, 'limit' | 'cursor'> {
   readonly field: string
@@ -33,6 +47,14 @@ export interface Bucket {
   /** null where nothing was read: a gap is a gap. */
   readonly value: number | null
   readonly count: number
+}
+
+/**
+ * A store that can be gone through as a whole. Pages follow each other hour by hour (UTC), in an hour series by series, in a series by
+ * time: a long range is walked with the memory of one page, and an instant with its surroundings for all meters is a few pages.
+ */
+export interface ScanStore {
+  scan(query: ScanQuery): Promise<Result<RangePage>>
 }
 
 /** The named questions that every store answers alike. */

@@ -17,7 +17,7 @@ import type {
   StoredToken,
   TracedFrame,
 } from '../api/index.ts'
-import { type Clock, err, explain, type GatewayError, hintOf, many, ok, type ReadingStore } from '../core/index.ts'
+import { type Clock, EVERYTHING, err, explain, type GatewayError, hintOf, many, ok, type ReadingStore } from '../core/index.ts'
 import type { MeterFact } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import type { Latest } from '../store/latest.ts'
@@ -103,6 +103,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     startedAt,
     now: () => clock.now(),
     tokens: deps.tokens,
+    scopeOf: () => EVERYTHING,
     hintOf,
     points: (filter, after, limit) => points.list(filter, after, limit),
     point: (id) => points.point(id),

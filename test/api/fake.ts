@@ -14,6 +14,7 @@ import {
 } from '../../src/api/index.ts'
 import { NO_TERMINALS } from '../../src/api/terminal-metrics.ts'
 import {
+  EVERYTHING,
   err,
   failWith,
   type GatewayError,
@@ -106,6 +107,19 @@ export const TOKENS = {
   revoked: token('gone', 'operate', { revokedAt: NOW - 1 }),
   expired: token('old', 'operate', { expiresAt: NOW - 1 }),
 }
+/** A token of each role; {@link field} knows them. */
+export const ROLE_TOKENS = {
+  viewer: token('as-viewer', 'read', { roles: ['viewer'] }),
+  operator: token('as-operator', 'read', { roles: ['operator'] }),
+  engineer: token('as-engineer', 'read', { roles: ['engineer'] }),
+  installer: token('as-installer', 'read', { roles: ['installer'] }),
+  secadm: token('as-secadm', 'read', { roles: ['secadm'] }),
+  auditor: token('as-auditor', 'read', { roles: ['auditor'] }),
+  analyst: token('as-analyst', 'read', { roles: ['analyst'] }),
+  billing: token('as-billing', 'read', { roles: ['billing'] }),
+  customer: token('as-customer', 'read', { roles: ['customer'], customer: 'C-1' }),
+}
+export const asRole = (role: keyof typeof ROLE_TOKENS) => bearer(ROLE_TOKENS[role].text)
 export const extraToken = (id: string) => token(id, 'read')
 export const bearer = (text: string) => ({ authorization: `Bearer ${text}` })
 export const asReader = bearer(TOKENS.read.text)
@@ -210,7 +224,7 @@ export const refusedOf = (id: number, change: Partial<RefusedMessageView> = {}):
 export const field = (change: Partial<ApiDeps> = {}): Field => {
   const points = Array.from({ length: 25 }, (_, at) => pointOf(`P-${String(at + 1).padStart(3, '0')}`, at % 2 ? 'A-2' : 'A-1'))
   const readings = new Map(points.map(({ id }) => [id, dayOf(id)]))
-  const tokens: StoredToken[] = Object.values(TOKENS).map(({ stored }) => stored)
+  const tokens: StoredToken[] = [...Object.values(TOKENS), ...Object.values(ROLE_TOKENS)].map(({ stored }) => stored)
   const listeners = new Set<(frame: TracedFrame) => void>()
   const devices = [
     pushDeviceOf('boiler house/meter 3', { registered: true, meter: 'M-P-003', point: 'P-003' }),
@@ -234,6 +248,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     startedAt: NOW - 90_000,
     now: () => NOW,
     tokens: () => tokens,
+    scopeOf: () => EVERYTHING,
     hintOf: (code) => (code === 'DLT645_BCD' ? 'remove it from the profile' : null),
     points: ({ area, line: over, text }, after, limit) =>
       points
