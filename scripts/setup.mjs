@@ -19,6 +19,7 @@ const TOOLS = {
   influxd: { package: 'influxdb', there: () => program('influxd') },
   mosquitto: { package: 'mosquitto mosquitto-clients', there: () => program('mosquitto') && program('mosquitto_pub') },
   openssl: { package: 'openssl', there: () => program('openssl') },
+  xmllint: { package: 'libxml2-utils', there: () => program('xmllint') },
   socat: { package: 'socat', there: () => program('socat') },
   mbpoll: { package: 'mbpoll', there: () => program('mbpoll') },
   pymodbus: {
@@ -34,7 +35,7 @@ const TOOLS = {
 }
 const NEEDS = {
   '--demo': [],
-  '--test': ['influxd', 'mosquitto', 'openssl', 'socat', 'mbpoll', 'pymodbus'],
+  '--test': ['influxd', 'mosquitto', 'openssl', 'xmllint', 'socat', 'mbpoll', 'pymodbus'],
   '--bench': ['influxd', 'mosquitto', 'gcc', 'libmodbus', 'pkg-config'],
 }
 
