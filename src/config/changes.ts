@@ -37,7 +37,7 @@ const restart = (does = 'holds after a restart of the gateway'): Rule => ({ effe
  * What each section needs, by the name it has in the effective configuration. A section that is not named here needs a restart: to
  * make one hot, name it and see that whoever uses it asks for it again.
  */
-const RULES: Readonly<Partial<Record<keyof GatewayConfig | 'http/tokens', Rule>>> = {
+const RULES: Readonly<Partial<Record<keyof GatewayConfig | 'http/tokens' | 'http/tls', Rule>>> = {
   lines: {
     effect: 'reopens',
     does: (id, change) =>
@@ -66,6 +66,7 @@ const RULES: Readonly<Partial<Record<keyof GatewayConfig | 'http/tokens', Rule>>
   terminals: atOnce('concentrators are given this long from the next request on; the switch of remote control holds at once'),
   clocks: atOnce('clocks are read and set this way; what waits for its turn is asked again whether it may'),
   'http/tokens': atOnce('tokens hold or end at once'),
+  'http/tls': atOnce('new connections get this certificate; those that are open go on'),
 }
 const OTHERWISE = restart()
 
@@ -108,7 +109,7 @@ const shownPlain = (value: Plain): Plain => {
 export const changesOf = (before: Readonly<Record<string, Plain>>, after: Readonly<Record<string, Plain>>): readonly ConfigChange[] =>
   differences(before, after, []).map(({ path, before: old, after: now }) => {
     const [section = '', id = '', ...rest] = path
-    const rule = section === 'http' && id === 'tokens' ? ruleOf('http/tokens') : ruleOf(section)
+    const rule = ruleOf(section === 'http' ? hotPartOfHttp(id, rest) : section)
     const change = rest.length > 0 ? 'changed' : old === undefined ? 'added' : now === undefined ? 'removed' : 'changed'
     return {
       path: path.join('/'),
@@ -119,6 +120,10 @@ export const changesOf = (before: Readonly<Record<string, Plain>>, after: Readon
       does: rule.does(id, change),
     }
   })
+
+/** Other files of a certificate can be taken up; whether there is TLS at all, and whom it asks for a certificate, cannot. */
+const hotPartOfHttp = (id: string, [member]: readonly string[]): string =>
+  id === 'tokens' || (id === 'tls' && member !== undefined && member !== 'clientAuth') ? `http/${id}` : 'http'
 
 interface Difference {
   readonly path: readonly string[]
@@ -156,8 +161,11 @@ const idOf = (value: Plain): string | null =>
 export const hotConfig = (running: GatewayConfig, wanted: GatewayConfig): GatewayConfig => ({
   ...running,
   ...Object.fromEntries(Object.entries(wanted).filter(([section]) => isHot(section))),
-  http: { ...running.http, tokens: wanted.http.tokens },
+  http: { ...running.http, tokens: wanted.http.tokens, tls: hotTls(running.http.tls, wanted.http.tls) },
 })
+
+const hotTls = (running: GatewayConfig['http']['tls'], wanted: GatewayConfig['http']['tls']): GatewayConfig['http']['tls'] =>
+  running && wanted ? { ...wanted, clientAuth: running.clientAuth } : running
 
 /** One line for a person. */
 export const changeText = ({ path, before, after, effect, does }: ConfigChange): string =>

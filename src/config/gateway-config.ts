@@ -6,6 +6,7 @@ import { type CollectionConfig, collectionOf } from './collection.ts'
 import { type ConcentratorsConfig, concentratorsOf, type TerminalRules, terminalRulesOf } from './concentrators.ts'
 import { durationMs, type Period, periodOf } from './duration.ts'
 import { checkGateway, type Wrong } from './gateway-check.ts'
+import { type AccessConfig, accessOf, type HttpConfig, httpOf } from './http.ts'
 import { concentratorsOfFile } from './ledger-file.ts'
 import { type CasesConfig, casesOf, type NotifyConfig, notifyOf } from './notify.ts'
 import type { Problem } from './problems.ts'
@@ -21,13 +22,8 @@ export interface GatewayConfig {
   readonly timezone: string
   readonly dataDirectory: string
   readonly clock: { readonly start: number; readonly realStart: number; readonly speed: number } | null
-  readonly http: {
-    readonly host: string
-    readonly port: number
-    readonly publicMetrics: boolean
-    readonly trustProxy: readonly string[] | null
-    readonly tokens: readonly { readonly name: string; readonly sha256: string; readonly permission: 'read' | 'operate' }[]
-  }
+  readonly http: HttpConfig
+  readonly access: AccessConfig
   readonly store: StoreConfig
   readonly outbox: { readonly maxBytes: number; readonly whenFull: 'stop-taking' | 'drop-oldest' }
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
@@ -189,6 +185,8 @@ export const loadGatewayConfig = (
     environment,
     wrong,
   )
+  const http = httpOf(value.http, base, wrong)
+  const access = accessOf(value.access, base, wrong)
   if (problems.length > 0) return { ok: false, problems }
   const config: GatewayConfig = {
     file: resolve(file),
@@ -198,13 +196,8 @@ export const loadGatewayConfig = (
     clock: value.clock
       ? { start: Date.parse(value.clock.start), realStart: Date.parse(value.clock.realStart), speed: value.clock.speed }
       : null,
-    http: {
-      host: value.http?.host ?? '127.0.0.1',
-      port: value.http?.port ?? 8645,
-      publicMetrics: value.http?.publicMetrics ?? false,
-      trustProxy: value.http?.trustProxy ?? null,
-      tokens: value.http?.tokens ?? [],
-    },
+    http,
+    access,
     store: {
       kind: value.store?.kind ?? 'embedded',
       influxdb,

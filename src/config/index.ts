@@ -4,6 +4,7 @@ export type { ConcentratorsConfig, ListenerConfig, TerminalRules } from './conce
 export * from './duration.ts'
 export * from './gateway-config.ts'
 export * from './history.ts'
+export type { AccessConfig, HttpConfig, TlsConfig } from './http.ts'
 export * from './ledger-file.ts'
 export * from './line-address.ts'
 export * from './notify.ts'

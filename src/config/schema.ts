@@ -3,6 +3,7 @@ import { AnalysisSchema } from './analysis.ts'
 import { ClocksSchema } from './clocks.ts'
 import { CollectionSchema } from './collection.ts'
 import { ConcentratorsSchema } from './concentrators.ts'
+import { AccessSchema, HttpSchema } from './http.ts'
 import { CasesSchema, NotifySchema } from './notify.ts'
 import { Amount, Id, object, oneOf, optional, text } from './schema-parts.ts'
 import { UnregisteredSchema } from './unregistered.ts'
@@ -10,7 +11,6 @@ import { UnregisteredSchema } from './unregistered.ts'
 export * from './ledger-schema.ts'
 
 const Host = Type.String({ minLength: 1, maxLength: 253, description: 'name or address' })
-const Port = Type.Integer({ minimum: 0, maximum: 65_535 })
 const Duration = text('^[0-9]+(ms|s|m|h)$', 'a number and ms, s, m or h: 500ms, 30s, 15m')
 const Every = text('^([0-9]+(s|m|h)|1d|1mo)$', 'a number and s, m or h, or 1d, or 1mo: 15m')
 const Secret = Type.String({
@@ -223,23 +223,8 @@ export const GatewaySchema = object({
       'simulations only: the gateway lives in a time that started at `start` when it was `realStart`, and runs `speed` times as fast',
     ),
   ),
-  http: optional(
-    object({
-      host: optional(Type.String({ description: 'address to listen on', default: '127.0.0.1' })),
-      port: optional(Port),
-      publicMetrics: optional(Type.Boolean({ description: '/metrics without a token', default: false })),
-      trustProxy: optional(Type.Array(Type.String())),
-      tokens: optional(
-        Type.Array(
-          object({
-            name: Id,
-            sha256: text('^[0-9a-f]{64}$', 'what `gridtally token` prints'),
-            permission: oneOf(['read', 'operate'], 'read: see; operate: also read meters now and replay dead letters'),
-          }),
-        ),
-      ),
-    }),
-  ),
+  http: optional(HttpSchema),
+  access: optional(AccessSchema),
   store: optional(
     object({
       kind: oneOf(['embedded', 'influxdb'], 'where readings end up', { default: 'embedded' }),

@@ -53,6 +53,17 @@ it.each([
   expect(changes(load(), load(change))).toEqual([{ path, before, after, effect, does: expect.any(String) }])
 })
 
+const TLS = { cert: '/a.pem', key: '/a.key', ca: '/ca.pem' }
+it.each([
+  ['other files', { ...TLS, cert: '/b.pem' }, 'http/tls/cert', 'at-once'],
+  ['whom it asks for a certificate', { ...TLS, clientAuth: 'require' }, 'http/tls/clientAuth', 'restart'],
+  ['no TLS at all', undefined, 'http/tls', 'restart'],
+])('of TLS %s', (_, tls, path, effect) => {
+  const [before, wanted] = [load({ http: { tls: TLS } }), load({ http: tls ? { tls } : {} })]
+  expect(changes(before, wanted)).toMatchObject([{ path, effect }])
+  expect(changes(hotConfig(before, wanted), wanted)).toHaveLength(effect === 'restart' ? 1 : 0)
+})
+
 it('takes lines that come and go for no disturbance', () => {
   const [one, two] = BASE.lines
   const three = { id: 'three', transport: { kind: 'tcp', host: '10.0.0.3', port: 502 } }

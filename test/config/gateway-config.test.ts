@@ -100,6 +100,17 @@ it.each([
     `${GOOD}store: { kind: influxdb, influxdb: { url: http://x, token: '\${NO_SUCH}' } }\n`,
     /\/store\/influxdb\/token takes its value from the environment, but NO_SUCH is not set/,
   ],
+  [
+    'client certificates without their CA',
+    `${GOOD}http: { tls: { cert: a, key: b, clientAuth: require } }\n`,
+    /\/http\/tls "ca" is missing: clientAuth require needs/,
+  ],
+  [
+    'a log-in without end',
+    `${GOOD}access: { session: { longest: 48h } }\n`,
+    /\/access\/session idle is 15m and longest 48h; .*at most 24h/,
+  ],
+  ['a head of the audit log nowhere', `${GOOD}access: { auditHead: nowhere }\n`, /\/access\/auditHead is "nowhere", which is no directory/],
   ['a member twice', `${GOOD}version: 1\n`, /gateway\.yaml:11:1 .*unique/i],
   ['YAML that is none', 'lines: [', /gateway\.yaml:1:\d+/],
   ['nothing', '', /gateway\.yaml:1:1 \/ is empty/],
