@@ -2,8 +2,11 @@ import helmet from '@fastify/helmet'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 
-/** Headers for browsers: nothing from outside, no script in a page, no frame around it. */
-export const browserRules = async (app: FastifyInstance): Promise<void> => {
+/** A year: a browser that has seen it once asks over TLS only. */
+const HSTS_S = 31_536_000
+
+/** Headers for browsers: nothing from outside, no script in a page, no frame around it. @param isTls  whether the gateway itself speaks TLS */
+export const browserRules = async (app: FastifyInstance, isTls: boolean): Promise<void> => {
   await app.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
@@ -19,8 +22,8 @@ export const browserRules = async (app: FastifyInstance): Promise<void> => {
         frameAncestors: ["'none'"],
       },
     },
-    // The gateway speaks plain HTTP; who puts TLS before it sets this there.
-    strictTransportSecurity: false,
+    // Who puts TLS before a gateway that speaks plain HTTP sets this there.
+    strictTransportSecurity: isTls ? { maxAge: HSTS_S, includeSubDomains: false } : false,
     frameguard: { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' },
   })

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
+import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import type { Socket } from 'node:net'
 import rateLimit from '@fastify/rate-limit'
 import underPressure from '@fastify/under-pressure'
-import Fastify, { type FastifyInstance, LogController } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyServerFactory, LogController } from 'fastify'
 import { serializers, validators } from './compilers.ts'
 import type { ApiOptions } from './deps.ts'
 import { problemFromError } from './invalid.ts'
@@ -14,6 +15,18 @@ export const ANSWER_MS = 20_000
 /** Nothing moved on the socket for so long. Above every wait of a handler but `read-now`, which lengthens it for itself. */
 export const IDLE_MS = 25_000
 
+const MOST_REQUESTS = 10_000
+
+/** A TLS server in the place of the plain one; a handshake that does not end is no connection. */
+const tlsServer =
+  (options: ServerOptions): FastifyServerFactory =>
+  (handler) => {
+    const server = createTlsServer({ ...options, handshakeTimeout: HANDSHAKE_MS }, handler)
+    server.maxRequestsPerSocket = MOST_REQUESTS
+    return server.setTimeout(IDLE_MS)
+  }
+const HANDSHAKE_MS = 10_000
+
 /**
  * A Fastify instance with every limit set: nobody can make it wait, grow or answer without end.
  */
@@ -22,13 +35,13 @@ export const limitedFastify = ({
   maxConnections = 500,
   requestTimeoutMs = 15_000,
   compile = 'first-use',
+  tls = null,
 }: ApiOptions): FastifyInstance => {
+  const http = { maxHeaderSize: 16_384, headersTimeout: Math.min(requestTimeoutMs, 10_000), connectionsCheckingInterval: 1_000 }
+  const times = { requestTimeout: requestTimeoutMs, keepAliveTimeout: 5_000 }
   const app = Fastify({
-    http: { maxHeaderSize: 16_384, headersTimeout: Math.min(requestTimeoutMs, 10_000), connectionsCheckingInterval: 1_000 },
-    requestTimeout: requestTimeoutMs,
-    connectionTimeout: IDLE_MS,
-    keepAliveTimeout: 5_000,
-    maxRequestsPerSocket: 10_000,
+    ...{ http, ...times, connectionTimeout: IDLE_MS, maxRequestsPerSocket: MOST_REQUESTS },
+    ...(tls === null ? {} : { serverFactory: tlsServer({ ...http, ...times, ...tls }) }),
     bodyLimit: 1_048_576,
     routerOptions: { maxParamLength: 200 },
     forceCloseConnections: true,
