@@ -1,3 +1,5 @@
+export { columnName } from '../export/workbook.ts'
+
 /** One table of a file: a sheet of a workbook, or the whole of a CSV. */
 export interface Sheet {
   /** As a person knows it: `Sheet1`, `meters.csv`. */
@@ -20,13 +22,6 @@ export interface Row {
   readonly texts: readonly string[]
   /** Of every cell. */
   readonly kinds: readonly CellKind[]
-}
-
-/** A column as a spreadsheet names it: 1 is `A`, 27 `AA`. */
-export const columnName = (column: number): string => {
-  let name = ''
-  for (let rest = column; rest > 0; rest = Math.floor((rest - 1) / 26)) name = String.fromCharCode(65 + ((rest - 1) % 26)) + name
-  return name
 }
 
 /** 0-based column of a cell reference `AB12`; null when it is none. */

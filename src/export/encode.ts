@@ -1,0 +1,70 @@
+import type { Language } from './cells.ts'
+import { csvPieces } from './csv.ts'
+import { exportFailure, RowsStopped } from './errors.ts'
+import { localClock } from './local.ts'
+import { ndjsonPieces } from './ndjson.ts'
+import { parquetPieces } from './parquet.ts'
+import type { ExportFormat, ExportRow, RowSource } from './types.ts'
+import { xlsxPieces } from './xlsx.ts'
+
+/** How a file is written. */
+export interface FileOptions {
+  /** IANA zone of instants; Parquet has them in UTC. */
+  readonly zone: string
+  readonly language: Language
+}
+
+/** How far a file is; counts while it is written. */
+export interface Tally {
+  rows: number
+  bytes: number
+}
+
+export const FORMATS: Readonly<Record<ExportFormat, { readonly type: string; readonly extension: string }>> = {
+  csv: { type: 'text/csv; charset=utf-8', extension: 'csv' },
+  xlsx: { type: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet', extension: 'xlsx' },
+  parquet: { type: 'application/vnd.apache.parquet', extension: 'parquet' },
+  ndjson: { type: 'application/x-ndjson', extension: 'ndjson' },
+}
+
+/** Rows that go through: counted, and ended when nobody waits any more. */
+async function* counted(source: RowSource, tally: Tally, signal: AbortSignal): AsyncGenerator<readonly ExportRow[], void> {
+  for await (const rows of source.rows(signal)) {
+    if (signal.aborted) throw new RowsStopped(exportFailure('EXPORT_CANCELLED', 'nobody waits for it any more').error)
+    tally.rows += rows.length
+    if (rows.length > 0) yield rows
+  }
+  // What ends early because it was told to is no whole file.
+  if (signal.aborted) throw new RowsStopped(exportFailure('EXPORT_CANCELLED', 'nobody waits for it any more').error)
+}
+
+/**
+ * Rows as a file, in pieces, as fast as they are taken; the memory is that of one piece (Parquet: of one group of rows).
+ *
+ * @throws RowsStopped  and whatever the rows throw: what came so far is no file
+ */
+export async function* encode(
+  source: RowSource,
+  format: ExportFormat,
+  { zone, language }: FileOptions,
+  signal: AbortSignal,
+  tally: Tally = { rows: 0, bytes: 0 },
+): AsyncGenerator<Uint8Array, void> {
+  const clock = localClock(zone)
+  const rows = counted(source, tally, signal)
+  const pieces: Readonly<Record<ExportFormat, () => AsyncIterable<string | Uint8Array>>> = {
+    csv: () => csvPieces(source, rows, { clock, language }),
+    ndjson: () => ndjsonPieces(source, rows, { clock }),
+    xlsx: () => xlsxPieces(source, rows, { clock, language }),
+    parquet: () => parquetPieces(source, rows, { zone, language }),
+  }
+  for await (const piece of pieces[format]()) {
+    const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece
+    tally.bytes += bytes.length
+    yield bytes
+  }
+}
+
+/** Name of a file that a person finds again: result and instant. */
+export const fileName = (source: Pick<RowSource, 'name'>, format: ExportFormat, at: number): string =>
+  `${source.name.replace(/[^\w.-]/g, '_')}-${new Date(at).toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-')}.${FORMATS[format].extension}`
