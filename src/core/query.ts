@@ -20,7 +20,10 @@ export interface RangePage {
   readonly next: string | null
 }
 
-/** Readings of all meters (or those of some points) in [from, to). */
+/**
+ * Readings of all meters (or those of some points) in [from, to). Only measurements that have these tags can be narrowed by `sources` or
+ * `points`.
+ */
 export interface ScanQuery {
   readonly measurement: Measurement
   readonly from: number
@@ -51,14 +54,16 @@ export interface Bucket {
 
 /**
  * A store that can be gone through as a whole. Pages follow each other hour by hour (UTC), in an hour series by series, in a series by
- * time: a long range is walked with the memory of one page, and an instant with its surroundings for all meters is a few pages.
+ * time: a long range is walked with the memory of one page, and an instant with its surroundings for all meters is a few pages. A page
+ * can be shorter than `limit`, even empty, while there is more: only `next` null ends a scan. Which series comes first is the store's
+ * own order, the same in every page.
  */
 export interface ScanStore {
   scan(query: ScanQuery): Promise<Result<RangePage>>
 }
 
 /** The named questions that every store answers alike. */
-export interface ReadingStore {
+export interface ReadingStore extends ScanStore {
   range(query: RangeQuery): Promise<Result<RangePage>>
   aggregate(query: AggregateQuery): Promise<Result<readonly Bucket[]>>
   /** Removes whole partitions older than `before`; returns how many readings went, null when the store does not count. */

@@ -239,6 +239,7 @@ export const openEmbeddedStore = async (options: EmbeddedStoreOptions): Promise<
     write,
     range: (query: RangeQuery) => noticing(reader.call('range', query, READ_MS)),
     aggregate: (query) => noticing(reader.call('aggregate', query, READ_MS)),
+    scan: (query) => noticing(reader.call('scan', query, READ_MS)),
     retain: (before) => writer.call('retain', before, READ_MS),
     energyByArea,
     pack,

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { AggregateQuery, Bucket, RangePage, RangeQuery } from '../../core/query.ts'
+import type { AggregateQuery, Bucket, RangePage, RangeQuery, ScanQuery } from '../../core/query.ts'
 import type { Result } from '../../core/result.ts'
 import { workerUrl } from '../../core/worker.ts'
 import type { AreaDay } from './energy.ts'
@@ -26,6 +26,7 @@ export type WriterCalls = {
 export type ReaderCalls = {
   range: { request: RangeQuery; answer: Result<RangePage, StoreError> }
   aggregate: { request: AggregateQuery; answer: Result<readonly Bucket[], StoreError> }
+  scan: { request: ScanQuery; answer: Result<RangePage, StoreError> }
   rows: { request: number; answer: Result<number | null, StoreError> }
   close: { request: null; answer: null }
 }

@@ -97,20 +97,30 @@ const writeGroup = (shape: Shape, rows: readonly Reading[], start: number, ids: 
 }
 
 /**
- * The readings of a packed day, in order of time.
+ * The readings of a packed day, in order of time; with `from` and `to` only those in [from, to).
  *
  * @throws RowDamaged  when the blob is not one of {@link packReadings}
  */
-export const unpackReadings = (bytes: Uint8Array, series: Series, start: number, shapes: ShapeSource): Reading[] => {
+export const unpackReadings = (
+  bytes: Uint8Array,
+  series: Series,
+  start: number,
+  shapes: ShapeSource,
+  from = Number.NEGATIVE_INFINITY,
+  to = Number.POSITIVE_INFINITY,
+): Reading[] => {
   const cursor = { at: 0 }
   const readings: Reading[] = []
   const form = readVarint(bytes, cursor)
   if (form !== FORM) throw new RowDamaged(`packed day of unknown form ${form}`)
   const groups = readVarint(bytes, cursor)
-  for (let group = 0; group < groups; group++) readGroup(bytes, cursor, series, start, shapes, readings)
+  for (let group = 0; group < groups; group++)
+    if (!readGroup(bytes, cursor, series, start, shapes, readings, from - start, to - start, group === groups - 1)) return inTime(readings)
   if (cursor.at !== bytes.length) throw new RowDamaged(`${bytes.length - cursor.at} bytes left over in a packed day`)
-  return groups > 1 ? readings.sort((a, b) => a.measuredAt - b.measuredAt) : readings
+  return groups > 1 ? inTime(readings) : readings
 }
+
+const inTime = (readings: Reading[]): Reading[] => readings.sort((a, b) => a.measuredAt - b.measuredAt)
 
 /** Words and shapes by number. */
 export interface ShapeSource {
@@ -146,6 +156,7 @@ const readShape = (text: string): Shape => {
 /** Slots of a day. */
 const MOST_ROWS = 24 * 4096
 
+/** @returns  false when the rest of the last group was left unread, because none of it was asked for */
 const readGroup = (
   bytes: Uint8Array,
   cursor: { at: number },
@@ -153,11 +164,16 @@ const readGroup = (
   start: number,
   { word, shape: shapeAt }: ShapeSource,
   into: Reading[],
-): void => {
+  from: number,
+  to: number,
+  last: boolean,
+): boolean => {
   const shape = shapeAt(readVarint(bytes, cursor))
   const rows = readVarint(bytes, cursor)
   if (rows > MOST_ROWS) throw new RowDamaged(`packed day of ${rows} rows`)
   const times = readColumn(bytes, cursor, rows)
+  const isAsked = (row: number) => times[row]! >= from && times[row]! < to
+  if (last && !times.some((time) => time >= from && time < to)) return false
   const ratios = readColumn(bytes, cursor, rows)
   const qualities = readColumn(bytes, cursor, rows)
   const delays = readColumn(bytes, cursor, rows)
@@ -183,6 +199,7 @@ const readGroup = (
     reasons.set(readVarint(bytes, cursor), word(readVarint(bytes, cursor)))
   }
   for (let row = 0; row < rows; row++) {
+    if (!isAsked(row)) continue
     const measuredAt = start + times[row]!
     into.push({
       series,
@@ -196,6 +213,7 @@ const readGroup = (
       absent: absent[row]!,
     })
   }
+  return true
 }
 
 const count = (kinds: readonly number[], kind: number): number => {

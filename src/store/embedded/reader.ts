@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Decimal, decimalNumber, subtract } from '../../core/decimal.ts'
-import type { AggregateQuery, Bucket, RangePage, RangeQuery } from '../../core/query.ts'
+import type { AggregateQuery, Bucket, RangePage, RangeQuery, ScanQuery } from '../../core/query.ts'
 import { MEASUREMENTS, type Measurement, type Reading, type Series, scalerAt } from '../../core/reading.ts'
 import { ok, type Result } from '../../core/result.ts'
 import { fail, type StoreError, storeError, storeErrorOf } from './errors.ts'
@@ -22,11 +22,14 @@ import {
 import { unpackReadings } from './pack.ts'
 import { mergeReadings } from './packer.ts'
 import { bytesOf, knows, metaNumber, nullableNumberOf, numberOf, openForReading, type Partition, readWords } from './partition.ts'
+import { isScannable, readPlace, type ScanPage, scanMonth, writePlace } from './scan.ts'
 import { isSeriesWord } from './words.ts'
 
 const OPEN_AT_ONCE = 4
 const MOST_READINGS = 100_000
 const MOST_BUCKETS = 100_000
+/** In place of a cursor, which is base64url: the one that was given belongs to another file. */
+const STRANGER = '?'
 
 interface Opened {
   readonly partition: Partition
@@ -82,6 +85,31 @@ export class Reader {
     })
     if (!visited.ok) return visited
     return ok(sums.map((sum, bucket) => ({ from: from + bucket * everyMs, value: sum ? sum.value(fn) : null, count: sum ? sum.count : 0 })))
+  }
+
+  scan(query: ScanQuery): Result<RangePage, StoreError> {
+    const cursor = query.cursor === undefined ? null : readPlace(query.cursor)
+    if (cursor === undefined) return fail('STORE_CURSOR', 'the cursor is not one of this store')
+    if (!isScannable(query)) return fail('STORE_QUERY', 'when or how many is missing, or the measurement has no such tag')
+    const page: ScanPage = { limit: Math.min(query.limit, MOST_READINGS), readings: [], work: 0 }
+    const at = cursor ? timeOf(hourKey(cursor.hour, 0), null) : EARLIEST
+    const start = Math.max(Math.ceil(query.from), EARLIEST)
+    const end = Math.min(query.to, LATEST)
+    for (const month of monthsIn(this.#directory)) {
+      const [from, to] = [Math.max(start, monthStart(month)), Math.min(end, monthStart(month + 1))]
+      if (from >= to || to <= at) continue
+      const place = cursor && at >= monthStart(month) ? cursor : null
+      const answer = this.#read(month, (partition, index, file): string | null => {
+        if (place && place.series >= 0 && place.file !== file) return STRANGER
+        const few = query.points && index.few(query.points, partition.words.size)
+        const stop = scanMonth(partition, query, { from, to }, place, page, few ?? null, (read) => this.#sparing(partition.path, read))
+        return stop && writePlace(stop, file)
+      })
+      if (!answer.ok) return answer
+      if (answer.value === STRANGER) return fail('STORE_CURSOR', `${monthFile(month)} was begun anew since the cursor was given out`)
+      if (answer.value !== null) return ok({ readings: page.readings, next: answer.value })
+    }
+    return ok({ readings: page.readings, next: null })
   }
 
   /** Rows in a month's file. A late row of a packed day counts once more until it is packed too. */
@@ -171,17 +199,17 @@ export class Reader {
   }
 
   /** Runs `work` on one unchanging view of a month's file. */
-  #read<T>(month: number, work: (partition: Partition, index: SeriesIndex) => T): Result<T | null, StoreError> {
+  #read<T>(month: number, work: (partition: Partition, index: SeriesIndex, file: string) => T): Result<T | null, StoreError> {
     const path = join(this.#directory, monthFile(month))
     try {
       const opened = this.#opened(month, path)
       if (!opened) return ok(null)
-      const { partition, index } = opened
+      const { partition, index, identity } = opened
       partition.database.exec('BEGIN')
       try {
         readWords(partition)
         index.update(partition)
-        return ok(work(partition, index))
+        return ok(work(partition, index, identity))
       } finally {
         partition.database.exec('COMMIT')
       }
@@ -250,6 +278,12 @@ class SeriesIndex {
         else this.#byTag.set(name, [this.#known])
       }
     }
+  }
+
+  /** Series of some points, ascending; null when they are so many that going through all of them is quicker. */
+  few(points: ReadonlySet<string>, all: number): readonly number[] | null {
+    if (points.size * 16 > all) return null
+    return [...points].flatMap((point) => this.#byTag.get(`point ${point}`) ?? []).sort((a, b) => a - b)
   }
 
   find(measurement: Measurement, tags: Readonly<Record<string, string>>, source: string | undefined): number[] {

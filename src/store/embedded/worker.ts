@@ -44,6 +44,7 @@ else
     return {
       range: (query) => reader.range(query),
       aggregate: (query) => reader.aggregate(query),
+      scan: (query) => reader.scan(query),
       rows: (month) => reader.rows(month),
       close: () => {
         reader.close()

@@ -59,6 +59,7 @@ export const openInfluxStore = async (options: InfluxOptions, now: () => number 
     write: (readings) => sink.write(readings),
     range: (query) => queries.range(query),
     aggregate: (query) => queries.aggregate(query),
+    scan: (query) => queries.scan(query),
     retain: () => queries.retain(),
     ping,
     stats: () => sink.stats(),

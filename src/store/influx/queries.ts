@@ -12,6 +12,7 @@ import {
   type Reading,
   type ReadingStore,
   type Result,
+  type ScanQuery,
   type Series,
   type Shape,
   seriesOf,
@@ -22,6 +23,7 @@ import type { Ask } from './admin.ts'
 import { fail } from './errors.ts'
 import { type Block, identifier, stringOf } from './influxql.ts'
 import { OWN_FIELDS } from './names.ts'
+import { scanInflux } from './scan.ts'
 import { obisOfField, unitOfField } from './units.ts'
 
 /** Most readings on a page, and buckets in an answer. */
@@ -90,6 +92,11 @@ export class InfluxQueries implements ReadingStore {
     const last = readings.at(-1)!.measuredAt
     const given = readings.filter(({ measuredAt }) => measuredAt === last).length
     return ok({ readings, next: `${last}.${last === start.from ? start.skip + given : given}` })
+  }
+
+  /** @errors as {@link range} */
+  scan(query: ScanQuery): Promise<Result<RangePage>> {
+    return scanInflux({ ask: this.#ask, readingsOf: (measurement, block) => this.#readings(measurement, block) }, query)
   }
 
   /** @errors as {@link range} */
