@@ -1,0 +1,16 @@
+export * from './errors.ts'
+export * from './exact.ts'
+export {
+  countName,
+  dayName,
+  type Explainable,
+  type Explained,
+  explainTiers,
+  monthName,
+  type RegisterSpan,
+  TOPICS,
+  type Topic,
+  tierName,
+} from './explain.ts'
+export { daysIn, monthsBetween, splitTiers } from './tiers.ts'
+export * from './types.ts'
