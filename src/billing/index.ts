@@ -1,1 +1,8 @@
+export * from './book-types.ts'
+export { fail as billingFailure } from './errors.ts'
+export { BillingFile } from './file.ts'
+export type { Heard, Look } from './looks.ts'
+export type { PendingFilter } from './pendings.ts'
+export { BillingTooNew } from './sql.ts'
+export { type AskBilling, type BillingCalls, BillingThread, billingHandlers, serveBilling } from './thread.ts'
 export * from './types.ts'
