@@ -12,5 +12,6 @@ export {
   type Topic,
   tierName,
 } from './explain.ts'
+export * from './key-accounts.ts'
 export { daysIn, monthsBetween, splitTiers } from './tiers.ts'
 export * from './types.ts'

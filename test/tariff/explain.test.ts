@@ -68,9 +68,7 @@ describe('what is not known', () => {
     expect(of(lines, 'missing', 'en')).toEqual([
       'The energy of November 2026 is not known, which is not zero, so nothing is split; the other months have 280.00 kWh (no register was read).',
     ])
-    expect(of(lines, 'missing', 'zh')).toEqual([
-      '2026年11月的电量未知，未知不等于零，因此不能分档；其余月份合计280.00千瓦时（没有示数）。',
-    ])
+    expect(of(lines, 'missing', 'zh')).toEqual(['2026年11月的电量未知，未知不等于零，因此不能分档；其余月份合计280.00千瓦时（没有示数）。'])
     expect(of(lines, 'split', 'en')[0]).toMatch(/how much lies in each tier is not known/)
     expect(of(lines, 'next', 'zh')).toEqual(['距下一档还有多少电量，目前无法得出。'])
   })
