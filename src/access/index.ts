@@ -5,9 +5,9 @@ export { AUDIT_WHATS, type AuditDraft, type AuditOutcome, type AuditRecord, type
 export { type AuditFault, type AuditFaultKind, type AuditVerdict, verifyAudit } from './audit-verify.ts'
 export { accessFailure } from './errors.ts'
 export { LINK_MS, linksOf } from './links.ts'
-export { type LoggedIn, type LoginParts, type LoginTry, loginOf } from './login.ts'
+export { type LoggedIn, type LoginParts, type LoginTry, loginOf, passwordCheckOf } from './login.ts'
 export { COST, type Cost, checkNewPassword, hashPassword, isOutdated, verifyPassword } from './passwords.ts'
-export { hasExpired, mayDo, maySee, type Place, type Principal, permissionsOf, scopeOf } from './principals.ts'
+export { hasExpired, mayDo, maySee, type Place, type Principal, permissionsOf, personOf, scopeOf } from './principals.ts'
 export {
   ALL_PERMISSIONS,
   FORMER_GRANTS,
@@ -24,5 +24,5 @@ export {
 export { holds, SESSION_RULES, type Session, type SessionRules, type Sessions, sessionsOf } from './sessions.ts'
 export { type AccessStore, type Act, openAccessStore } from './store.ts'
 export { loginThrottle, THROTTLE_RULES, type ThrottleRules, type Try } from './throttle.ts'
-export { isValidToken, type MachineToken, tokensOf, tokenView } from './tokens.ts'
-export { type Rights, type User, type Users, usersOf } from './users.ts'
+export { formerToken, isValidToken, type MachineToken, type TokenRights, tokensOf, tokenView } from './tokens.ts'
+export { isInUse, type Rights, type User, type Users, usersOf } from './users.ts'

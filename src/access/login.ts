@@ -6,10 +6,10 @@ import { accessFailure } from './errors.ts'
 import { COST, type Cost, hashPassword, isOutdated, verifyPassword } from './passwords.ts'
 import type { Principal } from './principals.ts'
 import { isSecretText, makeSecret, sha256 } from './secrets.ts'
-import type { Sessions } from './sessions.ts'
+import type { Session, Sessions } from './sessions.ts'
 import type { AccessStore } from './store.ts'
 import type { LoginThrottle } from './throttle.ts'
-import { principalOfUser, type Users } from './users.ts'
+import { principalOfUser, type User, type Users } from './users.ts'
 
 /** Somebody who tries to log in. */
 export interface LoginTry {
@@ -24,6 +24,7 @@ export interface LoggedIn {
   readonly principal: Principal
   /** The session's secret, for a cookie that lives as long as the browser. */
   readonly session: string
+  readonly begun: Session
   /** A mark for the device, for a cookie of 90 days: it opens nothing, but has tries of its own. */
   readonly device: string
 }
@@ -39,6 +40,7 @@ export interface LoginParts {
   readonly now: () => number
   readonly monotonic: () => number
   readonly cost?: Cost
+  readonly mostWaiting?: number
 }
 
 const DEVICE_MS = 90 * 86_400_000
@@ -47,32 +49,101 @@ const MOST_DEVICES = 20
 const AT_ONCE = 2
 const UNKNOWN = '(unknown name)'
 
-/** Lets so many run at once; the others wait in their order. */
-const gateOf = (most: number) => {
+/** More that wait than this are turned away: the last of them waits for some ten seconds on a slow machine. */
+const MOST_WAITING = 40
+const FULL_MS = 10_000
+
+/**
+ * Lets so many run at once; the others wait in their order, those with `isFirst` before all others.
+ *
+ * @returns null when too many wait
+ */
+const gateOf = (most: number, mostWaiting: number) => {
   let running = 0
   const waiting: (() => void)[] = []
-  return async <T>(work: () => Promise<T>): Promise<T> => {
-    if (running >= most) await new Promise<void>((go) => waiting.push(go))
+  const first: (() => void)[] = []
+  return async <T>(work: () => Promise<T>, isFirst: boolean): Promise<T | null> => {
+    const line = isFirst ? first : waiting
+    if (running >= most && line.length >= mostWaiting) return null
+    if (running >= most) await new Promise<void>((go) => line.push(go))
     else running++
     try {
       return await work()
     } finally {
-      const next = waiting.shift()
+      const next = first.shift() ?? waiting.shift()
       if (next) next()
       else running--
     }
   }
 }
 
-/** Logging in: throttle, password, audit log, session, in this order. */
-export const loginOf = ({ store, users, sessions, throttle, log, flood, now, monotonic, cost = COST }: LoginParts) => {
-  const gate = gateOf(AT_ONCE)
+/** A right password, whose it is, and what it was compared with. */
+interface Checked {
+  readonly user: User
+  readonly stored: string
+}
+
+/**
+ * Checks passwords: throttle, a bounded queue, then scrypt. Everything that compares a password asks the same one.
+ */
+export const passwordCheckOf = (parts: Omit<LoginParts, 'sessions'>) => {
+  const { store, users, throttle, log, flood, now, monotonic, cost = COST, mostWaiting = MOST_WAITING } = parts
+  const gate = gateOf(AT_ONCE, mostWaiting)
   const isKnownDevice = (user: string, device: string | null, at: number): boolean =>
     device !== null &&
     isSecretText('device', device) &&
     store.rows('SELECT seen_at FROM device WHERE user = ? AND hash = ? AND seen_at > ?', user, sha256(device), at - DEVICE_MS).length > 0
+  /** The log has a line, or the line is part of a summary. A log that cannot be written changes nothing here: nobody came in. */
+  const tellRefused = (account: string, address: string, why: string): void => {
+    const { isWritten, before } = flood.take('login-refused', account, address, now())
+    const draft: AuditDraft = {
+      ...{ what: 'login-refused', who: { kind: 'nobody', id: null, name: account }, from: address, on: `user:${account}` },
+      ...{ outcome: 'refused', why },
+    }
+    for (const each of [...before, ...(isWritten ? [draft] : [])]) log.append(each)
+  }
+  return {
+    isKnownDevice,
+    /** Hashes a password in its turn. @errors ACCESS_THROTTLED: too many wait */
+    hash: async (password: string): Promise<Result<string>> => {
+      const stored = await gate(() => hashPassword(password, cost), true)
+      return stored === null ? busy() : ok(stored)
+    },
+    /** @errors ACCESS_THROTTLED, ACCESS_LOGIN */
+    check: async ({ name, password, address, device }: LoginTry): Promise<Result<Checked>> => {
+      const user = users.byName(name)
+      // What was typed as an unknown name may be a password.
+      const account = user?.name ?? UNKNOWN
+      const isKnown = user !== null && isKnownDevice(user.id, device, now())
+      const asked = throttle.ask({ account: name, address, isKnown }, monotonic())
+      if (!asked.ok) {
+        tellRefused(account, address, 'too many tries')
+        return asked
+      }
+      const kept = users.passwordOf(name, now())
+      const isRight = await gate(() => verifyPassword(password, kept?.password ?? null, cost), isKnown)
+      if (isRight === null) {
+        tellRefused(account, address, 'too many wait')
+        return busy()
+      }
+      if (!isRight || !kept) {
+        throttle.failed({ account: name, address, isKnown }, monotonic())
+        tellRefused(account, address, 'wrong name or password')
+        return accessFailure('ACCESS_LOGIN', 'the log-in is refused')
+      }
+      throttle.succeeded({ account: name, address, isKnown })
+      return ok({ user: kept.user, stored: kept.password })
+    },
+  }
+}
+
+const busy = () => accessFailure('ACCESS_THROTTLED', 'too many log in at once', { retryAfterMs: FULL_MS })
+
+/** Logging in: throttle, password, audit log, session, in this order. */
+export const loginOf = (parts: LoginParts, passwords = passwordCheckOf(parts)) => {
+  const { store, users, sessions, log, now, cost = COST } = parts
   const remember = (user: string, device: string | null, at: number): string => {
-    const isKnown = isKnownDevice(user, device, at)
+    const isKnown = passwords.isKnownDevice(user, device, at)
     const { text, hash } = isKnown && device !== null ? { text: device, hash: sha256(device) } : makeSecret('device')
     store.run(
       'INSERT INTO device (user, hash, seen_at) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seen_at = excluded.seen_at',
@@ -86,53 +157,28 @@ export const loginOf = ({ store, users, sessions, throttle, log, flood, now, mon
     )
     return text
   }
-  /** The log has a line, or the line is part of a summary. A log that cannot be written changes nothing here: nobody came in. */
-  const tellRefused = (account: string, address: string, why: string): void => {
-    const { isWritten, before } = flood.take('login-refused', account, address, now())
-    const draft: AuditDraft = {
-      ...{ what: 'login-refused', who: { kind: 'nobody', id: null, name: account }, from: address, on: `user:${account}` },
-      ...{ outcome: 'refused', why },
-    }
-    for (const each of [...before, ...(isWritten ? [draft] : [])]) log.append(each)
-  }
 
   /**
    * @errors ACCESS_THROTTLED (context `retryAfterMs`); ACCESS_LOGIN, the same for a wrong password, an unknown name and an account out
    *         of use; AUDIT_…: who cannot be recorded does not come in
    */
-  return async ({ name, password, address, device }: LoginTry): Promise<Result<LoggedIn>> => {
-    const user = users.byName(name)
-    // What was typed as an unknown name may be a password.
-    const account = user?.name ?? UNKNOWN
-    const isKnown = user !== null && isKnownDevice(user.id, device, now())
-    const asked = throttle.ask({ account: name, address, isKnown }, monotonic())
-    if (!asked.ok) {
-      tellRefused(account, address, 'too many tries')
-      return asked
-    }
-    const kept = users.passwordOf(name, now())
-    const isRight = await gate(() => verifyPassword(password, kept?.password ?? null, cost))
-    if (!isRight || !kept) {
-      throttle.failed({ account: name, address, isKnown }, monotonic())
-      tellRefused(account, address, 'wrong name or password')
-      return accessFailure('ACCESS_LOGIN', 'the log-in is refused')
-    }
-    const { id } = kept.user
+  return async (tried: LoginTry): Promise<Result<LoggedIn>> => {
+    const { password, address, device } = tried
+    const checked = await passwords.check(tried)
+    if (!checked.ok) return checked
+    const { user, stored } = checked.value
     const recorded = log.append({
-      ...{
-        what: 'login',
-        who: { kind: 'user', id, name: kept.user.name },
-        from: address,
-        on: `user:${kept.user.name}`,
-        outcome: 'done',
-        why: null,
-      },
+      ...{ what: 'login', who: { kind: 'user', id: user.id, name: user.name }, from: address, on: `user:${user.name}`, outcome: 'done' },
+      why: null,
     })
     if (!recorded.ok) return recorded
-    throttle.succeeded({ account: name, address, isKnown })
-    if (isOutdated(kept.password, cost)) users.refresh(id, kept.password, await gate(() => hashPassword(password, cost)))
-    const begun = sessions.begin(id, address, now())
+    if (isOutdated(stored, cost)) {
+      const anew = await passwords.hash(password)
+      if (anew.ok) users.refresh(user.id, stored, anew.value)
+    }
+    const begun = sessions.begin(user.id, address, now())
     if (!begun.ok) return accessFailure('ACCESS_LOGIN', 'the log-in is refused')
-    return ok({ principal: principalOfUser(kept.user), session: begun.value.text, device: remember(id, device, now()) })
+    const { text, session } = begun.value
+    return ok({ principal: principalOfUser(user), session: text, begun: session, device: remember(user.id, device, now()) })
   }
 }

@@ -6,7 +6,7 @@ import type { AuditDraft, AuditWhat, AuditWho } from './audit-record.ts'
 import { isRole, type Role } from './roles.ts'
 
 export const ACCESS_FILE = 'access.db'
-const VERSION = 1
+const VERSION = 2
 
 /** Names are compared without regard to case: `name` is as typed, `name_key` in lower case. Lists are JSON. */
 const SCHEMA = `
@@ -19,8 +19,10 @@ CREATE TABLE device (user TEXT NOT NULL REFERENCES user (id), hash TEXT NOT NULL
 CREATE TABLE token (id TEXT PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL UNIQUE, roles TEXT NOT NULL, former TEXT, zones TEXT, customer TEXT,
   created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER) STRICT;
 CREATE TABLE link (hash TEXT PRIMARY KEY, user TEXT REFERENCES user (id), made_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, used_at INTEGER) STRICT, WITHOUT ROWID;
-PRAGMA user_version = ${VERSION};
+PRAGMA user_version = 1;
 `
+/** Who stands behind a token. */
+const OWNERS = `ALTER TABLE token ADD COLUMN owner TEXT; PRAGMA user_version = 2;`
 
 export type Bound = string | number | null
 export type Row = Readonly<Record<string, unknown>>
@@ -98,6 +100,7 @@ export const openAccessStore = (directory: string, log: Pick<AuditLog, 'append'>
   }
   inTransaction(database, () => {
     if (versionOf() === 0) database.exec(SCHEMA)
+    if (versionOf() === 1) database.exec(OWNERS)
   })
   return {
     rows,

@@ -85,6 +85,9 @@ export const addressKey = (address: string): string => {
     .join(':')}::/64`
 }
 
+/** A device that is known goes by itself: whoever shares its address, behind one proxy, does not hold it up. */
+const pairKey = ({ address, isKnown }: Try): string => (isKnown ? 'known device' : addressKey(address))
+
 const accountKey = (account: string): string => account.normalize('NFKC').toLowerCase().slice(0, 64)
 
 /**
@@ -138,7 +141,8 @@ export const loginThrottle = (rules: ThrottleRules = THROTTLE_RULES) => {
      * @returns  the lane it took
      * @errors   ACCESS_THROTTLED with `retryAfterMs`; the same whether there is such an account or not
      */
-    ask: ({ account, address, isKnown }: Try, now: number): Result<Lane> => {
+    ask: (tried: Try, now: number): Result<Lane> => {
+      const { account, address, isKnown } = tried
       if (now - sweptAt > rules.windowMs) {
         sweep(now)
         sweptAt = now
@@ -156,7 +160,7 @@ export const loginThrottle = (rules: ThrottleRules = THROTTLE_RULES) => {
       const wait = Math.max(
         waitFor(times, rules.perAccount[lane], now),
         waitFor(overall[lane], rules.overall[lane], now),
-        waitAfter(known?.pairs.get(place), rules.freePair, now),
+        waitAfter(known?.pairs.get(pairKey(tried)), rules.freePair, now),
         isKnown ? 0 : waitAfter(from.failures, rules.freeAddress, now),
         lane === 'other' ? waitAfter(known?.failures, rules.freeAccount, now) : 0,
       )
@@ -172,13 +176,13 @@ export const loginThrottle = (rules: ThrottleRules = THROTTLE_RULES) => {
     },
 
     /** The password was wrong, or there is no such account. */
-    failed: ({ account, address }: Try, now: number): void => {
-      const place = addressKey(address)
-      const known = accounts.get(accountKey(account))
-      const pair = known?.pairs.get(place) ?? { count: 0, at: 0 }
+    failed: (tried: Try, now: number): void => {
+      const place = addressKey(tried.address)
+      const known = accounts.get(accountKey(tried.account))
+      const pair = known?.pairs.get(pairKey(tried)) ?? { count: 0, at: 0 }
       if (known) {
         for (const [key, { at }] of known.pairs) if (at < now - forgetMs) known.pairs.delete(key)
-        known.pairs.set(place, pair)
+        known.pairs.set(pairKey(tried), pair)
       }
       for (const failures of [pair, addressOf(place).failures, ...(known ? [known.failures] : [])]) {
         // After a long quiet time it begins again.
@@ -191,9 +195,9 @@ export const loginThrottle = (rules: ThrottleRules = THROTTLE_RULES) => {
      * The password was right: what this address did wrong for this account is forgotten. Not what it did for others: else whoever has one
      * account of his own could try those of others without a pause.
      */
-    succeeded: ({ account, address }: Try): void => {
-      const known = accounts.get(accountKey(account))
-      known?.pairs.delete(addressKey(address))
+    succeeded: (tried: Try): void => {
+      const known = accounts.get(accountKey(tried.account))
+      known?.pairs.delete(pairKey(tried))
       if (known) known.failures.count = 0
     },
 

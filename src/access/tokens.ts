@@ -7,7 +7,7 @@ import { hasExpired, type Principal } from './principals.ts'
 import { FORMER, type Former, isTokenRole } from './roles.ts'
 import { isSecretText, makeSecret, sameDigest, sha256 } from './secrets.ts'
 import { type AccessStore, type Act, numberOrNull, type Row, rolesOf, textOrNull, zonesOf } from './store.ts'
-import { checkRights, isAccountName, type Rights, rightsColumns } from './users.ts'
+import { checkExpiry, checkRights, isAccountName, nameKey, type Rights, rightsColumns } from './users.ts'
 
 /** A machine's right to come in: the secret itself is nowhere. Instants are milliseconds since 1970 UTC. */
 export interface MachineToken extends Rights {
@@ -17,6 +17,8 @@ export interface MachineToken extends Rights {
   readonly hash: string
   /** For a token of the time before roles, which has none of them. */
   readonly former: Former | null
+  /** Id of the user it belongs to, and with whom it ends; null: nobody. */
+  readonly owner: string | null
   readonly createdAt: number
   readonly revokedAt: number | null
 }
@@ -35,7 +37,7 @@ const FormerFile = Type.Array(FormerEntry)
 const tokenOf = (row: Row): MachineToken => ({
   ...{ id: String(row.id), name: String(row.name), hash: String(row.hash), roles: rolesOf(row.roles), zones: zonesOf(row.zones) },
   ...{ former: FORMER.find((each) => each === row.former) ?? null, customer: textOrNull(row.customer), createdAt: Number(row.created_at) },
-  ...{ expiresAt: numberOrNull(row.expires_at), revokedAt: numberOrNull(row.revoked_at) },
+  ...{ expiresAt: numberOrNull(row.expires_at), revokedAt: numberOrNull(row.revoked_at), owner: textOrNull(row.owner) },
 })
 
 /** Neither revoked nor expired. */
@@ -43,8 +45,8 @@ export const isValidToken = (token: Pick<MachineToken, 'revokedAt' | 'expiresAt'
   (token.revokedAt === null || token.revokedAt > now) && !hasExpired(token, now)
 
 /** A token as somebody who acts. */
-export const principalOfToken = ({ id, name, roles, former, zones, customer, expiresAt }: MachineToken): Principal => ({
-  ...{ kind: 'token', id, name, roles, former, zones, customer, expiresAt },
+export const principalOfToken = ({ id, name, roles, former, zones, customer, owner, expiresAt }: MachineToken): Principal => ({
+  ...{ kind: 'token', id, name, roles, former, zones, customer, owner, expiresAt },
 })
 
 /**
@@ -60,7 +62,17 @@ export const tokenShown = (text: string, tokens: readonly MachineToken[], now: n
   return found && isValidToken(found, now) ? principalOfToken(found) : null
 }
 
-const told = ({ name, roles, former, zones, customer, expiresAt }: MachineToken) => ({ name, roles, former, zones, customer, expiresAt })
+const told = ({ name, roles, former, zones, customer, owner, expiresAt }: MachineToken) => ({
+  ...{ name, roles, former, zones, customer, owner, expiresAt },
+})
+
+/** A token of the two kinds there were before roles; the configuration and the environment still give such ones. */
+export const formerToken = (id: string, name: string, hash: string, former: Former): MachineToken => ({
+  ...{ id, name, hash, former, roles: [], zones: null, customer: null, owner: null, createdAt: 0, expiresAt: null, revokedAt: null },
+})
+
+/** What a new token may: roles, or one of the two words of before. */
+export type TokenRights = Rights | { readonly former: Former; readonly expiresAt: number | null }
 
 /** The machine tokens of `access.db`. Every change is in the audit log or is not made. */
 export const tokensOf = (store: AccessStore) => {
@@ -69,23 +81,41 @@ export const tokensOf = (store: AccessStore) => {
     /** All there ever were, oldest first. */
     list,
 
-    /** Makes one; its text is in the answer and nowhere else. @errors ACCESS_NAME, ACCESS_ROLES, ACCESS_SCOPE, ACCESS_EXPIRY, AUDIT_… */
-    add: (name: string, rights: Rights, act: Act, now: number): Result<{ readonly text: string; readonly token: MachineToken }> =>
+    /**
+     * Makes one; its text is in the answer and nowhere else.
+     *
+     * @param owner   name of the user it belongs to; null: a machine of its own
+     * @errors        ACCESS_NAME, ACCESS_ROLES, ACCESS_SCOPE, ACCESS_EXPIRY, ACCESS_UNKNOWN, AUDIT_…
+     */
+    add: (
+      name: string,
+      wanted: TokenRights,
+      act: Act,
+      now: number,
+      owner: string | null = null,
+    ): Result<{ readonly text: string; readonly token: MachineToken }> =>
       store.change(act, () => {
+        const former = 'former' in wanted ? wanted.former : null
+        const rights: Rights = 'former' in wanted ? { roles: [], zones: null, customer: null, expiresAt: wanted.expiresAt } : wanted
         if (!isAccountName(name)) return accessFailure('ACCESS_NAME', `"${name.slice(0, 80)}" is no name for a token`)
         if (list().some((token) => token.name === name && isValidToken(token, now)))
           return accessFailure('ACCESS_NAME', `there is a token ${name} already`)
-        const checked = checkRights(rights, now)
+        const checked = former === null ? checkRights(rights, now) : checkExpiry(rights.expiresAt, now)
         if (!checked.ok) return checked
         const personal = rights.roles.find((role) => !isTokenRole(role))
         if (personal !== undefined) return accessFailure('ACCESS_ROLES', `a token is not ${personal}: that is a person who has logged in`)
+        const person = owner === null ? null : store.rows('SELECT id FROM user WHERE name_key = ?', nameKey(owner))[0]
+        if (person === undefined) return accessFailure('ACCESS_UNKNOWN', `there is no user ${owner}`)
         const { text, hash } = makeSecret('token')
         const id = `t-${randomBytes(8).toString('hex')}`
+        const token: MachineToken = {
+          ...{ id, name, hash, ...rights, former, createdAt: now, revokedAt: null },
+          owner: person === null ? null : String(person.id),
+        }
         store.run(
-          'INSERT INTO token (id, name, hash, roles, zones, customer, expires_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
-          ...[id, name, hash, ...rightsColumns(rights), now],
+          'INSERT INTO token (id, name, hash, roles, zones, customer, expires_at, created_at, former, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+          ...[id, name, hash, ...rightsColumns(rights), now, former, token.owner],
         )
-        const token: MachineToken = { id, name, hash, ...rights, former: null, createdAt: now, revokedAt: null }
         return ok({ value: { text, token }, told: { what: 'token-added', on: `token:${name}`, after: told(token) } })
       }),
 
@@ -118,6 +148,12 @@ export const tokensOf = (store: AccessStore) => {
         return accessFailure('ACCESS_IMPORT', `${first?.instancePath || '/'} ${first?.message ?? 'is not as expected'}`)
       }
       const entries = read
+      const isKnown = ({ hash, revokedAt }: (typeof entries)[number]): boolean => {
+        const known = store.rows('SELECT * FROM token WHERE hash = ?', hash).map(tokenOf)[0]
+        return known !== undefined && (revokedAt === null || known.revokedAt !== null)
+      }
+      // Looked at at every start: what says nothing new is no line of the log.
+      if (entries.every(isKnown)) return ok({ added: 0, revoked: 0 })
       return store.change(act, () => {
         let added = 0
         let revoked = 0
@@ -171,9 +207,12 @@ export const tokenView = (
   return {
     /** Who shows this text; null: nobody. */
     find: (text: string, now: number): Principal | null => tokenShown(text, all(), now),
-    /** A change of our own holds from now on. */
+    /** All of them, as they are now. */
+    all,
+    /** A change of our own holds from now on, and so do tokens that no database knows. */
     refresh: (): void => {
       lookedAt = Number.NEGATIVE_INFINITY
+      version = ''
     },
   }
 }

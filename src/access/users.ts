@@ -42,10 +42,14 @@ export const checkRights = ({ roles, zones, customer, expiresAt }: Rights, now: 
   if (strange !== undefined) return accessFailure('ACCESS_SCOPE', `"${strange}" is no id: 1 to 64 characters without blanks`)
   if (zones !== null && (zones.length === 0 || new Set(zones).size < zones.length || zones.length > 1000))
     return accessFailure('ACCESS_SCOPE', 'zones are named once each, at least one and at most 1000; null means all')
-  return expiresAt !== null && !(Number.isSafeInteger(expiresAt) && expiresAt > now)
+  return checkExpiry(expiresAt, now)
+}
+
+/** @errors ACCESS_EXPIRY */
+export const checkExpiry = (expiresAt: number | null, now: number): Result<null> =>
+  expiresAt !== null && !(Number.isSafeInteger(expiresAt) && expiresAt > now)
     ? accessFailure('ACCESS_EXPIRY', 'the expiry does not lie ahead')
     : ok(null)
-}
 
 export const userOf = (row: Row): User => ({
   ...{

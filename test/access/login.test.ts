@@ -106,3 +106,26 @@ it('names that are made up are not as many lines either', () => {
   expect(JSON.stringify(summary).length).toBeLessThan(2000)
   expect(gate.due(0, true)).toEqual([])
 })
+
+it('tries that wait are bounded, and a known device goes before them', async () => {
+  const { parts, attempt, users } = await house()
+  const { device } = good(await attempt())
+  const cost = { logN: 14, r: 8, p: 1 }
+  good(await users.setPassword('li.na', GOOD, ACT, T0, (password) => hashPassword(password, cost)))
+  const login = loginOf({ ...parts, mostWaiting: 2, cost })
+  const ended: string[] = []
+  const tries = Array.from({ length: 6 }, async (_, at) => {
+    const tried = await login({ name: `nobody ${at}`, password: 'x', address: `10.1.${at}.1`, device: null })
+    ended.push('other')
+    return tried
+  })
+  const own = login({ name: 'li.na', password: GOOD, address: '10.0.0.1', device }).then((tried) => {
+    ended.push('own')
+    return tried
+  })
+  const codes = (await Promise.all(tries)).map((tried) => (tried.ok ? 'ok' : tried.error.code))
+  good(await own)
+  // Two are computed, two wait, two are sent away; the device goes before those that wait.
+  expect(codes.filter((code) => code === 'ACCESS_THROTTLED')).toHaveLength(2)
+  expect(ended.indexOf('own')).toBeLessThan(5)
+})

@@ -108,6 +108,17 @@ describe('users', () => {
     store.close()
   })
 
+  it('a file of the first version is taken up as it is', () => {
+    const { directory, store, log } = storeIn()
+    const { text } = good(tokensOf(store).add('scada', rights(), ACT, T0))
+    store.run('ALTER TABLE token DROP COLUMN owner')
+    store.run('PRAGMA user_version = 1')
+    const again = openAccessStore(directory, log)
+    expect(tokensOf(again).list()).toMatchObject([{ name: 'scada', owner: null }])
+    expect(tokenView(again, tokensOf(again), () => 0).find(text, T0)).toMatchObject({ name: 'scada', owner: null })
+    again.close()
+  })
+
   it('a file of a later version is refused', () => {
     const { directory, store, log } = storeIn()
     store.run('PRAGMA user_version = 9')
@@ -218,6 +229,7 @@ describe('tokens', () => {
         former: null,
         zones: ['N'],
         customer: null,
+        owner: null,
         expiresAt: T0 + HOUR,
       },
     })
@@ -227,6 +239,22 @@ describe('tokens', () => {
     expect(JSON.stringify([tokens.list(), log.list({ limit: 9 })])).not.toContain(text)
     expect(codeOf(tokens.add('billing', rights(), ACT, T0))).toBe('ACCESS_NAME')
     expect(codeOf(tokens.add('admin', rights({ roles: ['secadm'] }), ACT, T0))).toBe('ACCESS_ROLES')
+  })
+
+  it('may belong to a user, and be of the two kinds of before', () => {
+    const { tokens, users } = house()
+    const user = good(users.add('li.na', rights(), ACT, T0))
+    good(tokens.add('script', rights(), ACT, T0, 'Li.Na'))
+    expect(codeOf(tokens.add('old way', { former: 'operate', expiresAt: null }, ACT, T0))).toBe('ACCESS_NAME')
+    const { text } = good(tokens.add('scada', { former: 'read', expiresAt: null }, ACT, T0))
+    expect(tokens.list().map(({ name, former, owner }) => [name, former, owner]).sort()).toEqual([
+      ['scada', 'read', null],
+      ['script', null, user.id],
+    ])
+    expect(codeOf(tokens.add('other', rights(), ACT, T0, 'nobody'))).toBe('ACCESS_UNKNOWN')
+    expect(codeOf(tokens.add('other', { former: 'read', expiresAt: T0 }, ACT, T0))).toBe('ACCESS_EXPIRY')
+    const who = tokenView({ version: () => '1' }, tokens, () => 0).find(text, T0)
+    expect(who && [mayDo(who, 'readings:read'), mayDo(who, 'ledger:write')]).toEqual([true, false])
   })
 
   it('a revocation by another process holds within a second', () => {
@@ -262,7 +290,9 @@ describe('tokens', () => {
     file.revoke('gone', T0)
     const text = () => readFileSync(`${directory}/tokens.json`, 'utf8')
     expect(good(tokens.importFormer(text(), ACT, T0))).toEqual({ added: 3, revoked: 0 })
+    const lines = whats(log).length
     expect(good(tokens.importFormer(text(), ACT, T0))).toEqual({ added: 0, revoked: 0 })
+    expect(whats(log)).toHaveLength(lines)
     const view = tokenView(store, tokens, () => Number.POSITIVE_INFINITY)
     const can = (shown: string) => {
       const who = view.find(shown, T0 + 1)
