@@ -2,9 +2,10 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { adapterOf, terminalAdapterOf } from '../protocols/index.ts'
-import { buildApi, type CaseDeps, listenApi } from './api/index.ts'
+import { buildApi, type CaseDeps, listenApi, tokensOnly } from './api/index.ts'
 import { type GatewayConfig, type Problem, packageRoot, problemText } from './config/index.ts'
 import { type Clock, explain, ok, type ReadingStore, scaledClock, seriesOf, systemClock } from './core/index.ts'
+import { openAudit } from './gateway/audit.ts'
 import { startChores } from './gateway/chores.ts'
 import { Collection } from './gateway/collection.ts'
 import { Field } from './gateway/field.ts'
@@ -297,6 +298,8 @@ const open = async (
     loss: { balance: loss.views.busBalance, thresholds },
     take: (verdict, day, now) => cases.book.take(verdict, day, now),
   })
+  const audit = openAudit(config.dataDirectory, () => systemClock.now(), say, config.access.auditHead ?? undefined)
+  closers.push(() => audit.close())
   const tokens = new TokenFile(config.dataDirectory, config.http, environment)
   const points = new PointIndex(ledger)
   let level = config.logLevel
@@ -348,7 +351,11 @@ const open = async (
     imports: imports.port,
     concentrators: concentrators.port,
     terminals,
-    tokens: () => tokens.all(),
+    authenticate: tokensOnly(
+      () => tokens.all(),
+      () => clock.now(),
+    ),
+    audit,
     maxOutboxBytes: config.outbox.maxBytes,
   })
   closers.push(() => deps.close())

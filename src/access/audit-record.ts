@@ -14,7 +14,20 @@ export const AUDIT_WHATS = [
     'token-revoked',
   ] as const),
   ...(['tokens-imported', 'config-changed', 'ledger-changed', 'rules-changed', 'case-act', 'collection-act', 'billing-act'] as const),
-  ...(['meter-write', 'concentrator-act', 'control', 'export', 'audit-read', 'backup', 'restore', 'start', 'stop', 'alarm'] as const),
+  ...([
+    'meter-write',
+    'concentrator-act',
+    'control',
+    'field-act',
+    'act',
+    'export',
+    'audit-read',
+    'backup',
+    'restore',
+    'start',
+    'stop',
+    'alarm',
+  ] as const),
 ] as const
 export type AuditWhat = (typeof AUDIT_WHATS)[number]
 
@@ -25,7 +38,8 @@ export interface AuditWho {
   readonly name: string
 }
 
-export type AuditOutcome = 'done' | 'refused' | 'failed'
+/** `asked`: it is about to be done; how it ended is a record of its own. */
+export type AuditOutcome = 'asked' | 'done' | 'refused' | 'failed'
 
 /** Something that is to be recorded. */
 export interface AuditDraft {

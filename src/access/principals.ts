@@ -12,9 +12,15 @@ export interface Principal {
   readonly zones: readonly string[] | null
   /** Sees nothing but this customer's points; null: not bound to one. */
   readonly customer: string | null
+  /** Id of the user who stands behind a token; absent or null: nobody does, or this is a user. */
+  readonly owner?: string | null
   /** null: does not expire */
   readonly expiresAt: number | null
 }
+
+/** Who this is when two persons are needed: all sessions and tokens of one user are the same, another token is somebody of its own. */
+export const personOf = ({ kind, id, owner = null }: Pick<Principal, 'kind' | 'id' | 'owner'>): string =>
+  kind === 'user' ? `user:${id}` : owner === null ? `token:${id}` : `user:${owner}`
 
 /** Where a thing belongs, as the ledger has it at that time. */
 export interface Place {

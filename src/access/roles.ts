@@ -27,11 +27,13 @@ export const PERMISSIONS = {
   'control:request': 'ask for a trip or close of a relay',
   'control:confirm': 'confirm a trip or close that somebody else asked for',
   'config:read': 'the configuration, secrets masked',
+  'system:read': 'outbox, tasks, counters: the gateway itself',
   'config:write': 'change or reload the configuration',
   'users:admin': 'users, their roles, tokens, sessions',
   'audit:read': 'the audit log',
   export: 'results as files, all rows',
   'billing:read': 'figures for billing',
+  'billing:acknowledge': 'take notice of exchanges, say which figures were taken away',
   'billing:release': 'release, hold and correct figures for billing',
   'own:read': 'readings and energy of one’s own points',
 } as const
@@ -52,6 +54,7 @@ const SEE = [
   'cases:read',
   'collection:read',
   'rules:read',
+  'system:read',
 ] as const satisfies readonly Permission[]
 
 /** Role and permission: the whole of it. */
@@ -71,12 +74,22 @@ export const GRANTS: Readonly<Record<Role, readonly Permission[]>> = {
       'lines:act',
     ] as const),
     ...(['writes:meters', 'concentrators:act', 'control:request', 'control:confirm', 'config:read', 'config:write', 'export'] as const),
+    'billing:acknowledge',
   ],
   installer: ['readings:read', 'lines:read', 'trace:read', 'ledger:read', 'commissioning:act', 'read-now', 'lines:act'],
   secadm: ['config:read', 'users:admin'],
   auditor: ['audit:read'],
   analyst: [...SEE, 'export'],
-  billing: ['readings:read', 'ledger:read', 'personal:read', 'collection:read', 'export', 'billing:read', 'billing:release'],
+  billing: [
+    'readings:read',
+    'ledger:read',
+    'personal:read',
+    'collection:read',
+    'export',
+    'billing:read',
+    'billing:acknowledge',
+    'billing:release',
+  ],
   customer: ['own:read'],
 }
 
@@ -123,6 +136,6 @@ export const FORMER_GRANTS: Readonly<Record<Former, readonly Permission[]>> = {
       'read-now',
       'lines:act',
     ] as const),
-    ...(['writes:meters', 'concentrators:act', 'control:request', 'control:confirm', 'config:write'] as const),
+    ...(['writes:meters', 'concentrators:act', 'control:request', 'control:confirm', 'config:write', 'billing:acknowledge'] as const),
   ],
 }

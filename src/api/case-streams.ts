@@ -1,12 +1,12 @@
 import { finished, Readable } from 'node:stream'
 import { caseJson, lineJson } from './case-json.ts'
 import type { ApiDeps, TraceLimits } from './deps.ts'
-import { isValid } from './tokens.ts'
+import type { Holder } from './guard.ts'
 
 /** Live streams of case changes. */
 export interface CaseStreams {
-  /** What came after a line of the history, and whatever comes; null when the token, or everybody together, has as many as allowed. */
-  open(token: string, after: number): Readable | null
+  /** What came after a line of the history, and whatever comes; null when whoever asks, or everybody together, has as many as allowed. */
+  open(holder: Holder, after: number): Readable | null
   /** Ends every stream; resolves when all are flushed, or after half a second. */
   endAll(reason: string): Promise<void>
 }
@@ -22,14 +22,14 @@ const FLUSH_MS = 500
  * wait and fills no memory.
  */
 export const caseStreams = (
-  { tokens, now, caseLines, onCases }: Pick<ApiDeps, 'tokens' | 'now' | 'caseLines' | 'onCases'>,
+  { caseLines, onCases }: Pick<ApiDeps, 'caseLines' | 'onCases'>,
   given: Partial<TraceLimits> = {},
 ): CaseStreams => {
   const limits = { ...LIMITS, ...given }
-  const live = new Map<Readable, { readonly token: string; end(reason: string): void }>()
+  const live = new Map<Readable, { readonly owner: string; end(reason: string): void }>()
 
-  const open = (token: string, after: number): Readable | null => {
-    const own = [...live.values()].filter((one) => one.token === token).length
+  const open = ({ id: owner, again }: Holder, after: number): Readable | null => {
+    const own = [...live.values()].filter((one) => one.owner === owner).length
     if (own >= limits.perToken || live.size >= limits.total) return null
     let last = after
     let isWanted = false
@@ -60,12 +60,11 @@ export const caseStreams = (
       readable.push(null)
     }
     const beat = setInterval(() => {
-      const holder = tokens().find(({ id }) => id === token)
-      if (!holder || !isValid(holder, now())) end('the token is no longer accepted')
+      if (again() === null) end('the token or session is no longer accepted')
       else if (!isEnded && readable.readableLength <= MOST_WAITING) readable.push(': still here\n\n')
     }, limits.heartbeatMs)
     const stop = onCases(pump)
-    live.set(readable, { token, end })
+    live.set(readable, { owner, end })
     finished(readable, { writable: false }, () => {
       isEnded = true
       clearInterval(beat)

@@ -1,5 +1,6 @@
-import type { Principal } from '../access/principals.ts'
-import type { GatewayError, RangePage, RangeQuery, Reading, Result, Scope } from '../core/index.ts'
+import type { TlsOptions } from 'node:tls'
+import type { GatewayError, RangePage, RangeQuery, Reading, Result } from '../core/index.ts'
+import type { AccessDeps } from './access-deps.ts'
 import type { BrokerDeps, BrokerView } from './broker-deps.ts'
 import type { CaseCounts, CaseDeps } from './case-deps.ts'
 import type { ClockCounts, ClockDeps } from './clock-deps.ts'
@@ -16,7 +17,6 @@ import type { RulesDeps } from './rules-deps.ts'
 import type { ScanDeps } from './scan-deps.ts'
 import type { SignalDeps } from './signal-deps.ts'
 import type { TerminalCounts } from './terminal-metrics.ts'
-import type { StoredToken } from './tokens.ts'
 import type { TraceDeps, TracedFrame } from './trace-deps.ts'
 import type { UnregisteredCounts, UnregisteredDeps } from './unregistered-deps.ts'
 
@@ -207,7 +207,8 @@ export interface LineMetrics extends ReadCounts {
 
 /** Everything the API needs of the other rooms, as plain functions. The composition root provides them. */
 export interface ApiDeps
-  extends ScanDeps,
+  extends AccessDeps,
+    ScanDeps,
     TraceDeps,
     UnregisteredDeps,
     BrokerDeps,
@@ -229,10 +230,6 @@ export interface ApiDeps
   readonly startedAt: number
   /** The gateway's clock, milliseconds since 1970 UTC. */
   now(): number
-  /** What of the ledger somebody may see now. */
-  scopeOf(who: Principal | null): Scope
-  /** Read at every request, so that a revocation holds at once. */
-  tokens(): readonly StoredToken[]
   /** What a person can do about an error code; null when nobody knows it. */
   hintOf(code: string): string | null
 
@@ -264,6 +261,8 @@ export interface ApiDeps
 export interface ApiOptions {
   readonly host: string
   readonly port: number
+  /** Certificate, key and whether clients show one; null or absent: plain HTTP. */
+  readonly tls?: TlsOptions | null
   /** Addresses of reverse proxies whose X-Forwarded-For is believed. Absent: nobody's. */
   readonly trustProxy?: readonly string[]
   readonly maxConnections?: number

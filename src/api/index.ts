@@ -1,3 +1,4 @@
+export * from './access-deps.ts'
 export * from './broker-deps.ts'
 export * from './case-deps.ts'
 export * from './clock-deps.ts'

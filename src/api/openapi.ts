@@ -1,5 +1,6 @@
 import swagger from '@fastify/swagger'
 import type { FastifyContextConfig, FastifyInstance, FastifySchema } from 'fastify'
+import { sessionCookie } from './access-deps.ts'
 import { ProblemSchema, ref } from './schemas.ts'
 
 declare module 'fastify' {
@@ -11,8 +12,8 @@ declare module 'fastify' {
 
 const WHY = {
   400: 'A value is not acceptable; `errors` names it.',
-  401: 'No token, or one that is not accepted.',
-  403: 'The token may not do this.',
+  401: 'No token and no session, or one that is not accepted.',
+  403: 'Whoever asks may not do this.',
   404: 'There is no such thing.',
   409: 'The line is down.',
   412: 'Somebody else was quicker: `current` is what is there now.',
@@ -32,7 +33,10 @@ const GUARDED: readonly Failure[] = [400, 401, 403, 429, 500, 503]
 
 const DESCRIPTION = `Readings, lines and health of the gateway.
 
-**Tokens.** Every route but the public ones wants \`Authorization: Bearer gt_…\`. \`read\` may look, \`operate\` may also make the gateway do something.
+**Access.** Every route but the public ones wants \`Authorization: Bearer gt_…\`, or the cookie of a session. \`x-permission\` is what it needs; docs/access.md says
+which role has it. What lies outside the zones of a token or a user does not exist for it: 404, and in no list or count.
+
+**Record.** Whatever is not a GET is written to the audit log before it is done; it is refused with 503 while that cannot be written.
 
 **Numbers** are exact decimal text: a register reads here what it reads on the meter. \`primary\` has the ratio (综合倍率) applied.
 
@@ -68,7 +72,12 @@ export const describeApi = async (app: FastifyInstance, version: string): Promis
       info: { title: 'GridTally', version, description: DESCRIPTION, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
       servers: [{ url: '/' }],
       tags: TAGS,
-      components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'A token of the gateway, `gt_…`.' } } },
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', description: 'A token of the gateway, `gt_…`.' },
+          session: { type: 'apiKey', in: 'cookie', name: sessionCookie(true), description: 'Somebody who has logged in with a browser.' },
+        },
+      },
     },
     convertConstToEnum: false,
     refResolver: { buildLocalReference: (json, _baseUri, _fragment, at) => (typeof json.$id === 'string' ? json.$id : `def-${at}`) },
@@ -78,12 +87,15 @@ export const describeApi = async (app: FastifyInstance, version: string): Promis
 }
 
 /** A route's schema with its permission and every way it may refuse. Problems are no part of what Fastify compiles: they have one writer. */
-const described = (schema: FastifySchema, { permission = 'operate', failures = [] }: FastifyContextConfig): FastifySchema => {
+const described = (schema: FastifySchema, { permission, also, own, everywhere, failures = [] }: FastifyContextConfig): FastifySchema => {
   const statuses = [...(permission === 'public' ? ALWAYS : GUARDED), ...failures]
   return {
     ...schema,
     ...{ 'x-permission': permission },
-    security: permission === 'public' ? [] : [{ bearer: [] }],
+    ...(also ? { 'x-also-permission': also } : {}),
+    ...(own ? { 'x-own': true } : {}),
+    ...(everywhere ? { 'x-everywhere': true } : {}),
+    security: permission === 'public' ? [] : [{ bearer: [] }, { session: [] }],
     response: {
       ...Object.fromEntries(statuses.map((status) => [status, ref(ProblemSchema, WHY[status])])),
       ...(typeof schema.response === 'object' ? schema.response : {}),

@@ -1,5 +1,7 @@
+import { Server as TlsServer } from 'node:tls'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyError, FastifyInstance } from 'fastify'
+import { auditHook } from './audit-hook.ts'
 import { caseStreams } from './case-streams.ts'
 import type { ApiDeps, ApiOptions } from './deps.ts'
 import { browserRules, docsRoutes } from './docs.ts'
@@ -58,7 +60,7 @@ declare module 'fastify' {
  */
 export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app: FastifyInstance) => void): Promise<FastifyInstance> => {
   const app = limitedFastify(options)
-  const streams = traceStreams(deps, options.trace)
+  const streams = traceStreams(options.trace)
   const caseChanges = caseStreams(deps, options.trace)
   const metrics = apiMetrics(app, deps)
   const answerMs = options.answerTimeoutMs ?? ANSWER_MS
@@ -80,9 +82,10 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
     return refuse(reply, found)
   })
 
-  await browserRules(app)
+  await browserRules(app, options.tls !== undefined && options.tls !== null)
   await shedLoad(app, options)
   guard(app, deps)
+  auditHook(app, deps)
   answerUnknownRoutes(app)
   await describeApi(app, deps.version)
   for (const schema of NAMED) app.addSchema(schema)
@@ -133,8 +136,10 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
 }
 
 /** Starts to listen. @returns the address, such as `http://127.0.0.1:8080` */
-export const listenApi = (app: FastifyInstance, { host, port }: Pick<ApiOptions, 'host' | 'port'>): Promise<string> =>
-  app.listen({ host, port })
+export const listenApi = async (app: FastifyInstance, { host, port }: Pick<ApiOptions, 'host' | 'port'>): Promise<string> => {
+  const address = await app.listen({ host, port })
+  return app.server instanceof TlsServer ? address.replace(/^http:/, 'https:') : address
+}
 
 /** 404 for what is not there, 405 with the header `allow` for what is there with another method. */
 const answerUnknownRoutes = (app: FastifyInstance): void => {

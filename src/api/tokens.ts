@@ -1,9 +1,10 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { mayDo, type Principal } from '../access/principals.ts'
-import type { Permission, Role } from '../access/roles.ts'
+import type { Principal } from '../access/principals.ts'
+import type { Former, Permission, Role } from '../access/roles.ts'
+import type { AccessDeps } from './access-deps.ts'
 
-/** What a route needs: one of the permissions of the house, or nothing at all. `read` and `operate` are the words of before. */
-export type RoutePermission = 'public' | 'read' | 'operate' | Permission
+/** What a route needs: one of the permissions of the house; `self`: to be known, whoever it is; `public`: nothing at all. */
+export type RoutePermission = 'public' | 'self' | Permission
 
 /** A token as it is kept: the secret itself is nowhere. Times are milliseconds since 1970 UTC. */
 export interface StoredToken {
@@ -11,7 +12,7 @@ export interface StoredToken {
   readonly name: string
   /** {@link hashToken} of the text. */
   readonly hash: string
-  readonly permission: 'read' | 'operate'
+  readonly permission: Former
   /** Instead of `permission`: what it may is what these roles may. */
   readonly roles?: readonly Role[]
   /** Ids of zones (供电所); absent or null: all. */
@@ -63,11 +64,12 @@ export const principalOf = ({ id, name, permission, roles, zones = null, custome
   ...{ kind: 'token', id, name, roles: roles ?? [], former: roles ? null : permission, zones, customer, expiresAt },
 })
 
-/** Whether a token may do what a route needs. */
-export const permits = (token: StoredToken, needed: RoutePermission): boolean => {
-  if (needed === 'public') return true
-  if (needed !== 'read' && needed !== 'operate') return mayDo(principalOf(token), needed)
-  return token.roles === undefined && (needed === 'read' || token.permission === 'operate')
-}
+/** Lets tokens in, and no sessions. */
+export const tokensOnly =
+  (tokens: () => readonly StoredToken[], now: () => number): AccessDeps['authenticate'] =>
+  ({ kind, text }) => {
+    const found = kind === 'bearer' ? checkToken(text, tokens(), now()) : null
+    return found && principalOf(found)
+  }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()

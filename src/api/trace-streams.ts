@@ -1,6 +1,6 @@
 import { finished, Readable } from 'node:stream'
-import type { ApiDeps, TraceLimits } from './deps.ts'
-import { isValid } from './tokens.ts'
+import type { TraceLimits } from './deps.ts'
+import type { Holder } from './guard.ts'
 import type { TracedFrame } from './trace-deps.ts'
 import type { TraceForm } from './trace-forms.ts'
 
@@ -17,8 +17,8 @@ export interface TraceStream {
 
 /** All live streams: each ends by itself, and all of them when the gateway stops. */
 export interface TraceStreams {
-  /** Null when the token, or everybody together, has as many as allowed. */
-  open(token: string, form: TraceForm): TraceStream | null
+  /** Null when whoever asks, or everybody together, has as many as allowed. */
+  open(holder: Holder, form: TraceForm): TraceStream | null
   /** Ends every stream; resolves when all are flushed, or after half a second. */
   endAll(reason: string): Promise<void>
 }
@@ -29,13 +29,13 @@ export const TRACE_LIMITS: TraceLimits = { perToken: 4, total: 64, longestMs: 30
 const MOST_WAITING = 262_144
 const FLUSH_MS = 500
 
-/** Keeps count of live streams. Heartbeats keep idle connections open and look whether the token still holds. */
-export const traceStreams = ({ tokens, now }: Pick<ApiDeps, 'tokens' | 'now'>, given: Partial<TraceLimits> = {}): TraceStreams => {
+/** Keeps count of live streams. Heartbeats keep idle connections open and look whether the right still holds. */
+export const traceStreams = (given: Partial<TraceLimits> = {}): TraceStreams => {
   const limits = { ...TRACE_LIMITS, ...given }
   const live = new Map<TraceStream, string>()
 
-  const open = (token: string, form: TraceForm): TraceStream | null => {
-    const own = [...live.values()].filter((owner) => owner === token).length
+  const open = ({ id: owner, again }: Holder, form: TraceForm): TraceStream | null => {
+    const own = [...live.values()].filter((each) => each === owner).length
     if (own >= limits.perToken || live.size >= limits.total) return null
     const readable = new Readable({ read() {} })
     let id = 0
@@ -70,12 +70,11 @@ export const traceStreams = ({ tokens, now }: Pick<ApiDeps, 'tokens' | 'now'>, g
       onEnd: (done) => finished(readable, { writable: false }, () => done()),
     }
     const beat = setInterval(() => {
-      const holder = tokens().find((one) => one.id === token)
-      if (!holder || !isValid(holder, now())) stream.end('the token is no longer accepted')
+      if (again() === null) stream.end('the token or session is no longer accepted')
       else if (!ended && readable.readableLength <= MOST_WAITING) push(form.beat)
     }, limits.heartbeatMs)
     const longest = setTimeout(() => stream.end('the longest time of a trace is over'), limits.longestMs)
-    live.set(stream, token)
+    live.set(stream, owner)
     stream.onEnd(() => {
       ended = true
       clearInterval(beat)

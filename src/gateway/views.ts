@@ -1,5 +1,6 @@
 import { isBackedOff } from '../acquisition/index.ts'
 import type {
+  AccessDeps,
   ApiDeps,
   CaseDeps,
   ConcentratorPort,
@@ -14,13 +15,13 @@ import type {
   Refusal,
   RulesDeps,
   SignalDeps,
-  StoredToken,
   TracedFrame,
 } from '../api/index.ts'
 import { type Clock, EVERYTHING, err, explain, type GatewayError, hintOf, many, ok, type ReadingStore } from '../core/index.ts'
 import type { MeterFact } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import type { Latest } from '../store/latest.ts'
+import type { Audit } from './audit.ts'
 import type { ClockViews } from './clock-views.ts'
 import { type CollectionViewDeps, collectionViews } from './collection-views.ts'
 import { fail } from './errors.ts'
@@ -69,7 +70,8 @@ export interface ViewDeps {
   readonly imports: ImportPort
   readonly concentrators: ConcentratorPort
   readonly terminals: Pick<OpenTerminals, 'terminals' | 'book' | 'presence'>
-  readonly tokens: () => readonly StoredToken[]
+  readonly authenticate: AccessDeps['authenticate']
+  readonly audit: Pick<Audit, 'port' | 'health'>
   readonly maxOutboxBytes: number
 }
 
@@ -102,7 +104,8 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     version: deps.version,
     startedAt,
     now: () => clock.now(),
-    tokens: deps.tokens,
+    authenticate: deps.authenticate,
+    audit: deps.audit.port,
     scopeOf: () => EVERYTHING,
     hintOf,
     points: (filter, after, limit) => points.list(filter, after, limit),
@@ -181,6 +184,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
         ...terminals.health(),
         ...deps.clocks.health(),
         ...deps.unregistered.unregisteredHealth(),
+        deps.audit.health(),
         hot.health(),
       ]),
     metrics: async () => ({

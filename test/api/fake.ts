@@ -11,6 +11,7 @@ import {
   type RefusedMessageView,
   type StoredToken,
   type TracedFrame,
+  tokensOnly,
 } from '../../src/api/index.ts'
 import { NO_TERMINALS } from '../../src/api/terminal-metrics.ts'
 import {
@@ -247,7 +248,11 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     version: '1.2.3',
     startedAt: NOW - 90_000,
     now: () => NOW,
-    tokens: () => tokens,
+    authenticate: tokensOnly(
+      () => tokens,
+      () => NOW,
+    ),
+    audit: { begin: () => ok(() => undefined), refused: () => undefined, problem: () => null },
     scopeOf: () => EVERYTHING,
     hintOf: (code) => (code === 'DLT645_BCD' ? 'remove it from the profile' : null),
     points: ({ area, line: over, text }, after, limit) =>

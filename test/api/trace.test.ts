@@ -187,14 +187,14 @@ describe('the trace of a line', () => {
     const reader = readerOf(await fetch(`${address}${path}`, { headers: asReader }))
     await readUntil(reader, /: trace/)
     tokens[0] = { ...tokens[0]!, revokedAt: NOW - 1 }
-    expect(await restOf(reader)).toContain('"reason":"the token is no longer accepted"')
+    expect(await restOf(reader)).toContain('"reason":"the token or session is no longer accepted"')
   })
 
   it('drops frames for a client that does not read, counts them, and does not grow', async () => {
     const { traceStreams } = await import('../../src/api/trace-streams.ts')
     const { linesForm } = await import('../../src/api/trace-forms.ts')
-    const streams = traceStreams({ tokens: () => [TOKENS.read.stored], now: () => NOW })
-    const stream = streams.open('reader', linesForm(false))!
+    const streams = traceStreams()
+    const stream = streams.open({ id: 'reader', again: () => null }, linesForm(false))!
     for (let at = 0; at < 100_000; at++) stream.frame({ ...frame, at })
     const { readable } = stream
     expect(readable.readableLength).toBeLessThan(300_000)

@@ -14,7 +14,7 @@ export const brokerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.get(
     '/brokers',
     {
-      config: { permission: 'read' },
+      config: { permission: 'lines:read', everywhere: true },
       schema: {
         operationId: 'listBrokers',
         tags: ['push'],
@@ -28,7 +28,7 @@ export const brokerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.get(
     '/brokers/:id/devices',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'lines:read', everywhere: true, failures: [404, 414] },
       schema: {
         operationId: 'listPushDevices',
         tags: ['push'],
@@ -58,7 +58,7 @@ export const brokerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.get(
     '/brokers/:id/devices/:name',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'lines:read', everywhere: true, failures: [404, 414] },
       schema: {
         operationId: 'getPushDevice',
         tags: ['push'],

@@ -19,7 +19,7 @@ export const caseFigureRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answer
   app.get(
     '/suspicions',
     {
-      config: { permission: 'read' },
+      config: { permission: 'cases:read' },
       schema: {
         operationId: 'listSuspicions',
         tags: ['cases'],
@@ -38,7 +38,7 @@ export const caseFigureRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answer
   app.get(
     '/cases/outcomes',
     {
-      config: { permission: 'read' },
+      config: { permission: 'cases:read', everywhere: true },
       schema: {
         operationId: 'listCaseOutcomes',
         tags: ['cases'],
@@ -58,7 +58,7 @@ export const caseFigureRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answer
   app.get(
     '/notify',
     {
-      config: { permission: 'read' },
+      config: { permission: 'cases:read', everywhere: true },
       schema: {
         operationId: 'listNotifyTargets',
         tags: ['cases'],
@@ -72,7 +72,7 @@ export const caseFigureRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answer
   app.post(
     '/notify/:id/test',
     {
-      config: { permission: 'operate', failures: [404, 422] },
+      config: { permission: 'lines:act', everywhere: true, failures: [404, 422] },
       schema: {
         operationId: 'testNotifyTarget',
         tags: ['cases'],

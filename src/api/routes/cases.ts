@@ -28,6 +28,7 @@ import {
 import type { CaseStreams } from '../case-streams.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps, Refusal } from '../deps.ts'
+import { holderOf } from '../guard.ts'
 import { badValue, INSTANT } from '../invalid.ts'
 import { type Problem, problem, problemOf, refuse, sendStream } from '../problems.ts'
 import { ref } from '../schema-words.ts'
@@ -41,7 +42,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
   app.get(
     '/cases',
     {
-      config: { permission: 'read' },
+      config: { permission: 'cases:read' },
       schema: {
         operationId: 'listCases',
         tags: ['cases'],
@@ -75,7 +76,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
   app.get(
     '/cases/export',
     {
-      config: { permission: 'read', stream: true },
+      config: { permission: 'cases:read', also: 'export', stream: true },
       schema: {
         operationId: 'exportCases',
         tags: ['cases'],
@@ -99,7 +100,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
   app.get(
     '/cases/:id',
     {
-      config: { permission: 'read', failures: [404] },
+      config: { permission: 'cases:read', failures: [404] },
       schema: {
         operationId: 'getCase',
         tags: ['cases'],
@@ -118,7 +119,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
   app.get(
     '/cases/:id/evidence',
     {
-      config: { permission: 'read', failures: [404] },
+      config: { permission: 'cases:read', failures: [404] },
       schema: {
         operationId: 'getCaseEvidence',
         tags: ['cases'],
@@ -138,20 +139,20 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
     const version = versionOf(request.headers['if-match'])
     if (version === undefined)
       return refuse(reply, badValue('headers/if-match', String(request.headers['if-match']), 'the ETag of the case: "7"'))
-    const done = await deps.actOnCase(id, does, request.token?.name ?? '', version)
+    const done = await deps.actOnCase(id, does, request.who?.name ?? '', version)
     return done.ok ? reply.header('etag', `"${done.value.version}"`).send(caseDetailJson(done.value)) : refuse(reply, refusalOf(done.error))
   }
   const about = (operationId: string, summary: string, description: string) => ({
     ...{ operationId, tags: ['cases'], summary, description, params: CaseParams, headers: CaseHeaders },
     response: { 200: ref(CaseDetailSchema, 'The case as it is now.') },
   })
-  const config = { permission: 'operate', failures: [404, 412, 413, 415, 422] } as const
+  const config = { permission: 'cases:act', failures: [404, 412, 413, 415, 422] } as const
   const acting = () => ({ ...config, failures: [...config.failures] })
 
   app.post(
     '/cases/acknowledge',
     {
-      config: { permission: 'operate', failures: [413, 415] },
+      config: { permission: 'cases:act', failures: [413, 415] },
       schema: {
         operationId: 'acknowledgeCases',
         tags: ['cases'],
@@ -161,11 +162,11 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
         response: { 200: ref(CasesDoneSchema, 'What became of them.') },
       },
     },
-    async ({ body: { ids, text = '' }, token }) => {
+    async ({ body: { ids, text = '' }, who }) => {
       const done: number[] = []
       const refused: { id: number; code: string; message: string }[] = []
       for (const id of new Set(ids)) {
-        const answer = await deps.actOnCase(id, { act: 'acknowledge', text }, token?.name ?? '', null)
+        const answer = await deps.actOnCase(id, { act: 'acknowledge', text }, who?.name ?? '', null)
         if (answer.ok) done.push(id)
         else refused.push({ id, code: answer.error.error.code, message: answer.error.error.message })
       }
@@ -247,7 +248,7 @@ export const caseStreamRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps; streams
   app.get(
     '/cases/stream',
     {
-      config: { permission: 'read', stream: true },
+      config: { permission: 'cases:read', stream: true },
       schema: {
         operationId: 'streamCases',
         tags: ['cases'],
@@ -260,14 +261,16 @@ export const caseStreamRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps; streams
         response: { 200: Type.String({ description: 'A stream without end of its own.' }) },
       },
     },
-    async ({ query: { after }, headers, token }, reply) => {
+    async (request, reply) => {
+      const { headers } = request
+      const { after } = request.query
       const newest = deps.newestCaseLine()
       const seen = [headers['last-event-id'] ?? []].flat()[0]
       if (seen !== undefined && !/^\d{1,15}$/.test(seen))
         return refuse(reply, badValue('headers/last-event-id', seen, 'the id of an event of this stream'))
       // A number that was never given out is of another gateway's book: from now on.
       const from = Math.min(seen === undefined ? (after ?? newest) : Number(seen), newest)
-      const readable = streams.open(token?.id ?? '', from)
+      const readable = streams.open(holderOf(request), from)
       if (readable === null) return refuse(reply, problem('API_STREAMS', 'too many streams are open'))
       return sendStream(reply.type('text/event-stream; charset=utf-8').header('x-accel-buffering', 'no'), readable)
     },

@@ -17,7 +17,7 @@ import type { ApiDeps, Refusal } from '../deps.ts'
 import { badValue } from '../invalid.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
-import { checkToken, permits, type StoredToken } from '../tokens.ts'
+import { anotherPerson } from '../second.ts'
 import { inTime, iso, isoOrNull } from './common.ts'
 import { failureJson } from './lines.ts'
 
@@ -33,7 +33,7 @@ export const clockRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
   app.get(
     '/clocks',
     {
-      config: { permission: 'read' },
+      config: { permission: 'lines:read' },
       schema: {
         operationId: 'listClocks',
         tags: ['clocks'],
@@ -56,7 +56,7 @@ export const clockRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
   app.get(
     '/clocks/:meter',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'lines:read', failures: [404, 414] },
       schema: {
         operationId: 'getClock',
         tags: ['clocks'],
@@ -74,7 +74,7 @@ export const clockRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
   app.post(
     '/clocks/:meter/read',
     {
-      config: { permission: 'operate', failures: [404, 409, 413, 414, 415, 422, 504] },
+      config: { permission: 'read-now', failures: [404, 409, 413, 414, 415, 422, 504] },
       schema: {
         operationId: 'readClock',
         tags: ['clocks'],
@@ -95,7 +95,7 @@ export const clockRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
   app.post(
     '/clocks/:meter/set',
     {
-      config: { permission: 'operate', failures: [404, 409, 413, 414, 415, 422, 504] },
+      config: { permission: 'writes:meters', failures: [404, 409, 413, 414, 415, 422, 504] },
       schema: {
         operationId: 'setClock',
         tags: ['clocks'],
@@ -108,18 +108,18 @@ export const clockRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
         response: { 200: ref(ClockActSchema, 'What was done.') },
       },
     },
-    async ({ params: { meter }, body: { why, secondToken, acceptCrossing = false }, token }, reply) => {
+    async ({ params: { meter }, body: { why, secondToken, acceptCrossing = false }, who }, reply) => {
       if (!deps.clock(meter)) return refuse(reply, unknownMeter(meter))
-      const second = secondToken === undefined ? null : checkToken(secondToken, deps.tokens(), deps.now())
-      if (secondToken !== undefined && !isAnother(second, token))
-        return refuse(reply, badValue('body/secondToken', '***', 'a valid token of another person with the permission operate'))
-      return acted(reply, deps.setClock(meter, { who: token?.name ?? '', second: second?.name ?? null, why, acceptCrossing }))
+      const second = secondToken === undefined ? null : anotherPerson(deps, who, secondToken, 'writes:meters')
+      if (secondToken !== undefined && (second === null || !deps.scopeOf(second).sees('meter', meter)))
+        return refuse(reply, badValue('body/secondToken', '***', 'a valid token of another person who may do the same'))
+      return acted(reply, deps.setClock(meter, { who: who?.name ?? '', second: second?.name ?? null, why, acceptCrossing }))
     },
   )
   app.post(
     '/clocks/:meter/clear',
     {
-      config: { permission: 'operate', failures: [404, 413, 414, 415, 422] },
+      config: { permission: 'writes:meters', failures: [404, 413, 414, 415, 422] },
       schema: {
         operationId: 'clearClock',
         tags: ['clocks'],
@@ -131,15 +131,15 @@ export const clockRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
         response: { 200: ref(ClockActSchema, 'What was done.') },
       },
     },
-    async ({ params: { meter }, body: { why }, token }, reply) => {
+    async ({ params: { meter }, body: { why }, who }, reply) => {
       if (!deps.clock(meter)) return refuse(reply, unknownMeter(meter))
-      return acted(reply, Promise.resolve(deps.clearClock(meter, { who: token?.name ?? '', second: null, why })))
+      return acted(reply, Promise.resolve(deps.clearClock(meter, { who: who?.name ?? '', second: null, why })))
     },
   )
   app.post(
     '/lines/:id/clock-sync',
     {
-      config: { permission: 'operate', failures: [404, 409, 413, 414, 415, 422, 504] },
+      config: { permission: 'writes:meters', failures: [404, 409, 413, 414, 415, 422, 504] },
       schema: {
         operationId: 'syncClocks',
         tags: ['clocks'],
@@ -152,13 +152,9 @@ export const clockRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
         response: { 200: ref(ClockActSchema, 'What was done.') },
       },
     },
-    async ({ params: { id }, body: { why }, token }, reply) =>
-      acted(reply, deps.syncClocks(id, { who: token?.name ?? '', second: null, why })),
+    async ({ params: { id }, body: { why }, who }, reply) => acted(reply, deps.syncClocks(id, { who: who?.name ?? '', second: null, why })),
   )
 }
-
-const isAnother = (second: StoredToken | null, first: StoredToken | null): boolean =>
-  second !== null && second.id !== first?.id && permits(second, 'operate')
 
 const unknownMeter = (meter: string) => problem('API_CLOCK', `no meter "${meter}" is read over a line`)
 

@@ -26,7 +26,7 @@ import type { ApiDeps } from '../deps.ts'
 import { badValue } from '../invalid.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
-import { checkToken, permits } from '../tokens.ts'
+import { anotherPerson } from '../second.ts'
 import { jobJson } from './concentrator-json.ts'
 
 /** Whoever orders something waits so long for its end before the job alone is the answer. */
@@ -39,7 +39,7 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
   const { concentrators } = deps
   const waitMs = Math.min(WAIT_MS, answerMs / 2)
   const order = async (reply: FastifyReply, id: string, wanted: ConcentratorOrder, why: string) => {
-    const begun = concentrators.begin(id, wanted, { who: reply.request.token?.name ?? '', why })
+    const begun = concentrators.begin(id, wanted, { who: reply.request.who?.name ?? '', why })
     if (!begun.ok) return refuse(reply, problemOf(begun.error.because, begun.error.error))
     const job = await concentrators.wait(id, begun.value.id, waitMs)
     if (!job.ok) return refuse(reply, problemOf(job.error.because, job.error.error))
@@ -48,13 +48,14 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
     const { because } = concentrators.refusalOf(error)
     return refuse(reply, problemOf(because, error))
   }
-  const config = { permission: 'operate', failures: FAILURES } as const
+  const asks = { permission: 'read-now', failures: FAILURES } as const
+  const changes = { permission: 'concentrators:act', failures: FAILURES } as const
   const schemaOf = <Body extends TSchema>(operationId: string, summary: string, description: string, body: Body) => ({
     ...{ operationId, tags: ['concentrators'], summary, description: `${description} ${GOES_ON}` },
     ...{ params: ConcentratorParams, body, response: { 200: ref(ConcentratorJobSchema, 'The job.') } },
   })
   const bare = {
-    config,
+    config: asks,
     preValidation: async (request: { body: unknown }) => {
       request.body ??= {}
     },
@@ -80,7 +81,7 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
   app.post(
     '/concentrators/:id/archive/download',
     {
-      config,
+      config: changes,
       schema: schemaOf(
         'downloadArchive',
         'Write the ledger into the meter archive',
@@ -94,7 +95,7 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
   app.post(
     '/concentrators/:id/archive/delete',
     {
-      config,
+      config: changes,
       schema: schemaOf(
         'deleteFromArchive',
         'Delete records of the meter archive',
@@ -107,13 +108,13 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
   )
   app.post(
     '/concentrators/:id/parameters/read',
-    { config, schema: schemaOf('readParameters', 'Read parameters', 'Changes nothing. What was read is kept.', ParametersReadBody) },
+    { config: asks, schema: schemaOf('readParameters', 'Read parameters', 'Changes nothing. What was read is kept.', ParametersReadBody) },
     ({ params: { id }, body: { why = '', items } }, reply) => order(reply, id, { what: 'parameters-read', items: items.map(nameOf) }, why),
   )
   app.post(
     '/concentrators/:id/parameters/compare',
     {
-      config,
+      config: asks,
       schema: schemaOf(
         'compareParameters',
         'Compare parameters with what is wanted',
@@ -129,7 +130,7 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
   app.post(
     '/concentrators/:id/parameters/set',
     {
-      config,
+      config: changes,
       schema: schemaOf(
         'setParameters',
         'Set parameters',
@@ -151,7 +152,7 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
   app.post(
     '/concentrators/:id/clock/set',
     {
-      config,
+      config: changes,
       schema: schemaOf(
         'setConcentratorClock',
         'Set the clock',
@@ -159,11 +160,10 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
         ConcentratorClockSetBody,
       ),
     },
-    async ({ params: { id }, body: { why, secondToken, acceptCrossing = false }, token }, reply) => {
-      const second = secondToken === undefined ? null : checkToken(secondToken, deps.tokens(), deps.now())
-      const isAnother = second !== null && second.id !== token?.id && second.name !== token?.name && permits(second, 'operate')
-      if (secondToken !== undefined && !isAnother)
-        return refuse(reply, badValue('body/secondToken', '***', 'a valid token of another person with the permission operate'))
+    async ({ params: { id }, body: { why, secondToken, acceptCrossing = false }, who }, reply) => {
+      const second = secondToken === undefined ? null : anotherPerson(deps, who, secondToken, 'concentrators:act')
+      if (secondToken !== undefined && (second === null || !deps.scopeOf(second).sees('concentrator', id)))
+        return refuse(reply, badValue('body/secondToken', '***', 'a valid token of another person who may do the same'))
       return order(reply, id, { what: 'clock-set', second: second?.name ?? null, acceptCrossing }, why)
     },
   )
@@ -199,7 +199,7 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
   app.post(
     '/concentrators/:id/read',
     {
-      config,
+      config: asks,
       schema: schemaOf(
         'readThroughConcentrator',
         'Read meters now',
@@ -212,7 +212,7 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
   app.post(
     '/concentrators/:id/ask',
     {
-      config,
+      config: asks,
       schema: schemaOf(
         'askConcentrator',
         'Ask for anything it can be asked for',
@@ -225,7 +225,7 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
   app.get(
     '/concentrators/:id/jobs',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'lines:read', failures: [404, 414] },
       schema: {
         operationId: 'listConcentratorJobs',
         tags: ['concentrators'],
@@ -249,7 +249,7 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
   app.get(
     '/concentrators/:id/jobs/:job',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'lines:read', failures: [404, 414] },
       schema: {
         operationId: 'getConcentratorJob',
         tags: ['concentrators'],
@@ -268,7 +268,7 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
   app.post(
     '/concentrators/:id/jobs/:job/cancel',
     {
-      config: { permission: 'operate', failures: [404, 413, 414, 415, 422] },
+      config: { permission: 'read-now', failures: [404, 413, 414, 415, 422] },
       schema: {
         operationId: 'cancelConcentratorJob',
         tags: ['concentrators'],

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type Principal, personOf } from '../../access/principals.ts'
 import {
   ConcentratorControlParams,
   ConcentratorParams,
@@ -12,11 +13,10 @@ import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
-import type { StoredToken } from '../tokens.ts'
 import { inTime } from './common.ts'
 import { controlJson } from './concentrator-json.ts'
 
-const personOf = (token: StoredToken | null) => ({ id: token?.id ?? '', name: token?.name ?? '' })
+const byOf = (who: Principal | null) => ({ id: who ? personOf(who) : '', name: who?.name ?? '' })
 
 /** Remote trip and close by two persons. */
 export const concentratorControlRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: number }> = async (
@@ -28,7 +28,7 @@ export const concentratorControlRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDep
   app.get(
     '/concentrators/:id/control',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'lines:read', failures: [404, 414] },
       schema: {
         operationId: 'listControlActs',
         tags: ['concentrators'],
@@ -52,7 +52,7 @@ export const concentratorControlRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDep
   app.get(
     '/concentrators/:id/control/:act',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'lines:read', failures: [404, 414] },
       schema: {
         operationId: 'getControlAct',
         tags: ['concentrators'],
@@ -70,7 +70,7 @@ export const concentratorControlRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDep
   app.post(
     '/concentrators/:id/control',
     {
-      config: { permission: 'operate', failures },
+      config: { permission: 'control:request', failures },
       schema: {
         operationId: 'requestControl',
         tags: ['concentrators'],
@@ -82,15 +82,15 @@ export const concentratorControlRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDep
         response: { 200: ref(ControlSchema, 'It waits for its second person.') },
       },
     },
-    async ({ params: { id }, body, token }, reply) => {
-      const made = await concentrators.requestControl(id, body, personOf(token))
+    async ({ params: { id }, body, who }, reply) => {
+      const made = await concentrators.requestControl(id, body, byOf(who))
       return made.ok ? controlJson(made.value) : refuse(reply, problemOf(made.error.because, made.error.error))
     },
   )
   app.post(
     '/concentrators/:id/control/:act/confirm',
     {
-      config: { permission: 'operate', failures },
+      config: { permission: 'control:confirm', failures },
       schema: {
         operationId: 'confirmControl',
         tags: ['concentrators'],
@@ -100,8 +100,8 @@ export const concentratorControlRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDep
         response: { 200: ref(ControlSchema, 'What came of it.') },
       },
     },
-    async ({ params: { id, act }, token }, reply) => {
-      const done = await inTime(concentrators.confirmControl(id, act, personOf(token)), answerMs)
+    async ({ params: { id, act }, who }, reply) => {
+      const done = await inTime(concentrators.confirmControl(id, act, byOf(who)), answerMs)
       if (done === null)
         return refuse(reply, problem('API_LATE', 'it was sent, or waits for its turn; GET the act to see what became of it'))
       return done.ok ? controlJson(done.value) : refuse(reply, problemOf(done.error.because, done.error.error))
@@ -110,7 +110,7 @@ export const concentratorControlRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDep
   app.post(
     '/concentrators/:id/control/:act/withdraw',
     {
-      config: { permission: 'operate', failures: [404, 413, 414, 415, 422] },
+      config: { permission: 'control:confirm', failures: [404, 413, 414, 415, 422] },
       schema: {
         operationId: 'withdrawControl',
         tags: ['concentrators'],
@@ -121,8 +121,8 @@ export const concentratorControlRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDep
         response: { 200: ref(ControlSchema, 'The act.') },
       },
     },
-    async ({ params: { id, act }, body: { why }, token }, reply) => {
-      const done = await concentrators.withdrawControl(id, act, why, personOf(token))
+    async ({ params: { id, act }, body: { why }, who }, reply) => {
+      const done = await concentrators.withdrawControl(id, act, why, byOf(who))
       return done.ok ? controlJson(done.value) : refuse(reply, problemOf(done.error.because, done.error.error))
     },
   )

@@ -33,7 +33,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators',
     {
-      config: { permission: 'read' },
+      config: { permission: 'lines:read' },
       schema: {
         operationId: 'listConcentrators',
         tags: ['concentrators'],
@@ -61,7 +61,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'lines:read', failures: [404, 414] },
       schema: {
         operationId: 'getConcentrator',
         tags: ['concentrators'],
@@ -79,7 +79,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id/archive',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'lines:read', failures: [404, 414] },
       schema: {
         operationId: 'getArchive',
         tags: ['concentrators'],
@@ -97,7 +97,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id/archive/diff',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'lines:read', failures: [404, 414] },
       schema: {
         operationId: 'getArchiveDiff',
         tags: ['concentrators'],
@@ -126,7 +126,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id/parameters',
     {
-      config: { permission: 'read', failures: [404, 414, 422] },
+      config: { permission: 'lines:read', failures: [404, 414, 422] },
       schema: {
         operationId: 'listParameters',
         tags: ['concentrators'],
@@ -151,7 +151,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id/clock',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'lines:read', failures: [404, 414] },
       schema: {
         operationId: 'getConcentratorClock',
         tags: ['concentrators'],
@@ -169,7 +169,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id/events',
     {
-      config: { permission: 'read', failures: [404, 414, 422] },
+      config: { permission: 'lines:read', failures: [404, 414, 422] },
       schema: {
         operationId: 'listConcentratorEvents',
         tags: ['concentrators'],
@@ -196,7 +196,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id/routes',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'lines:read', failures: [404, 414] },
       schema: {
         operationId: 'getConcentratorRoutes',
         tags: ['concentrators'],
@@ -216,7 +216,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/unknown-terminals',
     {
-      config: { permission: 'read' },
+      config: { permission: 'lines:read', everywhere: true },
       schema: {
         operationId: 'listUnknownTerminals',
         tags: ['concentrators'],
@@ -235,7 +235,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.post(
     '/unknown-terminals/adopt',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'ledger:write', everywhere: true, failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'adoptTerminal',
         tags: ['concentrators'],
@@ -245,8 +245,8 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
         response: { 200: ref(ConcentratorSchema, 'The concentrator.') },
       },
     },
-    async ({ body, token }, reply) => {
-      const done = await inTime(concentrators.adopt(body, token?.name ?? ''), answerMs)
+    async ({ body, who }, reply) => {
+      const done = await inTime(concentrators.adopt(body, who?.name ?? ''), answerMs)
       if (done === null) return refuse(reply, problem('API_LATE', 'the ledger is busy; GET the concentrator to see whether it came in'))
       return done.ok ? concentratorJson(done.value) : refuse(reply, problemOf(done.error.because, done.error.error))
     },

@@ -14,7 +14,7 @@ export const configRoutes: FastifyPluginAsyncTypebox<{ deps: ConfigDeps }> = asy
   app.get(
     '/config',
     {
-      config: { permission: 'read' },
+      config: { permission: 'config:read', everywhere: true },
       schema: {
         operationId: 'getConfig',
         tags: ['operation'],
@@ -38,7 +38,7 @@ export const configRoutes: FastifyPluginAsyncTypebox<{ deps: ConfigDeps }> = asy
   app.get(
     '/config/versions',
     {
-      config: { permission: 'read' },
+      config: { permission: 'config:read', everywhere: true },
       schema: {
         operationId: 'listConfigVersions',
         tags: ['operation'],
@@ -52,7 +52,7 @@ export const configRoutes: FastifyPluginAsyncTypebox<{ deps: ConfigDeps }> = asy
   app.post(
     '/config/reload',
     {
-      config: { permission: 'operate', failures: [422], stream: true },
+      config: { permission: 'config:write', everywhere: true, failures: [422], stream: true },
       schema: {
         operationId: 'reloadConfig',
         tags: ['operation'],
@@ -63,7 +63,7 @@ export const configRoutes: FastifyPluginAsyncTypebox<{ deps: ConfigDeps }> = asy
       },
     },
     async (request, reply) => {
-      const done = await inTime(deps.reloadConfig(request.token?.name ?? 'API'), RELOAD_MS)
+      const done = await inTime(deps.reloadConfig(request.who?.name ?? 'API'), RELOAD_MS)
       if (done === null) return refuse(reply, problem('API_LATE', 'reading the files took too long; it goes on'))
       if (done.ok) {
         const { changes, pending, ...rest } = done.value

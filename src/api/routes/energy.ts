@@ -38,7 +38,7 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.get(
     '/points/:id/energy',
     {
-      config: { permission: 'read', failures: [404, 414, 422] },
+      config: { permission: 'readings:read', own: true, failures: [404, 414, 422] },
       schema: {
         operationId: 'getEnergy',
         tags: ['readings'],
@@ -63,7 +63,7 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.get(
     '/energy/corrections',
     {
-      config: { permission: 'read' },
+      config: { permission: 'readings:read' },
       schema: {
         operationId: 'listEnergyCorrections',
         tags: ['readings'],
@@ -83,7 +83,7 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.get(
     '/energy/findings',
     {
-      config: { permission: 'read' },
+      config: { permission: 'readings:read' },
       schema: {
         operationId: 'listEnergyFindings',
         tags: ['readings'],
@@ -106,7 +106,7 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.post(
     '/energy/exports',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'billing:acknowledge', failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'markEnergyExported',
         tags: ['readings'],
@@ -126,7 +126,7 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.get(
     '/energy/exports',
     {
-      config: { permission: 'read' },
+      config: { permission: 'readings:read' },
       schema: {
         operationId: 'listEnergyExports',
         tags: ['readings'],
@@ -148,7 +148,7 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.post(
     '/energy/again',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'rules:write', failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'workOutEnergyAgain',
         tags: ['readings'],
@@ -169,7 +169,7 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.get(
     '/energy/state',
     {
-      config: { permission: 'read' },
+      config: { permission: 'system:read', everywhere: true },
       schema: {
         operationId: 'getEnergyState',
         tags: ['operation'],

@@ -26,7 +26,7 @@ export const exchangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs
   app.get(
     '/exchanges',
     {
-      config: { permission: 'read' },
+      config: { permission: 'ledger:read' },
       schema: {
         operationId: 'listExchanges',
         tags: ['ledger'],
@@ -48,7 +48,7 @@ export const exchangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs
   app.get(
     '/exchanges/proposal',
     {
-      config: { permission: 'read' },
+      config: { permission: 'readings:read' },
       schema: {
         operationId: 'proposeExchange',
         tags: ['ledger'],
@@ -66,7 +66,7 @@ export const exchangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs
   app.post(
     '/exchanges',
     {
-      config: { permission: 'operate', failures: [413, 415, 422] },
+      config: { permission: 'ledger:write', failures: [413, 415, 422] },
       schema: {
         operationId: 'exchange',
         tags: ['ledger'],
@@ -105,7 +105,7 @@ export const exchangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs
   app.post(
     '/exchanges/:id/acknowledge',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'billing:acknowledge', failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'acknowledgeExchange',
         tags: ['ledger'],
@@ -116,8 +116,8 @@ export const exchangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs
         response: { 200: ref(ExchangeSchema, 'Acknowledged.') },
       },
     },
-    async ({ params: { id }, body: { by, note = '' }, token }, reply) => {
-      const answer = await inTime(ledger.acknowledge(id, by ?? token?.id ?? '', note), answerMs)
+    async ({ params: { id }, body: { by, note = '' }, who }, reply) => {
+      const answer = await inTime(ledger.acknowledge(id, by ?? who?.id ?? '', note), answerMs)
       if (answer === null) return refuse(reply, problem('API_LATE', 'the ledger is busy; GET /api/v1/exchanges shows what came of it'))
       return answer.ok ? exchangeJson(answer.value, deps.now()) : refuse(reply, refusalOf(answer.error))
     },

@@ -18,7 +18,7 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
   app.get(
     '/gaps',
     {
-      config: { permission: 'read' },
+      config: { permission: 'collection:read' },
       schema: {
         operationId: 'listGaps',
         tags: ['collection'],
@@ -42,7 +42,7 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
   app.get(
     '/gap-counts',
     {
-      config: { permission: 'read' },
+      config: { permission: 'collection:read' },
       schema: {
         operationId: 'countGaps',
         tags: ['collection'],
@@ -59,7 +59,7 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
   app.get(
     '/gaps/:id',
     {
-      config: { permission: 'read', failures: [404] },
+      config: { permission: 'collection:read', failures: [404] },
       schema: {
         operationId: 'getGap',
         tags: ['collection'],
@@ -75,7 +75,7 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
     app.post(
       `/gaps/:id/${act}`,
       {
-        config: { permission: 'operate', failures: [404, 413, 415, 422] },
+        config: { permission: 'collection:act', failures: [404, 413, 415, 422] },
         schema: {
           operationId: `${act}Gap`,
           tags: ['collection'],
@@ -86,12 +86,12 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
           response: { 200: ref(GapDetailSchema, 'The gap as it is now.') },
         },
       },
-      async ({ params: { id }, body: { why }, token }, reply) => shown(reply, deps.actOnGap(id, act, token?.name ?? '', why)),
+      async ({ params: { id }, body: { why }, who }, reply) => shown(reply, deps.actOnGap(id, act, who?.name ?? '', why)),
     )
   app.post(
     '/gaps/:id/estimate',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'collection:act', failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'estimateGap',
         tags: ['collection'],
@@ -104,15 +104,15 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
         response: { 200: ref(GapDetailSchema, 'The gap as it is now.') },
       },
     },
-    async ({ params: { id }, body: { why }, token }, reply) => {
-      const done = await deps.estimateGap(id, token?.name ?? '', why)
+    async ({ params: { id }, body: { why }, who }, reply) => {
+      const done = await deps.estimateGap(id, who?.name ?? '', why)
       return done.ok ? shown(reply, deps.gap(id)) : refuse(reply, problemOf(done.error.because, done.error.error))
     },
   )
   app.post(
     '/gaps/:id/manual',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'collection:act', failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'enterGap',
         tags: ['collection'],
@@ -123,13 +123,13 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
         response: { 200: ref(GapDetailSchema, 'The gap as it is now.') },
       },
     },
-    async ({ params: { id }, body: { values, at, why }, token }, reply) =>
-      shown(reply, deps.enterGap(id, { values, instant: at === undefined ? null : Date.parse(at), who: token?.name ?? '', why })),
+    async ({ params: { id }, body: { values, at, why }, who }, reply) =>
+      shown(reply, deps.enterGap(id, { values, instant: at === undefined ? null : Date.parse(at), who: who?.name ?? '', why })),
   )
   app.post(
     '/gaps/:id/manual/confirm',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'collection:act', failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'confirmGap',
         tags: ['collection'],
@@ -139,7 +139,7 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
         response: { 200: ref(GapDetailSchema, 'The gap as it is now.') },
       },
     },
-    async ({ params: { id }, token }, reply) => shown(reply, deps.confirmGap(id, token?.name ?? '')),
+    async ({ params: { id }, who }, reply) => shown(reply, deps.confirmGap(id, who?.name ?? '')),
   )
 }
 

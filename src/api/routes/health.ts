@@ -63,7 +63,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; metrics: A
   app.get(
     '/metrics',
     {
-      config: { permission: publicMetrics ? 'public' : 'read', rateLimit: false },
+      config: { permission: publicMetrics ? 'public' : 'system:read', everywhere: true, rateLimit: false },
       schema: {
         operationId: 'getMetrics',
         tags: ['health'],

@@ -61,7 +61,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
     }>(
       '/ledger/imports',
       {
-        config: { permission: 'operate', upload: true, stream: true, failures: [413, 422] },
+        config: { permission: 'ledger:write', everywhere: true, upload: true, stream: true, failures: [413, 422] },
         bodyLimit: imports.maxBytes,
         schema: {
           operationId: 'beginLedgerImport',
@@ -78,7 +78,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         if (Number(request.headers['content-length'] ?? 0) > imports.maxBytes)
           return refuse(reply.header('connection', 'close'), problem('API_BODY_SIZE', `a file has at most ${imports.maxBytes} bytes`))
         if (!(content instanceof Readable)) return refuse(reply, problem('API_VALUE', 'the body is empty: send the bytes of the file'))
-        const begun = await imports.begin({ name, format, encoding, from, by: request.token?.id ?? '' }, content)
+        const begun = await imports.begin({ name, format, encoding, from, by: request.who?.id ?? '' }, content)
         if (!begun.ok) return refuse(reply, problemOf(begun.error.because, begun.error.error))
         return reply.header('location', `/api/v1/ledger/imports/${begun.value.id}`).send(importJson(begun.value))
       },
@@ -88,7 +88,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/ledger/imports',
     {
-      config: { permission: 'read' },
+      config: { permission: 'ledger:read', everywhere: true },
       schema: {
         operationId: 'listLedgerImports',
         tags: ['ledger'],
@@ -102,7 +102,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/ledger/imports/:id',
     {
-      config: { permission: 'read', failures: [404] },
+      config: { permission: 'ledger:read', everywhere: true, failures: [404] },
       schema: {
         operationId: 'getLedgerImport',
         tags: ['ledger'],
@@ -120,7 +120,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/ledger/imports/:id/problems',
     {
-      config: { permission: 'read', failures: [404] },
+      config: { permission: 'ledger:read', everywhere: true, failures: [404] },
       schema: {
         operationId: 'listLedgerImportProblems',
         tags: ['ledger'],
@@ -143,7 +143,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/ledger/imports/:id/entries',
     {
-      config: { permission: 'read', failures: [404] },
+      config: { permission: 'ledger:read', everywhere: true, failures: [404] },
       schema: {
         operationId: 'listLedgerImportEntries',
         tags: ['ledger'],
@@ -171,7 +171,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.post(
     '/ledger/imports/:id/apply',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'ledger:write', everywhere: true, failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'applyLedgerImport',
         tags: ['ledger'],
@@ -192,7 +192,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.delete(
     '/ledger/imports/:id',
     {
-      config: { permission: 'operate', failures: [404, 422] },
+      config: { permission: 'ledger:write', everywhere: true, failures: [404, 422] },
       schema: {
         operationId: 'deleteLedgerImport',
         tags: ['ledger'],
@@ -210,7 +210,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/ledger/export',
     {
-      config: { permission: 'read', stream: true },
+      config: { permission: 'ledger:read', also: 'export', stream: true },
       schema: {
         operationId: 'exportLedger',
         tags: ['ledger'],
@@ -232,7 +232,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/ledger/template',
     {
-      config: { permission: 'read', stream: true },
+      config: { permission: 'ledger:read', stream: true },
       schema: {
         operationId: 'getLedgerTemplate',
         tags: ['ledger'],

@@ -13,7 +13,7 @@ export const kpiRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
   app.get(
     '/kpis',
     {
-      config: { permission: 'read' },
+      config: { permission: 'collection:read' },
       schema: {
         operationId: 'getKpis',
         tags: ['collection'],
@@ -44,7 +44,7 @@ export const kpiRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
   app.get(
     '/kpis/:kpi/members',
     {
-      config: { permission: 'read' },
+      config: { permission: 'collection:read' },
       schema: {
         operationId: 'listKpiMembers',
         tags: ['collection'],

@@ -38,7 +38,7 @@ const LATE = 'the change takes long and goes on; GET /api/v1/ledger/changes show
 /** Whoever asks, as the one who acts. */
 export const actOf = (request: FastifyRequest, now: number, what: Act['what'], why: string, workOrder: string | null = null): Act => ({
   what,
-  who: request.token?.id ?? '',
+  who: request.who?.id ?? '',
   why,
   workOrder,
   at: now,
@@ -51,7 +51,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/ledger/vocabulary',
     {
-      config: { permission: 'read' },
+      config: { permission: 'ledger:read' },
       schema: {
         operationId: 'getLedgerVocabulary',
         tags: ['ledger'],
@@ -65,7 +65,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/ledger/changes',
     {
-      config: { permission: 'read' },
+      config: { permission: 'ledger:read', everywhere: true },
       schema: {
         operationId: 'listLedgerChanges',
         tags: ['ledger'],
@@ -94,7 +94,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/ledger/changes/:seq',
     {
-      config: { permission: 'read', failures: [404] },
+      config: { permission: 'ledger:read', everywhere: true, failures: [404] },
       schema: {
         operationId: 'getLedgerChange',
         tags: ['ledger'],
@@ -115,7 +115,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.post(
     '/ledger/changes/:seq/undo',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'ledger:write', everywhere: true, failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'undoLedgerChange',
         tags: ['ledger'],
@@ -135,7 +135,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.post(
     '/ledger/bulk',
     {
-      config: { permission: 'operate', failures: [413, 415, 422] },
+      config: { permission: 'ledger:write', everywhere: true, failures: [413, 415, 422] },
       schema: {
         operationId: 'changeLedger',
         tags: ['ledger'],
@@ -166,7 +166,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/ledger/:kind',
     {
-      config: { permission: 'read' },
+      config: { permission: 'ledger:read' },
       schema: {
         operationId: 'listLedger',
         tags: ['ledger'],
@@ -214,7 +214,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/ledger/:kind/:id',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'ledger:read', failures: [404, 414] },
       schema: {
         operationId: 'getLedgerEntry',
         tags: ['ledger'],
@@ -240,7 +240,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/ledger/:kind/:id/history',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'ledger:read', failures: [404, 414] },
       schema: {
         operationId: 'getLedgerHistory',
         tags: ['ledger'],
@@ -286,7 +286,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
       .send(entityJson(now))
   }
   const answers = { 200: ref(EntitySchema, 'As it is now.'), 201: ref(EntitySchema, 'It is new.') }
-  const config = { permission: 'operate', failures: [404, 412, 413, 414, 415, 422, 428] } as const
+  const config = { permission: 'ledger:write', failures: [404, 412, 413, 414, 415, 422, 428] } as const
   app.put(
     '/ledger/:kind/:id',
     {

@@ -11,7 +11,7 @@ export const lineRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/lines',
     {
-      config: { permission: 'read' },
+      config: { permission: 'lines:read' },
       schema: {
         operationId: 'listLines',
         tags: ['lines'],
@@ -25,7 +25,7 @@ export const lineRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/lines/:id',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'lines:read', failures: [404, 414] },
       schema: {
         operationId: 'getLine',
         tags: ['lines'],
@@ -44,7 +44,7 @@ export const lineRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/tasks',
     {
-      config: { permission: 'read' },
+      config: { permission: 'system:read', everywhere: true },
       schema: {
         operationId: 'listTasks',
         tags: ['operation'],

@@ -29,7 +29,7 @@ export const lossRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/areas',
     {
-      config: { permission: 'read' },
+      config: { permission: 'readings:read' },
       schema: {
         operationId: 'listAreas',
         tags: ['analysis'],
@@ -55,7 +55,7 @@ export const lossRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/areas/:id/loss',
     {
-      config: { permission: 'read', failures: [404, 414, 422] },
+      config: { permission: 'readings:read', failures: [404, 414, 422] },
       schema: {
         operationId: 'getAreaLoss',
         tags: ['analysis'],
@@ -84,7 +84,7 @@ export const lossRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/areas/:id/balance',
     {
-      config: { permission: 'read', failures: [404, 414, 422] },
+      config: { permission: 'readings:read', failures: [404, 414, 422] },
       schema: {
         operationId: 'getAreaBalance',
         tags: ['analysis'],
@@ -112,7 +112,7 @@ export const lossRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/feeders/:id/loss',
     {
-      config: { permission: 'read', failures: [404, 414, 422] },
+      config: { permission: 'readings:read', failures: [404, 414, 422] },
       schema: {
         operationId: 'getFeederLoss',
         tags: ['analysis'],
@@ -129,7 +129,7 @@ export const lossRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/buses/:id/balance',
     {
-      config: { permission: 'read', failures: [404, 414, 422] },
+      config: { permission: 'readings:read', failures: [404, 414, 422] },
       schema: {
         operationId: 'getBusBalance',
         tags: ['analysis'],

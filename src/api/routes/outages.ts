@@ -19,7 +19,7 @@ import { ref } from '../schema-words.ts'
 import { iso, isoOrNull } from './common.ts'
 
 const instantOf = (text: string | undefined): number | null => (text === undefined ? null : Date.parse(text))
-const operate = { config: { permission: 'operate', failures: [404, 413, 415, 422] } } as const
+const operate = { config: { permission: 'collection:act', failures: [404, 413, 415, 422] } } as const
 const answer = { 200: ref(OutageDetailSchema, 'The outage as it is now.') }
 
 /** The outage calendar: planned and emergency outages, and what becomes of them. */
@@ -29,7 +29,7 @@ export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/outages',
     {
-      config: { permission: 'read' },
+      config: { permission: 'collection:read' },
       schema: {
         operationId: 'listOutages',
         tags: ['collection'],
@@ -53,7 +53,7 @@ export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/outages/:id',
     {
-      config: { permission: 'read', failures: [404] },
+      config: { permission: 'collection:read', failures: [404] },
       schema: {
         operationId: 'getOutage',
         tags: ['collection'],
@@ -68,7 +68,7 @@ export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.post(
     '/outages',
     {
-      config: { permission: 'operate', failures: [413, 415, 422] },
+      config: { permission: 'collection:act', failures: [413, 415, 422] },
       schema: {
         operationId: 'addOutage',
         tags: ['collection'],
@@ -79,9 +79,9 @@ export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         response: answer,
       },
     },
-    async ({ body: { from, expectedTo, to, noticed, workOrder = null, ...draft }, token }, reply) => {
+    async ({ body: { from, expectedTo, to, noticed, workOrder = null, ...draft }, who }, reply) => {
       const times = { from: Date.parse(from), expectedTo: instantOf(expectedTo), to: instantOf(to), noticed: instantOf(noticed) }
-      return shown(reply, deps.addOutage({ ...draft, ...times, workOrder }, token?.name ?? ''))
+      return shown(reply, deps.addOutage({ ...draft, ...times, workOrder }, who?.name ?? ''))
     },
   )
   app.post(
@@ -98,8 +98,8 @@ export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         response: answer,
       },
     },
-    async ({ params: { id }, body: { expectedTo, why }, token }, reply) =>
-      shown(reply, deps.extendOutage(id, Date.parse(expectedTo), token?.name ?? '', why)),
+    async ({ params: { id }, body: { expectedTo, why }, who }, reply) =>
+      shown(reply, deps.extendOutage(id, Date.parse(expectedTo), who?.name ?? '', why)),
   )
   for (const { act, operationId, summary, description } of AT_ACTS)
     app.post(
@@ -108,8 +108,7 @@ export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         ...operate,
         schema: { operationId, tags: ['collection'], summary, description, params: OutageParams, body: OutageAtBody, response: answer },
       },
-      async ({ params: { id }, body: { at, why }, token }, reply) =>
-        shown(reply, deps[operationId](id, instantOf(at), token?.name ?? '', why)),
+      async ({ params: { id }, body: { at, why }, who }, reply) => shown(reply, deps[operationId](id, instantOf(at), who?.name ?? '', why)),
     )
   app.post(
     '/outages/:id/withdraw',
@@ -125,7 +124,7 @@ export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         response: answer,
       },
     },
-    async ({ params: { id }, body: { why }, token }, reply) => shown(reply, deps.withdrawOutage(id, token?.name ?? '', why)),
+    async ({ params: { id }, body: { why }, who }, reply) => shown(reply, deps.withdrawOutage(id, who?.name ?? '', why)),
   )
 }
 

@@ -13,7 +13,7 @@ export const outboxRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/outbox',
     {
-      config: { permission: 'read' },
+      config: { permission: 'system:read', everywhere: true },
       schema: {
         operationId: 'getOutbox',
         tags: ['operation'],
@@ -30,7 +30,7 @@ export const outboxRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/dead-letters',
     {
-      config: { permission: 'read' },
+      config: { permission: 'system:read', everywhere: true },
       schema: {
         operationId: 'listDeadLetters',
         tags: ['operation'],
@@ -52,7 +52,7 @@ export const outboxRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.post(
     '/dead-letters/replay',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'lines:act', everywhere: true, failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'replayDeadLetters',
         tags: ['operation'],

@@ -27,7 +27,7 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.get(
     '/points',
     {
-      config: { permission: 'read' },
+      config: { permission: 'readings:read', own: true },
       schema: {
         operationId: 'listPoints',
         tags: ['readings'],
@@ -46,7 +46,7 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.get(
     '/points/:id',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'readings:read', own: true, failures: [404, 414] },
       schema: {
         operationId: 'getPoint',
         tags: ['readings'],
@@ -64,7 +64,7 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.get(
     '/points/:id/latest',
     {
-      config: { permission: 'read', failures: [404, 414] },
+      config: { permission: 'readings:read', own: true, failures: [404, 414] },
       schema: {
         operationId: 'getLatest',
         tags: ['readings'],
@@ -82,7 +82,7 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.get(
     '/latest',
     {
-      config: { permission: 'read' },
+      config: { permission: 'readings:read', own: true },
       schema: {
         operationId: 'listLatest',
         tags: ['readings'],

@@ -23,7 +23,7 @@ export const readingRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs:
     '/points/:id/readings',
     {
       // A long CSV may take its time; each page of it may not.
-      config: { permission: 'read', failures: [404, 414], stream: true },
+      config: { permission: 'readings:read', own: true, failures: [404, 414], stream: true },
       schema: {
         operationId: 'listReadings',
         tags: ['readings'],

@@ -14,7 +14,7 @@ export const refusedMessageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; an
   app.get(
     '/refused-messages',
     {
-      config: { permission: 'read' },
+      config: { permission: 'lines:read', everywhere: true },
       schema: {
         operationId: 'listRefusedMessages',
         tags: ['push'],
@@ -36,7 +36,7 @@ export const refusedMessageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; an
   app.post(
     '/refused-messages/replay',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'lines:act', everywhere: true, failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'replayRefusedMessages',
         tags: ['push'],
@@ -63,7 +63,7 @@ export const refusedMessageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; an
   app.post(
     '/refused-messages/discard',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'lines:act', everywhere: true, failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'discardRefusedMessages',
         tags: ['push'],

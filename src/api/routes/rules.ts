@@ -36,7 +36,7 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.get(
     '/rules',
     {
-      config: { permission: 'read' },
+      config: { permission: 'rules:read' },
       schema: {
         ...about(
           'listRules',
@@ -56,7 +56,7 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.get(
     '/rules/:id',
     {
-      config: { permission: 'read', failures: [404] },
+      config: { permission: 'rules:read', failures: [404] },
       schema: {
         ...about('getRule', 'One rule', 'A rule with its thresholds and every layer that says something of them.'),
         params: RuleParams,
@@ -74,7 +74,7 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.put(
     '/rules/:id/thresholds',
     {
-      config: { permission: 'operate', failures: [404, 412, 413, 415, 422, 428] },
+      config: { permission: 'rules:write', everywhere: true, failures: [404, 412, 413, 415, 422, 428] },
       schema: {
         ...about(
           'setThresholds',
@@ -94,7 +94,7 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
       const version = /^\s*(?:W\/)?"(\d{1,12})"\s*$/.exec(header)?.[1]
       if (version === undefined) return refuse(reply, badValue('headers/if-match', header, 'the ETag of GET /api/v1/rules: "7"'))
       const { why } = request.body
-      const done = await deps.setThresholds(id, editOf(request.body), Number(version), request.token?.name ?? '', why)
+      const done = await deps.setThresholds(id, editOf(request.body), Number(version), request.who?.name ?? '', why)
       if (!done.ok) return refuse(reply, problemIn(done.error))
       const rule = deps.rules().find((one) => one.id === id)
       if (!rule) return refuse(reply, problem('API_RULE', `there is no rule ${id}`))
@@ -104,7 +104,7 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.get(
     '/rules/history',
     {
-      config: { permission: 'read' },
+      config: { permission: 'rules:read', everywhere: true },
       schema: {
         ...about('listThresholdChanges', 'Changes of thresholds', 'Who set which threshold when and why, newest first.'),
         querystring: HistoryQuery,
@@ -124,7 +124,7 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.post(
     '/rules/history/:seq/undo',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'rules:write', everywhere: true, failures: [404, 413, 415, 422] },
       schema: {
         ...about(
           'undoThreshold',
@@ -142,14 +142,14 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
       },
     },
     async (request, reply) => {
-      const done = deps.undoThreshold(request.params.seq, request.token?.name ?? '', request.body.why)
+      const done = deps.undoThreshold(request.params.seq, request.who?.name ?? '', request.body.why)
       return done.ok ? { version: done.value } : refuse(reply, problemIn(done.error))
     },
   )
   app.post(
     '/rules/:id/trial',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422, 503] },
+      config: { permission: 'rules:write', everywhere: true, failures: [404, 413, 415, 422, 503] },
       schema: {
         ...about(
           'startTrial',
@@ -169,7 +169,7 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.get(
     '/rules/trials',
     {
-      config: { permission: 'read' },
+      config: { permission: 'rules:read', everywhere: true },
       schema: {
         ...about('listTrials', 'Trial runs', 'Trial runs since the gateway started, newest first.'),
         response: { 200: ref(TrialsSchema, 'The newest twenty.') },
@@ -180,7 +180,7 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.get(
     '/rules/trials/:trial',
     {
-      config: { permission: 'read', failures: [404] },
+      config: { permission: 'rules:read', everywhere: true, failures: [404] },
       schema: {
         ...about('getTrial', 'One trial run', 'How far a trial run is, and which alarms would come and go.'),
         params: TrialParams,
@@ -195,7 +195,7 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.post(
     '/rules/trials/:trial/cancel',
     {
-      config: { permission: 'operate', failures: [404] },
+      config: { permission: 'rules:write', everywhere: true, failures: [404] },
       schema: {
         ...about('cancelTrial', 'Cancel a trial run', 'Ends a trial run; one that is over stays as it is.'),
         params: TrialParams,
@@ -210,7 +210,7 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.get(
     '/analysis',
     {
-      config: { permission: 'read' },
+      config: { permission: 'rules:read', everywhere: true },
       schema: {
         ...about(
           'getAnalysis',
@@ -226,7 +226,7 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.post(
     '/analysis/again',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'rules:write', everywhere: true, failures: [404, 413, 415, 422] },
       schema: {
         ...about('analyseAgain', 'Judge again', 'Has areas judged again, and if wanted their days put together anew from the store.'),
         body: AnalysisAgainBody,

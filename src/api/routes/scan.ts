@@ -23,7 +23,7 @@ export const scanRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
   app.post(
     '/lines/:id/scan',
     {
-      config: { permission: 'operate', failures: [404, 409, 413, 414, 415, 422] },
+      config: { permission: 'lines:act', failures: [404, 409, 413, 414, 415, 422] },
       preValidation: async (request) => {
         request.body ??= {}
       },
@@ -48,7 +48,7 @@ export const scanRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
   app.get(
     '/scans',
     {
-      config: { permission: 'read' },
+      config: { permission: 'lines:read' },
       schema: {
         operationId: 'listScans',
         tags: ['scans'],
@@ -62,7 +62,7 @@ export const scanRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
   app.get(
     '/scans/:id',
     {
-      config: { permission: 'read', failures: [404] },
+      config: { permission: 'lines:read', failures: [404] },
       schema: {
         operationId: 'getScan',
         tags: ['scans'],
@@ -80,7 +80,7 @@ export const scanRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
   app.get(
     '/scans/:id/events',
     {
-      config: { permission: 'read', failures: [404] },
+      config: { permission: 'lines:read', failures: [404] },
       schema: {
         operationId: 'getScanEvents',
         tags: ['scans'],
@@ -99,7 +99,7 @@ export const scanRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
   app.post(
     '/scans/:id/stop',
     {
-      config: { permission: 'operate', failures: [404, 413, 415] },
+      config: { permission: 'lines:act', failures: [404, 413, 415] },
       schema: {
         operationId: 'stopScan',
         tags: ['scans'],
@@ -117,7 +117,7 @@ export const scanRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
   app.post(
     '/scans/:id/accept',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'ledger:write', everywhere: true, failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'acceptScan',
         tags: ['scans'],
@@ -129,8 +129,8 @@ export const scanRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
         response: { 200: ref(ScanAcceptedSchema, 'What is in the ledger now.') },
       },
     },
-    async ({ params: { id }, body: { workOrder = null, ...body }, token }, reply) => {
-      const answer = await inTime(deps.acceptScan(id, { ...body, workOrder, who: token?.name ?? '' }), answerMs)
+    async ({ params: { id }, body: { workOrder = null, ...body }, who }, reply) => {
+      const answer = await inTime(deps.acceptScan(id, { ...body, workOrder, who: who?.name ?? '' }), answerMs)
       if (answer === null) return refuse(reply, problem('API_LATE', 'the ledger takes long; its changes show whether it was done'))
       if (answer.ok) {
         const { change, meters, left } = answer.value

@@ -14,7 +14,7 @@ export const signalRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.get(
     '/signal',
     {
-      config: { permission: 'read', failures: [422] },
+      config: { permission: 'lines:read', failures: [422] },
       schema: {
         operationId: 'listSignal',
         tags: ['analysis'],
@@ -43,7 +43,7 @@ export const signalRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.get(
     '/signal/:id',
     {
-      config: { permission: 'read', failures: [404, 414, 422] },
+      config: { permission: 'lines:read', failures: [404, 414, 422] },
       schema: {
         operationId: 'getSignal',
         tags: ['analysis'],

@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { hasPackets } from '../../capture/index.ts'
 import type { ApiDeps } from '../deps.ts'
+import { holderOf } from '../guard.ts'
 import { badValue } from '../invalid.ts'
 import { problem, problemOf, refuse, sendStream } from '../problems.ts'
 import { captureForm, linesForm, sseForm, type TraceForm } from '../trace-forms.ts'
@@ -22,12 +23,12 @@ const TYPES = ['application/x-ndjson', 'text/plain', 'application/vnd.tcpdump.pc
 
 /** The frames of a line, or the messages of a broker, as they pass. */
 export const traceRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps; streams: TraceStreams }> = async (app, { deps, streams }) => {
-  const answer = (reply: FastifyReply, token: string, wanted: Wanted) => {
+  const answer = (reply: FastifyReply, wanted: Wanted) => {
     const { line, device, direction } = wanted
     const form = formOf(deps, wanted)
     if (form === null)
       return refuse(reply, badValue('querystring/format', 'pcap', 'sse, text, plain or jsonl: a broker has messages, no packets'))
-    const stream = streams.open(token, form)
+    const stream = streams.open(holderOf(reply.request), form)
     if (stream === null) return refuse(reply, problem('API_TRACES', 'too many traces are open'))
     const started = deps.trace(line, (frame) => {
       if (device !== null && frame.device !== device) return
@@ -45,7 +46,7 @@ export const traceRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps; streams: Tra
   app.get(
     '/lines/:id/trace',
     {
-      config: { permission: 'read', failures: [404, 409, 414], stream: true },
+      config: { permission: 'trace:read', failures: [404, 409, 414], stream: true },
       schema: {
         operationId: 'traceLine',
         tags: ['lines'],
@@ -58,19 +59,19 @@ export const traceRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps; streams: Tra
         'x-also': TYPES,
       },
     },
-    async ({ params: { id }, query, token }, reply) => {
+    async ({ params: { id }, query }, reply) => {
       if (deps.line(id) === null && !deps.isSource(id) && !deps.isTerminal(id))
         return refuse(reply, problem('API_LINE', `there is no line, no concentrator and no broker "${id}"`))
       // At a broker a meter goes by the name it pushes under.
       const meter = query.meter === undefined ? null : (deps.tracedMeter(query.meter) ?? null)
       const device = query.meter === undefined ? null : meter?.line === id ? meter.device : query.meter
-      return answer(reply, token?.id ?? '', { ...query, line: id, device })
+      return answer(reply, { ...query, line: id, device })
     },
   )
   app.get(
     '/meters/:id/trace',
     {
-      config: { permission: 'read', failures: [404, 409, 414], stream: true },
+      config: { permission: 'trace:read', failures: [404, 409, 414], stream: true },
       schema: {
         operationId: 'traceMeter',
         tags: ['lines'],
@@ -83,10 +84,10 @@ export const traceRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps; streams: Tra
         'x-also': TYPES,
       },
     },
-    async ({ params: { id }, query, token }, reply) => {
+    async ({ params: { id }, query }, reply) => {
       const found = deps.tracedMeter(id)
       if (found === null) return refuse(reply, problem('API_TRACED_METER', `meter "${id}" is on no line and at no broker`))
-      return answer(reply, token?.id ?? '', { ...query, ...found })
+      return answer(reply, { ...query, ...found })
     },
   )
 }

@@ -24,7 +24,7 @@ export const unregisteredRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/unregistered',
     {
-      config: { permission: 'read' },
+      config: { permission: 'lines:read', everywhere: true },
       schema: {
         operationId: 'listUnregistered',
         tags: ['unregistered'],
@@ -46,7 +46,7 @@ export const unregisteredRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/unregistered/:id',
     {
-      config: { permission: 'read', failures: [404] },
+      config: { permission: 'lines:read', everywhere: true, failures: [404] },
       schema: {
         operationId: 'getUnregistered',
         tags: ['unregistered'],
@@ -64,7 +64,7 @@ export const unregisteredRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.post(
     '/unregistered/:id/adopt',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'ledger:write', everywhere: true, failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'adoptUnregistered',
         tags: ['unregistered'],
@@ -76,9 +76,9 @@ export const unregisteredRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
         response: { 200: ref(UnregisteredSchema, 'It is in the ledger.') },
       },
     },
-    async ({ params: { id }, body: { from, ...body }, token }, reply) => {
+    async ({ params: { id }, body: { from, ...body }, who }, reply) => {
       const request = { ...body, ...(from === undefined ? {} : { from: Date.parse(from) }) }
-      const done = await inTime(deps.adoptUnregistered(id, request, token?.name ?? ''), answerMs)
+      const done = await inTime(deps.adoptUnregistered(id, request, who?.name ?? ''), answerMs)
       if (done === null) return refuse(reply, problem('API_LATE', 'the ledger takes long; whether it was done shows in the list'))
       return done.ok ? viewJson(done.value) : refuse(reply, problemOf(done.error.because, done.error.error))
     },
@@ -86,7 +86,7 @@ export const unregisteredRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.post(
     '/unregistered/:id/close',
     {
-      config: { permission: 'operate', failures: [404, 413, 415, 422] },
+      config: { permission: 'ledger:write', everywhere: true, failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'closeUnregistered',
         tags: ['unregistered'],
@@ -97,15 +97,15 @@ export const unregisteredRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
         response: { 200: ref(UnregisteredSchema, 'It is closed.') },
       },
     },
-    async ({ params: { id }, body: { why, forever = false }, token }, reply) => {
-      const done = deps.closeUnregistered(id, { why, forever, who: token?.name ?? '' })
+    async ({ params: { id }, body: { why, forever = false }, who }, reply) => {
+      const done = deps.closeUnregistered(id, { why, forever, who: who?.name ?? '' })
       return done.ok ? viewJson(done.value) : refuse(reply, problemOf(done.error.because, done.error.error))
     },
   )
   app.get(
     '/unregistered/:id/statement',
     {
-      config: { permission: 'read', failures: [404, 422] },
+      config: { permission: 'lines:read', everywhere: true, failures: [404, 422] },
       schema: {
         operationId: 'getUnregisteredStatement',
         tags: ['unregistered'],
