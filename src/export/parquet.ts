@@ -15,6 +15,9 @@ const SET_PRECISION = 18
 const SET_LIMIT = 10n ** 18n
 const INT64_LIMIT = 2n ** 63n
 
+/** Said twice, because some readers believe only the one. */
+const UTC_MILLIS = { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MILLIS' } as const
+
 type Value = string | number | bigint | boolean | null
 
 /** One column of the file, and what of a cell stands in it. */
@@ -112,7 +115,7 @@ const leavesOf = (column: ExportColumn, from: number): Leaf[] => {
     return [
       {
         from,
-        element: optional(name, { type: 'INT64', converted_type: 'TIMESTAMP_MILLIS' }),
+        element: optional(name, { type: 'INT64', converted_type: 'TIMESTAMP_MILLIS', logical_type: UTC_MILLIS }),
         value: (cell) => (typeof cell === 'number' && isInstant(cell) ? BigInt(Math.trunc(cell)) : null),
       },
     ]

@@ -13,6 +13,8 @@ const PIECE_CHARS = 128 * 1024
 const DAY_MS = 86_400_000
 /** Days from 30 December 1899 to 1970. */
 const EPOCH_DAYS = 25_569
+/** 9 µs: a third of a day is no binary fraction, and what cuts instead of rounding would show 07:59:59 for 08:00. */
+const NUDGE_DAYS = 1e-10
 /** 1 March 1900: before it a spreadsheet counts a day that never was. */
 const FIRST_DAY = 61
 
@@ -29,7 +31,7 @@ const writerOf = (column: ExportColumn, clock: LocalClock): Writer => {
   if (column.type === 'instant')
     return (reference, cell) => {
       if (typeof cell !== 'number' || !isInstant(cell)) return ''
-      const days = (cell + clock.offsetAt(cell)) / DAY_MS + EPOCH_DAYS
+      const days = (cell + clock.offsetAt(cell)) / DAY_MS + EPOCH_DAYS + NUDGE_DAYS
       return days < FIRST_DAY ? textCell(reference, clock.iso(cell)) : numberXml(reference, String(days), CELL_STYLE.instant)
     }
   if (column.type === 'boolean')
