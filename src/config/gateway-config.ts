@@ -1,10 +1,12 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { type AnalysisConfig, analysisOf } from './analysis.ts'
+import { type BillingConfig, billingOf } from './billing.ts'
 import { type ClocksConfig, clocksOf } from './clocks.ts'
 import { type CollectionConfig, collectionOf } from './collection.ts'
 import { type ConcentratorsConfig, concentratorsOf, type TerminalRules, terminalRulesOf } from './concentrators.ts'
 import { durationMs, type Period, periodOf } from './duration.ts'
+import { type EvidenceConfig, evidenceOf } from './evidence.ts'
 import { checkGateway, type Wrong } from './gateway-check.ts'
 import { type AccessConfig, accessOf, type HttpConfig, httpOf } from './http.ts'
 import { concentratorsOfFile } from './ledger-file.ts'
@@ -41,7 +43,9 @@ export interface GatewayConfig {
   readonly exchange: { readonly kwh: string; readonly percent: string }
   readonly unregistered: UnregisteredConfig
   readonly collection: CollectionConfig
+  readonly evidence: EvidenceConfig
   readonly analysis: AnalysisConfig
+  readonly billing: BillingConfig
   readonly cases: CasesConfig
   readonly notify: NotifyConfig
 }
@@ -185,6 +189,7 @@ export const loadGatewayConfig = (
     environment,
     wrong,
   )
+  const billing = billingOf(value.billing, wrong)
   const http = httpOf(value.http, base, wrong)
   const access = accessOf(value.access, base, wrong)
   if (problems.length > 0) return { ok: false, problems }
@@ -219,7 +224,9 @@ export const loadGatewayConfig = (
     exchange: { kwh: value.exchange?.toleranceKwh ?? '1', percent: value.exchange?.tolerancePercent ?? '0.5' },
     unregistered: unregisteredOf(value.unregistered),
     collection: collectionOf(value.collection),
+    evidence: evidenceOf(value.evidence),
     analysis: analysisOf(value.analysis, (path) => resolve(base, path)),
+    billing,
     cases: casesOf(value.cases),
     notify,
   }

@@ -1,4 +1,5 @@
 export type { AnalysisConfig } from './analysis.ts'
+export { type BillingConfig, billingOf, type TierTable } from './billing.ts'
 export * from './changes.ts'
 export type { ConcentratorsConfig, ListenerConfig, TerminalRules } from './concentrators.ts'
 export * from './duration.ts'

@@ -1,8 +1,10 @@
 import { type Static, Type } from 'typebox'
 import { AnalysisSchema } from './analysis.ts'
+import { BillingSchema } from './billing.ts'
 import { ClocksSchema } from './clocks.ts'
 import { CollectionSchema } from './collection.ts'
 import { ConcentratorsSchema } from './concentrators.ts'
+import { EvidenceSchema } from './evidence.ts'
 import { AccessSchema, HttpSchema } from './http.ts'
 import { CasesSchema, NotifySchema } from './notify.ts'
 import { Amount, Id, object, oneOf, optional, text } from './schema-parts.ts'
@@ -268,7 +270,9 @@ export const GatewaySchema = object({
   ),
   unregistered: optional(UnregisteredSchema),
   collection: optional(CollectionSchema),
+  evidence: optional(EvidenceSchema),
   analysis: optional(AnalysisSchema),
+  billing: optional(BillingSchema),
   cases: optional(CasesSchema),
   notify: optional(NotifySchema),
 })
