@@ -3,7 +3,7 @@ import { err, failWith } from '../../src/core/index.ts'
 import { type CimPiece, cimText, stableId } from '../../src/interchange/index.ts'
 import { type Tree, xmlOf } from '../../src/interchange/xml.ts'
 import { complaintsOf, hasXmllint } from '../support/xmllint.ts'
-import { AT, HOUR, pieces, streamOf, valueOf, whole } from './samples.ts'
+import { AT, HOUR, pieces, sampleOf, streamOf, whole } from './samples.ts'
 
 const NONE = 'http://iec.ch/TC57/2011/MeterReadings#'
 const textOf = (made: readonly CimPiece[], format: 'xml' | 'json') => whole(cimText(streamOf(made), format))
@@ -13,7 +13,7 @@ describe.skipIf(!hasXmllint() && !process.env.CI)('MeterReadings under the schem
   it.each([
     ['everything', pieces()],
     ['nothing', []],
-    ['only what has no reading type', [{ point: 'P', meter: 'M', values: [valueOf({ obis: '0-0:96.1.0' })], energies: [] }]],
+    ['only what has no reading type', [{ point: 'P', meter: 'M', values: [sampleOf({ obis: '0-0:96.1.0' })], energies: [] }]],
   ] as const)('%s is valid', async (_, made) => expect(complaintsOf(await textOf(made, 'xml'), 'cim-meter-readings')).toBe(''))
 
   it('is checked by the schema: order, digits and references', async () => {
@@ -43,7 +43,7 @@ describe('MeterReadings', () => {
       '<value>4938271.20</value><ReadingQualities><ReadingQualityType ref="2.0.0"/></ReadingQualities>' +
         '<ReadingQualities><comment>123456.78 x 40</comment><ReadingQualityType ref="2.11.0"/></ReadingQualities>',
     )
-    const big = await textOf([{ point: 'P', meter: 'M', energies: [], values: [valueOf({ value: '12345678901234567890.123' })] }], 'json')
+    const big = await textOf([{ point: 'P', meter: 'M', energies: [], values: [sampleOf({ value: '12345678901234567890.123' })] }], 'json')
     expect(big).toContain('"value":"12345678901234567890.123"')
   })
 

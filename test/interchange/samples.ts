@@ -4,7 +4,7 @@ import type { CimPiece, CimValue } from '../../src/interchange/index.ts'
 export const AT = Date.parse('2026-11-01T00:00:00+08:00')
 export const HOUR = 3_600_000
 
-export const valueOf = (change: Partial<CimValue> = {}): CimValue => ({
+export const sampleOf = (change: Partial<CimValue> = {}): CimValue => ({
   ...{ obis: '1-0:1.8.0', value: '123456.78', made: null, absent: null, quality: 0, source: 'day-freeze' },
   ...{ measuredAt: AT, receivedAt: AT + 61_000 },
   ...change,
@@ -15,14 +15,14 @@ export const pieces = (): CimPiece[] => [
   {
     ...{ point: 'P-12', meter: 'M & "1" <2>', energies: [] },
     values: [
-      valueOf(),
-      valueOf({ obis: '1-0:1.8.1', value: '4938271.20', made: '123456.78 x 40' }),
-      valueOf({ obis: '1-0:2.8.0', value: null, absent: 'DLT645_BCD', quality: QUALITY.partial }),
-      valueOf({ obis: '1-0:3.8.0', value: '99999999.99', quality: QUALITY.quarantined }),
-      valueOf({ obis: '1-0:1.6.0', value: '12.3456', quality: QUALITY.manual, source: 'manual' }),
-      valueOf({ obis: '1-0:32.7.0', value: '230.1', quality: QUALITY.clockDoubtful, source: 'live' }),
-      valueOf({ obis: '1-0:1.8.0', value: '123460.00', quality: QUALITY.estimated, source: 'estimated', measuredAt: AT + HOUR }),
-      valueOf({ obis: '0-0:96.1.0', value: '1' }),
+      sampleOf(),
+      sampleOf({ obis: '1-0:1.8.1', value: '4938271.20', made: '123456.78 x 40' }),
+      sampleOf({ obis: '1-0:2.8.0', value: null, absent: 'DLT645_BCD', quality: QUALITY.partial }),
+      sampleOf({ obis: '1-0:3.8.0', value: '99999999.99', quality: QUALITY.quarantined }),
+      sampleOf({ obis: '1-0:1.6.0', value: '12.3456', quality: QUALITY.manual, source: 'manual' }),
+      sampleOf({ obis: '1-0:32.7.0', value: '230.1', quality: QUALITY.clockDoubtful, source: 'live' }),
+      sampleOf({ obis: '1-0:1.8.0', value: '123460.00', quality: QUALITY.estimated, source: 'estimated', measuredAt: AT + HOUR }),
+      sampleOf({ obis: '0-0:96.1.0', value: '1' }),
     ],
   },
   {
