@@ -170,6 +170,7 @@ const dlt645: ProtocolAdapter<Dlt645Frame> = {
   id: 'dlt645-2007',
   longestFrame: 216,
   deframer: createDeframer,
+  bytesOf: () => new Uint8Array(0),
   address: (text) => ok(text),
   plan: () => err({ code: 'NONE', message: 'not planned here', recovery: 'stop', hint: '', context: {} }),
   // biome-ignore lint/correctness/useYield: never asked

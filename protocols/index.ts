@@ -16,6 +16,7 @@ import { dlt6451997, dlt6452007 } from './dlt645/adapter.ts'
 import { setTime } from './dlt645/commands.ts'
 import { embeddedFrame as dlt645Frame } from './dlt645/embedded.ts'
 import { explainBytes } from './dlt645/explain.ts'
+import { addressText, encodeFrame as encodeDlt645 } from './dlt645/frame.ts'
 import { loadProfile as loadDlt645Profile } from './dlt645/profile.ts'
 import * as dlt645Vectors from './dlt645/vectors.ts'
 import { verifyProfile as verifyDlt645Profile } from './dlt645/verify.ts'
@@ -34,6 +35,7 @@ import { modbusAscii, modbusRtu, modbusTcp } from './modbus/adapter.ts'
 import { writeCoil, writeCoils, writeRegister, writeRegisters } from './modbus/conversation.ts'
 import { embeddedFrame as modbusFrame } from './modbus/embedded.ts'
 import { explainFrame as explainModbus } from './modbus/explain.ts'
+import { encodeFrame as encodeModbus, decodeFrame as openModbus } from './modbus/frame.ts'
 import { loadProfile as loadModbusProfile } from './modbus/profile.ts'
 import * as modbusVectors from './modbus/vectors.ts'
 import { verifyProfile as verifyModbusProfile } from './modbus/verify.ts'
@@ -338,6 +340,26 @@ const memberOf = (json: unknown, member: string): unknown =>
     ? Object.entries(json).find(([name]) => name === member)?.[1]
     : undefined
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
+
+/**
+ * What a meter answers that has not what is asked for, byte for byte; null for other protocols. Whoever holds a talk again out of kept
+ * frames needs it: a meter that is known to refuse something is not asked for it, and its record does not show that.
+ */
+export const refusalOf = (protocol: string, request: Uint8Array): Uint8Array | null => {
+  if (protocol.startsWith('dlt645')) {
+    const at = request.indexOf(0x68)
+    return at < 0 || request.length < at + 9 ? null : refuseDlt645(request.subarray(at))
+  }
+  const framing = FRAMINGS[protocol]
+  const frame = framing === undefined ? null : openModbus(framing, request)
+  if (framing === undefined || !frame?.ok) return null
+  const { unit, function: code, transactionId } = frame.value
+  return encodeModbus(framing, unit, Uint8Array.of(code | 0x80, 2), transactionId)
+}
+const FRAMINGS: Readonly<Record<string, 'tcp' | 'rtu' | 'ascii'>> = { 'modbus-tcp': 'tcp', 'modbus-rtu': 'rtu', 'modbus-ascii': 'ascii' }
+/** Error word 02H: no such data. @source DL/T 645-2007, 7.1 and appendix D; 1997 has the same bit */
+const refuseDlt645 = (request: Uint8Array): Uint8Array =>
+  encodeDlt645({ address: addressText(request, 1), control: (request[8]! & 0x1f) | 0xc0, data: Uint8Array.of(2) }, 0)
 
 /** One act that changes meters, its kind of frame its own business. A line refuses it unless writing is switched on there. */
 export interface Act {

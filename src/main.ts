@@ -30,6 +30,7 @@ import { openClocks } from './gateway/start-clocks.ts'
 import { openConcentrators } from './gateway/start-concentrators.ts'
 import { openEnergy } from './gateway/start-energy.ts'
 import { openEstimates } from './gateway/start-estimates.ts'
+import { openEvidence } from './gateway/start-evidence.ts'
 import { openHouse } from './gateway/start-house.ts'
 import { checkedLedger, mayBeKnown, syncLedgerFile } from './gateway/start-ledger.ts'
 import { openLoss } from './gateway/start-loss.ts'
@@ -210,11 +211,16 @@ const open = async (
   }
   if (synced.changes) log.info({ ...synced.changes }, 'ledger brought up to date')
 
+  const evidence = openEvidence({
+    ...{ directory: config.dataDirectory, zone: config.timezone, settings: config.evidence, clock, log: say },
+  })
+  closers.push(() => evidence.close())
   const collection = new Collection({
     ...{ directory: config.dataDirectory, zone: config.timezone, settings: config.collection, clock, store: store.value, log: say },
     brokers: config.mqtt.map(({ id }) => id),
     put: (readings) => outbox.put(readings),
     isOff: (point, heardAt) => outages.isOff(point, heardAt),
+    evidence: evidence.intake,
   })
   closers.push(() => collection.close())
   const estimates = openEstimates({ collection, energy, ledger, put: (readings) => outbox.put(readings), clock, log: say })
@@ -224,6 +230,7 @@ const open = async (
   const terminals = openTerminals({
     ...{ config, clock, ledger, terminalAdapterOf, strangers: unregistered.list, log: say },
     put: collection.watched(unregistered.put),
+    evidence: evidence.intake,
   })
   closers.push(() => terminals.close())
   closers.push(() => terminals.stop())
@@ -246,6 +253,7 @@ const open = async (
     onStranger: unregistered.onStranger,
     terminals: terminals.hosts,
     isDoubtful: (line) => terminals.isDoubtful(line),
+    evidence: evidence.intake,
     log: (level, message) => log[level](message),
     ...collection.hooks,
   })
@@ -258,6 +266,7 @@ const open = async (
     points: new Map(ledger.points().map((point) => [point.id, point])),
     put: collection.watched(unregistered.put),
     stranger: unregistered.stranger,
+    evidence: evidence.intake,
     store: store.value,
     newest: (seriesKey) => latest.value.newest(seriesKey),
     log: say,
@@ -317,6 +326,7 @@ const open = async (
       clocks.use(next.clocks)
       terminals.use(next.terminals)
       void collection.use(next.collection)
+      evidence.use(next.evidence)
       cases.use(next)
       analysis.use(next.analysis)
     },

@@ -6,7 +6,7 @@ import { type Manner, ping } from './conversation.ts'
 import { createDeframer } from './deframer.ts'
 import { fail } from './errors.ts'
 import { describe } from './explain.ts'
-import { type Frame, MAX_DATA, OVERHEAD, parseAddress, type Variant } from './frame.ts'
+import { encodeFrame, type Frame, MAX_DATA, OVERHEAD, parseAddress, type Variant } from './frame.ts'
 import { planCurve } from './plan-curve.ts'
 import { planCurrent, planDayFreeze, planMonthFreeze } from './plan-registers.ts'
 import { type Dlt645Profile, type Field, fieldOf, profileOf, type RegisterLine, variantOfProfile } from './profile.ts'
@@ -59,6 +59,8 @@ const adapterOf = (variant: Variant): ProtocolAdapter<Frame> => {
     id,
     longestFrame: MAX_WAKE_UPS + OVERHEAD + MAX_DATA,
     deframer: createDeframer,
+    // Address, control code and data are all there is: the sum was right, so that it comes out again.
+    bytesOf: (frame) => encodeFrame(frame, 0),
     address: parseAddress,
     plan(profile, selection) {
       const loaded = load(profile)

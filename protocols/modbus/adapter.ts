@@ -3,7 +3,7 @@ import { readRegisters } from './conversation.ts'
 import { modbusDeframer } from './deframer.ts'
 import { fail } from './errors.ts'
 import { summary } from './explain.ts'
-import { type Framing, LONGEST, type ModbusFrame, stampTransaction } from './frame.ts'
+import { encodeFrame, type Framing, LONGEST, type ModbusFrame, stampTransaction } from './frame.ts'
 import { ModbusPlan } from './plan.ts'
 import { loadProfile, type ModbusProfile } from './profile.ts'
 import { selectItems } from './select.ts'
@@ -64,6 +64,7 @@ const modbusAdapter = (framing: Framing): ProtocolAdapter<ModbusFrame> => {
     id: `modbus-${framing}`,
     longestFrame: LONGEST[framing],
     deframer: () => modbusDeframer(framing),
+    bytesOf: ({ unit, pdu, transactionId, text }) => text ?? encodeFrame(framing, unit, pdu, transactionId),
     ...(framing === 'tcp' ? { correlation: transactions } : {}),
     address: (text) => unitAddress(framing, text),
     plan: (profile, selection) => {

@@ -13,6 +13,8 @@ export interface ModbusFrame {
   /** Modbus TCP only, else 0. */
   readonly transactionId: number
   readonly pdu: Uint8Array
+  /** Modbus ASCII only, as it came: its digits may be of either case. Of the other framings the frame follows from its parts. */
+  readonly text?: Uint8Array
 }
 
 /** Longest frame in bytes. @source MODBUS over Serial Line V1.02, 2.5; MODBUS Messaging on TCP/IP V1.0b, 3.1.3 */
@@ -133,7 +135,7 @@ const decodeAscii = (bytes: Uint8Array): Result<ModbusFrame, ModbusError> => {
   const expected = lrc8(body, 0, body.length - 1)
   if (received !== expected)
     return fail('MODBUS_LRC', `LRC ${hex2(received)}, expected ${hex2(expected)}`, { received, expected, at: length - 4 })
-  return ok({ unit: body[0]!, function: body[1]!, transactionId: 0, pdu: body.subarray(1, body.length - 1) })
+  return ok({ unit: body[0]!, function: body[1]!, transactionId: 0, pdu: body.subarray(1, body.length - 1), text: bytes })
 }
 
 const hex2 = (byte: number): string => byte.toString(16).toUpperCase().padStart(2, '0')

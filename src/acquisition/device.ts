@@ -11,7 +11,7 @@ import type {
   Selection,
 } from '../core/index.ts'
 import { type DeviceClock, deviceClock } from './clock.ts'
-import { type Conduct, converse } from './converse.ts'
+import { type Conduct, converse, type FrameKeeper, type Witness } from './converse.ts'
 import type { Asking, Channel, Line } from './line.ts'
 
 export interface DeviceSpec {
@@ -101,6 +101,29 @@ export const bindProtocol = (any: AnyAdapter, line: Line): ((spec: DeviceSpec) =
     return (spec) => bound(adapter, channel, spec)
   })
 
+/** What plans were made for. Models share plans: it is the same for all who have one. */
+const selections = new WeakMap<RegisterPlan, Selection>()
+
+/** Puts requests and replies where they are kept. A request with a number of the line's own is kept as it left: its answer names the number. */
+const witnessFor = <Frame extends object>(
+  { id, correlation, bytesOf }: ProtocolAdapter<Frame>,
+  plan: RegisterPlan,
+  keeps: FrameKeeper,
+): Witness<Frame> => {
+  keeps.protocol = id
+  keeps.selection = selections.get(plan) ?? null
+  return (request, reply, ms) => {
+    const now = keeps.now()
+    let { bytes } = request
+    if (correlation && reply) {
+      bytes = bytes.slice()
+      correlation.stamp(bytes, correlation.idOf(reply))
+    }
+    keeps.parts.push({ at: now - Math.round(ms), direction: 'tx', bytes })
+    if (reply) keeps.parts.push({ at: now, direction: 'rx', bytes: bytesOf(reply) })
+  }
+}
+
 const bound = <Frame extends object>(adapter: ProtocolAdapter<Frame>, channel: Channel<Frame>, spec: DeviceSpec): Device => {
   const memory: DeviceMemory = new Map()
   const plans = new WeakMap<RegisterPlan, ReadPlan<Frame>>()
@@ -130,7 +153,10 @@ const bound = <Frame extends object>(adapter: ProtocolAdapter<Frame>, channel: C
     health,
     plan: (selection) => {
       const plan = adapter.plan(spec.profile, selection)
-      if (plan.ok) plans.set(plan.value, plan.value)
+      if (plan.ok) {
+        plans.set(plan.value, plan.value)
+        if (!selections.has(plan.value)) selections.set(plan.value, selection)
+      }
       return plan
     },
     read: (plan, conduct) => {
@@ -140,7 +166,8 @@ const bound = <Frame extends object>(adapter: ProtocolAdapter<Frame>, channel: C
       }
       const mine = last
       if (!mine) throw new Error(`a plan of another device was given to ${spec.id}`)
-      return converse(mine.talk(spec.address, memory), channel, asking, conduct)
+      const witness = conduct.keeps ? witnessFor(adapter, plan, conduct.keeps) : undefined
+      return converse(mine.talk(spec.address, memory), channel, asking, conduct, witness)
     },
     probe: (conduct) => converse(adapter.probe(spec.profile, spec.address, memory), channel, probing(), conduct),
     clock: () => {

@@ -1,5 +1,5 @@
-import { type Clock, err, type GatewayError, ok, type RegisterPlan, type Result, type Sample } from '../core/index.ts'
-import type { Conduct } from './converse.ts'
+import { type Clock, type Exchanged, err, type GatewayError, ok, type RegisterPlan, type Result, type Sample } from '../core/index.ts'
+import type { Conduct, FrameKeeper } from './converse.ts'
 import { countTalk, type Device, isBackedOff } from './device.ts'
 import { fail } from './errors.ts'
 import { type Job, JobQueue, type Priority } from './jobs.ts'
@@ -19,6 +19,8 @@ export interface Taken {
   /** Wall clock when the last answer was whole. */
   readonly receivedAt: number
   readonly isFirstTry: boolean
+  /** The frames, where somebody wanted them kept. */
+  readonly exchanged?: Exchanged
 }
 
 export interface ReadOptions {
@@ -28,6 +30,8 @@ export interface ReadOptions {
   readonly insist?: boolean
   /** Told of the line time of each exchange, milliseconds. */
   readonly spent?: (ms: number) => void
+  /** The frames are wanted with the samples. */
+  readonly keepsFrames?: boolean
 }
 
 type Resolve = (result: Result<Taken>) => void
@@ -76,6 +80,7 @@ class ReadJob implements Job, Conduct {
   readonly owner: string
   readonly signal: AbortSignal | undefined
   tries = 1
+  readonly keeps: FrameKeeper | null
   readonly #poller: Poller
   readonly #device: Device
   readonly #plan: RegisterPlan
@@ -94,6 +99,7 @@ class ReadJob implements Job, Conduct {
     this.owner = device.spec.id
     this.signal = options.signal
     this.#insist = options.insist ?? false
+    this.keeps = options.keepsFrames ? { protocol: '', selection: null, parts: [], now: () => poller.clock.now() } : null
     this.#spent = options.spent
     this.#resolve = resolve
     this.#reject = reject
@@ -166,7 +172,8 @@ class ReadJob implements Job, Conduct {
     if (samples.ok) {
       health.failures = 0
       const receivedAt = this.#poller.clock.now()
-      return ok({ device, plan: this.#plan, samples: samples.value, receivedAt, isFirstTry: this.#retries === 0 })
+      const taken: Taken = { device, plan: this.#plan, samples: samples.value, receivedAt, isFirstTry: this.#retries === 0 }
+      return ok(this.keeps ? { ...taken, exchanged: this.keeps } : taken)
     }
     const error = this.#placed(samples.error)
     // A refusal is an answer: the device lives. A line that is down says nothing about it.

@@ -56,7 +56,9 @@ export interface ScheduleDeps {
   readonly tasks: readonly TaskSpec[]
   readonly find: (device: string) => { readonly device: Device; readonly poller: Pick<Poller, 'read'> } | null
   /** Normalises and makes safe; only then a read counts as read. `label` = the instant that was due; `standsFor` = the freeze a live read stands in for. */
-  readonly take: (taken: Taken, label: number, standsFor: Source | null) => Promise<Result<void>>
+  readonly take: (taken: Taken, label: number, standsFor: Source | null, task: string) => Promise<Result<void>>
+  /** Whether the frames of a read that brings this are wanted with it. */
+  readonly keepsFrames?: (source: Source) => boolean
   /** Instant of the newest stored reading of a source; null when there is none. */
   readonly newest: (device: string, source: Source) => number | null
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void

@@ -360,6 +360,7 @@ export class Schedule {
     const done = await found.poller.read(found.device, plan, {
       priority: open.attempts > 1 ? 'reread' : PRIORITIES[spec.read],
       signal: open.cancel.signal,
+      keepsFrames: this.#deps.keepsFrames?.(standsFor ?? plan.source) ?? false,
     })
     // Its label may have passed while it waited on the line: then it was counted as missed, but a value that came is kept.
     const isStillDue = member.open.get(label) === open
@@ -373,7 +374,7 @@ export class Schedule {
       if (isStillDue) this.#failed(task, member, label, open, notYet(member.id, label).error)
       return
     }
-    const safe: Result<void> = done.ok ? await take(done.value, label, standsFor) : done
+    const safe: Result<void> = done.ok ? await take(done.value, label, standsFor, spec.id) : done
     if (!safe.ok) {
       this.#failed(task, member, label, open, safe.error)
       return

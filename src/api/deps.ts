@@ -121,6 +121,8 @@ export interface ReadNowRequest {
   readonly registers?: readonly string[]
   readonly timeoutMs: number
   readonly trace: boolean
+  /** Who asks, for the record of what the reading rests on. */
+  readonly by?: string
 }
 
 export interface ReadNowAnswer {

@@ -154,6 +154,8 @@ export interface ProtocolAdapter<Frame extends object = object> {
   /** Largest answer in bytes, so that a line knows how long noise can last. */
   readonly longestFrame: number
   deframer(): Deframer<Frame>
+  /** A frame that came, byte for byte from its first to its last, for evidence. Bytes in front that only wake are no part of it. */
+  bytesOf(frame: Frame): Uint8Array
   readonly correlation?: Correlation<Frame>
   /** Checks an address as the ledger writes it; the error names what is allowed. */
   address(text: string): Result<string>

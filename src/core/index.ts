@@ -1,6 +1,7 @@
 export * from './adapter.ts'
 export * from './clock.ts'
 export * from './decimal.ts'
+export * from './exchanged.ts'
 export * from './hex.ts'
 export * from './obis.ts'
 export * from './push.ts'

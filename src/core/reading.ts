@@ -8,6 +8,7 @@ import type { Unit } from './unit.ts'
  */
 export const SOURCES = ['live', 'day-freeze', 'month-freeze', 'curve', 'push', 'manual', 'estimated'] as const
 export type Source = (typeof SOURCES)[number]
+export const isSource = (text: string): text is Source => SOURCES.some((source) => source === text)
 
 /** Stored measurements and their tags, in the order in which they are written. A public interface: see docs/decisions. */
 export const TAGS = {

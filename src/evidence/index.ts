@@ -1,1 +1,5 @@
+export * from './errors.ts'
+export * from './file.ts'
+export * from './page.ts'
+export * from './thread.ts'
 export * from './types.ts'

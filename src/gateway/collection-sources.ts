@@ -9,6 +9,7 @@ import {
   type Stretch,
 } from '../collection/index.ts'
 import type { Obis, Reading, ReadingStore, ReadKind, Result, Selection } from '../core/index.ts'
+import type { EvidenceIntake } from './evidence-keeper.ts'
 import type { Field, FieldMeter } from './field.ts'
 import { readingsOf } from './field-meter.ts'
 
@@ -20,6 +21,7 @@ export interface SourceDeps {
   readonly store: Pick<ReadingStore, 'range'>
   /** Points of a curve that are safe. */
   readonly points: (meter: string, instants: readonly number[]) => void
+  readonly evidence?: EvidenceIntake | undefined
 }
 
 /** A freeze list that lost days is searched this far around the place where the day should be. */
@@ -65,9 +67,15 @@ const read = async (deps: SourceDeps, meter: FieldMeter, selection: Selection, {
   const obis = registersOf(deps, meter, selection.kind)
   const plan = meter.device.plan({ ...selection, ...(obis ? { obis } : {}) })
   if (!plan.ok) return { what: 'not-here', code: 'GAP_NOT_KEPT', isFinal: true }
-  const taken = await meter.poller.read(meter.device, plan.value, { priority: 'reread', signal, spent })
+  const taken = await meter.poller.read(meter.device, plan.value, {
+    ...{ priority: 'reread', signal, spent },
+    keepsFrames: deps.evidence?.keepsFrames(plan.value.source) ?? false,
+  })
   if (!taken.ok) return failedWith(taken.error.code)
-  const safe = await deps.put(readingsOf(taken.value, meter, deps.calendar, 0, null, deps.field.qualityOf(meter)))
+  const readings = readingsOf(taken.value, meter, deps.calendar, 0, null, deps.field.qualityOf(meter))
+  const safe = await deps.put(readings)
+  const { exchanged, receivedAt } = taken.value
+  if (safe.ok && exchanged) deps.evidence?.keepFrames(readings, exchanged, { channel: meter.fact.line, by: 'gap read again', receivedAt })
   // Kept by nobody is not read: it is asked again.
   return safe.ok ? { ok: true, value: { taken: taken.value, meter } } : { what: 'silent', code: safe.error.code }
 }

@@ -16,6 +16,7 @@ import { workerUrl } from '../core/worker.ts'
 import { gapSources, isGapStored } from './collection-sources.ts'
 import type { CollectionViewDeps } from './collection-views.ts'
 import type { CollectionWorkerData } from './collection-worker.ts'
+import type { EvidenceIntake } from './evidence-keeper.ts'
 import type { Field } from './field.ts'
 
 export interface CollectionDeps {
@@ -29,6 +30,7 @@ export interface CollectionDeps {
   readonly store: Pick<ReadingStore, 'range'>
   /** Whether a point has no power by the outage calendar and was not heard since; absent: nobody knows. */
   readonly isOff?: (point: string, heardAt: number | null) => boolean
+  readonly evidence?: EvidenceIntake
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
 }
 
@@ -121,7 +123,7 @@ export class Collection {
     const waiting = await this.ask('waiting', null)
     if (waiting.ok) this.#recorder.waitFor(waiting.value)
     const put = this.watched(this.#deps.put)
-    const sources = { field, calendar: this.calendar, now: () => clock.now(), put, store: this.#deps.store }
+    const sources = { field, calendar: this.calendar, now: () => clock.now(), put, store: this.#deps.store, evidence: this.#deps.evidence }
     this.#runner = new GapRunner({
       ask: this.ask,
       tell: (event) => this.#recorder.tell(event),

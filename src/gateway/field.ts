@@ -4,6 +4,7 @@ import type { GatewayConfig, LineConfig, TaskConfig } from '../config/index.ts'
 import { type AnyAdapter, type Clock, many, type Obis, ok, QUALITY, type Reading, type Result, type Source } from '../core/index.ts'
 import type { MeterFact, Point } from '../ledger/index.ts'
 import { fail } from './errors.ts'
+import type { EvidenceIntake } from './evidence-keeper.ts'
 import type { MeterHost } from './field-host.ts'
 import { type FieldLine, LiveLine, portOf } from './field-line.ts'
 import {
@@ -47,6 +48,8 @@ export interface FieldDeps {
   readonly firstPassMs?: () => number
   /** What was read and is safe. */
   readonly kept?: (taken: Taken) => void
+  /** Keeps the frames of what may be billed; absent: nobody does. */
+  readonly evidence?: EvidenceIntake
 }
 
 /** What a running field should become. Lines and tasks are named in full; what is alike is left alone. */
@@ -129,7 +132,8 @@ export class Field {
         devices: [...this.#meters.values()].filter(covers).map(({ fact }) => fact.meter),
       })),
       find: (id) => this.#meters.get(id) ?? null,
-      take: (taken, label, standsFor) => this.#take(taken, label, standsFor),
+      take: (taken, label, standsFor, task) => this.#take(taken, label, standsFor, task),
+      keepsFrames: (source) => deps.evidence?.keepsFrames(source) ?? false,
       newest: (id, source) => {
         const meter = this.#meters.get(id)
         return meter ? deps.newest(meter.fact, meter.point.area, source) : null
@@ -228,16 +232,23 @@ export class Field {
   }
 
   /** Reads one meter at once, ahead of everything scheduled, and makes the readings safe. */
-  async readNow(id: string, obis: readonly Obis[] | null, signal: AbortSignal): Promise<Result<readonly Reading[]>> {
+  async readNow(id: string, obis: readonly Obis[] | null, signal: AbortSignal, by = 'the API'): Promise<Result<readonly Reading[]>> {
     const meter = this.#meters.get(id)
     if (!meter) return fail('METER_UNKNOWN', `meter ${id} is not in the ledger or its line is not configured`, { meter: id })
     const plan = meter.device.plan({ kind: 'current', ...(obis ? { obis } : {}) })
     if (!plan.ok) return plan
-    const taken = await meter.poller.read(meter.device, plan.value, { priority: 'demand', insist: true, signal })
+    const taken = await meter.poller.read(meter.device, plan.value, {
+      ...{ priority: 'demand', insist: true, signal },
+      keepsFrames: this.#deps.evidence !== undefined,
+    })
     if (!taken.ok) return taken
     const readings = readingsOf(taken.value, meter, this.calendar, 0, null, this.qualityOf(meter))
     const safe = await this.#deps.put(readings)
-    return safe.ok ? ok(readings) : safe
+    if (!safe.ok) return safe
+    const { exchanged, receivedAt } = taken.value
+    const about = { channel: meter.fact.line, by: `read now by ${by}`, receivedAt, isDemand: true }
+    this.#deps.evidence?.keepFrames(readings, exchanged, about)
+    return ok(readings)
   }
 
   /** Meters that have not answered for several reads, by line. */
@@ -257,13 +268,17 @@ export class Field {
     return this.#deps.isDoubtful?.(fact.line) ? QUALITY.clockDoubtful : 0
   }
 
-  async #take(taken: Taken, label: number, standsFor: Source | null): Promise<Result<void>> {
+  async #take(taken: Taken, label: number, standsFor: Source | null, task: string): Promise<Result<void>> {
     const now = this.#meters.get(taken.device.spec.id)
     // What was asked before a meter left or changed is true of the meter as it was.
     const meter = now?.device === taken.device ? now : this.#left.get(taken.device)
     if (!meter) return ok(undefined)
-    const safe = await this.#deps.put(readingsOf(taken, meter, this.calendar, label, standsFor, this.qualityOf(meter)))
-    if (safe.ok) this.#deps.kept?.(taken)
+    const readings = readingsOf(taken, meter, this.calendar, label, standsFor, this.qualityOf(meter))
+    const safe = await this.#deps.put(readings)
+    if (!safe.ok) return safe
+    this.#deps.kept?.(taken)
+    const { exchanged, receivedAt } = taken
+    if (exchanged) this.#deps.evidence?.keepFrames(readings, exchanged, { channel: meter.fact.line, by: `task ${task}`, receivedAt })
     return safe
   }
 

@@ -10,6 +10,7 @@ import {
 } from '../core/index.ts'
 import { type Admission, type Arrivals, type Devices, keptText, type Letters, Memory } from '../push/index.ts'
 import { fail } from './errors.ts'
+import type { EvidenceIntake, EvidenceMessage } from './evidence-keeper.ts'
 import { conflictReading, eventReading, Once } from './push-events.ts'
 import { eventCode, type KnownMeter, type PushMeters } from './push-meters.ts'
 import { type Note, Notes, newNote } from './push-notes.ts'
@@ -26,6 +27,8 @@ export interface IntakeDeps {
   readonly lookUp: (series: Series, measuredAt: number) => Promise<Result<Reading | null>>
   readonly newest: (seriesKey: string) => Reading | null | undefined
   readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string) => void
+  /** Keeps the messages behind what may be billed; absent: nobody does. */
+  readonly evidence?: EvidenceIntake | undefined
   /** Told what a message says of a meter that is not in the ledger. */
   readonly stranger?: ((broker: string, address: string, record: PushedRecord, rule: string | null) => void) | undefined
 }
@@ -63,6 +66,8 @@ interface Waiting {
 interface Kept {
   readonly put: Reading[]
   readonly waiting: Waiting[]
+  /** A copy of the message, where one of its readings is kept with what it rests on. */
+  message?: EvidenceMessage
 }
 
 /** Readings that go to the outbox together. */
@@ -178,6 +183,8 @@ export class PushIntake {
       if (!this.#placeNow(job, kept)) hard.push(job)
     }
     const finish = (): Kept => {
+      const { evidence } = this.#deps
+      if (evidence && kept.put.some((reading) => evidence.isKept(reading))) kept.message = copyOf(message, outcome)
       this.#noteOutcome(message, outcome, notes, kept.put)
       return kept
     }
@@ -305,14 +312,15 @@ export class PushIntake {
     if (kept.put.length === 0) return this.#repeats(kept, packetKey)
     return this.#putSoon(kept.put).then((safe) => {
       if (!safe.ok) return this.#failed(kept, safe.error, packetKey)
-      this.#noteSafe(kept.put)
+      this.#noteSafe(kept)
       return kept.waiting.length === 0 ? null : this.#repeats(kept, packetKey)
     })
   }
 
-  #noteSafe(put: readonly Reading[]): void {
+  #noteSafe({ put, message }: Kept): void {
     for (const reading of put) this.#memory.committed(reading)
     this.#counts.readings += put.length
+    if (message) this.#deps.evidence?.keepMessage(put, this.#deps.id, message)
   }
 
   async #failed(kept: Kept, error: GatewayError, packetKey: string | null): Promise<GatewayError | null> {
@@ -320,7 +328,7 @@ export class PushIntake {
     // Of what went together one reading may be unfit: the others are not to stay out because of it.
     const again: Result<void> = error.recovery === 'skip' ? await this.#putSafely(put) : { ok: false, error }
     if (again.ok) {
-      this.#noteSafe(put)
+      this.#noteSafe(kept)
       return this.#repeats(kept, packetKey)
     }
     for (const reading of put) this.#memory.forget(reading)
@@ -419,6 +427,12 @@ export class PushIntake {
     for (const [device, note] of notes) this.#deps.devices.hear(device, note)
   }
 }
+
+/** Bytes of a message are lent: the connection uses them again. */
+const copyOf = ({ topic, payload, arrivedAt }: PushMessage, { rule }: PushOutcome): EvidenceMessage => ({
+  ...{ topic, arrivedAt, rule },
+  payload: Uint8Array.from(payload),
+})
 
 /** A rule is named after its mapping. */
 const isOf = (rule: string | null, mapping: string): boolean =>

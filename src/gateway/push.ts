@@ -26,6 +26,7 @@ export interface PushDeps {
   readonly log: SourceDeps['log']
   /** Told what messages say of meters that are not in the ledger. */
   readonly stranger?: SourceDeps['stranger']
+  readonly evidence?: SourceDeps['evidence']
 }
 
 const TICK_MS = 500
@@ -119,6 +120,7 @@ export class Push {
           before: sessions.before,
           isBroken,
           stranger: deps.stranger,
+          evidence: deps.evidence,
           former: sessions.former,
           emptied: () => void saveJson(sessionFile, sessions.afterwards).then((done) => done.ok || log('warn', explain(done.error))),
           log,

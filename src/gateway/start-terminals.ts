@@ -4,6 +4,7 @@ import type { AnyTerminalAdapter, Clock, MeterTime, Reading, Result, TerminalEve
 import { many, ok } from '../core/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { CountedTerminals } from './comm.ts'
+import type { EvidenceIntake } from './evidence-keeper.ts'
 import type { Field } from './field.ts'
 import type { FieldTerminals } from './field-terminal.ts'
 import { eventReading } from './push-events.ts'
@@ -23,6 +24,7 @@ export interface StartTerminals {
   /** The adapter of a protocol of terminals, under this master's number. */
   readonly terminalAdapterOf: (protocol: string, masterAddress: number) => AnyTerminalAdapter | null
   readonly strangers: Pick<Unregistered, 'noteStranger'>
+  readonly evidence?: EvidenceIntake
   readonly put: (readings: readonly Reading[]) => Promise<Result<void>>
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
 }
@@ -67,7 +69,7 @@ const TIDY_MS = 3_600_000
 
 /** Opens `<data>/terminals.db` and everything that talks with concentrators; nobody can dial in before `listen`. */
 export const openTerminals = (start: StartTerminals): OpenTerminals => {
-  const { config, clock, ledger, strangers, put, log } = start
+  const { config, clock, ledger, strangers, put, evidence, log } = start
   const { masterAddress, listeners } = config.concentrators
   const adapterOf = (protocol: string) => start.terminalAdapterOf(protocol, masterAddress)
   const calendar = new Calendar(config.timezone)
@@ -79,7 +81,7 @@ export const openTerminals = (start: StartTerminals): OpenTerminals => {
   let archives: ArchiveBook | null = null
   const isDoubtful = (terminal: string): boolean => Math.abs(presence.clockOffMs(terminal) ?? 0) > book.rules.farOffMs
   const intake = new TerminalIntake({
-    ...{ clock, calendar, file, put, log, isDoubtful },
+    ...{ clock, calendar, file, put, log, isDoubtful, evidence },
     field: () => field ?? NOBODY,
     areaOf: (terminal) => book.areaOf(terminal),
     addressOf: (terminal, pn) => archives?.addressOf(terminal, pn) ?? null,

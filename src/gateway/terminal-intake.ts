@@ -10,6 +10,7 @@ import {
   type TerminalValues,
 } from '../core/index.ts'
 import { normaliserOf } from '../normalise/index.ts'
+import type { EvidenceIntake } from './evidence-keeper.ts'
 import type { Field } from './field.ts'
 import { readingsOf } from './field-meter.ts'
 import { terminalFailure as fail } from './terminal-errors.ts'
@@ -28,6 +29,7 @@ export interface IntakeDeps {
   /** A meter that is in no ledger. */
   readonly stranger: (terminal: TerminalSettings, address: string, at: number) => void
   readonly put: (readings: readonly Reading[]) => Promise<Result<void>>
+  readonly evidence?: EvidenceIntake | undefined
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
 }
 
@@ -53,10 +55,16 @@ export class TerminalIntake {
       return fail('TERMINAL_STRANGER', `${report.protocol} terminal ${report.address} is in no ledger: what it reports is not taken`, {
         terminal: report.address,
       })
-    const readings = report.values.flatMap((values) => this.#readings(terminal, values, receivedAt))
-    readings.push(...this.#events(terminal, report.events, receivedAt))
+    const values = report.values.flatMap((one) => this.#readings(terminal, one, receivedAt))
+    const readings = [...values, ...this.#events(terminal, report.events, receivedAt)]
     if (report.unknown.length > 0) this.#deps.file.keepUnnamed(terminal.id, receivedAt, report.unknown)
-    return readings.length === 0 ? ok(undefined) : this.#deps.put(readings)
+    if (readings.length === 0) return ok(undefined)
+    const safe = await this.#deps.put(readings)
+    const { evidence } = this.#deps
+    if (!safe.ok || !evidence || !values.some((reading) => evidence.isKept(reading))) return safe
+    const parts = [{ at: receivedAt, direction: 'rx', bytes: report.raw }] as const
+    evidence.keepFrames(values, { protocol: report.protocol, selection: null, parts }, { channel: terminal.id, by: 'reported', receivedAt })
+    return safe
   }
 
   /** Makes events safe that were asked for. */

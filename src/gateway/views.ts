@@ -133,7 +133,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
       const stop = request.trace ? traceLine(field, meter.fact.line, (frame) => frames.push(frame), meter.fact.meter) : null
       try {
         const limit = AbortSignal.any([signal, AbortSignal.timeout(request.timeoutMs)])
-        const readings = await field.readNow(meter.fact.meter, request.registers ?? null, limit)
+        const readings = await field.readNow(meter.fact.meter, request.registers ?? null, limit, request.by)
         if (!readings.ok) return refuse(becauseOf(readings.error), readings.error)
         return ok({ readings: readings.value, frames, tookMs: Math.round(clock.monotonic() - began) })
       } finally {

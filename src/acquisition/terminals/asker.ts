@@ -12,6 +12,7 @@ const MOST_WAITING = 1000
 const MOST_PARTS = 1024
 /** Requests given up on whose late answers are still known. */
 const MOST_LATE = 16
+const NOTHING = new Uint8Array(0)
 
 /** The connection a terminal has now. */
 export interface Wire {
@@ -43,6 +44,9 @@ interface UnderWay<Frame extends object> {
   readonly job: Job<Frame>
   readonly request: TerminalRequest<Frame>
   readonly number: number
+  /** As it left, and when by the wall clock (0: nobody wants to know). */
+  readonly bytes: Uint8Array
+  readonly wallSentAt: number
   readonly sentAt: number
   readonly allowedMs: number
   deadline: number
@@ -268,7 +272,8 @@ export class Asker<Frame extends object> implements AskerPort {
     }
     job.sent++
     this.#figures.requests++
-    this.#underWay.push({ job, request, number, sentAt: now, allowedMs, deadline: now + allowedMs, frames: [] })
+    const wallSentAt = job.witness ? this.#clock.now() : 0
+    this.#underWay.push({ job, request, number, bytes, wallSentAt, sentAt: now, allowedMs, deadline: now + allowedMs, frames: [] })
     this.#wire.send(bytes, this.#adapter.describe(bytes, 'tx'))
     return true
   }
@@ -280,8 +285,17 @@ export class Asker<Frame extends object> implements AskerPort {
     this.#figures.answered++
     this.#figures.latencySumMs += this.#clock.monotonic() - sentAt
     this.#answeredAt = Math.max(this.#answeredAt, sentAt)
+    this.#show(asked)
     job.resume(ok(frames))
     this.#goOn(job)
+  }
+
+  /** Lets whoever keeps evidence see what is about to be decoded. */
+  #show({ job: { witness }, bytes, wallSentAt, frames }: UnderWay<Frame>): void {
+    if (!witness) return
+    const at = this.#clock.now()
+    witness({ at: wallSentAt, direction: 'tx', bytes })
+    for (const frame of frames) witness({ at, direction: 'rx', bytes: this.#adapter.bytesOf?.(frame) ?? NOTHING })
   }
 
   #overdue(asked: UnderWay<Frame>, now: number): void {

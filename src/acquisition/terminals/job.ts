@@ -1,4 +1,12 @@
-import { err, type GatewayError, type Result, type TerminalAdapter, type TerminalRequest, type TerminalTalk } from '../../core/index.ts'
+import {
+  err,
+  type FramePart,
+  type GatewayError,
+  type Result,
+  type TerminalAdapter,
+  type TerminalRequest,
+  type TerminalTalk,
+} from '../../core/index.ts'
 import { PRIORITY } from '../jobs.ts'
 import type { AskOptions, TalkOf } from './types.ts'
 
@@ -17,6 +25,7 @@ export interface Job<Frame extends object> {
   readonly tries: number
   /** Told when the present request is sent again. */
   readonly repeated: () => void
+  readonly witness: ((part: FramePart) => void) | undefined
   /** Has the talk say its first request. */
   begin(): void
   /** Tells the talk its answer. */
@@ -34,6 +43,7 @@ export class TalkJob<T, Frame extends object> implements Job<Frame> {
   readonly signal: AbortSignal | undefined
   readonly tries: number
   readonly repeated: () => void
+  readonly witness: ((part: FramePart) => void) | undefined
   request: TerminalRequest<Frame> | null = null
   isOver = false
   sent = 0
@@ -60,6 +70,7 @@ export class TalkJob<T, Frame extends object> implements Job<Frame> {
     this.signal = options.signal
     this.tries = options.tries ?? 2
     this.repeated = options.repeated ?? (() => undefined)
+    this.witness = options.witness
     this.#resolve = resolve
     this.#reject = reject
   }

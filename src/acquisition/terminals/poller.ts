@@ -1,7 +1,9 @@
 import {
   type AnyTerminalAdapter,
   type Clock,
+  type Exchanged,
   err,
+  type FramePart,
   type GatewayError,
   type MeterTime,
   ok,
@@ -10,6 +12,7 @@ import {
   type Result,
   type Sample,
   type Selection,
+  type TerminalAsked,
   type TerminalMeter,
   type TerminalPlan,
 } from '../../core/index.ts'
@@ -64,6 +67,8 @@ interface Round {
   beganAt: number
   /** A request of it had to be sent again. */
   isRepeated: boolean
+  /** Frames of it, where one of its meters wants them kept. */
+  exchanged: (Exchanged & { readonly parts: FramePart[] }) | null
   readonly giveUp: AbortController
 }
 
@@ -194,7 +199,13 @@ export class TerminalPoller {
   }
 
   async #carryOut(batch: Batch): Promise<void> {
-    const round: Round = { taken: [], beganAt: this.#deps.clock.monotonic(), isRepeated: false, giveUp: new AbortController() }
+    const round: Round = {
+      taken: [],
+      beganAt: this.#deps.clock.monotonic(),
+      isRepeated: false,
+      exchanged: null,
+      giveUp: new AbortController(),
+    }
     await this.#readRound(batch, round, (): void => {
       round.taken = batch.waiting.splice(0, this.#most(batch.plan))
       for (const one of round.taken) one.round = round
@@ -212,7 +223,9 @@ export class TerminalPoller {
           round.beganAt = clock.monotonic()
           if (round.taken.length === 0) return nobody()
           const meters = round.taken.map(({ meter }) => meter)
-          return adapter.read(this.#address(), batch.plan, meters, settings()?.frameLimit ?? SMALLEST_LIMIT, wallNow())
+          const asked = { address: this.#address(), meters, frameLimit: settings()?.frameLimit ?? SMALLEST_LIMIT, now: wallNow() }
+          if (round.taken.some(({ options }) => options.keepsFrames)) round.exchanged = kept(adapter.id, batch.plan, asked)
+          return adapter.read(asked.address, batch.plan, meters, asked.frameLimit, asked.now)
         },
         {
           priority: batch.priority,
@@ -220,6 +233,7 @@ export class TerminalPoller {
           repeated: () => {
             round.isRepeated = true
           },
+          witness: (part) => void round.exchanged?.parts.push(part),
         },
       )
       // Its turn never came: all who wait hear why.
@@ -233,7 +247,7 @@ export class TerminalPoller {
       }
       for (const [index, one] of taken.entries()) {
         const samples = result.ok ? result.value[index] : result
-        if (samples) this.#done(one, this.#judge(one, samples, clock.monotonic() - round.beganAt, !round.isRepeated))
+        if (samples) this.#done(one, this.#judge(one, samples, clock.monotonic() - round.beganAt, round))
         else this.#crash(one, new Error(`${batch.plan.key}: ${result.ok ? result.value.length : 0} results of ${taken.length} meters`))
       }
     } catch (bug) {
@@ -242,7 +256,7 @@ export class TerminalPoller {
   }
 
   #readHalf(batch: Batch, { giveUp, beganAt, isRepeated }: Round, taken: Waiting[]): Promise<void> {
-    const half: Round = { taken, beganAt, isRepeated, giveUp }
+    const half: Round = { taken, beganAt, isRepeated, exchanged: null, giveUp }
     for (const one of taken) one.round = half
     return this.#readRound(batch, half, () => undefined)
   }
@@ -257,7 +271,7 @@ export class TerminalPoller {
   }
 
   /** What the result says about the meter. A terminal that has nothing of it did not reach it: that counts as its silence. */
-  #judge({ device, plan }: Waiting, samples: Result<readonly Sample[]>, ms: number, isFirstTry: boolean): Result<Taken> {
+  #judge({ device, plan, options }: Waiting, samples: Result<readonly Sample[]>, ms: number, round: Round): Result<Taken> {
     const { health } = device
     const receivedAt = this.#deps.clock.now()
     if (samples.ok) {
@@ -265,7 +279,8 @@ export class TerminalPoller {
       health.failures = 0
       health.lastAnswerAt = receivedAt
       health.usualMs = health.usualMs === null ? ms : health.usualMs + (ms - health.usualMs) / 8
-      return ok({ device, plan, samples: samples.value, receivedAt, isFirstTry })
+      const taken: Taken = { device, plan, samples: samples.value, receivedAt, isFirstTry: !round.isRepeated }
+      return ok(options.keepsFrames && round.exchanged ? { ...taken, exchanged: round.exchanged } : taken)
     }
     const error = this.#placed(device.spec.id, samples.error)
     if (!SAYS_NOTHING.has(error.code)) {
@@ -316,6 +331,17 @@ const numberOf = (profile: Profile): number => {
   return number
 }
 
+/** What each plan was made for. */
+const selections = new WeakMap<TerminalPlan, Selection>()
+
+/** An empty place for the frames of a round. The archive may say something else of measuring points later: what it says now is kept. */
+const kept = (protocol: string, plan: TerminalPlan, asked: TerminalAsked): Exchanged & { readonly parts: FramePart[] } => ({
+  protocol,
+  selection: selections.get(plan) ?? null,
+  parts: [],
+  terminal: { ...asked, meters: asked.meters.map(({ id, address, pn }) => ({ id, address, pn })) },
+})
+
 /** A talk about nobody: all who waited have gone. */
 function* nobody(): Generator<never, Result<readonly Result<readonly Sample[]>[]>, unknown> {
   yield* []
@@ -327,7 +353,11 @@ const plans = new WeakMap<Profile, Map<string, Result<TerminalPlan>>>()
 const MOST_PLANS = 64
 
 const planned = (adapter: AnyTerminalAdapter, profile: Profile, selection: Selection): Result<TerminalPlan> => {
-  const make = () => adapter.bind((one) => one.plan(profile, selection))
+  const make = () => {
+    const made = adapter.bind((one) => one.plan(profile, selection))
+    if (made.ok && !selections.has(made.value)) selections.set(made.value, selection)
+    return made
+  }
   // Stretches of curves are of their own moment.
   if (selection.since || selection.until) return make()
   let known = plans.get(profile)

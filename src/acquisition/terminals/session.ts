@@ -226,10 +226,9 @@ export class Session<Frame extends object> implements SessionPort, Wire {
     this.#hasHalf = false
     this.#heardAt = deps.clock.monotonic()
     this.lastFrameAt = deps.clock.now()
-    const raw = this.#adapter.bytesOf?.(frame) ?? NOTHING
     for (const each of heard) {
       if (this.isOver) return
-      this.#hear(each, raw)
+      this.#hear(each)
     }
     if (this.isOver) return
     if (isNew) {
@@ -250,7 +249,7 @@ export class Session<Frame extends object> implements SessionPort, Wire {
     return true
   }
 
-  #hear(heard: Heard<Frame>, raw: Uint8Array): void {
+  #hear(heard: Heard<Frame>): void {
     const { record } = this
     if (!record) return
     const { figures } = record
@@ -283,6 +282,8 @@ export class Session<Frame extends object> implements SessionPort, Wire {
         figures.reports++
         const { settings: terminal, address, protocol } = record
         const { values, events, unknown } = heard
+        // Of a message in several frames the joined one has the bytes of all.
+        const raw = this.#adapter.bytesOf?.(heard.frame) ?? NOTHING
         this.#reports.add({ terminal, address, protocol, values, events, unknown, receivedAt: this.lastFrameAt, raw }, heard.confirm)
         return
       }

@@ -1,6 +1,7 @@
 import type {
   AnyTerminalAdapter,
   Clock,
+  FramePart,
   MeterTime,
   Result,
   TerminalAdapter,
@@ -59,7 +60,7 @@ export interface TerminalReport {
   readonly unknown: readonly { readonly what: string; readonly raw: Uint8Array }[]
   /** Wall clock of arrival. */
   readonly receivedAt: number
-  /** The frame, for evidence. */
+  /** The frame, for evidence; of a message in several, all of them one behind the other. */
   readonly raw: Uint8Array
 }
 
@@ -125,6 +126,8 @@ export interface AskOptions {
   readonly tries?: number
   /** Told of each request that is sent again because nobody answered. */
   readonly repeated?: () => void
+  /** Sees each request that was answered, then the frames of its answer. */
+  readonly witness?: (part: FramePart) => void
 }
 
 /** A talk for a terminal of any protocol: the adapter's kind of frame stays its own business. */

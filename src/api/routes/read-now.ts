@@ -44,7 +44,7 @@ export const readNowRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
       const wanted = registers === undefined ? null : fullCodes(registers, 'body/registers')
       if (wanted && 'problem' in wanted) return refuse(reply, wanted.problem)
       if ((await deps.point(id)) === null) return refuse(reply, unknownPoint(id))
-      const asked = { ...(wanted ? { registers: [...wanted.codes] } : {}), timeoutMs, trace }
+      const asked = { ...(wanted ? { registers: [...wanted.codes] } : {}), timeoutMs, trace, by: request.who?.name ?? 'the API' }
       // Longer than an idle connection may otherwise live; the next request on it starts with the ordinary limit again.
       if (request.raw.socket instanceof Socket) request.raw.socket.setTimeout(timeoutMs + IDLE_MS)
       // Not `request.signal`: that one aborts as soon as the body is read.
