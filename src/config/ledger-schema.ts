@@ -84,6 +84,7 @@ export const LedgerSchema = object({
       pfStandard: optional(Amount),
       solarKw: optional(Amount),
       solarSince: optional(Day),
+      registeredOn: optional(Day),
       energisedOn: optional(Day),
       startRegister: optional(Amount),
       responsible: optional(Name),

@@ -173,6 +173,7 @@ export const ATTRIBUTES: Readonly<Record<Kind, Attributes>> = {
       },
     }),
     voltageKv: of('decimal', 'supply voltage kV', '供电电压(kV)', ['供电电压']),
+    registeredOn: of('date', 'registered on', '立户日期', ['建档日期', '立户时间', '开户日期', 'registration date']),
     energisedOn: of('date', 'energised on', '送电日期', ['通电日期', '投运日期', 'energised']),
     startRegister: of('decimal', 'start register', '起始示数', ['起始表码', '新装示数', '初始示数']),
     plannedUntil: of('date', 'plan valid until', '方案有效期', ['供电方案有效期至']),

@@ -6,6 +6,7 @@ import { onCopy } from './copy.ts'
 import { draftOf } from './draft.ts'
 import { fail, type LedgerCode } from './errors.ts'
 import { type ExchangeFilter, exchangeOf, exchangesOf, insertExchange, meterAt, prepareExchange } from './exchange.ts'
+import { type PointAt, type PointsAt, pointsAt } from './instant.ts'
 import type { Kind, PointState } from './kinds.ts'
 import { migrate } from './migrate.ts'
 import { type Area, areasOf, type Point, pointsOf, type Zone, zonesOf } from './names.ts'
@@ -15,6 +16,7 @@ import {
   changeOf,
   changesOf,
   entityOf,
+  everOf,
   factsOf,
   type ListFilter,
   listOf,
@@ -158,6 +160,11 @@ export class Ledger {
     return factsOf(this.#sql, kind, id)
   }
 
+  /** Entities of a kind that have a value now, or had it at some time: every point a customer ever had. */
+  everAt(kind: Kind, name: string, value: string): readonly string[] {
+    return everOf(this.#sql, kind, name, value)
+  }
+
   /** The facts in force at an instant; null = the newest, still open ones. */
   meters(asOf: number | null): MeterFact[] {
     const rows =
@@ -185,6 +192,11 @@ export class Ledger {
         ? this.#sql.all('SELECT * FROM period ORDER BY valid_from, meter')
         : this.#sql.all('SELECT * FROM period WHERE point = ? ORDER BY valid_from, meter', point)
     return rows.map(factOf)
+  }
+
+  /** Some points as they were at an instant, with the meters around it. @returns  `last`: the id to go on after; null: there are no more */
+  pointsAt(question: PointsAt): { readonly points: readonly PointAt[]; readonly last: string | null } {
+    return pointsAt(this.#sql, question)
   }
 
   points(): Point[] {

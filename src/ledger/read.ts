@@ -79,6 +79,17 @@ export const listOf = (
   }
 }
 
+/** Entities of a kind for which an attribute ever had a value, by id, as far as their facts hold now. */
+export const everOf = (sql: Sql, kind: Kind, name: string, value: string): readonly string[] =>
+  Object.hasOwn(ATTRIBUTES[kind], name)
+    ? sql
+        .all(
+          `SELECT DISTINCT id FROM fact WHERE kind = ? AND until IS NULL AND json_extract(body, '$.${name}') = ? ORDER BY id`,
+          ...[kind, value],
+        )
+        .map((row) => text(row, 'id'))
+    : []
+
 const boundOf = (value: Value): string | number | null => (typeof value === 'boolean' ? Number(value) : value)
 
 const CHANGE = 'SELECT c.* FROM change c'
