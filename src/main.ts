@@ -23,6 +23,7 @@ import { Publisher, publishProblems, takenFilters } from './gateway/publish.ts'
 import { mappingProblems, Push } from './gateway/push.ts'
 import { pushWorld } from './gateway/push-world.ts'
 import { openScans } from './gateway/scan-open.ts'
+import { ScopeIndex } from './gateway/scope-index.ts'
 import { openAnalysis } from './gateway/start-analysis.ts'
 import { openCases } from './gateway/start-cases.ts'
 import { brokerProblems, cannotListen, portProblem, untilCaughtUp, usedMappings } from './gateway/start-checks.ts'
@@ -311,9 +312,10 @@ const open = async (
   closers.push(() => audit.close())
   const tokens = new TokenFile(config.dataDirectory, config.http, environment)
   const points = new PointIndex(ledger)
+  const scopes = new ScopeIndex(ledger)
   let level = config.logLevel
   const hot = new Hot({
-    ...{ config, environment, field, push: push.value, ledger, seq, profiles, points, terminals, log: say },
+    ...{ config, environment, field, push: push.value, ledger, seq, profiles, points, scopes, terminals, log: say },
     now: () => clock.now(),
     brokerProblems: (wanted) => brokerProblems(wanted, profiles),
     use: (next) => {
@@ -346,6 +348,7 @@ const open = async (
     unregistered: unregistered.views,
     gaps: collection.viewDeps(ledger),
     points,
+    scopes,
     hot,
     energy: energy.views,
     loss: loss.views,

@@ -1,5 +1,6 @@
 import { type Entity, type Kind, type Ledger, type Point, STATES } from '../ledger/index.ts'
 import { type KnownMeter, lonePoint } from './field-meter.ts'
+import type { ScopeIndex } from './scope-index.ts'
 
 /** What changes of the ledger touched, as far as a running gateway has to know. */
 export interface Touched {
@@ -11,13 +12,25 @@ export interface Touched {
   names: boolean
 }
 
-/** Gathers what changes touched; an import touches a hundred thousand, so `breath` is taken between some and some. */
-export const touchedSince = async (ledger: Pick<Ledger, 'touchedPages'>, since: number, breath: () => Promise<void>): Promise<Touched> => {
+type Page = Parameters<ScopeIndex['refresh']>[0]
+
+/**
+ * Gathers what changes touched; an import touches a hundred thousand, so `breath` is taken between some and some.
+ *
+ * @param look  is shown each of them at once: who may see a thing does not wait for the rest
+ */
+export const touchedSince = async (
+  ledger: Pick<Ledger, 'touchedPages'>,
+  since: number,
+  breath: () => Promise<void>,
+  look: (page: Page) => void = () => undefined,
+): Promise<Touched> => {
   const touched: Touched = { meters: new Set(), points: new Set(), channels: new Set(), concentrators: new Set(), names: false }
   const sets: Readonly<Partial<Record<Kind, Set<string>>>> = {
     ...{ meter: touched.meters, point: touched.points, channel: touched.channels, concentrator: touched.concentrators },
   }
   for (const page of ledger.touchedPages(since)) {
+    look(page)
     for (const { kind, id } of page) {
       sets[kind]?.add(id)
       if (kind === 'area' || kind === 'zone') touched.names = true

@@ -27,6 +27,7 @@ import type { LiveProfiles } from './hot-profiles.ts'
 import { syncInThread } from './hot-sync.ts'
 import type { PointIndex } from './point-index.ts'
 import type { Push } from './push.ts'
+import type { ScopeIndex } from './scope-index.ts'
 import { concentratorsIn } from './start-ledger.ts'
 
 export interface HotDeps {
@@ -49,6 +50,7 @@ export interface HotDeps {
   readonly terminals?: { refresh(ids: Iterable<string>): ReadonlySet<string> }
   /** What the API shows of the ledger. */
   readonly points: Pick<PointIndex, 'refresh' | 'refreshAreas' | 'pointsOf'>
+  readonly scopes?: Pick<ScopeIndex, 'refresh'>
   readonly log: (level: 'info' | 'warn' | 'error', message: string) => void
 }
 
@@ -286,7 +288,7 @@ export class Hot {
     const now = ledger.seq
     if (now === this.#seq) return
     // A ledger that was put back from a copy has fewer changes than we have seen.
-    const touched = await touchedSince(ledger, now < this.#seq ? -1 : this.#seq, breath)
+    const touched = await touchedSince(ledger, now < this.#seq ? -1 : this.#seq, breath, (page) => this.#deps.scopes?.refresh(page))
     const terminals = this.#deps.terminals?.refresh(touched.concentrators) ?? new Set<string>()
     if (terminals.size > 0) await field.update({ config: { ...this.#running, lines: this.#lines }, meters: new Map(), terminals })
     if (touched.channels.size > 0) {

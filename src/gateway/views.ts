@@ -17,7 +17,7 @@ import type {
   SignalDeps,
   TracedFrame,
 } from '../api/index.ts'
-import { type Clock, EVERYTHING, err, explain, type GatewayError, hintOf, many, ok, type ReadingStore } from '../core/index.ts'
+import { type Clock, err, explain, type GatewayError, hintOf, many, ok, type ReadingStore } from '../core/index.ts'
 import type { MeterFact } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import type { Latest } from '../store/latest.ts'
@@ -35,6 +35,7 @@ import type { Publisher } from './publish.ts'
 import type { Push } from './push.ts'
 import { pushViews } from './push-views.ts'
 import { type ScanJobs, scanApi } from './scan-jobs.ts'
+import type { ScopeIndex } from './scope-index.ts'
 import type { OpenTerminals } from './start-terminals.ts'
 import { terminalViews } from './terminal-views.ts'
 import { traceLine, traceViews } from './trace-views.ts'
@@ -58,6 +59,7 @@ export interface ViewDeps {
   readonly unregistered: UnregisteredViews
   readonly gaps: CollectionViewDeps
   readonly points: PointIndex
+  readonly scopes: Pick<ScopeIndex, 'scopeOf'>
   readonly hot: Hot
   readonly energy: EnergyDeps
   readonly loss: LossDeps
@@ -106,7 +108,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     now: () => clock.now(),
     authenticate: deps.authenticate,
     audit: deps.audit.port,
-    scopeOf: () => EVERYTHING,
+    scopeOf: (who) => deps.scopes.scopeOf(who),
     hintOf,
     points: (filter, after, limit) => points.list(filter, after, limit),
     point: (id) => points.point(id),

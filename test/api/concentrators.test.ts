@@ -213,8 +213,8 @@ describe('two persons', () => {
     expect(await post('/3/confirm')).toMatchObject({ state: 'done', confirmedBy: 'operator', frames: ['tx 68 4A'] })
     expect(await post('/3/withdraw', { why: 'mistake' })).toMatchObject({ state: 'withdrawn' })
     expect(asked).toEqual([
-      { id: 'C-1', order: { act: 'trip', meter: 'M-1', why: 'order 7' }, by: { id: 'operator', name: 'operator' } },
-      { id: 'C-1', act: 3, by: { id: 'operator', name: 'operator' } },
+      { id: 'C-1', order: { act: 'trip', meter: 'M-1', why: 'order 7' }, by: { id: 'token:operator', name: 'operator' } },
+      { id: 'C-1', act: 3, by: { id: 'token:operator', name: 'operator' } },
     ])
     const off = await app.inject({
       method: 'POST',
