@@ -100,8 +100,30 @@ export interface LossTerms {
 const PPM = 1_000_000
 
 /** Sums and judges the members of an area over one time. */
-export const lossFigure = (members: readonly MemberFigure[], terms: LossTerms): LossFigure => {
-  const sums = sumsOf(members)
+export const lossFigure = (members: readonly MemberFigure[], terms: LossTerms): LossFigure =>
+  figureOf(sumsOf(members), () => members, terms)
+
+/** One metering point of the balance over the slots of a day. */
+export interface MemberSlots extends Omit<MemberFigure, 'imp' | 'exp' | 'good' | 'estimatedPpm' | 'exchanged'> {
+  /** kWh a slot, NaN = not known. */
+  readonly imp: Float64Array
+  readonly exp: Float64Array | undefined
+  /** 1 = registers at both ends were read. */
+  readonly good: Uint8Array
+  readonly estimatedPpm: Int32Array
+  /** 1 = exchanged in that slot. */
+  readonly exchanged: Uint8Array
+}
+
+/** The same as {@link lossFigure} slot by slot, at a tenth of the work: what is known is added up column by column, and no slot makes a hundred objects. */
+export const lossFigures = (columns: readonly MemberSlots[], slots: number, terms: LossTerms): LossFigure[] => {
+  const sums = Array.from({ length: slots }, noSums)
+  for (const column of columns) addColumn(sums, column)
+  return sums.map((sum, slot) => figureOf(sum, () => columns.map((column) => memberAt(column, slot)), terms))
+}
+
+/** @param members  asked for only where some are not good */
+const figureOf = (sums: Sums, members: () => readonly MemberFigure[], terms: LossTerms): LossFigure => {
   const { gateways, missing, generation, measured } = sums
   const supply = totalOf(gateways.map(({ imp, wrongRatio }) => (wrongRatio ? null : imp)))
   const reverse = totalOf(gateways.map(({ exp }) => (exp === undefined ? 0 : exp)))
@@ -164,9 +186,52 @@ interface Sums {
   hasGenerators: boolean
 }
 
+const noSums = (): Sums => ({
+  ...{ gateways: [], missing: [], meters: 0, good: 0, generation: 0, measured: 0, guessed: 0 },
+  ...{ isWrong: false, isExchanged: false, hasCustomers: false, hasGenerators: false },
+})
+
+const valueAt = (column: Float64Array, slot: number): number | null => {
+  const value = column[slot]
+  return value === undefined || Number.isNaN(value) ? null : value
+}
+
+const memberAt = ({ imp, exp, good, estimatedPpm, exchanged, ...member }: MemberSlots, slot: number): MemberFigure => ({
+  ...member,
+  ...{ imp: valueAt(imp, slot), exp: exp && valueAt(exp, slot), good: good[slot] === 1 },
+  ...{ estimatedPpm: estimatedPpm[slot] ?? 0, exchanged: exchanged[slot] === 1 },
+})
+
+/** Adds a point to the sums of every slot, in the same order as {@link sumsOf} would. */
+const addColumn = (all: readonly Sums[], column: MemberSlots): void => {
+  const { role, wrongRatio, imp, exp, good, estimatedPpm, exchanged } = column
+  for (let slot = 0; slot < all.length; slot++) {
+    const sums = all[slot]
+    if (sums === undefined) return
+    if (wrongRatio) sums.isWrong = true
+    if (exchanged[slot] === 1) sums.isExchanged = true
+    if (role === 'gateway') {
+      sums.gateways.push(memberAt(column, slot))
+      continue
+    }
+    if (role === 'customer') sums.hasCustomers = true
+    else sums.hasGenerators = true
+    sums.meters++
+    const kwh = imp[slot] ?? Number.NaN
+    const back = exp === undefined ? 0 : (exp[slot] ?? Number.NaN)
+    if (wrongRatio || Number.isNaN(kwh) || Number.isNaN(back)) {
+      sums.missing.push(memberAt(column, slot))
+      continue
+    }
+    if (good[slot] === 1) sums.good++
+    sums.generation += back
+    sums.measured += kwh
+    sums.guessed += (kwh * (estimatedPpm[slot] ?? 0)) / PPM
+  }
+}
+
 const sumsOf = (members: readonly MemberFigure[]): Sums => {
-  const flags = { isWrong: false, isExchanged: false, hasCustomers: false, hasGenerators: false }
-  const sums: Sums = { gateways: [], missing: [], meters: 0, good: 0, generation: 0, measured: 0, guessed: 0, ...flags }
+  const sums = noSums()
   for (const member of members) {
     if (member.wrongRatio) sums.isWrong = true
     if (member.exchanged) sums.isExchanged = true
@@ -202,9 +267,9 @@ const totalOf = (values: readonly (number | null)[]): number | null => {
 }
 
 /** Share of last week's energy that meters carry, millionths; a meter nobody knows the use of makes it unknown while it is missing. */
-const shareOf = (members: readonly MemberFigure[], counted: Sums): number | null => {
+const shareOf = (members: () => readonly MemberFigure[], counted: Sums): number | null => {
   if (counted.good === counted.meters) return counted.meters > 0 ? PPM : null
-  const meters = members.filter(({ role }) => role !== 'gateway')
+  const meters = members().filter(({ role }) => role !== 'gateway')
   const good = meters.filter((meter) => meter.good && !isMissing(meter))
   if (meters.some((meter) => meter.usual === null && !good.includes(meter))) return null
   const weigh = (some: readonly MemberFigure[]) => some.reduce((sum, { usual, imp }) => sum + (usual?.value ?? imp ?? 0), 0)

@@ -1,4 +1,12 @@
-import { lossFigure, type MemberFigure, type ThresholdLayers, type ThresholdTarget, type Usual } from '../anomaly/index.ts'
+import {
+  lossFigure,
+  lossFigures,
+  type MemberFigure,
+  type MemberSlots,
+  type ThresholdLayers,
+  type ThresholdTarget,
+  type Usual,
+} from '../anomaly/index.ts'
 import { type Decimal, decimalOfFloat64, decimalText, subtract } from '../core/index.ts'
 import { ENERGY_FLAGS, sumOf } from '../energy/index.ts'
 import type { EnergyBook } from './energy-book.ts'
@@ -163,7 +171,7 @@ export const itemOf = (
   }
 }
 
-const rounded = (value: number | null): number | null => (value === null ? null : Number(value.toFixed(4)))
+const rounded = (value: number | null): number | null => (value === null ? null : Math.round(value * 1e4) / 1e4)
 
 /** Quarter hours of a day, those of which any figure is known. */
 const quartersOf = (
@@ -175,35 +183,18 @@ const quartersOf = (
 ): LossItem[] => {
   const marks = days.marks(day, '15m')
   const slots = marks.length - 1
-  const columns = found.map((one) => ({
-    one,
-    imp: columnOf(one.quarters.imp, marks),
-    exp: one.quarters.exp && columnOf(one.quarters.exp, marks),
-    usual: quarterUsual(usual.get(one.point.id), slots),
-  }))
-  if (!columns.some(({ imp }) => imp.some((figure) => figure !== undefined))) return []
-  const last = Math.max(...columns.map(({ imp }) => imp.findLastIndex((figure) => figure !== undefined && figure.value !== null)))
-  return Array.from({ length: last + 1 }, (_none, slot): LossItem => {
+  const columns = found.map(({ point, step, quarters }) => {
+    const imp = valuesOf(quarters.imp, marks)
+    return {
+      ...{ id: point.id, role: point.role, wrongRatio: !(point.ratio > 0), stepKwh: step },
+      ...{ ...imp, exp: quarters.exp && valuesOf(quarters.exp, marks).imp, usual: quarterUsual(usual.get(point.id), slots) },
+    }
+  })
+  if (!columns.some(({ isThere }) => isThere)) return []
+  const last = Math.max(...columns.map((column) => column.last))
+  return lossFigures(columns, last + 1, { ...terms, days: 1 / slots }).map((figure, slot): LossItem => {
     const [from, to] = [marks[slot] ?? 0, marks[slot + 1] ?? 0]
-    const members = columns.map(({ one, imp, exp, usual: known }): MemberFigure => {
-      const a = imp[slot]
-      const b = exp?.[slot]
-      const value = a?.value === undefined || a.value === null ? null : Number(a.value)
-      // Written out: spread, the ten thousand members of a day take five times as long.
-      return {
-        id: one.point.id,
-        role: one.point.role,
-        imp: value,
-        wrongRatio: !(one.point.ratio > 0),
-        stepKwh: one.step,
-        exp: exp === undefined ? undefined : b?.value === undefined || b.value === null ? null : Number(b.value),
-        good: value !== null && a !== undefined && a.estimatedPpm <= SPLIT_PPM,
-        estimatedPpm: a?.estimatedPpm ?? 0,
-        exchanged: ((a?.flags ?? 0) & ENERGY_FLAGS.exchange) !== 0,
-        usual: known,
-      }
-    })
-    const { supply, reverse, generation, measured, sold, loss, bound, made, ...rest } = lossFigure(members, { ...terms, days: 1 / slots })
+    const { supply, reverse, generation, measured, sold, loss, bound, made, ...rest } = figure
     return {
       ...{ from, to, supply: micro(supply), reverse: micro(reverse), generation: micro(generation), measured: micro(measured) ?? '0' },
       ...{ sold: micro(sold), loss: micro(loss), ...rest, ofInput: rounded(rest.ofInput), ofNet: rounded(rest.ofNet) },
@@ -219,16 +210,34 @@ const quarterUsual = (known: Usual | undefined, slots: number): Usual | null =>
   known ? { value: known.value / slots, low: 0, high: known.high / 3 } : null
 
 /** To a millionth of a kWh: a float's dust does not become a new version. */
-const micro = (value: number | null): string | null => (value === null ? null : String(Number(value.toFixed(6)) + 0))
+const micro = (value: number | null): string | null => (value === null ? null : String(Math.round(value * 1e6) / 1e6 + 0))
 
-const columnOf = (figures: readonly Figure[], marks: readonly number[]): (Figure | undefined)[] => {
-  const column = new Array<Figure | undefined>(marks.length - 1).fill(undefined)
+/** Quarter hours of a register on a day; NaN = not known. */
+interface QuarterValues extends Pick<MemberSlots, 'imp' | 'good' | 'estimatedPpm' | 'exchanged'> {
+  /** There is a figure, be it one that is not known. */
+  readonly isThere: boolean
+  /** Slot of the last that is known, -1 = none. */
+  readonly last: number
+}
+
+const valuesOf = (figures: readonly Figure[], marks: readonly number[]): QuarterValues => {
+  const slots = marks.length - 1
+  const imp = new Float64Array(slots).fill(Number.NaN)
+  const [good, exchanged, estimatedPpm] = [new Uint8Array(slots), new Uint8Array(slots), new Int32Array(slots)]
   const start = marks[0] ?? 0
+  let [isThere, last] = [false, -1]
   for (const figure of figures) {
     const slot = Math.round((figure.from - start) / 900_000)
-    if (slot >= 0 && slot < column.length) column[slot] = figure
+    if (slot < 0 || slot >= slots) continue
+    isThere = true
+    estimatedPpm[slot] = figure.estimatedPpm
+    exchanged[slot] = (figure.flags & ENERGY_FLAGS.exchange) !== 0 ? 1 : 0
+    if (figure.value === null) continue
+    imp[slot] = Number(figure.value)
+    good[slot] = figure.estimatedPpm <= SPLIT_PPM ? 1 : 0
+    if (slot > last) last = slot
   }
-  return column
+  return { imp, good, exchanged, estimatedPpm, isThere, last }
 }
 
 /** Middle of the last week's known days, and what a day has been at least and at most in two weeks, three robust deviations on. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { lossFigure, type MemberFigure, NO_LAYERS } from '../../src/anomaly/index.ts'
+import { lossFigure, lossFigures, type MemberFigure, type MemberSlots, NO_LAYERS } from '../../src/anomaly/index.ts'
 
 const TERMS = { thresholds: NO_LAYERS, target: { id: 'A-1', zone: null }, days: 1 }
 const member = (change: Partial<MemberFigure>): MemberFigure => ({
@@ -134,6 +134,47 @@ it('bounds what it cannot compute, and what is absent is never zero', () => {
       if (figure.sold !== null && silent.length > 0) expect(figure.sold).toBeGreaterThan(measured)
       if (figure.loss !== null) expect(figure.loss).toBeCloseTo(sold + lost - (figure.sold ?? Number.NaN), 6)
       if (silent.length > 0 && silent.length / meters.length > 0.02) expect(figure.state).toBe('not-computable')
+    }),
+  )
+})
+
+it('says of every slot of a day what it says of that slot alone', () => {
+  const SLOTS = 5
+  const value = fc.option(fc.double({ min: -5, max: 50, noNaN: true }), { nil: Number.NaN })
+  const each = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: SLOTS, maxLength: SLOTS })
+  const bit = each(fc.nat(1))
+  const column = fc.record({
+    ...{ role: fc.constantFrom('gateway', 'customer', 'generation'), wrongRatio: fc.nat(9), stepKwh: fc.constantFrom(0.01, 1) },
+    ...{ imp: each(value), exp: fc.option(each(value)), good: bit, exchanged: bit, estimatedPpm: each(fc.nat(1_000_000)) },
+    usual: fc.option(fc.constant({ value: 10, low: 1, high: 20 })),
+  })
+  fc.assert(
+    fc.property(fc.array(column, { maxLength: 6 }), (drawn) => {
+      const columns = drawn.map(
+        (one, at): MemberSlots => ({
+          ...{ id: `P${at}`, role: one.role, wrongRatio: one.wrongRatio === 0, stepKwh: one.stepKwh, usual: one.usual },
+          ...{ imp: Float64Array.from(one.imp), exp: one.exp === null ? undefined : Float64Array.from(one.exp) },
+          ...{
+            good: Uint8Array.from(one.good),
+            exchanged: Uint8Array.from(one.exchanged),
+            estimatedPpm: Int32Array.from(one.estimatedPpm),
+          },
+        }),
+      )
+      const known = (figure: number | undefined) => (figure === undefined || Number.isNaN(figure) ? null : figure)
+      const alone = Array.from({ length: SLOTS }, (_, slot) =>
+        lossFigure(
+          drawn.map((one, at) =>
+            member({
+              ...{ id: `P${at}`, role: one.role, wrongRatio: one.wrongRatio === 0, stepKwh: one.stepKwh, usual: one.usual },
+              ...{ imp: known(one.imp[slot]), exp: one.exp === null ? undefined : known(one.exp[slot]) },
+              ...{ good: one.good[slot] === 1, exchanged: one.exchanged[slot] === 1, estimatedPpm: one.estimatedPpm[slot] ?? 0 },
+            }),
+          ),
+          TERMS,
+        ),
+      )
+      expect(lossFigures(columns, SLOTS, TERMS)).toEqual(alone)
     }),
   )
 })

@@ -121,6 +121,21 @@ it('packs figures and gives back the same', () => {
   )
 })
 
+it('reads figures as an energy.db of before has them', () => {
+  const former =
+    'ZY3BDoIwEET/Zc5rs60UsT/ioekBbY2NCIbKwRD+3QD1oOweNjvzMmNHXGNoPAykqASD0J1jmt8dm680tPEFg/vpBoIPbQozoB8g1Je+SwnGAgQ4wjP0sfMJZlwIYy3TkechsFAaxMtKXkXpyGY/n3ZoGmJSuvzD1OGHgxSbtL1zBF+/196qLDKqCiF5W+2myX0A'
+  const at = (from: number, to: number, value: string | null, change: Partial<Figure> = {}) => figure({ from, to, value, ...change })
+  expect(unpackFigures(Buffer.from(former, 'base64'))).toEqual([
+    {
+      ...{ field: '1.8.0', obis: '1-0:1.8.0', unit: 'kWh', dense: '15m', across: ['', ''] },
+      periods: {
+        '15m': [at(0, 900_000, '0.25'), at(900_000, 1_800_000, null, { flags: 256 }), at(2_700_000, 3_600_000, '1.5', { version: 3 })],
+        day: [at(0, 86_400_000, '24.10')],
+      },
+    },
+  ])
+})
+
 describe('a month', () => {
   const day = (date: string, change: Partial<Figure>, across: RegisterFigures['across'] = ['', '']) => ({
     day: date,
