@@ -1,4 +1,4 @@
-import { type BillingSql, integer, integerOrNull, text } from './sql.ts'
+import { type BillingSql, integer, text } from './sql.ts'
 
 /** Something that may have changed released figures of a point: every released instant in [from, to] is looked at again. */
 export interface Heard {
@@ -11,6 +11,8 @@ export interface Heard {
 /** A point at a released instant, to be compared with what was released. */
 export interface Look {
   readonly id: number
+  /** Another one after each mark. */
+  readonly stamp: number
   readonly point: string
   readonly cause: string
 }
@@ -34,8 +36,9 @@ export class Looks {
         (sum, { point, from, to, cause }) =>
           sum +
           this.#sql.run(
-            `INSERT OR REPLACE INTO look (at, point, cause, due, place)
-               SELECT DISTINCT at, point, ?, ?, ? FROM figure WHERE point = ? AND at >= ? AND at <= ?`,
+            `INSERT INTO look (at, point, cause, due, place, stamp)
+               SELECT DISTINCT at, point, ?, ?, ?, 0 FROM figure WHERE point = ? AND at >= ? AND at <= ?
+             ON CONFLICT DO UPDATE SET cause = excluded.cause, due = min(due, excluded.due), place = max(place, excluded.place), stamp = stamp + 1`,
             ...[cause, due, place, point, from, to],
           ),
         0,
@@ -49,19 +52,25 @@ export class Looks {
     if (!first) return null
     const at = integer(first, 'at')
     const looks = this.#sql
-      .all('SELECT id, point, cause FROM look WHERE at = ? AND due <= ? AND place <= ? ORDER BY point LIMIT ?', at, now, place, limit)
-      .map((row) => ({ id: integer(row, 'id'), point: text(row, 'point'), cause: text(row, 'cause') }))
+      .all(
+        'SELECT id, stamp, point, cause FROM look WHERE at = ? AND due <= ? AND place <= ? ORDER BY point LIMIT ?',
+        at,
+        now,
+        place,
+        limit,
+      )
+      .map((row) => ({ id: integer(row, 'id'), stamp: integer(row, 'stamp'), point: text(row, 'point'), cause: text(row, 'cause') }))
     return { at, looks }
   }
 
-  /** What was marked again meanwhile has another number and stays. */
-  done(looks: readonly Pick<Look, 'id'>[]): void {
+  /** What was marked again meanwhile stays. */
+  done(looks: readonly Look[]): void {
     this.#sql.together(() => {
-      for (const { id } of looks) this.#sql.run('DELETE FROM look WHERE id = ?', id)
+      for (const { id, stamp } of looks) this.#sql.run('DELETE FROM look WHERE id = ? AND stamp = ?', id, stamp)
     })
   }
 
-  later(looks: readonly Pick<Look, 'id'>[], due: number): void {
+  later(looks: readonly Look[], due: number): void {
     this.#sql.together(() => {
       for (const { id } of looks) this.#sql.run('UPDATE look SET due = ? WHERE id = ?', due, id)
     })
@@ -71,12 +80,8 @@ export class Looks {
     return integer(this.#sql.one('SELECT count(*) AS count FROM look') ?? {}, 'count')
   }
 
-  place(name: string): number | null {
-    const row = this.#sql.one('SELECT value FROM place WHERE name = ?', name)
-    return row ? integerOrNull(row, 'value') : null
-  }
-
-  placeText(name: string): string | null {
+  /** A text under a name, for whoever follows something. */
+  place(name: string): string | null {
     const row = this.#sql.one('SELECT value FROM place WHERE name = ?', name)
     return row ? text(row, 'value') : null
   }

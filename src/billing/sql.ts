@@ -38,7 +38,7 @@ const SCHEMA = `
     lifted INTEGER) STRICT;
   CREATE INDEX hold_point ON hold (point, from_at) WHERE lifted IS NULL;
   CREATE TABLE look (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, point TEXT NOT NULL, cause TEXT NOT NULL, due INTEGER NOT NULL,
-    place INTEGER NOT NULL, UNIQUE (at, point)) STRICT;
+    place INTEGER NOT NULL, stamp INTEGER NOT NULL, UNIQUE (at, point)) STRICT;
   CREATE TABLE place (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID, STRICT;
   PRAGMA user_version = ${VERSION};`
 

@@ -46,8 +46,8 @@ export interface BillingCalls {
   pointsAt: { request: { at: number; after: string; limit: number }; answer: readonly string[] }
   mark: { request: { heard: readonly Heard[]; due: number; place: number }; answer: number }
   nextLooks: { request: { now: number; place: number; limit: number }; answer: { at: number; looks: readonly Look[] } | null }
-  doneLooks: { request: readonly Pick<Look, 'id'>[]; answer: null }
-  laterLooks: { request: { looks: readonly Pick<Look, 'id'>[]; due: number }; answer: null }
+  doneLooks: { request: readonly Look[]; answer: null }
+  laterLooks: { request: { looks: readonly Look[]; due: number }; answer: null }
   place: { request: string; answer: string | null }
   setPlace: { request: { name: string; value: string }; answer: null }
   counts: { request: null; answer: { newest: number; pending: number; looks: number } }
@@ -63,7 +63,7 @@ export type AskBilling = <Call extends BillingCall>(
 
 export type BillingHandlers = { readonly [Call in BillingCall]: (request: BillingCalls[Call]['request']) => BillingCalls[Call]['answer'] }
 
-const nothing = (_done: void): null => null
+const nothing = (_done: unknown): null => null
 
 /** The calls as a file answers them. */
 export const billingHandlers = ({ figures, holds, releases, pendings, looks }: BillingFile, close: () => void): BillingHandlers => ({
@@ -101,7 +101,7 @@ export const billingHandlers = ({ figures, holds, releases, pendings, looks }: B
   nextLooks: ({ now, place, limit }) => looks.next(now, place, limit),
   doneLooks: (done) => nothing(looks.done(done)),
   laterLooks: ({ looks: found, due }) => nothing(looks.later(found, due)),
-  place: (name) => looks.placeText(name),
+  place: (name) => looks.place(name),
   setPlace: ({ name, value }) => nothing(looks.setPlace(name, value)),
   counts: () => ({ newest: figures.newest, pending: pendings.openCount(), looks: looks.count() }),
   close: () => nothing(close()),

@@ -7,6 +7,7 @@ export const HOLD_REASONS = [
   'quarantined', //              what was read cannot be true, or is set aside
   'clock-doubtful', //           the meter's clock could not be trusted, so the instant is not known
   'exchange-unacknowledged', //  an exchange that billing has not acknowledged lies before it
+  'conflict', //                 two reads of equal rank say different things
   'held-by-person', //           somebody holds it, and says why
 ] as const
 export type HoldReason = (typeof HOLD_REASONS)[number]
@@ -27,6 +28,8 @@ export interface BillingRegister {
   readonly value: string
   /** CT x PT (综合倍率) in force, decimal text. */
   readonly ratio: string
+  /** CT x PT that stood beside the read when it came, where it is another one: the ledger was corrected since. */
+  readonly storedRatio?: string
   /** value x ratio, exact. */
   readonly primary: string
   readonly meter: string

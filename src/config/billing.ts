@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { compare, type Decimal, parseDecimal } from '../core/index.ts'
+import { CYCLE_MEMBERS, type CycleConfig, cyclesOf } from './billing-cycles.ts'
 import { Id, object, oneOf, optional, text } from './schema-parts.ts'
 
 const Kwh = (description: string, extra: Record<string, unknown> = {}) =>
@@ -33,9 +34,10 @@ const Table = object(
   'tiers of one kind of customer',
 )
 
-/** `billing` of gateway.yaml: tiers of a year, and who is a key account. */
+/** `billing` of gateway.yaml: what is released and when, tiers of a year, and who is a key account. */
 export const BillingSchema = object(
   {
+    ...CYCLE_MEMBERS,
     tiers: optional(
       object(
         {
@@ -78,7 +80,7 @@ export const BillingSchema = object(
       ),
     ),
   },
-  'what billing works out of energy',
+  'what is released for billing, and what is worked out of energy',
 )
 
 export interface TierTable {
@@ -94,7 +96,7 @@ export interface TierTable {
   readonly versions: readonly { readonly from: string; readonly upTo: readonly string[] }[]
 }
 
-export interface BillingConfig {
+export interface BillingConfig extends CycleConfig {
   readonly tiers: {
     readonly countFrom: 'registered' | 'energised' | 'first-seen'
     readonly begunMonth: 'whole' | 'by-day'
@@ -153,6 +155,7 @@ export const billingOf = (
     }
   })
   return {
+    ...cyclesOf(file ?? {}, wrong),
     tiers: {
       ...{ countFrom: tiers.countFrom ?? 'registered', begunMonth: tiers.begunMonth ?? 'whole', allowance: tiers.allowance ?? 'to-date' },
       tables,

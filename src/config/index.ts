@@ -1,5 +1,6 @@
 export type { AnalysisConfig } from './analysis.ts'
 export { type BillingConfig, billingOf, type TierTable } from './billing.ts'
+export type { BillingCycle } from './billing-cycles.ts'
 export * from './changes.ts'
 export type { ConcentratorsConfig, ListenerConfig, TerminalRules } from './concentrators.ts'
 export * from './duration.ts'

@@ -11,6 +11,8 @@ describe('billing of gateway.yaml', () => {
   it('has the rules of the requirements where nothing is said, and no table', () => {
     expect(read(undefined)).toEqual({
       billing: {
+        releaseEstimates: false,
+        cycles: [],
         tiers: { countFrom: 'registered', begunMonth: 'whole', allowance: 'to-date', tables: [] },
         keyAccounts: {
           ...{ monthlyKwh: '4000', inclusive: true, januaryDay: 5, checkDays: 7 },
@@ -61,5 +63,27 @@ describe('billing of gateway.yaml', () => {
     ],
   ])('says what is wrong and where', (tables, message) => {
     expect(read({ tiers: { tables } }).wrong).toEqual([expect.stringContaining(message)])
+  })
+
+  it('reads billing cycles; each has a name of its own', () => {
+    const cycles = [
+      { id: 'rural', name: 'Rural', day: 5, zones: ['Z-2'], registers: ['1.8.0'] },
+      { id: 'all', day: 1 },
+    ]
+    expect(read({ releaseEstimates: true, cycles }).billing).toMatchObject({
+      releaseEstimates: true,
+      cycles: [
+        { id: 'rural', name: 'Rural', day: 5, zones: ['Z-2'], areas: null, registers: ['1.8.0'] },
+        { id: 'all', name: 'all', day: 1, zones: null, areas: null, registers: null },
+      ],
+    })
+    expect(
+      read({
+        cycles: [
+          { id: 'a', day: 1 },
+          { id: 'a', day: 2 },
+        ],
+      }).wrong,
+    ).toEqual([expect.stringContaining('twice')])
   })
 })

@@ -1,0 +1,268 @@
+import type { AskBilling, BillingReads, Heard } from '../billing/index.ts'
+import type { Clock, Reading, Sink } from '../core/index.ts'
+import type { Ledger } from '../ledger/index.ts'
+import type { Outbox } from '../outbox/index.ts'
+import { askOrThrow } from './billing-book.ts'
+
+export interface LookParts {
+  readonly ask: AskBilling
+  readonly reads: BillingReads
+  readonly ledger: Pick<Ledger, 'seq' | 'touchedPages' | 'facts'>
+  readonly clock: Clock
+  /** Id of the store's sink: nothing is compared before it has what made the mark. */
+  readonly storeSink: string
+  /** A reading further from an instant than this is not of it, milliseconds. */
+  readonly windowMs: number
+  readonly log: (level: 'info' | 'warn', message: string) => void
+}
+
+const SETTLE_MS = 10_000
+/** A day that goes on changes every quarter of an hour; what was released of its midnight is not compared that often. */
+const ENERGY_SETTLE_MS = 30 * 60_000
+const IDLE_MS = 1_000
+const RETRY_MS = 10_000
+const AT_ONCE = 200
+const SWEEP_EVERY_MS = 24 * 3_600_000
+/** Readings a call. */
+const BATCH = 2_000
+const LATEST = Number.MAX_SAFE_INTEGER
+const LEDGER = 'ledger'
+const SWEPT = 'swept'
+
+/**
+ * Finds out what has changed since it was released. Readings that come late, changes of the ledger and of energy mark what is to be compared; once a
+ * day everything that was released is compared, whatever was said.
+ */
+export class BillingLooks {
+  readonly sink: Sink
+  readonly #parts: LookParts
+  #outbox: Pick<Outbox, 'state'> | null = null
+  #timer: NodeJS.Timeout | null = null
+  #turn: Promise<void> = Promise.resolve()
+  #stopped = false
+  #trouble = ''
+  /** Instants of which something was released; null: not asked yet. */
+  #instants: Set<number> | null = null
+  /** Days of points whose energy differs: [point, first instant, last]. */
+  #energy: Heard[] = []
+  #sweep: { readonly instants: readonly number[]; index: number; after: string } | null = null
+  #isSweepDue = false
+
+  constructor(parts: LookParts) {
+    this.#parts = parts
+    this.sink = {
+      id: 'billing',
+      batch: BATCH,
+      write: async (readings) => {
+        await this.#takeReadings(readings)
+        return { kind: 'stored', dead: [] }
+      },
+      close: async () => {},
+    }
+  }
+
+  start(outbox: Pick<Outbox, 'state'>): void {
+    this.#outbox = outbox
+    this.#schedule(IDLE_MS)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    if (this.#timer) clearTimeout(this.#timer)
+    await this.#turn
+  }
+
+  /** From now on readings of that instant are heard. */
+  willRelease(at: number): void {
+    this.#instants?.add(at)
+  }
+
+  /** Energy of a day of a point differs: what was released in it, or at its ends, is compared. */
+  energyChanged(point: string, from: number, to: number): void {
+    if (this.#instants?.size === 0) return
+    this.#energy.push({ point, from, to, cause: 'energy was worked out again' })
+  }
+
+  /** Compares a point now. */
+  async look(point: string, at: number, cause: string): Promise<void> {
+    await this.#compare(at, new Map([[point, cause]]))
+  }
+
+  /** Works on until nothing is due, and goes once through everything; for tests. */
+  async settle(isSweep = false): Promise<void> {
+    if (isSweep) this.#isSweepDue = true
+    while (await this.#alone()) {
+      // on
+    }
+  }
+
+  /** One step at a time, whoever asks for it. */
+  #alone(): Promise<boolean> {
+    const step = this.#turn.then(() => (this.#stopped ? false : this.#step()))
+    this.#turn = step.then(
+      () => undefined,
+      () => undefined,
+    )
+    return step
+  }
+
+  #schedule(ms: number): void {
+    if (this.#stopped) return
+    this.#timer = setTimeout(() => void this.#run(), ms)
+  }
+
+  async #run(): Promise<void> {
+    let pause = IDLE_MS
+    try {
+      if (await this.#alone()) pause = 1
+      this.#trouble = ''
+    } catch (thrown) {
+      this.#say(thrown)
+      pause = RETRY_MS
+    }
+    this.#schedule(pause)
+  }
+
+  /** Said once, not every few seconds. */
+  #say(thrown: unknown): void {
+    const message = thrown instanceof Error ? thrown.message : String(thrown)
+    if (message !== this.#trouble) this.#parts.log('warn', `released figures are not compared: ${message}`)
+    this.#trouble = message
+  }
+
+  /** @returns whether there may be more at once */
+  async #step(): Promise<boolean> {
+    const { ask, clock } = this.#parts
+    await this.#known()
+    await this.#flushEnergy()
+    const isFollowing = await this.#followLedger()
+    const next = await askOrThrow(ask, 'nextLooks', { now: clock.now(), place: this.#storeAt(), limit: AT_ONCE })
+    if (next) {
+      try {
+        await this.#compare(next.at, new Map(next.looks.map(({ point, cause }) => [point, cause])))
+      } catch (thrown) {
+        await ask('laterLooks', { looks: next.looks, due: clock.now() + RETRY_MS * clock.speed })
+        throw thrown
+      }
+      await askOrThrow(ask, 'doneLooks', next.looks)
+      return true
+    }
+    return (await this.#sweepStep()) || isFollowing
+  }
+
+  async #compare(at: number, causes: ReadonlyMap<string, string>): Promise<void> {
+    const { ask, reads, clock, log } = this.#parts
+    const wanted = [...causes.keys()].toSorted((a, b) => (a < b ? -1 : 1))
+    for await (const points of reads.at(at, { points: wanted }, null)) {
+      const found = await askOrThrow(ask, 'compare', { points, causes, now: clock.now() })
+      if (found > 0) log('info', `${found} released figures of ${new Date(at).toISOString()} differ from what the data say now`)
+    }
+  }
+
+  async #known(): Promise<Set<number>> {
+    this.#instants ??= new Set(await askOrThrow(this.#parts.ask, 'instants', null))
+    return this.#instants
+  }
+
+  /** Readings never wait for the book: when it cannot be written, everything released is compared as soon as it can. */
+  async #takeReadings(readings: readonly Reading[]): Promise<void> {
+    const { ask, ledger, clock, windowMs } = this.#parts
+    try {
+      const instants = await this.#known()
+      if (instants.size === 0) return
+      const heard = new Map<string, Heard>()
+      for (const { series, measuredAt } of readings) {
+        if (series.measurement !== 'register') continue
+        const [from, to] = [measuredAt - windowMs, measuredAt + windowMs]
+        if (![...instants].some((at) => at >= from && at <= to)) continue
+        const { point = '-', meter = '-', source = '' } = series.tags
+        for (const id of point === '-' ? pointsOf(ledger, meter) : [point]) {
+          const known = heard.get(id)
+          const cause = `a reading (${source}) came after the release`
+          heard.set(id, { point: id, from: Math.min(from, known?.from ?? from), to: Math.max(to, known?.to ?? to), cause })
+        }
+      }
+      if (heard.size === 0) return
+      await askOrThrow(ask, 'mark', { heard: [...heard.values()], due: clock.now() + SETTLE_MS, place: this.#end() })
+    } catch (thrown) {
+      this.#isSweepDue = true
+      this.#say(thrown)
+    }
+  }
+
+  async #flushEnergy(): Promise<void> {
+    const { ask, clock } = this.#parts
+    while (this.#energy.length > 0) {
+      const heard = this.#energy.slice(0, BATCH)
+      await askOrThrow(ask, 'mark', { heard, due: clock.now() + ENERGY_SETTLE_MS, place: 0 })
+      this.#energy = this.#energy.slice(heard.length)
+    }
+  }
+
+  /** @returns whether the ledger had changed */
+  async #followLedger(): Promise<boolean> {
+    const { ask, ledger, clock } = this.#parts
+    const { seq } = ledger
+    const place = await askOrThrow(ask, 'place', LEDGER)
+    const since = place === null ? seq : Number(place)
+    if (place !== null && seq <= since) return false
+    const cause = seq === since + 1 ? `ledger change ${seq}` : `ledger changes ${since + 1} to ${seq}`
+    const mark = async (points: Iterable<string>) => {
+      const heard = [...points].map((point): Heard => ({ point, from: 0, to: LATEST, cause }))
+      if (heard.length > 0) await askOrThrow(ask, 'mark', { heard, due: clock.now(), place: 0 })
+    }
+    for (const page of ledger.touchedPages(since))
+      await mark(new Set(page.flatMap(({ kind, id }) => (kind === 'point' ? [id] : kind === 'meter' ? pointsOf(ledger, id) : []))))
+    // What changed no facts, an acknowledgement, may have cleared what waits.
+    for (let after = 0; ; ) {
+      const places = await askOrThrow(ask, 'openPlaces', { after, limit: BATCH })
+      await mark(new Set(places.map(({ point }) => point)))
+      const last = places.at(-1)
+      if (!last) break
+      after = last.id
+    }
+    await askOrThrow(ask, 'setPlace', { name: LEDGER, value: String(seq) })
+    return place !== null
+  }
+
+  async #sweepStep(): Promise<boolean> {
+    const { ask, clock } = this.#parts
+    if (this.#sweep === null) {
+      const swept = await askOrThrow(ask, 'place', SWEPT)
+      if (!this.#isSweepDue && swept !== null && clock.now() - Number(swept) < SWEEP_EVERY_MS) return false
+      // The newest first: it is the one that is billed.
+      this.#sweep = { instants: (await askOrThrow(ask, 'instants', null)).toReversed(), index: 0, after: '' }
+    }
+    const { instants, index, after } = this.#sweep
+    const at = instants[index]
+    if (at === undefined) {
+      this.#sweep = null
+      this.#isSweepDue = false
+      await askOrThrow(ask, 'setPlace', { name: SWEPT, value: String(clock.now()) })
+      return false
+    }
+    const points = await askOrThrow(ask, 'pointsAt', { at, after, limit: AT_ONCE })
+    const last = points.at(-1)
+    if (last === undefined) {
+      this.#sweep.index++
+      this.#sweep.after = ''
+      return true
+    }
+    await this.#compare(at, new Map(points.map((point) => [point, 'found by a check of everything released'])))
+    this.#sweep.after = last
+    return true
+  }
+
+  #end(): number {
+    return Math.max(0, ...(this.#outbox?.state().sinks.map(({ cursor, depth }) => cursor + depth) ?? []))
+  }
+
+  #storeAt(): number {
+    return this.#outbox?.state().sinks.find(({ id }) => id === this.#parts.storeSink)?.cursor ?? LATEST
+  }
+}
+
+/** Points a meter ever hung at. */
+const pointsOf = (ledger: Pick<Ledger, 'facts'>, meter: string): readonly string[] => [
+  ...new Set(ledger.facts('meter', meter).flatMap(({ name, value }) => (name === 'point' && typeof value === 'string' ? [value] : []))),
+]
