@@ -13,6 +13,7 @@ import { Hot, type Reloaded } from './gateway/hot.ts'
 import { ledgerLines } from './gateway/hot-lines.ts'
 import { LiveProfiles } from './gateway/hot-profiles.ts'
 import { openImports } from './gateway/import-jobs.ts'
+import { interchangeViews } from './gateway/interchange.ts'
 import { openLedgerPort } from './gateway/ledger-port.ts'
 import { ledgerWorld, liveWorld, worldData } from './gateway/ledger-world.ts'
 import { openMappings } from './gateway/mappings.ts'
@@ -362,6 +363,11 @@ const open = async (
     estimates: estimates.views,
     ledgerPort: ledgerApi.port,
     imports: imports.port,
+    interchange: interchangeViews({
+      ...{ points, store: store.value, energy: energy.views, days: energy.runner.days, clock },
+      areas: () => ledger.areas(),
+      isZone: (id) => ledger.get('zone', id, null) !== null,
+    }),
     concentrators: concentrators.port,
     terminals,
     authenticate: tokensOnly(

@@ -1,6 +1,7 @@
 import type { TlsOptions } from 'node:tls'
 import type { GatewayError, RangePage, RangeQuery, Reading, Result } from '../core/index.ts'
 import type { AccessDeps } from './access-deps.ts'
+import type { AccountDeps } from './account-deps.ts'
 import type { BrokerDeps, BrokerView } from './broker-deps.ts'
 import type { CaseCounts, CaseDeps } from './case-deps.ts'
 import type { ClockCounts, ClockDeps } from './clock-deps.ts'
@@ -10,6 +11,7 @@ import type { ConcentratorPort } from './concentrator-deps.ts'
 import type { ConfigDeps } from './config-deps.ts'
 import type { EnergyDeps } from './energy-deps.ts'
 import type { ImportDeps } from './import-deps.ts'
+import type { InterchangeDeps } from './interchange-deps.ts'
 import type { LedgerDeps } from './ledger-deps.ts'
 import type { LossDeps } from './loss-deps.ts'
 import type { OutageDeps } from './outage-deps.ts'
@@ -210,6 +212,7 @@ export interface LineMetrics extends ReadCounts {
 /** Everything the API needs of the other rooms, as plain functions. The composition root provides them. */
 export interface ApiDeps
   extends AccessDeps,
+    AccountDeps,
     ScanDeps,
     TraceDeps,
     UnregisteredDeps,
@@ -221,6 +224,7 @@ export interface ApiDeps
     ConfigDeps,
     LedgerDeps,
     ImportDeps,
+    InterchangeDeps,
     LossDeps,
     SignalDeps,
     EnergyDeps,

@@ -59,7 +59,9 @@ const TAGS = [
   { name: 'analysis', description: 'Line loss, findings and cases.' },
   { name: 'ledger', description: 'What hangs where since when: entries, changes, exchanges, commissioning.' },
   { name: 'cases', description: 'What was found wrong, what it rests on, and what people do about it.' },
+  { name: 'interchange', description: 'Figures in the forms of other houses: CIM and Green Button.' },
   { name: 'push', description: 'Brokers, the devices behind them, and messages that could not be used.' },
+  { name: 'access', description: 'Logging in, users, machine tokens, the audit log.' },
   { name: 'operation', description: 'Tasks, outbox, dead letters.' },
   { name: 'health', description: 'For supervisors and Prometheus.' },
 ]

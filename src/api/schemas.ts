@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { SOURCES } from '../core/index.ts'
+import { ACCOUNT_NAMED } from './account-schemas.ts'
 import { BrokerSchema, PushDevicePage, PushDeviceSchema, RefusedMessagePage, RefusedMessageSchema } from './broker-schemas.ts'
 import { CASE_NAMED } from './case-schemas.ts'
 import { CLOCK_NAMED } from './clock-schemas.ts'
@@ -8,6 +9,7 @@ import { CONCENTRATOR_NAMED } from './concentrator-schemas.ts'
 import { CONFIG_NAMED } from './config-schemas.ts'
 import { ENERGY_NAMED } from './energy-schemas.ts'
 import { IMPORT_NAMED } from './import-schemas.ts'
+import { INTERCHANGE_NAMED } from './interchange-schemas.ts'
 import { LEDGER_NAMED, LedgerProblemSchema } from './ledger-schemas.ts'
 import { LOSS_NAMED } from './loss-schemas.ts'
 import { OUTAGE_NAMED } from './outage-schemas.ts'
@@ -391,8 +393,10 @@ export const NAMED = [
   ...OUTAGE_NAMED,
   ...CONFIG_NAMED,
   ...ENERGY_NAMED,
+  ...INTERCHANGE_NAMED,
   ...CASE_NAMED,
   ...SIGNAL_NAMED,
   ...LOSS_NAMED,
   ...RULES_NAMED,
+  ...ACCOUNT_NAMED,
 ]

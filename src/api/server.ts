@@ -11,6 +11,7 @@ import { ANSWER_MS, limitedFastify, shedLoad } from './limits.ts'
 import { apiMetrics } from './metrics.ts'
 import { describeApi } from './openapi.ts'
 import { problem, refuse } from './problems.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { brokerRoutes } from './routes/brokers.ts'
 import { caseFigureRoutes } from './routes/case-figures.ts'
 import { caseRoutes, caseStreamRoute } from './routes/cases.ts'
@@ -24,11 +25,14 @@ import { exchangeRoutes } from './routes/exchanges.ts'
 import { gapRoutes } from './routes/gaps.ts'
 import { healthRoutes } from './routes/health.ts'
 import { importRoutes } from './routes/imports.ts'
+import { interchangeRoutes } from './routes/interchange.ts'
 import { kpiRoutes } from './routes/kpis.ts'
 import { ledgerRoutes } from './routes/ledger.ts'
 import { ledgerPointRoutes } from './routes/ledger-points.ts'
 import { lineRoutes } from './routes/lines.ts'
+import { logInRoutes } from './routes/log-in.ts'
 import { lossRoutes } from './routes/loss.ts'
+import { machineTokenRoutes } from './routes/machine-tokens.ts'
 import { outageRoutes } from './routes/outages.ts'
 import { outboxRoutes } from './routes/outbox.ts'
 import { pointRoutes } from './routes/points.ts'
@@ -40,6 +44,7 @@ import { scanRoutes } from './routes/scan.ts'
 import { signalRoutes } from './routes/signal.ts'
 import { traceRoute } from './routes/trace.ts'
 import { unregisteredRoutes } from './routes/unregistered.ts'
+import { userRoutes } from './routes/users.ts'
 import { NAMED } from './schemas.ts'
 import { traceStreams } from './trace-streams.ts'
 
@@ -122,7 +127,12 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
         ledgerRoutes,
         importRoutes,
         exchangeRoutes,
+        interchangeRoutes,
         ledgerPointRoutes,
+        logInRoutes,
+        userRoutes,
+        machineTokenRoutes,
+        auditRoutes,
       ])
         await v1.register(routes, { deps, answerMs })
       await v1.register(traceRoute, { deps, streams })

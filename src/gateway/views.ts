@@ -9,6 +9,7 @@ import type {
   EstimateDeps,
   HealthView,
   ImportPort,
+  InterchangeDeps,
   LedgerPort,
   LossDeps,
   OutageDeps,
@@ -70,6 +71,7 @@ export interface ViewDeps {
   readonly estimates: EstimateDeps
   readonly ledgerPort: LedgerPort
   readonly imports: ImportPort
+  readonly interchange: InterchangeDeps
   readonly concentrators: ConcentratorPort
   readonly terminals: Pick<OpenTerminals, 'terminals' | 'book' | 'presence'>
   readonly authenticate: AccessDeps['authenticate']
@@ -100,6 +102,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     ...deps.outages,
     ...deps.cases,
     ...deps.estimates,
+    ...deps.interchange,
     ledger: deps.ledgerPort,
     imports: deps.imports,
     concentrators: deps.concentrators,

@@ -34,6 +34,7 @@ import { fakeConcentrators } from './fake-concentrators.ts'
 import { fakeConfig } from './fake-config.ts'
 import { fakeEnergy } from './fake-energy.ts'
 import { fakeImports } from './fake-imports.ts'
+import { fakeInterchange } from './fake-interchange.ts'
 import { fakeLedger } from './fake-ledger.ts'
 import { fakeLoss } from './fake-loss.ts'
 import { fakeOutages } from './fake-outages.ts'
@@ -336,6 +337,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     ...fakeCollection(),
     ...fakeConfig(),
     ...fakeEnergy(),
+    ...fakeInterchange(),
     ...fakeLoss(),
     ...fakeRules(),
     ...fakeSignal(),

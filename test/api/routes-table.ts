@@ -2,7 +2,7 @@ import type { Permission } from '../../src/access/index.ts'
 import type { RoutePermission } from '../../src/api/tokens.ts'
 
 /** `own`: also for a customer, of what is his; `with export`: needs that too; `everywhere`: only for those who see every zone. */
-export type Needed = RoutePermission | `${Permission} ${'own' | 'with export' | 'everywhere'}`
+export type Needed = RoutePermission | `${Permission} ${'own' | 'with export' | 'own with export' | 'everywhere'}`
 
 /** Every route and who may use it, committed: a route that comes, goes or changes its permission has to change it here too. */
 export const ROUTES = {
@@ -91,6 +91,9 @@ export const ROUTES = {
   'POST /api/v1/gaps/{id}/waive': 'collection:act',
   'GET /api/v1/kpis': 'collection:read',
   'GET /api/v1/kpis/{kpi}/members': 'collection:read',
+  'GET /api/v1/interchange/cim/meter-readings': 'readings:read with export',
+  'GET /api/v1/interchange/espi/usage-points': 'readings:read own with export',
+  'GET /api/v1/interchange/espi/usage-points/{id}/feed.xml': 'readings:read own with export',
   'GET /api/v1/latest': 'readings:read own',
   'POST /api/v1/ledger/bulk': 'ledger:write everywhere',
   'GET /api/v1/ledger/changes': 'ledger:read everywhere',
