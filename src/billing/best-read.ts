@@ -128,7 +128,7 @@ const isEqual = (a: NearRead, b: NearRead): boolean => {
   return rankOf(a) === rankOf(b) || (copied(a) && copied(b))
 }
 
-export interface Hold {
+export interface PointHold {
   readonly reason: HoldReason
   readonly text: string
 }
@@ -151,8 +151,8 @@ const said = ({ source, value, measuredAt }: NearRead): string =>
  *
  * @param due  registers that are billed here
  */
-export const holdsOf = (choices: ReadonlyMap<string, Choice>, due: readonly string[], window: string): readonly Hold[] => {
-  const holds: Hold[] = []
+export const holdsOf = (choices: ReadonlyMap<string, Choice>, due: readonly string[], window: string): readonly PointHold[] => {
+  const holds: PointHold[] = []
   const found = [...choices].filter(([, { best }]) => best !== null)
   const missing = due.filter((register) => !choices.get(register)?.best)
   const aside = [...choices].flatMap(([register, { best, setAside }]) => (best === null && setAside ? [{ register, read: setAside }] : []))

@@ -1,3 +1,4 @@
+export { bestRead, type Choice, differs, type Hanging, holdsOf, type NearRead, type PointHold } from './best-read.ts'
 export * from './book-types.ts'
 export { fail as billingFailure } from './errors.ts'
 export { BillingFile } from './file.ts'

@@ -32,6 +32,8 @@ export interface ScanQuery {
   readonly sources?: readonly Source[]
   /** Only these points; absent: all. */
   readonly points?: ReadonlySet<string>
+  /** Of every series and hour only the last reading up to this instant and the first one after it. */
+  readonly near?: number
   readonly limit: number
   /** `next` of the page before. */
   readonly cursor?: string
@@ -68,4 +70,11 @@ export interface ReadingStore extends ScanStore {
   aggregate(query: AggregateQuery): Promise<Result<readonly Bucket[]>>
   /** Removes whole partitions older than `before`; returns how many readings went, null when the store does not count. */
   retain(before: number): Promise<Result<number | null>>
+}
+
+/** What {@link ScanQuery.near} leaves of the readings of one series and hour. @param readings  by time */
+export const nearest = <T extends { readonly measuredAt: number }>(readings: readonly T[], near: number): T[] => {
+  const after = readings.findIndex(({ measuredAt }) => measuredAt > near)
+  const split = after < 0 ? readings.length : after
+  return readings.slice(Math.max(0, split - 1), split + 1)
 }

@@ -20,6 +20,8 @@ export type EnergyLedger = Pick<Ledger, 'seq' | 'history' | 'exchanges' | 'get' 
 /** What a meter model says of a register. */
 export interface RegisterModel {
   readonly ratio: RatioKind
+  /** Exponent of the last digit on the face, in its stored unit; null = it travels with each value. */
+  readonly scaler: number | null
   /** The register starts again from zero there, in its stored unit; null = the model does not say. */
   readonly capacity: Decimal | null
 }
@@ -43,14 +45,23 @@ export class RegisterModels {
     this.#adapterOf = adapterOf
   }
 
+  /** Is anything known of the model's registers? */
+  knows(profile: string): boolean {
+    return this.#of(profile).size > 0
+  }
+
   /** Null: nobody knows the model, or it has no such register. */
   of(profile: string, field: string): RegisterModel | null {
+    return this.#of(profile).get(field) ?? null
+  }
+
+  #of(profile: string): ReadonlyMap<string, RegisterModel> {
     let known = this.#known.get(profile)
     if (!known) {
       known = this.#work(profile)
       this.#known.set(profile, known)
     }
-    return known.get(field) ?? null
+    return known
   }
 
   #work(id: string): ReadonlyMap<string, RegisterModel> {
@@ -61,8 +72,18 @@ export class RegisterModels {
       const plan = bound.plan(profile, { kind: 'current' })
       return plan.ok ? plan.value.values : []
     })
-    return new Map(values.map((value) => [fieldOf(value.obis), { ratio: value.ratio, capacity: capacityOf(profile, value) }]))
+    return new Map(
+      values.map((value) => [
+        fieldOf(value.obis),
+        { ratio: value.ratio, scaler: shownScaler(value), capacity: capacityOf(profile, value) },
+      ]),
+    )
   }
+}
+
+const shownScaler = ({ scaler, unit }: PlannedValue): number | null => {
+  const shift = canonicalUnit(unit)?.[1]
+  return scaler === null || shift === undefined ? null : scaler + shift
 }
 
 const capacityOf = (profile: Profile, { obis, scaler, unit }: PlannedValue): Decimal | null => {
@@ -155,7 +176,8 @@ const joinedMeters = (history: readonly MeterFact[]): MeterFact[] => {
   return periods
 }
 
-const ratioOf = ({ ct, pt }: MeterFact, kind: RatioKind): Decimal => {
+/** The factor of a register under the transformers of a fact. */
+export const ratioOf = ({ ct, pt }: Pick<MeterFact, 'ct' | 'pt'>, kind: RatioKind): Decimal => {
   const of: Readonly<Record<RatioKind, () => Decimal>> = {
     none: () => ONE,
     ct: () => parseRatio(ct) ?? ONE,

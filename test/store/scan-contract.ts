@@ -125,6 +125,23 @@ export const scanContract = (name: string, open: () => Promise<OpenedStore>, can
       expect(await scan({ from: start, sources: ['push'] })).toEqual([])
     })
 
+    it('gives the nearest of every series and hour alone', async () => {
+      const start = day()
+      const near = start + 20 * MINUTE
+      const minutes = [-30, -5, 0, 10, 20, 21, 40, 65, 80]
+      const readings = ['near-1', 'near-2'].flatMap((meter) =>
+        minutes.map((at) => registers(meter, start + at * MINUTE, { raws: [at + 100, 1] })),
+      )
+      await write(...readings)
+      for (const limit of [1, 2, 1000]) {
+        const given = await scan({ from: start - HOUR, to: start + 2 * HOUR, near, limit })
+        for (const meter of ['near-1', 'near-2'])
+          expect(given.filter(({ series }) => series.tags.meter === meter).map(({ measuredAt }) => (measuredAt - start) / MINUTE)).toEqual([
+            -5, 20, 21, 65,
+          ])
+      }
+    })
+
     it('keeps its place while readings are added', async () => {
       const start = day()
       const readings = crowd(start, 'place-')

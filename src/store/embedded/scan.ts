@@ -1,4 +1,4 @@
-import type { ScanQuery } from '../../core/query.ts'
+import { nearest, type ScanQuery } from '../../core/query.ts'
 import { type Reading, type Series, TAGS } from '../../core/reading.ts'
 import { dayStart, hourKey, hourOf, OVERFLOW, packedKey, seriesOfKey, seriesOfPacked, timeOf } from './key.ts'
 import { unpackReadings } from './pack.ts'
@@ -40,6 +40,12 @@ export const isScannable = ({ measurement, sources, points, from, to, limit }: S
   return (sources === undefined || tags.includes('source')) && (points === undefined || tags.includes('point'))
 }
 
+interface HotRow {
+  readonly measuredAt: number
+  readonly row: unknown
+}
+const byTime = (a: HotRow, b: HotRow): number => a.measuredAt - b.measuredAt
+
 interface Cell {
   readonly series: number
   readonly hot: readonly unknown[]
@@ -73,12 +79,21 @@ export const scanMonth = (
         kept = unpackReadings(bytesOf(packed, 'body'), series, dayStart(day), shapes, begin, end)
       })
     }
+    const rows: HotRow[] = []
     for (const row of hot)
       sparing(() => {
-        const at = timeOf(numberOf(row, 'key'), nullableNumberOf(row, 'ms'))
-        if (at >= begin && at < end) fresh.push(codec.decodeBody(bytesOf(row, 'body'), codec.seriesAt(number), at))
+        const measuredAt = timeOf(numberOf(row, 'key'), nullableNumberOf(row, 'ms'))
+        if (measuredAt >= begin && measuredAt < end) rows.push({ measuredAt, row })
       })
-    return fresh.length === 0 ? kept : mergeReadings(kept, fresh)
+    const { near } = query
+    // Overflow slots come last whatever their time.
+    const wantedRows = near === undefined ? rows : nearest(rows.sort(byTime), near)
+    for (const { measuredAt, row } of wantedRows)
+      sparing(() => {
+        fresh.push(codec.decodeBody(bytesOf(row, 'body'), codec.seriesAt(number), measuredAt))
+      })
+    const merged = fresh.length === 0 ? kept : mergeReadings(kept, fresh)
+    return near === undefined ? merged : nearest(merged, near)
   }
   const last = hourOf(to - 1)
   let emptyDay = -1
@@ -93,9 +108,8 @@ export const scanMonth = (
     const hourStart = timeOf(hourKey(hour, 0), null)
     const [begin, end] = [Math.max(from, hourStart), Math.min(to, hourStart + HOUR)]
     const place = start?.hour === hour ? start : startOf(hour)
-    const cells = wanted
-      ? seek(partition, query, hour, wanted, place, page)
-      : sweep(partition, query, hour, place, [begin - hourStart, end - hourStart], page)
+    const span: Span = [begin - hourStart, end - hourStart]
+    const cells = wanted ? seek(partition, query, hour, wanted, place, span, page) : sweep(partition, query, hour, place, span, page)
     for (const cell of cells) {
       const series = matches(cell.series)
       if (series === null) continue
@@ -130,23 +144,27 @@ const isEmpty = ({ prepare }: Partition, measurement: string, day: number): bool
   return packed.get(packedKey(day, 0), packedKey(day + 1, 0)) === undefined
 }
 
+/** Milliseconds of the hour that are wanted, the end excluded. */
+type Span = readonly [begin: number, end: number]
+/** The slot is the second; those from OVERFLOW on have their time in `ms`. */
+const slotsOf = ([begin, end]: Span) => [Math.floor(begin / 1000), Math.floor((end - 1) / 1000)] as const
+
 /** All series of an hour, one after the other, hot rows and packed day together. */
 const sweep = function* (
   { prepare }: Partition,
   { measurement }: ScanQuery,
   hour: number,
   place: ScanPlace,
-  [begin, end]: readonly [begin: number, end: number],
+  span: Span,
   page: ScanPage,
 ): Generator<Cell> {
   const day = Math.floor(hour / 24)
   const first = Math.max(place.series, 0)
-  // The slot is the second; those from OVERFLOW on have their time in `ms`.
   const rows = prepare(
     `SELECT key, ms, body FROM ${measurement}
      WHERE key >= ? AND key < ? AND ((key & 4095) BETWEEN ? AND ? OR (key & 4095) >= ${OVERFLOW}) ORDER BY key LIMIT ${ROWS}`,
   )
-  const slots = [Math.floor(begin / 1000), Math.floor((end - 1) / 1000)] as const
+  const slots = slotsOf(span)
   const hot = pieces((from) => rows.all(from, hourKey(hour + 1, 0), ...slots), hourKey(hour, first), ROWS, page)
   const days = prepare(`SELECT key, body FROM ${measurement}_packed WHERE key >= ? AND key < ? ORDER BY key LIMIT ${PACKED_ROWS}`)
   const packed = pieces((from) => days.all(from, packedKey(day + 1, 0)), packedKey(day, first), PACKED_ROWS, page)
@@ -173,14 +191,18 @@ const seek = function* (
   hour: number,
   wanted: readonly number[],
   place: ScanPlace,
+  span: Span,
   page: ScanPage,
 ): Generator<Cell> {
-  const rows = prepare(`SELECT key, ms, body FROM ${measurement} WHERE key >= ? AND key < ?`)
+  const rows = prepare(
+    `SELECT key, ms, body FROM ${measurement} WHERE key >= ? AND key < ? AND ((key & 4095) BETWEEN ? AND ? OR (key & 4095) >= ${OVERFLOW})`,
+  )
+  const slots = slotsOf(span)
   const days = prepare(`SELECT body FROM ${measurement}_packed WHERE key = ?`)
   const day = Math.floor(hour / 24)
   for (const series of wanted) {
     if (series < place.series) continue
-    const hot = rows.all(hourKey(hour, series), hourKey(hour, series + 1))
+    const hot = rows.all(hourKey(hour, series), hourKey(hour, series + 1), ...slots)
     page.work += 2 + hot.length
     yield { series, hot, packed: days.get(packedKey(day, series)) }
   }

@@ -1,4 +1,14 @@
-import { MEASUREMENTS, type Measurement, ok, type RangePage, type Reading, type Result, type ScanQuery, TAGS } from '../../core/index.ts'
+import {
+  MEASUREMENTS,
+  type Measurement,
+  nearest,
+  ok,
+  type RangePage,
+  type Reading,
+  type Result,
+  type ScanQuery,
+  TAGS,
+} from '../../core/index.ts'
 import type { Ask } from './admin.ts'
 import { fail } from './errors.ts'
 import { type Block, identifier, stringOf } from './influxql.ts'
@@ -73,7 +83,7 @@ const hourOf = async (page: Page, at: ScanAt): Promise<Result<ScanAt | null>> =>
     const whole = await rowsOf(page, `${conditions(query, from, to)} LIMIT ${WHOLE + 1}`)
     if (!whole.ok) return whole
     if (whole.value.length === 0) return next === null ? ok(null) : nextHour(page, to)
-    if (whole.value.length <= WHOLE) return ok(take(page, at, inOrder(query.measurement, whole.value)) ?? next)
+    if (whole.value.length <= WHOLE) return ok(take(page, at, inOrder(query, whole.value)) ?? next)
   }
   const tag = query.points === undefined ? NAMES[query.measurement] : 'point'
   const names = query.points === undefined ? await namesOf(page, tag, from, to) : ok([...query.points].sort())
@@ -91,7 +101,7 @@ const hourOf = async (page: Page, at: ScanAt): Promise<Result<ScanAt | null>> =>
     }
     if (!rows.ok) return rows
     if (tooMany) return fail('INFLUX_QUERY', `${tag} ${some[0]} has more than ${MOST} readings in one hour`)
-    const stopped = take(page, at, inOrder(query.measurement, rows.value, tag))
+    const stopped = take(page, at, inOrder(query, rows.value, tag))
     if (stopped) return ok(stopped)
     place += some.length
   }
@@ -113,15 +123,20 @@ interface Named {
   readonly reading: Reading
 }
 
-const inOrder = (measurement: Measurement, readings: readonly Reading[], tag = NAMES[measurement]): readonly Named[] =>
-  readings
-    .map((reading) => ({ name: reading.series.tags[tag] ?? '-', reading }))
-    .sort(
-      (a, b) =>
-        compareText(a.name, b.name) ||
-        compareText(a.reading.series.key, b.reading.series.key) ||
-        a.reading.measuredAt - b.reading.measuredAt,
-    )
+const inOrder = ({ measurement, near }: ScanQuery, readings: readonly Reading[], tag = NAMES[measurement]): readonly Named[] => {
+  const named = readings
+    .map((reading) => ({ name: reading.series.tags[tag] ?? '-', reading, measuredAt: reading.measuredAt }))
+    .sort((a, b) => compareText(a.name, b.name) || compareText(a.reading.series.key, b.reading.series.key) || a.measuredAt - b.measuredAt)
+  if (near === undefined) return named
+  const kept: Named[] = []
+  for (let from = 0; from < named.length; ) {
+    let to = from + 1
+    while (to < named.length && named[to]!.reading.series.key === named[from]!.reading.series.key) to++
+    kept.push(...nearest(named.slice(from, to), near))
+    from = to
+  }
+  return kept
+}
 
 const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
