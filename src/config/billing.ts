@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { compare, type Decimal, parseDecimal } from '../core/index.ts'
 import { CYCLE_MEMBERS, type CycleConfig, cyclesOf } from './billing-cycles.ts'
+import { READ_MEMBERS, type ReadRules, readRulesOf } from './billing-reads.ts'
 import { Id, object, oneOf, optional, text } from './schema-parts.ts'
 
 const Kwh = (description: string, extra: Record<string, unknown> = {}) =>
@@ -37,6 +38,7 @@ const Table = object(
 /** `billing` of gateway.yaml: what is released and when, tiers of a year, and who is a key account. */
 export const BillingSchema = object(
   {
+    ...READ_MEMBERS,
     ...CYCLE_MEMBERS,
     tiers: optional(
       object(
@@ -96,7 +98,7 @@ export interface TierTable {
   readonly versions: readonly { readonly from: string; readonly upTo: readonly string[] }[]
 }
 
-export interface BillingConfig extends CycleConfig {
+export interface BillingConfig extends CycleConfig, ReadRules {
   readonly tiers: {
     readonly countFrom: 'registered' | 'energised' | 'first-seen'
     readonly begunMonth: 'whole' | 'by-day'
@@ -155,6 +157,7 @@ export const billingOf = (
     }
   })
   return {
+    ...readRulesOf(file ?? {}),
     ...cyclesOf(file ?? {}, wrong),
     tiers: {
       ...{ countFrom: tiers.countFrom ?? 'registered', begunMonth: tiers.begunMonth ?? 'whole', allowance: tiers.allowance ?? 'to-date' },
