@@ -2,12 +2,13 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { adapterOf, terminalAdapterOf } from '../protocols/index.ts'
-import { buildApi, type CaseDeps, listenApi, tokensOnly } from './api/index.ts'
+import { buildApi, type CaseDeps, listenApi } from './api/index.ts'
 import { type GatewayConfig, type Problem, packageRoot, problemText } from './config/index.ts'
 import { type Clock, explain, ok, type ReadingStore, scaledClock, seriesOf, systemClock } from './core/index.ts'
 import { openAudit } from './gateway/audit.ts'
 import { startChores } from './gateway/chores.ts'
 import { Collection } from './gateway/collection.ts'
+import { evidenceViews } from './gateway/evidence-views.ts'
 import { Field } from './gateway/field.ts'
 import { Hot, type Reloaded } from './gateway/hot.ts'
 import { ledgerLines } from './gateway/hot-lines.ts'
@@ -23,8 +24,10 @@ import { brokenText } from './gateway/profiles.ts'
 import { Publisher, publishProblems, takenFilters } from './gateway/publish.ts'
 import { mappingProblems, Push } from './gateway/push.ts'
 import { pushWorld } from './gateway/push-world.ts'
+import { openRepeats } from './gateway/repeats.ts'
 import { openScans } from './gateway/scan-open.ts'
 import { ScopeIndex } from './gateway/scope-index.ts'
+import { openAccess } from './gateway/start-access.ts'
 import { openAnalysis } from './gateway/start-analysis.ts'
 import { openCases } from './gateway/start-cases.ts'
 import { brokerProblems, cannotListen, portProblem, untilCaughtUp, usedMappings } from './gateway/start-checks.ts'
@@ -42,7 +45,8 @@ import { openTerminals } from './gateway/start-terminals.ts'
 import { openUnregistered } from './gateway/start-unregistered.ts'
 import { type Summary, summaryOf } from './gateway/summary.ts'
 import { terminalViews } from './gateway/terminal-views.ts'
-import { TokenFile } from './gateway/tokens.ts'
+import { openTls, readTls } from './gateway/tls.ts'
+import { type GatewayTokens, HOUSE } from './gateway/tokens.ts'
 import { apiDeps } from './gateway/views.ts'
 import { Ledger } from './ledger/index.ts'
 import { type Outbox, openOutbox } from './outbox/index.ts'
@@ -60,7 +64,9 @@ export interface Gateway {
   readonly outbox: Outbox
   readonly store: ReadingStore
   readonly latest: Latest
-  readonly tokens: TokenFile
+  readonly tokens: GatewayTokens
+  /** Nobody at all can come in yet: there is no user and no token. */
+  readonly isNobodyKnown: () => boolean
   /** What was found wrong. */
   readonly cases: Pick<CaseDeps, 'cases'>
   readonly clock: Clock
@@ -127,6 +133,8 @@ const open = async (
 
   const taken = await portProblem(config.http)
   if (taken) return refused(taken)
+  const pair = config.http.tls ? readTls(config.http.tls, null) : null
+  if (pair && !pair.ok) return refused(`http.tls cannot be used: ${explain(pair.error)}`)
 
   const clock = config.clock ? scaledClock(config.clock.start, config.clock.realStart, config.clock.speed) : systemClock
   const unwind = async () => {
@@ -311,9 +319,28 @@ const open = async (
   })
   const audit = openAudit(config.dataDirectory, () => systemClock.now(), say, config.access.auditHead ?? undefined)
   closers.push(() => audit.close())
-  const tokens = new TokenFile(config.dataDirectory, config.http, environment)
+  const repeats = openRepeats(config.dataDirectory, () => systemClock.now(), say)
+  closers.push(() => repeats.close())
   const points = new PointIndex(ledger)
   const scopes = new ScopeIndex(ledger)
+  const access = openAccess({ config, environment, audit, scopeOf: (who) => scopes.scopeOf(who), say })
+  closers.push(() => access.close())
+  const tls = config.http.tls
+    ? openTls(config.http.tls, {
+        now: () => systemClock.now(),
+        log: say,
+        changed: (what) =>
+          audit.log.append({
+            ...HOUSE,
+            what: 'config-changed',
+            on: 'http.tls',
+            outcome: 'refused' in what ? 'refused' : 'done',
+            after: what,
+          }),
+      })
+    : null
+  if (tls && !tls.ok) return give(`http.tls cannot be used: ${explain(tls.error)}`)
+  closers.push(() => tls?.value.stop())
   let level = config.logLevel
   const hot = new Hot({
     ...{ config, environment, field, push: push.value, ledger, seq, profiles, points, scopes, terminals, log: say },
@@ -322,7 +349,8 @@ const open = async (
     use: (next) => {
       if (next.logLevel !== level) log.level = next.logLevel
       level = next.logLevel
-      tokens.use(next.http)
+      access.tokens.use(next.http)
+      if (next.http.tls) tls?.value.use(next.http.tls)
       known = ledgerWorld(worldData(next), profiles, adapterOf)
       ledgerApi.thread.useWorld(worldData(next))
       imports.useWorld(worldData(next))
@@ -352,6 +380,18 @@ const open = async (
     scopes,
     hot,
     energy: energy.views,
+    evidence: {
+      ...evidenceViews({
+        ...{ gateway: config.id, version: version(), zone: config.timezone, evidence, store: store.value, ledger, profiles },
+        mappingOf: (broker, rule) => {
+          const id = rule.split('/')[0] ?? ''
+          const content = mappings.get(id)?.content
+          const use = config.mqtt.find((one) => one.id === broker)?.mappings.find((one) => one.id === id)
+          return content ? { content, zone: use?.zone ?? null, prefix: use?.prefix ?? null } : null
+        },
+      }),
+      health: evidence.health,
+    },
     loss: loss.views,
     signal: openSignal({
       ...{ clock, ledger, store: store.value, days: energy.runner.days, book: analysis.book },
@@ -370,11 +410,10 @@ const open = async (
     }),
     concentrators: concentrators.port,
     terminals,
-    authenticate: tokensOnly(
-      () => tokens.all(),
-      () => clock.now(),
-    ),
+    access,
+    tls: tls?.value ?? null,
     audit,
+    repeats: repeats.port,
     maxOutboxBytes: config.outbox.maxBytes,
   })
   closers.push(() => deps.close())
@@ -386,10 +425,13 @@ const open = async (
       port,
       publicMetrics,
       ...(trustProxy ? { trustProxy } : {}),
+      tls: tls?.value.options ?? null,
       log: { error: (context, message) => log.error(context, message) },
     })
     address = await listenApi(api, config.http)
     closers.push(() => api.close())
+    tls?.value.serve(api.server)
+    access.started(version())
   } catch (error) {
     return give(cannotListen(config.http, error))
   }
@@ -423,7 +465,7 @@ const open = async (
     terminals: terminals.counted,
     outbox,
     store: store.value,
-    tokens,
+    tokens: access.tokens,
     log,
     sayHealth,
   })
@@ -448,7 +490,8 @@ const open = async (
     outbox,
     store: store.value,
     latest: latest.value,
-    tokens,
+    tokens: access.tokens,
+    isNobodyKnown: () => access.isEmpty(),
     cases: cases.views,
     clock,
     reload: (because) => hot.reload(because),

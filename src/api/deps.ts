@@ -1,6 +1,7 @@
 import type { TlsOptions } from 'node:tls'
 import type { GatewayError, RangePage, RangeQuery, Reading, Result } from '../core/index.ts'
 import type { AccessDeps } from './access-deps.ts'
+import type { AccessCounts } from './access-metrics.ts'
 import type { AccountDeps } from './account-deps.ts'
 import type { BrokerDeps, BrokerView } from './broker-deps.ts'
 import type { CaseCounts, CaseDeps } from './case-deps.ts'
@@ -10,11 +11,13 @@ import type { CompileWhen } from './compilers.ts'
 import type { ConcentratorPort } from './concentrator-deps.ts'
 import type { ConfigDeps } from './config-deps.ts'
 import type { EnergyDeps } from './energy-deps.ts'
+import type { EvidenceDeps } from './evidence-deps.ts'
 import type { ImportDeps } from './import-deps.ts'
 import type { InterchangeDeps } from './interchange-deps.ts'
 import type { LedgerDeps } from './ledger-deps.ts'
 import type { LossDeps } from './loss-deps.ts'
 import type { OutageDeps } from './outage-deps.ts'
+import type { RepeatDeps } from './repeat-deps.ts'
 import type { RulesDeps } from './rules-deps.ts'
 import type { ScanDeps } from './scan-deps.ts'
 import type { SignalDeps } from './signal-deps.ts'
@@ -57,6 +60,8 @@ export interface PointFilter {
   readonly line?: string
   /** Part of id, name or meter address; upper and lower case alike. */
   readonly text?: string
+  /** Only these. */
+  readonly sees?: (id: string) => boolean
 }
 
 /** How reads went since the process started. read + missed = due, once nothing is under way. */
@@ -198,6 +203,7 @@ export interface MetricsSnapshot {
   readonly unregistered: UnregisteredCounts
   readonly terminals: TerminalCounts
   readonly cases: CaseCounts
+  readonly access: AccessCounts
 }
 
 export interface LineMetrics extends ReadCounts {
@@ -228,7 +234,9 @@ export interface ApiDeps
     LossDeps,
     SignalDeps,
     EnergyDeps,
+    EvidenceDeps,
     RulesDeps,
+    RepeatDeps,
     CaseDeps {
   readonly concentrators: ConcentratorPort
   readonly version: string

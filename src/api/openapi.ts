@@ -50,6 +50,7 @@ which role has it. What lies outside the zones of a token or a user does not exi
 
 const TAGS = [
   { name: 'readings', description: 'Metering points and what their meters said.' },
+  { name: 'evidence', description: 'Frames and messages that readings rest on, kept with their hash.' },
   { name: 'lines', description: 'Buses and connections, their health and their frames.' },
   { name: 'collection', description: 'Due readings that did not come, and the figures of collection.' },
   { name: 'unregistered', description: 'Meters that were heard and are not in the ledger.' },
@@ -89,7 +90,7 @@ export const describeApi = async (app: FastifyInstance, version: string): Promis
 }
 
 /** A route's schema with its permission and every way it may refuse. Problems are no part of what Fastify compiles: they have one writer. */
-const described = (schema: FastifySchema, { permission, also, own, everywhere, failures = [] }: FastifyContextConfig): FastifySchema => {
+const described = (schema: FastifySchema, { permission, also, own, everywhere, sees, failures = [] }: FastifyContextConfig): FastifySchema => {
   const statuses = [...(permission === 'public' ? ALWAYS : GUARDED), ...failures]
   return {
     ...schema,
@@ -97,6 +98,7 @@ const described = (schema: FastifySchema, { permission, also, own, everywhere, f
     ...(also ? { 'x-also-permission': also } : {}),
     ...(own ? { 'x-own': true } : {}),
     ...(everywhere ? { 'x-everywhere': true } : {}),
+    ...(sees ? { 'x-sees': sees[0] } : {}),
     security: permission === 'public' ? [] : [{ bearer: [] }, { session: [] }],
     response: {
       ...Object.fromEntries(statuses.map((status) => [status, ref(ProblemSchema, WHY[status])])),

@@ -16,6 +16,7 @@ const table = {
   API_ORIGIN: { status: 403, hint: 'a session is for pages of the gateway itself; a program uses a token' },
   API_PERMISSION: { status: 403, hint: 'docs/access.md lists the roles; a security administrator gives them' },
   API_EVERYWHERE: { status: 403, hint: 'ask somebody whose token or account is not limited to zones' },
+  API_NOT_A_USER: { status: 422, hint: 'a token has no log-in and no password: log in as a person' },
   API_ROUTE: { status: 404, hint: 'see /docs for every route' },
   API_POINT: { status: 404, hint: 'GET /api/v1/points lists the metering points of the ledger' },
   API_LINE: { status: 404, hint: 'GET /api/v1/lines lists the lines, GET /api/v1/brokers what can be traced beside them' },
@@ -30,15 +31,28 @@ const table = {
   API_LEDGER: { status: 404, hint: 'GET /api/v1/ledger/KIND lists the entries, GET /api/v1/ledger/changes the changes' },
   API_PRECONDITION: { status: 428, hint: 'GET it first and send its ETag back as If-Match; or `If-None-Match: *` to make only a new one' },
   API_RULE: { status: 404, hint: 'GET /api/v1/rules lists the rules' },
+  API_EVIDENCE: {
+    status: 404,
+    hint: 'kept are freezes, registers near local midnight and what was read on demand, as long as evidence/keepDays says: docs/evidence.md',
+  },
+  API_EVIDENCE_SHARED: { status: 422, hint: 'ask somebody who sees all of them' },
   API_CASE: { status: 404, hint: 'GET /api/v1/cases lists the cases with their numbers' },
   API_BROKER: { status: 404, hint: 'GET /api/v1/brokers lists the brokers; only those with the direction "in" have devices' },
   API_DEVICE: {
     status: 404,
     hint: 'GET /api/v1/brokers/BROKER/devices?text=… finds part of a name; in an address write / as %2F and a blank as %20',
   },
+  API_GAP: { status: 404, hint: 'GET /api/v1/gaps lists them with their ids' },
+  API_OUTAGE: { status: 404, hint: 'GET /api/v1/outages lists them with their ids' },
+  API_UNKNOWN: { status: 404, hint: 'the lists of this API name what is yours to see' },
   API_METHOD: { status: 405, hint: 'the header "allow" of this answer lists the methods' },
   API_SLOW: { status: 408, hint: 'send the request faster, or a smaller one' },
   API_CONFIG: { status: 422, hint: 'correct the named places; the gateway goes on with what it had, and reads the files again by itself' },
+  API_REPEAT_UNDER_WAY: { status: 409, hint: 'ask again after the header "retry-after": its answer will be given' },
+  API_REPEAT_UNKNOWN: { status: 409, hint: 'look whether it was done, and send it with a new key if it was not' },
+  API_REPEAT_STORE: { status: 503, hint: 'free the disk of the data directory; the log has the rest' },
+  API_REPEAT_OTHER: { status: 422, hint: 'use a new key for every request; the same one only to repeat the same request' },
+  API_REPEAT_DONE: { status: 409, hint: 'GET what it made or changed; it was too long to be kept, or holds a secret that is shown once' },
   API_BODY_SIZE: { status: 413, hint: 'bodies are limited to 1 MiB' },
   API_URL_SIZE: { status: 414, hint: 'shorten the id or the path' },
   API_CONTENT_TYPE: { status: 415, hint: 'send "content-type: application/json"' },
@@ -101,9 +115,15 @@ export const problemOf = (because: Because, { code, message, hint, recovery }: G
   recovery,
 })
 
+/** The same under a status that the caller knows. */
+export const problemWith = (status: number, { code, message, hint, recovery }: GatewayError): Problem => ({
+  ...headOf(status),
+  ...{ code, detail: message, hint, recovery },
+})
+
 /** Answers with a problem. */
 export const refuse = (reply: FastifyReply, found: Problem): FastifyReply => {
-  if (found.status === 503) reply.header('retry-after', RETRY_AFTER_S)
+  if (found.status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', RETRY_AFTER_S)
   return reply
     .code(found.status)
     .type(PROBLEM_TYPE)

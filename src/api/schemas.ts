@@ -8,6 +8,7 @@ import { COLLECTION_NAMED } from './collection-schemas.ts'
 import { CONCENTRATOR_NAMED } from './concentrator-schemas.ts'
 import { CONFIG_NAMED } from './config-schemas.ts'
 import { ENERGY_NAMED } from './energy-schemas.ts'
+import { EVIDENCE_NAMED } from './evidence-schemas.ts'
 import { IMPORT_NAMED } from './import-schemas.ts'
 import { INTERCHANGE_NAMED } from './interchange-schemas.ts'
 import { LEDGER_NAMED, LedgerProblemSchema } from './ledger-schemas.ts'
@@ -393,6 +394,7 @@ export const NAMED = [
   ...OUTAGE_NAMED,
   ...CONFIG_NAMED,
   ...ENERGY_NAMED,
+  ...EVIDENCE_NAMED,
   ...INTERCHANGE_NAMED,
   ...CASE_NAMED,
   ...SIGNAL_NAMED,

@@ -11,6 +11,7 @@ import { ANSWER_MS, limitedFastify, shedLoad } from './limits.ts'
 import { apiMetrics } from './metrics.ts'
 import { describeApi } from './openapi.ts'
 import { problem, refuse } from './problems.ts'
+import { repeatHook } from './repeat-hook.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { brokerRoutes } from './routes/brokers.ts'
 import { caseFigureRoutes } from './routes/case-figures.ts'
@@ -21,6 +22,7 @@ import { concentratorControlRoutes } from './routes/concentrator-control.ts'
 import { concentratorRoutes } from './routes/concentrators.ts'
 import { configRoutes } from './routes/config.ts'
 import { energyRoutes } from './routes/energy.ts'
+import { evidenceRoutes } from './routes/evidence.ts'
 import { exchangeRoutes } from './routes/exchanges.ts'
 import { gapRoutes } from './routes/gaps.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -46,7 +48,9 @@ import { traceRoute } from './routes/trace.ts'
 import { unregisteredRoutes } from './routes/unregistered.ts'
 import { userRoutes } from './routes/users.ts'
 import { NAMED } from './schemas.ts'
+import { scopeHook } from './scoped.ts'
 import { traceStreams } from './trace-streams.ts'
+import { unchangedHook } from './unchanged-hook.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -90,7 +94,10 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
   await browserRules(app, options.tls !== undefined && options.tls !== null)
   await shedLoad(app, options)
   guard(app, deps)
+  scopeHook(app, deps)
   auditHook(app, deps)
+  repeatHook(app, deps)
+  unchangedHook(app)
   answerUnknownRoutes(app)
   await describeApi(app, deps.version)
   for (const schema of NAMED) app.addSchema(schema)
@@ -119,6 +126,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
         outageRoutes,
         configRoutes,
         energyRoutes,
+        evidenceRoutes,
         signalRoutes,
         caseRoutes,
         caseFigureRoutes,

@@ -16,6 +16,7 @@ import { configCommands } from './config-commands.ts'
 import { decode, vectors } from './decode.ts'
 import { demo } from './demo.ts'
 import { energy } from './energy.ts'
+import { evidenceCommands } from './evidence.ts'
 import { gapCommands } from './gaps.ts'
 import { kpiCommands } from './kpi.ts'
 import { ledgerCommands } from './ledger.ts'
@@ -432,6 +433,7 @@ mapping.command('schema').description('JSON Schema of mapping files, for editors
 ledgerSheetCommands(ledgerCommands(program))
 clockCommands(program)
 concentratorCommands(program)
+evidenceCommands(program)
 gapCommands(program)
 outageCommands(program)
 caseCommands(program)

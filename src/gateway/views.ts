@@ -1,12 +1,12 @@
 import { isBackedOff } from '../acquisition/index.ts'
 import type {
-  AccessDeps,
   ApiDeps,
   CaseDeps,
   ConcentratorPort,
   DeadLetterView,
   EnergyDeps,
   EstimateDeps,
+  EvidenceDeps,
   HealthView,
   ImportPort,
   InterchangeDeps,
@@ -14,6 +14,7 @@ import type {
   LossDeps,
   OutageDeps,
   Refusal,
+  RepeatPort,
   RulesDeps,
   SignalDeps,
   TracedFrame,
@@ -37,8 +38,10 @@ import type { Push } from './push.ts'
 import { pushViews } from './push-views.ts'
 import { type ScanJobs, scanApi } from './scan-jobs.ts'
 import type { ScopeIndex } from './scope-index.ts'
+import type { OpenAccess } from './start-access.ts'
 import type { OpenTerminals } from './start-terminals.ts'
 import { terminalViews } from './terminal-views.ts'
+import type { OpenTls } from './tls.ts'
 import { traceLine, traceViews } from './trace-views.ts'
 import type { UnregisteredViews } from './unregistered-views.ts'
 
@@ -63,6 +66,7 @@ export interface ViewDeps {
   readonly scopes: Pick<ScopeIndex, 'scopeOf'>
   readonly hot: Hot
   readonly energy: EnergyDeps
+  readonly evidence: EvidenceDeps & { readonly health: () => HealthView['parts'][number] }
   readonly loss: LossDeps
   readonly signal: SignalDeps
   readonly rules: RulesDeps
@@ -74,8 +78,10 @@ export interface ViewDeps {
   readonly interchange: InterchangeDeps
   readonly concentrators: ConcentratorPort
   readonly terminals: Pick<OpenTerminals, 'terminals' | 'book' | 'presence'>
-  readonly authenticate: AccessDeps['authenticate']
+  readonly access: Pick<OpenAccess, 'authenticate' | 'views' | 'health' | 'counts'>
+  readonly tls: Pick<OpenTls, 'health' | 'expiresAt'> | null
   readonly audit: Pick<Audit, 'port' | 'health'>
+  readonly repeats: RepeatPort
   readonly maxOutboxBytes: number
 }
 
@@ -85,6 +91,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
   const busy = new BusyShares(field)
   const dead = new DeadLetterCounts(outbox)
   const { push, publishers, startedAt, points, hot } = deps
+  const { health: evidenceHealth, ...evidence } = deps.evidence
   const terminals = terminalViews(field, deps.terminals)
   const { pushedAt, trace: traceSource, health: pushHealth, ...brokers } = pushViews({ push, publishers, clock, startedAt })
 
@@ -96,6 +103,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     ...collectionViews(deps.gaps),
     ...configViews(hot),
     ...deps.energy,
+    ...evidence,
     ...deps.loss,
     ...deps.signal,
     ...deps.rules,
@@ -109,8 +117,10 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     version: deps.version,
     startedAt,
     now: () => clock.now(),
-    authenticate: deps.authenticate,
+    authenticate: deps.access.authenticate,
+    ...deps.access.views,
     audit: deps.audit.port,
+    repeats: deps.repeats,
     scopeOf: (who) => deps.scopes.scopeOf(who),
     hintOf,
     points: (filter, after, limit) => points.list(filter, after, limit),
@@ -190,6 +200,9 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
         ...deps.clocks.health(),
         ...deps.unregistered.unregisteredHealth(),
         deps.audit.health(),
+        evidenceHealth(),
+        deps.access.health(),
+        ...(deps.tls ? [deps.tls.health()] : []),
         hot.health(),
       ]),
     metrics: async () => ({
@@ -202,6 +215,11 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
       unregistered: deps.unregistered.unregisteredCounts(),
       terminals: terminals.counts(),
       cases: await deps.cases.caseCounts(),
+      access: {
+        ...deps.access.counts(),
+        isAuditWritten: deps.audit.port.problem() === null,
+        tlsExpiresAt: deps.tls?.expiresAt() ?? null,
+      },
     }),
     busy,
     close: () => busy.close(),

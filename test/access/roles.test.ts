@@ -41,6 +41,7 @@ system:read         x      x        x        .         .      .       x       . 
 config:write        .      .        x        .         .      .       .       .       .
 users:admin         .      .        .        .         x      .       .       .       .
 audit:read          .      .        .        .         .      x       .       .       .
+evidence:read       .      .        x        .         .      .       .       x       .
 export              .      .        x        .         .      .       x       x       .
 billing:read        .      .        .        .         .      .       .       x       .
 billing:acknowledge .      .        x        .         .      .       .       x       .

@@ -27,17 +27,20 @@ import {
   seriesOf,
   shapeOf,
 } from '../../src/core/index.ts'
+import { ACCESS_COUNTS, fakeAccounts } from './fake-accounts.ts'
 import { CASE_COUNTS, fakeCases } from './fake-cases.ts'
 import { CLOCK_COUNTS, fakeClocks } from './fake-clocks.ts'
 import { fakeCollection } from './fake-collection.ts'
 import { fakeConcentrators } from './fake-concentrators.ts'
 import { fakeConfig } from './fake-config.ts'
 import { fakeEnergy } from './fake-energy.ts'
+import { fakeEvidence } from './fake-evidence.ts'
 import { fakeImports } from './fake-imports.ts'
 import { fakeInterchange } from './fake-interchange.ts'
 import { fakeLedger } from './fake-ledger.ts'
 import { fakeLoss } from './fake-loss.ts'
 import { fakeOutages } from './fake-outages.ts'
+import { fakeRepeats } from './fake-repeats.ts'
 import { fakeRules } from './fake-rules.ts'
 import { fakeScans } from './fake-scans.ts'
 import { fakeSignal } from './fake-signal.ts'
@@ -253,11 +256,13 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
       () => tokens,
       () => NOW,
     ),
+    repeats: fakeRepeats(),
     audit: { begin: () => ok(() => undefined), refused: () => undefined, problem: () => null },
     scopeOf: () => EVERYTHING,
     hintOf: (code) => (code === 'DLT645_BCD' ? 'remove it from the profile' : null),
-    points: ({ area, line: over, text }, after, limit) =>
+    points: ({ area, line: over, text, sees }, after, limit) =>
       points
+        .filter(({ id }) => sees?.(id) !== false)
         .filter((one) => area === undefined || one.area === area)
         .filter((one) => over === undefined || one.meters.some((meter) => meter.line === over))
         .filter((one) => text === undefined || one.name.toLowerCase().includes(text.toLowerCase()))
@@ -331,12 +336,14 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     replay: async (ids) => ok(ids === 'all' ? 7 : ids.length),
     tasks: () => [{ id: 'houses', group: 'houses', kind: 'current', everyS: 900, lastRunAt: NOW - 1, nextRunAt: NOW + 1, ...counts }],
     health: () => ({ ready: true, parts: [{ part: 'outbox', state: 'ok', sentence: '4 entries wait.', cure: null }] }),
+    ...fakeAccounts(),
     ...fakeClocks(),
     ...fakeScans(),
     ...fakeUnregistered(),
     ...fakeCollection(),
     ...fakeConfig(),
     ...fakeEnergy(),
+    ...fakeEvidence(),
     ...fakeInterchange(),
     ...fakeLoss(),
     ...fakeRules(),
@@ -351,6 +358,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
       unregistered: UNREGISTERED_COUNTS,
       terminals: NO_TERMINALS,
       cases: CASE_COUNTS,
+      access: ACCESS_COUNTS,
       rowsStored: 900,
       brokers: brokersOf(),
       refusedMessages: 7,
