@@ -119,7 +119,7 @@ export const isTokenRole = (role: Role): boolean => role !== 'secadm'
 export const FORMER = ['read', 'operate'] as const
 export type Former = (typeof FORMER)[number]
 
-const FORMER_READ = [...SEE, 'trace:read', 'config:read', 'export'] as const satisfies readonly Permission[]
+const FORMER_READ = [...SEE, 'trace:read', 'evidence:read', 'config:read', 'export'] as const satisfies readonly Permission[]
 
 /**
  * What those two mean in the words of this table: exactly what they open today. What is new (users, audit log, billing) they do not open.
