@@ -36,12 +36,14 @@ import { openConcentrators } from './gateway/start-concentrators.ts'
 import { openEnergy } from './gateway/start-energy.ts'
 import { openEstimates } from './gateway/start-estimates.ts'
 import { openEvidence } from './gateway/start-evidence.ts'
+import { openExports } from './gateway/start-exports.ts'
 import { openHouse } from './gateway/start-house.ts'
 import { checkedLedger, mayBeKnown, syncLedgerFile } from './gateway/start-ledger.ts'
 import { openLoss } from './gateway/start-loss.ts'
 import { openOutages } from './gateway/start-outages.ts'
 import { openSignal } from './gateway/start-signal.ts'
 import { openTerminals } from './gateway/start-terminals.ts'
+import { openTiers } from './gateway/start-tiers.ts'
 import { openUnregistered } from './gateway/start-unregistered.ts'
 import { type Summary, summaryOf } from './gateway/summary.ts'
 import { terminalViews } from './gateway/terminal-views.ts'
@@ -294,6 +296,8 @@ const open = async (
   closers.push(() => clocks.close())
   const ledgerApi = openLedgerPort({ config, ledger, field, latest: latest.value, store: store.value, clock, clocks: clocks.views })
   closers.push(() => ledgerApi.close())
+  const files = openExports({ dataDirectory: config.dataDirectory, settings: config.exports, zone: config.timezone, clock, log: say })
+  closers.push(() => files.close())
   const imports = openImports({ directory: config.dataDirectory, zone: config.timezone, world: worldData(config), clock })
   closers.push(() => imports.close())
   const concentrators = openConcentrators({
@@ -312,6 +316,7 @@ const open = async (
   closers.push(() => concentrators.close())
   const scans = openScans({ field, profiles, adapterOf, clock, thread: ledgerApi.thread, list: unregistered.list, log: say })
   closers.push(() => scans.close())
+  const tiers = openTiers({ config, clock, ledger, energy, strangers: unregistered.list })
   const house = openHouse({
     ...{ clock, ledger, field, clocks: clocks.views, strangers: unregistered.list, days: energy.runner.days, log: say },
     loss: { balance: loss.views.busBalance, thresholds },
@@ -359,6 +364,7 @@ const open = async (
       void collection.use(next.collection)
       evidence.use(next.evidence)
       cases.use(next)
+      tiers.use(next)
       analysis.use(next.analysis)
     },
   })
@@ -380,6 +386,7 @@ const open = async (
     scopes,
     hot,
     energy: energy.views,
+    tiers: tiers.views,
     evidence: {
       ...evidenceViews({
         ...{ gateway: config.id, version: version(), zone: config.timezone, evidence, store: store.value, ledger, profiles },
@@ -403,6 +410,7 @@ const open = async (
     estimates: estimates.views,
     ledgerPort: ledgerApi.port,
     imports: imports.port,
+    exports: files.port,
     interchange: interchangeViews({
       ...{ points, store: store.value, energy: energy.views, days: energy.runner.days, clock },
       areas: () => ledger.areas(),
@@ -419,11 +427,12 @@ const open = async (
   closers.push(() => deps.close())
   let address: string
   try {
-    const { host, port, publicMetrics, trustProxy } = config.http
+    const { host, port, publicMetrics, trustProxy, requestsPerMinute } = config.http
     const api = await buildApi(deps, {
       host,
       port,
       publicMetrics,
+      rateLimit: { max: requestsPerMinute, windowMs: 60_000 },
       ...(trustProxy ? { trustProxy } : {}),
       tls: tls?.value.options ?? null,
       log: { error: (context, message) => log.error(context, message) },

@@ -20,6 +20,13 @@ export const accessFailure = failWith({
   ACCESS_EXPIRY: { recovery: 'skip', hint: 'an instant that lies ahead, or null for none' },
   ACCESS_UNKNOWN: { recovery: 'skip', hint: 'look at the list: the name may be written in another way, or it was ended before' },
   ACCESS_LAST_ADMIN: { recovery: 'skip', hint: 'make another user with the role secadm first' },
+  ACCESS_SELF: { recovery: 'skip', hint: 'nobody changes his own rights: another administrator does that' },
+  ACCESS_BEYOND: {
+    recovery: 'skip',
+    hint: 'an administrator of some zones gives rights in those zones and nowhere else: ask one who sees every zone',
+  },
+  ACCESS_FIXED: { recovery: 'skip', hint: 'it stands in gateway.yaml or in GRIDTALLY_TOKEN: take it out there' },
+  ACCESS_ANCHOR: { recovery: 'skip', hint: 'an anchor is the line that begins with gridtally-audit, unchanged' },
   ACCESS_LINK: { recovery: 'skip', hint: 'a link works once, within 24 hours; the newest one is the one that counts' },
   ACCESS_HAS_ADMIN: { recovery: 'skip', hint: 'an administrator is there already and makes the others' },
   ACCESS_IMPORT: { recovery: 'stop', hint: 'tokens.json must be as gridtally token add writes it; nothing of it was taken' },

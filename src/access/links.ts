@@ -115,3 +115,5 @@ export const linksOf = (store: AccessStore, users: Users) => {
     },
   }
 }
+
+export type LinkMaker = ReturnType<typeof linksOf>

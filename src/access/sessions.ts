@@ -85,10 +85,13 @@ export const sessionsOf = (store: AccessStore, users: Pick<Users, 'get'>, rules:
       if (!user || !isInUse(user, now)) return null
       if (isUse) {
         seen.set(session.hash, now)
-        if (now - Number(row.seen_at) >= WRITE_SEEN_MS) {
-          store.run('UPDATE session SET seen_at = ? WHERE hash = ?', now, session.hash)
-          seen.delete(session.hash)
-        }
+        if (now - Number(row.seen_at) >= WRITE_SEEN_MS)
+          try {
+            store.run('UPDATE session SET seen_at = ? WHERE hash = ?', now, session.hash)
+            seen.delete(session.hash)
+          } catch {
+            // A full disk keeps nobody out: the use is known here, and written down later.
+          }
       }
       return { principal: principalOfUser(user), session }
     },

@@ -177,6 +177,8 @@ export const tokensOf = (store: AccessStore) => {
   }
 }
 
+export type Tokens = ReturnType<typeof tokensOf>
+
 /** A view is at most so old, milliseconds: a revocation holds well within a second. */
 const VIEW_MS = 250
 

@@ -116,6 +116,9 @@ export const usersOf = (store: AccessStore) => {
     get,
     byName,
     list,
+    /** Users with a name after this one, in the order of {@link nameKey}. */
+    page: (after: string | null, limit: number): readonly User[] =>
+      store.rows('SELECT * FROM user WHERE name_key > ? ORDER BY name_key LIMIT ?', after ?? '', limit).map(userOf),
     admins,
     insert,
     endSessions,

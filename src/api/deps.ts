@@ -1,5 +1,5 @@
 import type { TlsOptions } from 'node:tls'
-import type { GatewayError, RangePage, RangeQuery, Reading, Result } from '../core/index.ts'
+import type { GatewayError, RangePage, RangeQuery, Reading, Result, ScanQuery } from '../core/index.ts'
 import type { AccessDeps } from './access-deps.ts'
 import type { AccessCounts } from './access-metrics.ts'
 import type { AccountDeps } from './account-deps.ts'
@@ -12,6 +12,7 @@ import type { ConcentratorPort } from './concentrator-deps.ts'
 import type { ConfigDeps } from './config-deps.ts'
 import type { EnergyDeps } from './energy-deps.ts'
 import type { EvidenceDeps } from './evidence-deps.ts'
+import type { ExportPort } from './export-deps.ts'
 import type { ImportDeps } from './import-deps.ts'
 import type { InterchangeDeps } from './interchange-deps.ts'
 import type { LedgerDeps } from './ledger-deps.ts'
@@ -22,6 +23,7 @@ import type { RulesDeps } from './rules-deps.ts'
 import type { ScanDeps } from './scan-deps.ts'
 import type { SignalDeps } from './signal-deps.ts'
 import type { TerminalCounts } from './terminal-metrics.ts'
+import type { TierDeps } from './tier-deps.ts'
 import type { TraceDeps, TracedFrame } from './trace-deps.ts'
 import type { UnregisteredCounts, UnregisteredDeps } from './unregistered-deps.ts'
 
@@ -234,11 +236,13 @@ export interface ApiDeps
     LossDeps,
     SignalDeps,
     EnergyDeps,
+    TierDeps,
     EvidenceDeps,
     RulesDeps,
     RepeatDeps,
     CaseDeps {
   readonly concentrators: ConcentratorPort
+  readonly exports: ExportPort
   readonly version: string
   /** Milliseconds since 1970 UTC when the process started. */
   readonly startedAt: number
@@ -254,6 +258,8 @@ export interface ApiDeps
   latest(pointId: string): Soon<readonly Reading[]>
   /** Stored readings; a code that ends in `_CURSOR` means the cursor is not one of ours, every other error that the store is out. */
   range(query: RangeQuery): Promise<Result<RangePage>>
+  /** The same of all points, page by page. */
+  scanReadings(query: ScanQuery): Promise<Result<RangePage>>
 
   lines(): readonly LineView[]
   line(id: string): LineDetail | null

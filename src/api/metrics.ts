@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { accessMetrics } from './access-metrics.ts'
 import { brokerMetrics, type MetricValue as Value } from './broker-metrics.ts'
 import { caseMetrics } from './case-metrics.ts'
 import { clockMetrics } from './clock-metrics.ts'
@@ -118,6 +119,7 @@ export const apiMetrics = (app: FastifyInstance, { metrics, version }: Pick<ApiD
   unregisteredMetrics(counter, gauge)
   terminalMetrics(counter, gauge)
   caseMetrics(counter, gauge)
+  accessMetrics(counter, gauge)
   new Gauge({ name: 'gridtally_info', help: 'Version of the gateway', labelNames: ['version'], registers }).set({ version }, 1)
   collectDefaultMetrics({ register: registry })
   countRequests(app, registry)

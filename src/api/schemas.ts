@@ -9,6 +9,7 @@ import { CONCENTRATOR_NAMED } from './concentrator-schemas.ts'
 import { CONFIG_NAMED } from './config-schemas.ts'
 import { ENERGY_NAMED } from './energy-schemas.ts'
 import { EVIDENCE_NAMED } from './evidence-schemas.ts'
+import { EXPORT_NAMED } from './export-schemas.ts'
 import { IMPORT_NAMED } from './import-schemas.ts'
 import { INTERCHANGE_NAMED } from './interchange-schemas.ts'
 import { LEDGER_NAMED, LedgerProblemSchema } from './ledger-schemas.ts'
@@ -34,6 +35,7 @@ import {
   Word,
 } from './schema-words.ts'
 import { SIGNAL_NAMED } from './signal-schemas.ts'
+import { TIER_NAMED } from './tier-schemas.ts'
 import { FrameSchema, TracedFieldSchema } from './trace-schemas.ts'
 import { UNREGISTERED_NAMED } from './unregistered-schemas.ts'
 
@@ -394,6 +396,8 @@ export const NAMED = [
   ...OUTAGE_NAMED,
   ...CONFIG_NAMED,
   ...ENERGY_NAMED,
+  ...EXPORT_NAMED,
+  ...TIER_NAMED,
   ...EVIDENCE_NAMED,
   ...INTERCHANGE_NAMED,
   ...CASE_NAMED,

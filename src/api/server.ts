@@ -6,12 +6,15 @@ import { caseStreams } from './case-streams.ts'
 import type { ApiDeps, ApiOptions } from './deps.ts'
 import { browserRules, docsRoutes } from './docs.ts'
 import { guard } from './guard.ts'
+import { insideCalls } from './inside.ts'
 import { problemFromError } from './invalid.ts'
 import { ANSWER_MS, limitedFastify, shedLoad } from './limits.ts'
 import { apiMetrics } from './metrics.ts'
 import { describeApi } from './openapi.ts'
 import { problem, refuse } from './problems.ts'
 import { repeatHook } from './repeat-hook.ts'
+import { OWN_RESULTS } from './results/index.ts'
+import { listResults } from './results/lists.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { brokerRoutes } from './routes/brokers.ts'
 import { caseFigureRoutes } from './routes/case-figures.ts'
@@ -24,6 +27,7 @@ import { configRoutes } from './routes/config.ts'
 import { energyRoutes } from './routes/energy.ts'
 import { evidenceRoutes } from './routes/evidence.ts'
 import { exchangeRoutes } from './routes/exchanges.ts'
+import { exportRoutes } from './routes/exports.ts'
 import { gapRoutes } from './routes/gaps.ts'
 import { healthRoutes } from './routes/health.ts'
 import { importRoutes } from './routes/imports.ts'
@@ -44,6 +48,7 @@ import { refusedMessageRoutes } from './routes/refused-messages.ts'
 import { rulesRoutes } from './routes/rules.ts'
 import { scanRoutes } from './routes/scan.ts'
 import { signalRoutes } from './routes/signal.ts'
+import { tierRoutes } from './routes/tiers.ts'
 import { traceRoute } from './routes/trace.ts'
 import { unregisteredRoutes } from './routes/unregistered.ts'
 import { userRoutes } from './routes/users.ts'
@@ -93,7 +98,8 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
 
   await browserRules(app, options.tls !== undefined && options.tls !== null)
   await shedLoad(app, options)
-  guard(app, deps)
+  const inside = insideCalls()
+  guard(app, { ...deps, authenticate: inside.authenticate(deps.authenticate) })
   scopeHook(app, deps)
   auditHook(app, deps)
   repeatHook(app, deps)
@@ -101,6 +107,9 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
   answerUnknownRoutes(app)
   await describeApi(app, deps.version)
   for (const schema of NAMED) app.addSchema(schema)
+
+  const lists = listResults(app, inside, new Map(NAMED.map((schema) => [schema.$id, { ...schema }])))
+  app.addHook('onRoute', lists.take)
 
   const typed = app.withTypeProvider<TypeBoxTypeProvider>()
   await typed.register(docsRoutes)
@@ -126,6 +135,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
         outageRoutes,
         configRoutes,
         energyRoutes,
+        tierRoutes,
         evidenceRoutes,
         signalRoutes,
         caseRoutes,
@@ -145,6 +155,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
         await v1.register(routes, { deps, answerMs })
       await v1.register(traceRoute, { deps, streams })
       await v1.register(caseStreamRoute, { deps, streams: caseChanges })
+      await v1.register(exportRoutes, { deps, own: OWN_RESULTS, lists: lists.kinds })
     },
     { prefix: '/api/v1' },
   )

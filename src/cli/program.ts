@@ -5,7 +5,6 @@ import { DECODERS, verifyAnyProfile } from '../../protocols/index.ts'
 import { configurationReference, durationMs, GatewaySchema, LedgerSchema } from '../config/index.ts'
 import { explain, many } from '../core/index.ts'
 import { builtInProfiles, openProfiles, profileFiles, readProfile } from '../gateway/profiles.ts'
-import { TokenFile } from '../gateway/tokens.ts'
 import { version } from '../main.ts'
 import { analyse } from './analyse/run.ts'
 import { auditCommands } from './audit.ts'
@@ -38,8 +37,10 @@ import {
   simulateMqttCommand,
   simulateVillageCommand,
 } from './simulate.ts'
+import { tokenCommands } from './tokens.ts'
 import { trace } from './trace.ts'
 import { adoptUnregistered, closeUnregistered, listUnregistered, showUnregistered } from './unregistered.ts'
+import { userCommands } from './users.ts'
 import { setTimeNow, writeModbus } from './write.ts'
 
 const duration = (text: string): number => {
@@ -442,43 +443,8 @@ kpiCommands(program)
 signalCommands(program)
 auditCommands(program)
 
-const token = program.command('token').description('bearer tokens of the API')
-token
-  .command('add')
-  .description('makes a token; its text is shown once')
-  .argument('<name>')
-  .addOption(config())
-  .addOption(
-    new Option('--permission <permission>', 'read: see; operate: also read meters now').choices(['read', 'operate']).default('read'),
-  )
-  .action((name: string, options: { config: string; permission: 'read' | 'operate' }) => {
-    const { dataDirectory, http } = configOrFail(options.config)
-    print(new TokenFile(dataDirectory, http, {}).add(name, options.permission))
-  })
-token
-  .command('revoke')
-  .description('ends a token at once')
-  .argument('<name>')
-  .addOption(config())
-  .action((name: string, options: { config: string }) => {
-    const { dataDirectory, http } = configOrFail(options.config)
-    if (!new TokenFile(dataDirectory, http, {}).revoke(name, Date.now()))
-      throw new CommandFailed(`there is no token ${name} to revoke; gridtally token list names them`)
-    print(`${name} is revoked`)
-  })
-token
-  .command('list')
-  .description('names and permissions')
-  .addOption(config())
-  .addOption(json())
-  .action((options: { config: string; json?: boolean }) => {
-    const { dataDirectory, http } = configOrFail(options.config)
-    const rows = new TokenFile(dataDirectory, http, {})
-      .all()
-      .map(({ id, name, permission, revokedAt }) => ({ id, name, permission, revoked: revokedAt !== null }))
-    if (options.json) printJson(rows)
-    else print(table(rows.map((row) => [row.name, row.permission, row.revoked ? 'revoked' : 'valid'])))
-  })
+userCommands(program)
+tokenCommands(program)
 
 program
   .command('analyse')

@@ -33,9 +33,9 @@ export const configOrFail = (file: string): GatewayConfig => {
 export const startError = ({ problems, message }: StartFailure): CommandFailed =>
   problems.length > 0 ? new CommandFailed(problems.map(problemText).join('\n'), EXIT.usage) : new CommandFailed(message)
 
-/** The first token of a data directory that has none; shown once. */
-export const firstToken = (gateway: Gateway): string | null =>
-  gateway.tokens.all().length > 0 ? null : gateway.tokens.add('first', 'operate')
+/** What to type where nobody can come in yet; null: somebody can. */
+export const firstLine = (gateway: Pick<Gateway, 'isNobodyKnown'>, { file }: Pick<GatewayConfig, 'file'>): string | null =>
+  gateway.isNobodyKnown() ? `gridtally user first -c ${file}` : null
 
 /** `gridtally run`: the gateway until it is told to stop. */
 export const run = async (options: { readonly config: string; readonly json?: boolean }): Promise<void> => {
@@ -45,9 +45,9 @@ export const run = async (options: { readonly config: string; readonly json?: bo
   const started = await startGateway(config, log)
   if (!started.ok) throw startError(started)
   const gateway = started.value
-  const token = firstToken(gateway)
-  if (token) complain(`API token, shown once (its hash is kept in ${config.dataDirectory}): ${token}`)
   log.info({ address: gateway.address, lines: config.lines.length, tasks: config.tasks.length }, 'gateway ready')
+  const line = firstLine(gateway, config)
+  if (line !== null) log.warn(`nobody can come in yet, there is no user and no token; type: ${line}`)
   // What goes wrong is in the log already.
   process.on('SIGHUP', () => void gateway.reload('SIGHUP').catch(() => undefined))
   await aborted(signal)

@@ -5,7 +5,7 @@ import { CommStatistics, type CountedTerminals } from './comm.ts'
 import type { Field } from './field.ts'
 import type { Store } from './open-store.ts'
 import type { Push } from './push.ts'
-import type { TokenFile } from './tokens.ts'
+import type { GatewayTokens } from './tokens.ts'
 
 /** How often communication statistics become rows, milliseconds. */
 const COMM_PERIOD_MS = 15 * 60_000
@@ -21,7 +21,7 @@ interface Chores {
   readonly terminals: CountedTerminals
   readonly outbox: Outbox
   readonly store: Store
-  readonly tokens: TokenFile
+  readonly tokens: Pick<GatewayTokens, 'reload'>
   readonly log: Logger
   /** Tells brokers how the gateway is. */
   readonly sayHealth: () => Promise<void>

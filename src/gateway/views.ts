@@ -7,6 +7,7 @@ import type {
   EnergyDeps,
   EstimateDeps,
   EvidenceDeps,
+  ExportPort,
   HealthView,
   ImportPort,
   InterchangeDeps,
@@ -17,6 +18,7 @@ import type {
   RepeatPort,
   RulesDeps,
   SignalDeps,
+  TierDeps,
   TracedFrame,
 } from '../api/index.ts'
 import { type Clock, err, explain, type GatewayError, hintOf, many, ok, type ReadingStore } from '../core/index.ts'
@@ -66,6 +68,7 @@ export interface ViewDeps {
   readonly scopes: Pick<ScopeIndex, 'scopeOf'>
   readonly hot: Hot
   readonly energy: EnergyDeps
+  readonly tiers: TierDeps
   readonly evidence: EvidenceDeps & { readonly health: () => HealthView['parts'][number] }
   readonly loss: LossDeps
   readonly signal: SignalDeps
@@ -77,6 +80,7 @@ export interface ViewDeps {
   readonly imports: ImportPort
   readonly interchange: InterchangeDeps
   readonly concentrators: ConcentratorPort
+  readonly exports: ExportPort
   readonly terminals: Pick<OpenTerminals, 'terminals' | 'book' | 'presence'>
   readonly access: Pick<OpenAccess, 'authenticate' | 'views' | 'health' | 'counts'>
   readonly tls: Pick<OpenTls, 'health' | 'expiresAt'> | null
@@ -103,6 +107,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     ...collectionViews(deps.gaps),
     ...configViews(hot),
     ...deps.energy,
+    ...deps.tiers,
     ...evidence,
     ...deps.loss,
     ...deps.signal,
@@ -114,6 +119,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     ledger: deps.ledgerPort,
     imports: deps.imports,
     concentrators: deps.concentrators,
+    exports: deps.exports,
     version: deps.version,
     startedAt,
     now: () => clock.now(),
@@ -127,6 +133,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     point: (id) => points.point(id),
     latest: (id) => latest.latestOf({ point: id }),
     range: (query) => store.range(query),
+    scanReadings: (query) => store.scan(query),
     lines: () => [...field.lines.map((line) => lineView(line, busy)), ...terminals.lines()],
     line: (id) => {
       const line = field.lines.find(({ config }) => config.id === id)

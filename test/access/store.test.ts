@@ -14,7 +14,6 @@ import {
   usersOf,
 } from '../../src/access/index.ts'
 import { makeToken } from '../../src/api/index.ts'
-import { TokenFile } from '../../src/gateway/tokens.ts'
 import { openDatabase } from '../../src/sqlite/index.ts'
 import { ACT, CHEAP, codeOf, GOOD, good, HOUR, MINUTE, scratch, storeIn, T0 } from './support.ts'
 
@@ -247,7 +246,12 @@ describe('tokens', () => {
     good(tokens.add('script', rights(), ACT, T0, 'Li.Na'))
     expect(codeOf(tokens.add('old way', { former: 'operate', expiresAt: null }, ACT, T0))).toBe('ACCESS_NAME')
     const { text } = good(tokens.add('scada', { former: 'read', expiresAt: null }, ACT, T0))
-    expect(tokens.list().map(({ name, former, owner }) => [name, former, owner]).sort()).toEqual([
+    expect(
+      tokens
+        .list()
+        .map(({ name, former, owner }) => [name, former, owner])
+        .sort(),
+    ).toEqual([
       ['scada', 'read', null],
       ['script', null, user.id],
     ])
@@ -284,11 +288,19 @@ describe('tokens', () => {
   })
 
   it('of tokens.json are taken up as they are, again and again', () => {
-    const { tokens, store, directory, log } = house()
-    const file = new TokenFile(directory, { tokens: [] }, {})
-    const [seer, doer, gone] = [file.add('seer', 'read'), file.add('doer', 'operate'), file.add('gone', 'read')]
-    file.revoke('gone', T0)
-    const text = () => readFileSync(`${directory}/tokens.json`, 'utf8')
+    const { tokens, store, log } = house()
+    const made = [
+      { name: 'seer', permission: 'read', revokedAt: null, ...makeToken() },
+      { name: 'doer', permission: 'operate', revokedAt: null, ...makeToken() },
+      { name: 'gone', permission: 'read', revokedAt: T0, ...makeToken() },
+    ]
+    const [seer = '', doer = '', gone = ''] = made.map(({ text }) => text)
+    const text = (revoked: string | null = null) =>
+      JSON.stringify(
+        made.map(({ name, permission, revokedAt, hash }, at) => ({
+          ...{ id: `own-${at + 1}`, name, hash, permission, expiresAt: null, revokedAt: name === revoked ? T0 : revokedAt },
+        })),
+      )
     expect(good(tokens.importFormer(text(), ACT, T0))).toEqual({ added: 3, revoked: 0 })
     const lines = whats(log).length
     expect(good(tokens.importFormer(text(), ACT, T0))).toEqual({ added: 0, revoked: 0 })
@@ -299,8 +311,7 @@ describe('tokens', () => {
       return who === null ? null : [who.name, mayDo(who, 'readings:read'), mayDo(who, 'ledger:write'), mayDo(who, 'users:admin')]
     }
     expect([can(seer), can(doer), can(gone)]).toEqual([['seer', true, false, false], ['doer', true, true, false], null])
-    file.revoke('doer', T0)
-    expect(good(tokens.importFormer(text(), ACT, T0))).toEqual({ added: 0, revoked: 1 })
+    expect(good(tokens.importFormer(text('doer'), ACT, T0))).toEqual({ added: 0, revoked: 1 })
     expect(whats(log).at(-1)).toBe('tokens-imported tokens.json')
   })
 

@@ -34,6 +34,7 @@ import { fakeCollection } from './fake-collection.ts'
 import { fakeConcentrators } from './fake-concentrators.ts'
 import { fakeConfig } from './fake-config.ts'
 import { fakeEnergy } from './fake-energy.ts'
+import { fakeExports } from './fake-exports.ts'
 import { fakeEvidence } from './fake-evidence.ts'
 import { fakeImports } from './fake-imports.ts'
 import { fakeInterchange } from './fake-interchange.ts'
@@ -44,6 +45,7 @@ import { fakeRepeats } from './fake-repeats.ts'
 import { fakeRules } from './fake-rules.ts'
 import { fakeScans } from './fake-scans.ts'
 import { fakeSignal } from './fake-signal.ts'
+import { fakeTiers } from './fake-tiers.ts'
 import { fakeUnregistered, UNREGISTERED_COUNTS } from './fake-unregistered.ts'
 
 export const NOW = Date.parse('2026-08-15T12:00:00Z')
@@ -249,6 +251,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
   }
   const deps: ApiDeps = {
     concentrators: fakeConcentrators(),
+    exports: fakeExports(),
     version: '1.2.3',
     startedAt: NOW - 90_000,
     now: () => NOW,
@@ -275,6 +278,15 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
       const found = (readings.get(tags.point ?? '') ?? [])
         .filter(({ measuredAt }) => measuredAt >= from && measuredAt < to)
         .filter(({ series }) => series.measurement === measurement && (source === undefined || series.tags.source === source))
+      const end = Number(cursor) + limit
+      return ok<RangePage>({ readings: found.slice(Number(cursor), end), next: end < found.length ? String(end) : null })
+    },
+    scanReadings: async ({ points: chosen, from, to, limit, cursor = '0', sources, measurement }) => {
+      const found = [...readings.values()]
+        .flat()
+        .filter(({ measuredAt }) => measuredAt >= from && measuredAt < to)
+        .filter(({ series }) => series.measurement === measurement && (chosen === undefined || chosen.has(series.tags.point ?? '')))
+        .filter(({ series }) => sources === undefined || sources.some((source) => source === series.tags.source))
       const end = Number(cursor) + limit
       return ok<RangePage>({ readings: found.slice(Number(cursor), end), next: end < found.length ? String(end) : null })
     },
@@ -343,6 +355,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     ...fakeCollection(),
     ...fakeConfig(),
     ...fakeEnergy(),
+    ...fakeTiers(),
     ...fakeEvidence(),
     ...fakeInterchange(),
     ...fakeLoss(),
