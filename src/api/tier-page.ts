@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto'
+import type { BothWords, TierCountView, TierView } from './tier-deps.ts'
+
+export type PageLanguage = 'zh' | 'en'
+
+const STYLE = `
+@page { size: A4; margin: 18mm 16mm; }
+* { box-sizing: border-box; }
+body { font: 11pt/1.55 "Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", "WenQuanYi Zen Hei", system-ui, sans-serif;
+  color: #1b2026; background: #fff; max-width: 178mm; margin: 10mm auto; padding: 0 6mm; }
+h1 { font-size: 17pt; margin: 0 0 2mm; }
+h2 { font-size: 12pt; margin: 7mm 0 2mm; padding-bottom: 1mm; border-bottom: 1px solid #9aa4ae; break-after: avoid; }
+p { margin: 0 0 2mm; }
+.facts { color: #4a5560; }
+.result { border: 1px solid #2d5a88; border-left-width: 4px; padding: 3mm 4mm; margin: 4mm 0; break-inside: avoid; }
+.unknown { border-color: #a3541a; }
+table { border-collapse: collapse; width: 100%; margin: 2mm 0 4mm; break-inside: avoid; }
+th, td { text-align: left; padding: 1.2mm 2mm; border-bottom: 1px solid #d4d9de; vertical-align: top; overflow-wrap: anywhere; }
+th { font-weight: 600; background: #f2f4f6; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+tr.sum td { font-weight: 600; border-top: 1px solid #1b2026; }
+tr.held td { background: #eef4fa; }
+.note { font-size: 9.5pt; color: #4a5560; }
+footer { margin-top: 10mm; font-size: 9pt; color: #4a5560; }
+.sign { display: flex; gap: 12mm; margin-top: 12mm; break-inside: avoid; }
+.sign span { flex: 1; border-top: 1px solid #1b2026; padding-top: 1mm; font-size: 9.5pt; }
+@media print { body { margin: 0; padding: 0; max-width: none; } }
+`
+
+/** No script, nothing from outside, only the style of this very page. */
+export const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
+
+const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
+/** Text as HTML: characters that mean something there, and control characters that turn a line around, stand for nothing. */
+export const escaped = (text: string): string =>
+  text.replace(/[&<>"']/g, (sign) => ESCAPES[sign] ?? '').replace(/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, ' ')
+
+const words = {
+  title: { zh: '阶梯电量说明', en: 'Tiers of the year, explained' },
+  customer: { zh: '户号', en: 'Customer' },
+  point: { zh: '计量点', en: 'Metering point' },
+  year: { zh: '年度', en: 'Year' },
+  time: { zh: '电量期间', en: 'Energy of' },
+  result: { zh: '结论', en: 'Result' },
+  registers: { zh: '示数', en: 'Registers' },
+  meter: { zh: '电能表', en: 'Meter' },
+  begin: { zh: '起始', en: 'Begin' },
+  end: { zh: '截止', en: 'End' },
+  difference: { zh: '差值', en: 'Difference' },
+  multiplier: { zh: '倍率', en: 'Multiplier' },
+  use: { zh: '各月电量', en: 'Use by month' },
+  month: { zh: '月份', en: 'Month' },
+  estimated: { zh: '其中估算', en: 'Estimated' },
+  total: { zh: '合计', en: 'Total' },
+  unknown: { zh: '未知', en: 'not known' },
+  counts: { zh: '使用月数与分档', en: 'Months in service and tiers' },
+  from: { zh: '起算', en: 'Counted from' },
+  months: { zh: '月数', en: 'Months' },
+  held: { zh: '执行', en: 'in force' },
+  left: { zh: '距下一档', en: 'Left until the next' },
+  standard: { zh: '执行标准', en: 'Standard' },
+  explained: { zh: '逐项说明', en: 'Step by step' },
+  always: { zh: '一直在册', en: 'since always' },
+  pending: { zh: '部分电量正在重新计算，结果可能变化。', en: 'Some of the energy is being worked out again; the result may change.' },
+  clerk: { zh: '说明人', en: 'Explained by' },
+  signed: { zh: '用户签字', en: 'Signed by the customer' },
+  date: { zh: '日期', en: 'Date' },
+  basis: {
+    zh: '本说明由计量系统按登记的示数生成，仅供核对电量，不是电费账单。',
+    en: 'Made by the metering system out of recorded registers, to check energy; this is no bill.',
+  },
+} as const satisfies Record<string, BothWords>
+
+const COUNTS: Readonly<Record<TierCountView['from'], BothWords>> = {
+  registered: { zh: '建档之日', en: 'registration' },
+  energised: { zh: '送电之日', en: 'energising' },
+  'first-seen': { zh: '首次采到示数之日', en: 'first reading' },
+}
+
+const tierHead = (tier: number, language: PageLanguage): string => (language === 'zh' ? `第${tier}档` : `Tier ${tier}`)
+
+/** A split of tiers as one printable page (A4). Everything in it is text. */
+export const tierPage = (view: TierView, language: PageLanguage, madeAt: string): string => {
+  const say = (name: keyof typeof words) => words[name][language]
+  const cell = (text: string | null, isNumber = true) => `<td${isNumber ? ' class="n"' : ''}>${escaped(text ?? say('unknown'))}</td>`
+  const head = (texts: readonly (readonly [text: string, isNumber: boolean])[]) =>
+    `<tr>${texts.map(([text, isNumber]) => `<th${isNumber ? ' class="n"' : ''}>${escaped(text)}</th>`).join('')}</tr>`
+  const of = (...topics: readonly string[]) =>
+    view.explanation
+      .filter(({ topic }) => topics.includes(topic))
+      .map((line) => `<p>${escaped(line[language])}</p>`)
+      .join('')
+  const percent = (ppm: number) => `${Math.round(ppm / 100) / 100} %`
+  const tiers = view.counts.reduce((most, { upTo }) => Math.max(most, upTo.length + 1), 0)
+  const tierNumbers = Array.from({ length: tiers }, (_, at) => at + 1)
+  const registers = view.registers.map(
+    ({ point, meter, from, to, difference, multiplier, kwh }) =>
+      `<tr>${cell(point, false)}${cell(meter, false)}${cell(from && `${from.register} (${from.day})`)}${cell(to && `${to.register} (${to.day})`)}${cell(difference)}${cell(multiplier)}${cell(kwh)}</tr>`,
+  )
+  const months = view.months.map(({ month, lastMonth, kwh, estimatedPpm, notes }) => {
+    const noted = notes.map((note) => note[language]).join('; ')
+    return `<tr>${cell(month === lastMonth ? month : `${month} – ${lastMonth}`, false)}${cell(kwh)}${cell(kwh === null ? '' : percent(estimatedPpm))}${cell(noted, false)}</tr>`
+  })
+  const counts = view.counts.map((count) => {
+    const isHeld = count.from === view.inForce
+    const name = `${COUNTS[count.from][language]}${isHeld ? ` (${say('held')})` : ''}`
+    const each = tierNumbers.map((tier) => {
+      const found = count.tiers.find((one) => one.tier === tier)
+      return cell(found ? `${found.kwh ?? say('unknown')}${found.upTo === null ? '' : ` / ${found.upTo}`}` : '–')
+    })
+    return `<tr${isHeld ? ' class="held"' : ''}>${cell(name, false)}${cell(count.begin ?? say('always'), false)}${cell(count.months)}${each.join('')}${cell(count.next ? count.next.left : '–')}</tr>`
+  })
+  const monthHead = [
+    [say('month'), false],
+    ['kWh', true],
+    [say('estimated'), true],
+    ['', false],
+  ] as const
+  return `<!doctype html>
+<html lang="${language === 'zh' ? 'zh-CN' : 'en'}">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(`${say('title')} ${view.year} ${view.customer ?? view.points.join(' ')}`)}</title>
+<style>${STYLE}</style></head>
+<body>
+<h1>${escaped(say('title'))}</h1>
+<p class="facts">${view.customer === null ? '' : `${escaped(say('customer'))} ${escaped(view.customer)} · `}${escaped(say('point'))} ${escaped(view.points.join(', '))} · ${escaped(say('year'))} ${view.year} · ${escaped(say('time'))} ${escaped(view.from)} – ${escaped(view.until)} (${escaped(view.zone)})</p>
+<div class="result${view.kwh === null ? ' unknown' : ''}">${of('rule', 'split', 'other-count', 'next', 'missing')}${view.pending ? `<p>${escaped(say('pending'))}</p>` : ''}</div>
+<h2>${escaped(say('counts'))} (kWh)</h2>
+<table>${head([[say('from'), false], ['', false], [say('months'), true], ...tierNumbers.map((tier) => [tierHead(tier, language), true] as const), [say('left'), true]])}${counts.join('')}</table>
+<h2>${escaped(say('use'))}</h2>
+<table>${head(monthHead)}${months.join('')}<tr class="sum">${cell(say('total'), false)}${cell(view.kwh)}${cell(view.kwh === null ? '' : percent(view.estimatedPpm))}${cell('', false)}</tr></table>
+<h2>${escaped(say('registers'))}</h2>
+<table>${head([
+    [say('point'), false],
+    [say('meter'), false],
+    [say('begin'), true],
+    [say('end'), true],
+    [say('difference'), true],
+    [say('multiplier'), true],
+    ['kWh', true],
+  ])}${registers.join('')}</table>
+<h2>${escaped(say('standard'))}</h2>
+${of('standard')}
+<h2>${escaped(say('explained'))}</h2>
+${of('account', 'registers', 'use')}
+${view.notes.map((note) => `<p class="note">${escaped(note[language])}</p>`).join('')}
+<div class="sign"><span>${escaped(say('clerk'))}</span><span>${escaped(say('signed'))}</span><span>${escaped(say('date'))}</span></div>
+<footer>${escaped(say('basis'))} ${escaped(madeAt)}</footer>
+</body>
+</html>
+`
+}

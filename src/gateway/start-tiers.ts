@@ -1,0 +1,54 @@
+import type { TierDeps } from '../api/index.ts'
+import type { BillingConfig } from '../config/index.ts'
+import type { Clock } from '../core/index.ts'
+import type { Ledger } from '../ledger/index.ts'
+import type { openEnergy } from './start-energy.ts'
+import { earliest } from './tier-account.ts'
+import { IMPORT } from './tier-energy.ts'
+import { type TierParts, tierViews } from './tier-views.ts'
+import type { Unregistered } from './unregistered.ts'
+
+export interface StartTiers {
+  readonly config: { readonly billing: BillingConfig }
+  readonly clock: Clock
+  readonly ledger: Ledger
+  readonly energy: Pick<ReturnType<typeof openEnergy>, 'runner' | 'book' | 'models'>
+  /** Meters that were heard before they were in the ledger. */
+  readonly strangers: Pick<Unregistered, 'list' | 'statement'>
+}
+
+export interface OpenTiers {
+  readonly views: TierDeps
+  /** What is known of points and their energy, for whoever else grades customers. */
+  readonly parts: TierParts
+  /** Takes a changed configuration. */
+  use(config: StartTiers['config']): void
+}
+
+/** Puts together what splits the energy of a year into tiers. */
+export const openTiers = ({ config, clock, ledger, energy, strangers }: StartTiers): OpenTiers => {
+  let { billing } = config
+  const { runner, book, models } = energy
+  const adoptedAt = (point: string) =>
+    strangers.list({ state: 'adopted', limit: Number.POSITIVE_INFINITY }).find(({ stranger }) => stranger.adopted?.point === point)
+      ?.stranger ?? null
+  const parts: TierParts = {
+    ...{ ledger, runner, book, models, clock, days: runner.days },
+    rules: () => billing.tiers,
+    firstSeen: (point) => {
+      const stranger = adoptedAt(point)
+      return earliest([stranger && runner.days.of(stranger.firstSeen), book.seen(point)?.first ?? null])
+    },
+    statement: async (point) => {
+      const stranger = adoptedAt(point)
+      return stranger ? strangers.statement(stranger.id, IMPORT) : null
+    },
+  }
+  return {
+    views: tierViews(parts),
+    parts,
+    use: (next) => {
+      billing = next.billing
+    },
+  }
+}
