@@ -2,6 +2,7 @@ import { finished, Readable } from 'node:stream'
 import { caseJson, lineJson } from './case-json.ts'
 import type { ApiDeps, TraceLimits } from './deps.ts'
 import type { Holder } from './guard.ts'
+import { seesCase } from './scoped.ts'
 
 /** Live streams of case changes. */
 export interface CaseStreams {
@@ -22,7 +23,7 @@ const FLUSH_MS = 500
  * wait and fills no memory.
  */
 export const caseStreams = (
-  { caseLines, onCases }: Pick<ApiDeps, 'caseLines' | 'onCases'>,
+  { caseLines, onCases, scopeOf }: Pick<ApiDeps, 'caseLines' | 'onCases' | 'scopeOf'>,
   given: Partial<TraceLimits> = {},
 ): CaseStreams => {
   const limits = { ...LIMITS, ...given }
@@ -38,7 +39,13 @@ export const caseStreams = (
       while (isWanted && !isEnded) {
         const lines = caseLines(last, PAGE)
         if (lines.length === 0) return
+        // Asked each time: a zone that is taken from somebody is not seen any more.
+        const scope = scopeOf(again())
         for (const line of lines) {
+          if (!seesCase(scope, line.case)) {
+            last = line.seq
+            continue
+          }
           isWanted = readable.push(
             `id: ${line.seq}\nevent: case\ndata: ${JSON.stringify({ ...lineJson(line), case: caseJson(line.case) })}\n\n`,
           )

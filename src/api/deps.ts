@@ -3,6 +3,7 @@ import type { GatewayError, RangePage, RangeQuery, Reading, Result, ScanQuery } 
 import type { AccessDeps } from './access-deps.ts'
 import type { AccessCounts } from './access-metrics.ts'
 import type { AccountDeps } from './account-deps.ts'
+import type { BillingBookDeps } from './billing-book-deps.ts'
 import type { BrokerDeps, BrokerView } from './broker-deps.ts'
 import type { CaseCounts, CaseDeps } from './case-deps.ts'
 import type { ClockCounts, ClockDeps } from './clock-deps.ts'
@@ -236,6 +237,7 @@ export interface ApiDeps
     LossDeps,
     SignalDeps,
     EnergyDeps,
+    BillingBookDeps,
     TierDeps,
     EvidenceDeps,
     RulesDeps,

@@ -63,6 +63,8 @@ export interface WantedExport {
   readonly asOf: number | null
   /** Whoever asks may not see what says something of a person. */
   readonly hidesPersonal: boolean
+  /** Ids of zones: only what lies in them; null: all. */
+  readonly zones: readonly string[] | null
 }
 
 /** Files in and out of the ledger. */

@@ -93,7 +93,10 @@ export const describeApi = async (app: FastifyInstance, version: string): Promis
 }
 
 /** A route's schema with its permission and every way it may refuse. Problems are no part of what Fastify compiles: they have one writer. */
-const described = (schema: FastifySchema, { permission, also, own, everywhere, sees, failures = [] }: FastifyContextConfig): FastifySchema => {
+const described = (
+  schema: FastifySchema,
+  { permission, also, own, everywhere, sees, failures = [] }: FastifyContextConfig,
+): FastifySchema => {
   const statuses = [...(permission === 'public' ? ALWAYS : GUARDED), ...failures]
   return {
     ...schema,

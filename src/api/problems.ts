@@ -36,6 +36,7 @@ const table = {
     hint: 'kept are freezes, registers near local midnight and what was read on demand, as long as evidence/keepDays says: docs/evidence.md',
   },
   API_EVIDENCE_SHARED: { status: 422, hint: 'ask somebody who sees all of them' },
+  API_BILLING: { status: 404, hint: 'the lists under /api/v1/billing name what there is; GET /api/v1/points the metering points' },
   API_CASE: { status: 404, hint: 'GET /api/v1/cases lists the cases with their numbers' },
   API_BROKER: { status: 404, hint: 'GET /api/v1/brokers lists the brokers; only those with the direction "in" have devices' },
   API_DEVICE: {

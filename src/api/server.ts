@@ -16,6 +16,11 @@ import { repeatHook } from './repeat-hook.ts'
 import { OWN_RESULTS } from './results/index.ts'
 import { listResults } from './results/lists.ts'
 import { auditRoutes } from './routes/audit.ts'
+import { billingChangeRoutes } from './routes/billing-changes.ts'
+import { billingCorrectionRoutes } from './routes/billing-corrections.ts'
+import { billingCycleRoutes } from './routes/billing-cycles.ts'
+import { billingHoldRoutes } from './routes/billing-holds.ts'
+import { billingReleaseRoutes } from './routes/billing-releases.ts'
 import { brokerRoutes } from './routes/brokers.ts'
 import { caseFigureRoutes } from './routes/case-figures.ts'
 import { caseRoutes, caseStreamRoute } from './routes/cases.ts'
@@ -135,6 +140,11 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
         outageRoutes,
         configRoutes,
         energyRoutes,
+        billingReleaseRoutes,
+        billingCorrectionRoutes,
+        billingHoldRoutes,
+        billingChangeRoutes,
+        billingCycleRoutes,
         tierRoutes,
         evidenceRoutes,
         signalRoutes,

@@ -1,14 +1,23 @@
 import { stringify } from 'yaml'
 import { LedgerSchema } from '../config/index.ts'
+import { EVERYTHING, type Scope } from '../core/index.ts'
 import { type Entity, type Kind, type Ledger, withoutPersonal } from '../ledger/index.ts'
 import { csvOf, type Entities, flatTableOf, type Language, tablesOf, xlsxOf } from '../sheets/index.ts'
 import type { ImportFormat } from './import-read.ts'
 
 const PAGE = 5000
 
+/** Who gets a file. */
+export interface ExportFor {
+  /** May not see what says something of a person. */
+  readonly hidesPersonal: boolean
+  /** What of the ledger is in it. */
+  readonly scope: Scope
+}
+
 /** Every entity of a kind as of an instant. */
 const entitiesAt =
-  (ledger: Pick<Ledger, 'list'>, asOf: number | null, hidesPersonal: boolean): Entities =>
+  (ledger: Pick<Ledger, 'list'>, asOf: number | null, { hidesPersonal, scope }: ExportFor): Entities =>
   (kind) => {
     const all: Entity[] = []
     for (let after: string | undefined; ; ) {
@@ -17,7 +26,9 @@ const entitiesAt =
         ...(after === undefined ? {} : { after }),
         ...(asOf === null ? {} : { asOf }),
       })
-      for (const entity of page) all.push(hidesPersonal ? { ...entity, attributes: withoutPersonal(kind, entity.attributes) } : entity)
+      for (const entity of page)
+        if (scope.all || scope.sees(kind === 'channel' ? 'line' : kind, entity.id))
+          all.push(hidesPersonal ? { ...entity, attributes: withoutPersonal(kind, entity.attributes) } : entity)
       after = page.at(-1)?.id
       if (page.length < PAGE || after === undefined) return all
     }
@@ -26,17 +37,16 @@ const entitiesAt =
 /**
  * The ledger as a file, in pieces.
  *
- * @param asOf           null: by all facts that are written
- * @param hidesPersonal  whoever gets it may not see what says something of a person
+ * @param asOf  null: by all facts that are written
  */
 export const exportOf = (
   ledger: Pick<Ledger, 'list'>,
   format: ImportFormat,
   language: Language,
   asOf: number | null,
-  hidesPersonal = false,
+  whom: ExportFor = { hidesPersonal: false, scope: EVERYTHING },
 ): AsyncIterable<Uint8Array> | Iterable<string> => {
-  const entities = entitiesAt(ledger, asOf, hidesPersonal)
+  const entities = entitiesAt(ledger, asOf, whom)
   if (format === 'yaml') return [yamlOf(entities)]
   return format === 'csv' ? csvOf(flatTableOf(entities, language)) : xlsxOf(tablesOf(entities, language))
 }

@@ -24,6 +24,7 @@ export type ImportTask = { readonly directory: string; readonly world: WorldData
       readonly language: Language
       readonly asOf: number | null
       readonly hidesPersonal: boolean
+      readonly zones: readonly string[] | null
       readonly path: string
     }
 )

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { adapterOf } from '../../protocols/index.ts'
-import { ok, type Result } from '../core/index.ts'
+import { EVERYTHING, ok, type Result } from '../core/index.ts'
 import { Ledger } from '../ledger/index.ts'
 import { fail } from './import-errors.ts'
 import { exportOf } from './import-export.ts'
@@ -12,6 +12,7 @@ import { type ImportDone, runImport } from './import-run.ts'
 import type { ImportEvent, ImportTask } from './import-thread.ts'
 import { ledgerWorld } from './ledger-world.ts'
 import { openProfiles } from './profiles.ts'
+import { ScopeIndex } from './scope-index.ts'
 
 const port = parentPort
 if (!port) throw new Error('this file runs in a worker thread')
@@ -27,7 +28,8 @@ const run = async (): Promise<Result<ImportDone | null>> => {
       const context = { zone: task.zone, data: task.world, world, profiles, now: task.now }
       return await runImport(task.file, ledger, { ...context, onRows: (rows) => say({ is: 'rows', rows }) }, task.act)
     }
-    const pieces = exportOf(ledger, task.format, task.language, task.asOf, task.hidesPersonal)
+    const scope = task.zones === null ? EVERYTHING : new ScopeIndex(ledger).scopeOfZones(task.zones)
+    const pieces = exportOf(ledger, task.format, task.language, task.asOf, { hidesPersonal: task.hidesPersonal, scope })
     await pipeline(Readable.from(pieces), createWriteStream(task.path, { mode: 0o640 }))
     return ok(null)
   } catch (error) {

@@ -35,12 +35,12 @@ export class PointIndex {
   }
 
   /** Points that fit, by id ascending, at most `limit` of them. */
-  list({ area, line, text }: PointFilter, after: string | null, limit: number): readonly PointView[] {
+  list({ area, line, text, sees }: PointFilter, after: string | null, limit: number): readonly PointView[] {
     this.#sorted ??= [...this.#points.keys()].sort()
     const part = text?.toLowerCase()
     const found: PointView[] = []
     for (const id of this.#sorted) {
-      if (after !== null && id <= after) continue
+      if ((after !== null && id <= after) || sees?.(id) === false) continue
       const point = this.#points.get(id)
       if (!point || (area !== undefined && point.area !== area)) continue
       const meters = this.#facts.get(id) ?? []

@@ -103,7 +103,11 @@ export class ScopeIndex {
     if (who === null) return NOTHING
     const { zones, customer, roles } = who
     if (customer !== null || roles.includes('customer')) return customer === null ? NOTHING : this.#scopeOfCustomer(customer)
-    if (zones === null) return EVERYTHING
+    return zones === null ? EVERYTHING : this.scopeOfZones(zones)
+  }
+
+  /** What lies in some zones. */
+  scopeOfZones(zones: readonly string[]): Scope {
     const chosen = new Set(zones)
     return { all: false, sees: (kind, id) => this.#sees(chosen, kind, id) }
   }

@@ -228,7 +228,7 @@ it('works in a thread of its own: dry run, apply, and the file is gone', async (
   expect(ledger.get('meter', 'M2', null)?.attributes.address).toBe('7')
   expect(readdirSync(join(directory, 'imports'))).toEqual([])
   expect(port.apply(id, act)).toMatchObject({ ok: false, error: { because: 'not-possible', error: { code: 'IMPORT_STATE' } } })
-  const made = await port.export({ format: 'csv', language: 'zh', asOf: null, hidesPersonal: false })
+  const made = await port.export({ format: 'csv', language: 'zh', asOf: null, hidesPersonal: false, zones: null })
   if (!made.ok) throw new Error(made.error.error.message)
   expect(String(await bytesOf(made.value.content))).toContain('000000000012')
 })

@@ -29,10 +29,12 @@ export const caseFigureRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answer
         response: { 200: ref(SuspicionsSchema, 'The ranking.') },
       },
     },
-    async ({ query: { area } }) => ({
-      items: (await deps.suspicions(area)).map(({ day, finding: { kind, target, score, kwh, why, numbers } }) => ({
-        ...{ day, kind, target, score, kwh, why, numbers },
-      })),
+    async ({ query: { area }, who }) => ({
+      items: (deps.scopeOf(who).sees('area', area) ? await deps.suspicions(area) : []).map(
+        ({ day, finding: { kind, target, score, kwh, why, numbers } }) => ({
+          ...{ day, kind, target, score, kwh, why, numbers },
+        }),
+      ),
     }),
   )
   app.get(

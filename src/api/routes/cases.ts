@@ -3,7 +3,9 @@ import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
+import type { Principal } from '../../access/principals.ts'
 import type { CaseAct } from '../../anomaly/index.ts'
+import type { Scope } from '../../core/index.ts'
 import type { CaseFilterView, CaseView } from '../case-deps.ts'
 import { caseCsvHead, caseCsvLine, caseDetailJson, caseJson, evidenceJson } from '../case-json.ts'
 import {
@@ -32,6 +34,7 @@ import { holderOf } from '../guard.ts'
 import { badValue, INSTANT } from '../invalid.ts'
 import { type Problem, problem, problemOf, refuse, sendStream } from '../problems.ts'
 import { ref } from '../schema-words.ts'
+import { seenPage, seesCase } from '../scoped.ts'
 
 const CSV_PAGE = 500
 
@@ -39,6 +42,11 @@ type Query = Static<typeof CasesQuery>
 
 /** Cases: what was found, what it rests on, and what people do about it. */
 export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: number }> = async (app, { deps }) => {
+  /** Null: there is none, or it is not his to see. */
+  const seenCase = async (who: Principal | null, id: number) => {
+    const found = await deps.case(id)
+    return found && seesCase(deps.scopeOf(who), found) ? found : null
+  }
   app.get(
     '/cases',
     {
@@ -53,7 +61,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
         response: { 200: ref(CasePage, 'One page.') },
       },
     },
-    async ({ query }, reply) => {
+    async ({ query, who }, reply) => {
       const { limit = 100, cursor, sort = 'newest' } = query
       const filter = filterOf(query)
       if ('problem' in filter) return refuse(reply, filter.problem)
@@ -62,15 +70,14 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
       // A cursor of another order would leave some out and show others twice.
       if (cursor !== undefined && (typeof place !== 'number' || typeof id !== 'number' || order !== sort))
         return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list in this order'))
-      const found = await deps.cases(
-        filter.filter,
-        sort,
-        typeof place === 'number' && typeof id === 'number' ? [place, id] : null,
-        limit + 1,
-      )
-      const items = found.slice(0, limit)
-      const last = items.at(-1)
-      return { items: items.map(caseJson), next: found.length > limit && last ? cursorOf([...deps.casePlace(last.id, sort), sort]) : null }
+      const scope = deps.scopeOf(who)
+      const { items, last, hasMore } = await seenPage<CaseView, readonly [number, number] | null>({
+        ...{ scope, limit, after: typeof place === 'number' && typeof id === 'number' ? [place, id] : null },
+        ask: (from, most) => deps.cases(filter.filter, sort, from, most),
+        sees: (one) => seesCase(scope, one),
+        at: (one) => deps.casePlace(one.id, sort),
+      })
+      return { items: items.map(caseJson), next: hasMore && last ? cursorOf([...deps.casePlace(last.id, sort), sort]) : null }
     },
   )
   app.get(
@@ -88,12 +95,12 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
         response: { 200: Type.String({ description: 'One line a case.' }) },
       },
     },
-    async ({ query: { language = 'zh', sort = 'newest', ...query } }, reply) => {
+    async ({ query: { language = 'zh', sort = 'newest', ...query }, who }, reply) => {
       const filter = filterOf(query)
       if ('problem' in filter) return refuse(reply, filter.problem)
       return sendStream(
         reply.type('text/csv; charset=utf-8').header('content-disposition', 'attachment; filename="cases.csv"'),
-        Readable.from(csvOf(deps, filter.filter, sort, language), { objectMode: false }),
+        Readable.from(csvOf(deps, deps.scopeOf(who), filter.filter, sort, language), { objectMode: false }),
       )
     },
   )
@@ -111,8 +118,8 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
         response: { 200: ref(CaseDetailSchema, 'The case.') },
       },
     },
-    async ({ params: { id } }, reply) => {
-      const found = await deps.case(id)
+    async ({ params: { id }, who }, reply) => {
+      const found = await seenCase(who, id)
       return found ? reply.header('etag', `"${found.version}"`).send(caseDetailJson(found)) : refuse(reply, unknown(id))
     },
   )
@@ -129,13 +136,14 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
         response: { 200: ref(CaseEvidenceSchema, 'The evidence.') },
       },
     },
-    async ({ params: { id } }, reply) => {
-      const found = await deps.caseEvidence(id)
+    async ({ params: { id }, who }, reply) => {
+      const found = (await seenCase(who, id)) && (await deps.caseEvidence(id))
       return found ? evidenceJson(found) : refuse(reply, unknown(id))
     },
   )
 
   const act = async (request: FastifyRequest, reply: FastifyReply, id: number, does: CaseAct) => {
+    if (!deps.scopeOf(request.who).all && !(await seenCase(request.who, id))) return refuse(reply, unknown(id))
     const version = versionOf(request.headers['if-match'])
     if (version === undefined)
       return refuse(reply, badValue('headers/if-match', String(request.headers['if-match']), 'the ETag of the case: "7"'))
@@ -165,7 +173,12 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
     async ({ body: { ids, text = '' }, who }) => {
       const done: number[] = []
       const refused: { id: number; code: string; message: string }[] = []
+      const isAll = deps.scopeOf(who).all
       for (const id of new Set(ids)) {
+        if (!isAll && !(await seenCase(who, id))) {
+          refused.push({ id, code: 'CASE_UNKNOWN', message: `there is no case ${id}` })
+          continue
+        }
         const answer = await deps.actOnCase(id, { act: 'acknowledge', text }, who?.name ?? '', null)
         if (answer.ok) done.push(id)
         else refused.push({ id, code: answer.error.error.code, message: answer.error.error.message })
@@ -340,6 +353,7 @@ const refusalOf = ({ because, error }: Refusal): Problem => {
 /** Everything that fits, page by page as the client takes it. */
 async function* csvOf(
   deps: ApiDeps,
+  scope: Scope,
   filter: CaseFilterView,
   sort: NonNullable<Query['sort']>,
   language: 'zh' | 'en',
@@ -347,7 +361,8 @@ async function* csvOf(
   yield caseCsvHead
   for (let last: CaseView | undefined; ; ) {
     const page: readonly CaseView[] = await deps.cases(filter, sort, last ? deps.casePlace(last.id, sort) : null, CSV_PAGE)
-    if (page.length > 0) yield page.map((one) => caseCsvLine(one, language)).join('')
+    const seen = page.filter((one) => seesCase(scope, one))
+    if (seen.length > 0) yield seen.map((one) => caseCsvLine(one, language)).join('')
     last = page.at(-1)
     if (page.length < CSV_PAGE) return
   }

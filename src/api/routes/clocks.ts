@@ -17,6 +17,7 @@ import type { ApiDeps, Refusal } from '../deps.ts'
 import { badValue } from '../invalid.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
+import { seenPage } from '../scoped.ts'
 import { anotherPerson } from '../second.ts'
 import { inTime, iso, isoOrNull } from './common.ts'
 import { failureJson } from './lines.ts'
@@ -43,20 +44,24 @@ export const clockRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
         response: { 200: ref(ClockPage, 'One page.') },
       },
     },
-    async ({ query: { state, line, area, limit = 100, cursor } }, reply) => {
+    async ({ query: { state, line, area, limit = 100, cursor }, who }, reply) => {
       const from = cursor === undefined ? [null] : readCursor(cursor, ['string'])
       if (from === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
       const filter = { ...(state ? { state } : {}), ...(line === undefined ? {} : { line }), ...(area === undefined ? {} : { area }) }
-      const found = deps.clocks(filter, typeof from[0] === 'string' ? from[0] : null, limit + 1)
-      const items = found.slice(0, limit)
-      const last = items.at(-1)
-      return { items: items.map(clockJson), next: found.length > limit && last ? cursorOf([last.meter]) : null }
+      const scope = deps.scopeOf(who)
+      const { items, last, hasMore } = await seenPage<ClockView, string | null>({
+        ...{ scope, after: typeof from[0] === 'string' ? from[0] : null, limit },
+        ask: (after, most) => deps.clocks(filter, after, most),
+        sees: ({ meter }) => scope.sees('meter', meter),
+        at: ({ meter }) => meter,
+      })
+      return { items: items.map(clockJson), next: hasMore && last ? cursorOf([last.meter]) : null }
     },
   )
   app.get(
     '/clocks/:meter',
     {
-      config: { permission: 'lines:read', failures: [404, 414] },
+      config: { permission: 'lines:read', sees: ['meter', 'meter'], failures: [404, 414] },
       schema: {
         operationId: 'getClock',
         tags: ['clocks'],
@@ -74,7 +79,7 @@ export const clockRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
   app.post(
     '/clocks/:meter/read',
     {
-      config: { permission: 'read-now', failures: [404, 409, 413, 414, 415, 422, 504] },
+      config: { permission: 'read-now', sees: ['meter', 'meter'], failures: [404, 409, 413, 414, 415, 422, 504] },
       schema: {
         operationId: 'readClock',
         tags: ['clocks'],
@@ -95,7 +100,7 @@ export const clockRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
   app.post(
     '/clocks/:meter/set',
     {
-      config: { permission: 'writes:meters', failures: [404, 409, 413, 414, 415, 422, 504] },
+      config: { permission: 'writes:meters', sees: ['meter', 'meter'], failures: [404, 409, 413, 414, 415, 422, 504] },
       schema: {
         operationId: 'setClock',
         tags: ['clocks'],
@@ -119,7 +124,7 @@ export const clockRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
   app.post(
     '/clocks/:meter/clear',
     {
-      config: { permission: 'writes:meters', failures: [404, 413, 414, 415, 422] },
+      config: { permission: 'writes:meters', sees: ['meter', 'meter'], failures: [404, 413, 414, 415, 422] },
       schema: {
         operationId: 'clearClock',
         tags: ['clocks'],
@@ -139,7 +144,7 @@ export const clockRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
   app.post(
     '/lines/:id/clock-sync',
     {
-      config: { permission: 'writes:meters', failures: [404, 409, 413, 414, 415, 422, 504] },
+      config: { permission: 'writes:meters', sees: ['whole-line', 'id'], failures: [404, 409, 413, 414, 415, 422, 504] },
       schema: {
         operationId: 'syncClocks',
         tags: ['clocks'],

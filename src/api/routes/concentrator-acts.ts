@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import type { TSchema } from 'typebox'
+import { mayDo } from '../../access/principals.ts'
 import type { ConcentratorOrder } from '../concentrator-deps.ts'
 import {
   AskBody,
@@ -31,6 +32,8 @@ import { jobJson } from './concentrator-json.ts'
 
 /** Whoever orders something waits so long for its end before the job alone is the answer. */
 const WAIT_MS = 4000
+/** Jobs that change something in a concentrator. */
+const CHANGES: ReadonlySet<string> = new Set(['archive-download', 'archive-delete', 'parameters-set', 'clock-set'])
 const FAILURES = [404, 409, 413, 414, 415, 422, 504] as const
 const GOES_ON = 'Answers when it is over, or after four seconds with the job as it is then: GET the job to see how far it is.'
 
@@ -48,8 +51,8 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
     const { because } = concentrators.refusalOf(error)
     return refuse(reply, problemOf(because, error))
   }
-  const asks = { permission: 'read-now', failures: FAILURES } as const
-  const changes = { permission: 'concentrators:act', failures: FAILURES } as const
+  const asks = { permission: 'read-now', sees: ['concentrator', 'id'], failures: FAILURES } as const
+  const changes = { permission: 'concentrators:act', sees: ['concentrator', 'id'], failures: FAILURES } as const
   const schemaOf = <Body extends TSchema>(operationId: string, summary: string, description: string, body: Body) => ({
     ...{ operationId, tags: ['concentrators'], summary, description: `${description} ${GOES_ON}` },
     ...{ params: ConcentratorParams, body, response: { 200: ref(ConcentratorJobSchema, 'The job.') } },
@@ -225,7 +228,7 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
   app.get(
     '/concentrators/:id/jobs',
     {
-      config: { permission: 'lines:read', failures: [404, 414] },
+      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414] },
       schema: {
         operationId: 'listConcentratorJobs',
         tags: ['concentrators'],
@@ -249,7 +252,7 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
   app.get(
     '/concentrators/:id/jobs/:job',
     {
-      config: { permission: 'lines:read', failures: [404, 414] },
+      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414] },
       schema: {
         operationId: 'getConcentratorJob',
         tags: ['concentrators'],
@@ -268,7 +271,7 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
   app.post(
     '/concentrators/:id/jobs/:job/cancel',
     {
-      config: { permission: 'read-now', failures: [404, 413, 414, 415, 422] },
+      config: { permission: 'read-now', sees: ['concentrator', 'id'], failures: [404, 413, 414, 415, 422] },
       schema: {
         operationId: 'cancelConcentratorJob',
         tags: ['concentrators'],
@@ -278,7 +281,10 @@ export const concentratorActRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; a
         response: { 200: ref(ConcentratorJobSchema, 'The job.') },
       },
     },
-    async ({ params: { id, job } }, reply) => {
+    async ({ params: { id, job }, who }, reply) => {
+      const asked = await concentrators.wait(id, job, 0)
+      if (asked.ok && CHANGES.has(asked.value.what) && !(who && mayDo(who, 'concentrators:act')))
+        return refuse(reply, problem('API_PERMISSION', 'this job changes something: cancelling it needs concentrators:act'))
       const found = await concentrators.cancel(id, job)
       return found.ok ? jobJson(found.value) : refuse(reply, problemOf(found.error.because, found.error.error))
     },

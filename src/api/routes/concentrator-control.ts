@@ -28,7 +28,7 @@ export const concentratorControlRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDep
   app.get(
     '/concentrators/:id/control',
     {
-      config: { permission: 'lines:read', failures: [404, 414] },
+      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414] },
       schema: {
         operationId: 'listControlActs',
         tags: ['concentrators'],
@@ -52,7 +52,7 @@ export const concentratorControlRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDep
   app.get(
     '/concentrators/:id/control/:act',
     {
-      config: { permission: 'lines:read', failures: [404, 414] },
+      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414] },
       schema: {
         operationId: 'getControlAct',
         tags: ['concentrators'],
@@ -70,7 +70,7 @@ export const concentratorControlRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDep
   app.post(
     '/concentrators/:id/control',
     {
-      config: { permission: 'control:request', failures },
+      config: { permission: 'control:request', sees: ['concentrator', 'id'], failures },
       schema: {
         operationId: 'requestControl',
         tags: ['concentrators'],
@@ -90,7 +90,7 @@ export const concentratorControlRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDep
   app.post(
     '/concentrators/:id/control/:act/confirm',
     {
-      config: { permission: 'control:confirm', failures },
+      config: { permission: 'control:confirm', sees: ['concentrator', 'id'], failures },
       schema: {
         operationId: 'confirmControl',
         tags: ['concentrators'],
@@ -110,7 +110,7 @@ export const concentratorControlRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDep
   app.post(
     '/concentrators/:id/control/:act/withdraw',
     {
-      config: { permission: 'control:confirm', failures: [404, 413, 414, 415, 422] },
+      config: { permission: 'control:confirm', sees: ['concentrator', 'id'], failures: [404, 413, 414, 415, 422] },
       schema: {
         operationId: 'withdrawControl',
         tags: ['concentrators'],

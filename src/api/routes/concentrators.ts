@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { ClockDetailSchema } from '../clock-schemas.ts'
+import type { ConcentratorView } from '../concentrator-deps.ts'
 import {
   AdoptTerminalBody,
   ArchiveCountsSchema,
@@ -21,6 +22,7 @@ import type { ApiDeps } from '../deps.ts'
 import { badValue } from '../invalid.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
+import { seenPage } from '../scoped.ts'
 import { detailJson } from './clocks.ts'
 import { inTime, iso, isoOrNull } from './common.ts'
 import { archiveJson, concentratorJson } from './concentrator-json.ts'
@@ -43,7 +45,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
         response: { 200: ref(ConcentratorPage, 'One page.') },
       },
     },
-    async ({ query: { area, protocol, online, text, limit = 100, cursor } }, reply) => {
+    async ({ query: { area, protocol, online, text, limit = 100, cursor }, who }, reply) => {
       const from = cursor === undefined ? [null] : readCursor(cursor, ['string'])
       if (from === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
       const filter = {
@@ -52,16 +54,20 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
         ...(online === undefined ? {} : { online }),
         ...(text === undefined ? {} : { text }),
       }
-      const found = await concentrators.list(filter, typeof from[0] === 'string' ? from[0] : null, limit + 1)
-      const items = found.slice(0, limit)
-      const last = items.at(-1)
-      return { items: items.map(concentratorJson), next: found.length > limit && last ? cursorOf([last.id]) : null }
+      const scope = deps.scopeOf(who)
+      const { items, last, hasMore } = await seenPage<ConcentratorView, string | null>({
+        ...{ scope, after: typeof from[0] === 'string' ? from[0] : null, limit },
+        ask: (after, most) => concentrators.list(filter, after, most),
+        sees: ({ id }) => scope.sees('concentrator', id),
+        at: ({ id }) => id,
+      })
+      return { items: items.map(concentratorJson), next: hasMore && last ? cursorOf([last.id]) : null }
     },
   )
   app.get(
     '/concentrators/:id',
     {
-      config: { permission: 'lines:read', failures: [404, 414] },
+      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414] },
       schema: {
         operationId: 'getConcentrator',
         tags: ['concentrators'],
@@ -79,7 +85,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id/archive',
     {
-      config: { permission: 'lines:read', failures: [404, 414] },
+      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414] },
       schema: {
         operationId: 'getArchive',
         tags: ['concentrators'],
@@ -97,7 +103,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id/archive/diff',
     {
-      config: { permission: 'lines:read', failures: [404, 414] },
+      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414] },
       schema: {
         operationId: 'getArchiveDiff',
         tags: ['concentrators'],
@@ -126,7 +132,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id/parameters',
     {
-      config: { permission: 'lines:read', failures: [404, 414, 422] },
+      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414, 422] },
       schema: {
         operationId: 'listParameters',
         tags: ['concentrators'],
@@ -151,7 +157,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id/clock',
     {
-      config: { permission: 'lines:read', failures: [404, 414] },
+      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414] },
       schema: {
         operationId: 'getConcentratorClock',
         tags: ['concentrators'],
@@ -169,7 +175,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id/events',
     {
-      config: { permission: 'lines:read', failures: [404, 414, 422] },
+      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414, 422] },
       schema: {
         operationId: 'listConcentratorEvents',
         tags: ['concentrators'],
@@ -196,7 +202,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id/routes',
     {
-      config: { permission: 'lines:read', failures: [404, 414] },
+      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414] },
       schema: {
         operationId: 'getConcentratorRoutes',
         tags: ['concentrators'],

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import type { Scope } from '../../core/index.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import type {
@@ -27,6 +28,7 @@ import {
 import { badValue } from '../invalid.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { Cursor, closed, limitOf, ref } from '../schema-words.ts'
+import { seenPage, sinceOf, unseenBy } from '../scoped.ts'
 import { iso } from './common.ts'
 
 /** Days that are shown when nobody says from when. */
@@ -38,7 +40,7 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.get(
     '/points/:id/energy',
     {
-      config: { permission: 'readings:read', own: true, failures: [404, 414, 422] },
+      config: { permission: 'readings:read', sees: ['point', 'id'], own: true, failures: [404, 414, 422] },
       schema: {
         operationId: 'getEnergy',
         tags: ['readings'],
@@ -50,10 +52,13 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
         response: { 200: ref(EnergySchema, 'The energy of the point.') },
       },
     },
-    async ({ params: { id }, query: { from, to, period = 'day', detail = false } }, reply) => {
+    async ({ params: { id }, query: { from, to, period = 'day', detail = false }, who }, reply) => {
       const end = to === undefined ? deps.now() : Date.parse(to)
-      const start = from === undefined ? end - USUAL_DAYS[period] * DAY_MS : Date.parse(from)
-      if (!(end > start)) return refuse(reply, badValue('querystring/to', to ?? iso(end), 'an instant after `from`'))
+      const wanted = from === undefined ? end - USUAL_DAYS[period] * DAY_MS : Date.parse(from)
+      if (!(end > wanted)) return refuse(reply, badValue('querystring/to', to ?? iso(end), 'an instant after `from`'))
+      const since = sinceOf(deps.scopeOf(who), id)
+      const start = Math.max(wanted, since)
+      if (!(end > start)) return refuse(reply, badValue('querystring/to', to ?? iso(end), 'an instant since which the point is yours'))
       const answer = await deps.energy(id, { from: start, to: end, period, detail })
       if (!answer.ok) return refuse(reply, problemOf(answer.error.because, answer.error.error))
       const { zone, pending, registers } = answer.value
@@ -74,10 +79,14 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
         response: { 200: ref(EnergyCorrectionPage, 'Some corrections.') },
       },
     },
-    async ({ query: { since = 0, limit = 100 } }) => {
-      const found = await deps.energyCorrections(since, limit + 1)
-      const items = found.slice(0, limit)
-      return { items: items.map(correctionJson), next: found.length > limit ? (items.at(-1)?.seq ?? null) : null }
+    async ({ query: { since = 0, limit = 100 }, who }) => {
+      const scope = deps.scopeOf(who)
+      const { items, last, hasMore } = await seenPage({
+        ...{ scope, after: since, limit, ask: deps.energyCorrections },
+        sees: ({ point }) => scope.sees('point', point),
+        at: ({ seq }) => seq,
+      })
+      return { items: items.map(correctionJson), next: hasMore && last ? last.seq : null }
     },
   )
   app.get(
@@ -94,12 +103,16 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
         response: { 200: ref(EnergyFindingPage, 'Some findings.') },
       },
     },
-    async ({ query: { point = null, since = 0, limit = 100 } }) => {
-      const found = await deps.energyFindings(point, since, limit + 1)
-      const items = found.slice(0, limit)
+    async ({ query: { point = null, since = 0, limit = 100 }, who }) => {
+      const scope = deps.scopeOf(who)
+      const { items, last, hasMore } = await seenPage({
+        ...{ scope, after: since, limit, ask: (after: number, most: number) => deps.energyFindings(point, after, most) },
+        sees: (row) => scope.sees('point', row.point),
+        at: ({ seq }) => seq,
+      })
       return {
         items: items.map(({ finding, seenAt, ...row }) => ({ ...row, seenAt: iso(seenAt), ...findingJson(finding) })),
-        next: found.length > limit ? (items.at(-1)?.seq ?? null) : null,
+        next: hasMore && last ? last.seq : null,
       }
     },
   )
@@ -116,7 +129,10 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
         response: { 200: ref(EnergyExportSchema, 'Written down.') },
       },
     },
-    async ({ body: { who, point = null, from, to, note = '' } }, reply) => {
+    async (request, reply) => {
+      const { who, point = null, from, to, note = '' } = request.body
+      const hidden = unseenPoint(deps.scopeOf(request.who), point)
+      if (hidden) return refuse(reply, hidden)
       const [start, end] = [Date.parse(from), Date.parse(to)]
       if (!(end > start)) return refuse(reply, badValue('body/to', to, 'an instant after `from`'))
       const made = await deps.markExported({ who, point, from: start, to: end, note })
@@ -136,13 +152,16 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
         response: { 200: ref(EnergyExportPage, 'One page.') },
       },
     },
-    async ({ query: { limit = 100, cursor } }, reply) => {
+    async ({ query: { limit = 100, cursor }, who }, reply) => {
       const after = cursor === undefined ? [0] : readCursor(cursor, ['number'])
       if (after === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
-      const found = await deps.energyExports(Number(after[0]), limit + 1)
-      const items = found.slice(0, limit)
-      const last = items.at(-1)
-      return { items: items.map(exportJson), next: found.length > limit && last ? cursorOf([last.id]) : null }
+      const scope = deps.scopeOf(who)
+      const { items, last, hasMore } = await seenPage({
+        ...{ scope, after: Number(after[0]), limit, ask: deps.energyExports },
+        sees: ({ point }) => point !== null && scope.sees('point', point),
+        at: ({ id }) => id,
+      })
+      return { items: items.map(exportJson), next: hasMore && last ? cursorOf([last.id]) : null }
     },
   )
   app.post(
@@ -159,7 +178,9 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
         response: { 200: Type.Object({ points: Type.Integer({ minimum: 0 }) }, { description: 'Marked; it goes on by itself.' }) },
       },
     },
-    async ({ body: { point = null, from, to, why } }, reply) => {
+    async ({ body: { point = null, from, to, why }, who }, reply) => {
+      const hidden = unseenPoint(deps.scopeOf(who), point)
+      if (hidden) return refuse(reply, hidden)
       const [start, end] = [Date.parse(from), Date.parse(to)]
       if (!(end > start)) return refuse(reply, badValue('body/to', to, 'an instant after `from`'))
       const marked = await deps.energyAgain(point, start, end, why)
@@ -180,6 +201,12 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
     },
     async () => deps.energyState(),
   )
+}
+
+/** Why somebody may not act on a point, or on all of them (null); null: he may. */
+const unseenPoint = (scope: Scope, point: string | null) => {
+  if (scope.all || (point !== null && scope.sees('point', point))) return null
+  return point === null ? problem('API_EVERYWHERE', 'this is about all points: name one') : unseenBy('point', point)
 }
 
 const registerJson = ({ items, findings, ...register }: EnergyRegisterAnswer) => ({

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
+import type { Scope } from '../../core/index.ts'
 import type { ExchangeDraft } from '../../ledger/types.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
@@ -17,12 +18,20 @@ import {
 } from '../ledger-schemas.ts'
 import { problem, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
+import { seenPage, unseenBy } from '../scoped.ts'
 import { inTime } from './common.ts'
 import { actOf } from './ledger.ts'
 
 /** Exchanges of meters, CT and PT: one transaction each, acknowledged by billing. */
 export const exchangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: number }> = async (app, { deps, answerMs }) => {
   const { ledger } = deps
+  /** A point, or a new meter that hangs at another place, which is not somebody's to see; null: nothing is hidden from him. */
+  const unseen = (scope: Scope, point: string, meter: string | null) => {
+    if (scope.all) return null
+    if (!scope.sees('point', point)) return unseenBy('point', point)
+    const hangs = meter === null ? null : (ledger.get('meter', meter, null)?.attributes.point ?? null)
+    return meter !== null && hangs !== null && !scope.sees('point', String(hangs)) ? unseenBy('meter', meter) : null
+  }
   app.get(
     '/exchanges',
     {
@@ -36,13 +45,21 @@ export const exchangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs
         response: { 200: ref(ExchangePage, 'One page.') },
       },
     },
-    async ({ query: { limit = 100, cursor, ...filter } }, reply) => {
+    async ({ query: { limit = 100, cursor, ...filter }, who }, reply) => {
       const from = cursor === undefined ? [0] : readCursor(cursor, ['number'])
       if (from === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
-      const found = ledger.exchanges({ ...filter, after: Number(from[0]), limit: limit + 1 })
-      const items = found.slice(0, limit)
-      const last = items.at(-1)
-      return { items: items.map((one) => exchangeJson(one, deps.now())), next: found.length > limit && last ? cursorOf([last.id]) : null }
+      const scope = deps.scopeOf(who)
+      const { items, last, hasMore } = await seenPage({
+        ...{
+          scope,
+          after: Number(from[0]),
+          limit,
+          ask: (after: number, most: number) => ledger.exchanges({ ...filter, after, limit: most }),
+        },
+        sees: ({ point }) => scope.sees('point', point),
+        at: ({ id }) => id,
+      })
+      return { items: items.map((one) => exchangeJson(one, deps.now())), next: hasMore && last ? cursorOf([last.id]) : null }
     },
   )
   app.get(
@@ -58,7 +75,9 @@ export const exchangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs
         response: { 200: ref(ProposalSchema, 'The proposal.') },
       },
     },
-    async ({ query: { point, at, meter = null } }, reply) => {
+    async ({ query: { point, at, meter = null }, who }, reply) => {
+      const hidden = unseen(deps.scopeOf(who), point, meter)
+      if (hidden) return refuse(reply, hidden)
       const found = await inTime(ledger.proposal(point, Date.parse(at), meter), answerMs)
       return found ? proposalJson(found) : refuse(reply, problem('API_LATE', 'the store did not answer in time'))
     },
@@ -82,6 +101,8 @@ export const exchangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs
     },
     async (request, reply) => {
       const { kind, point, meter = null, ratio = null, end, start = {}, by, reason, deviation = null, dryRun = false } = request.body
+      const hidden = unseen(deps.scopeOf(request.who), point, meter?.id ?? null)
+      if (hidden) return refuse(reply, hidden)
       const at = Date.parse(request.body.at)
       const proposal = await inTime(ledger.proposal(point, at, meter?.id ?? null), answerMs)
       if (proposal === null) return refuse(reply, problem('API_LATE', 'the store did not answer in time'))
@@ -117,6 +138,11 @@ export const exchangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs
       },
     },
     async ({ params: { id }, body: { by, note = '' }, who }, reply) => {
+      const scope = deps.scopeOf(who)
+      if (!scope.all) {
+        const [found] = ledger.exchanges({ after: id - 1, limit: 1 })
+        if (found?.id !== id || !scope.sees('point', found.point)) return refuse(reply, unseenBy('exchange', String(id)))
+      }
       const answer = await inTime(ledger.acknowledge(id, by ?? who?.id ?? '', note), answerMs)
       if (answer === null) return refuse(reply, problem('API_LATE', 'the ledger is busy; GET /api/v1/exchanges shows what came of it'))
       return answer.ok ? exchangeJson(answer.value, deps.now()) : refuse(reply, refusalOf(answer.error))

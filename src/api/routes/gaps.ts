@@ -1,12 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Result } from '../../core/index.ts'
 import type { GapDetailView, GapView } from '../collection-deps.ts'
 import { GapCountsSchema, GapDetailSchema, GapEntryBody, GapPage, GapParams, GapsQuery, GapWhyBody } from '../collection-schemas.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps, Refusal } from '../deps.ts'
+import { nameOf } from '../guard.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
+import { seenPageIf } from '../scoped.ts'
 import { iso, isoOrNull } from './common.ts'
 
 /** Due readings that did not come, and what a person does with them. */
@@ -14,6 +16,13 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
   const shown = async (reply: FastifyReply, answer: Promise<Result<GapDetailView, Refusal>>) => {
     const gap = await answer
     return gap.ok ? detailJson(gap.value, deps) : refuse(reply, problemOf(gap.error.because, gap.error.error))
+  }
+  /** A gap that is not somebody's to see is answered as one that is not there. */
+  const unseen = async ({ who }: Pick<FastifyRequest, 'who'>, reply: FastifyReply, id: number) => {
+    const scope = deps.scopeOf(who)
+    if (scope.all) return null
+    const gap = await deps.gap(id)
+    return gap.ok && scope.sees('point', gap.value.point) ? null : refuse(reply, problem('API_GAP', `there is no due reading ${id}`))
   }
   app.get(
     '/gaps',
@@ -28,21 +37,25 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
         response: { 200: ref(GapPage, 'One page.') },
       },
     },
-    async ({ query: { limit = 100, cursor, from, to, ...filter } }, reply) => {
+    async ({ query: { limit = 100, cursor, from, to, ...filter }, who }, reply) => {
       const after = cursor === undefined ? [0] : readCursor(cursor, ['number'])
       if (after === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
       const times = { ...(from === undefined ? {} : { from: Date.parse(from) }), ...(to === undefined ? {} : { to: Date.parse(to) }) }
-      const found = await deps.gaps({ ...filter, ...times }, Number(after[0]), limit + 1)
+      const scope = deps.scopeOf(who)
+      const found = await seenPageIf({
+        ...{ scope, after: Number(after[0]), limit, ask: (since: number, most: number) => deps.gaps({ ...filter, ...times }, since, most) },
+        sees: ({ point }) => scope.sees('point', point),
+        at: ({ id }) => id,
+      })
       if (!found.ok) return refuse(reply, problemOf(found.error.because, found.error.error))
-      const items = found.value.slice(0, limit)
-      const last = items.at(-1)
-      return { items: items.map((gap) => gapJson(gap, deps)), next: found.value.length > limit && last ? cursorOf([last.id]) : null }
+      const { items, last, hasMore } = found.value
+      return { items: items.map((gap) => gapJson(gap, deps)), next: hasMore && last ? cursorOf([last.id]) : null }
     },
   )
   app.get(
     '/gap-counts',
     {
-      config: { permission: 'collection:read' },
+      config: { permission: 'collection:read', everywhere: true },
       schema: {
         operationId: 'countGaps',
         tags: ['collection'],
@@ -69,7 +82,7 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
         response: { 200: ref(GapDetailSchema, 'The gap.') },
       },
     },
-    async ({ params: { id } }, reply) => shown(reply, deps.gap(id)),
+    async (request, reply) => (await unseen(request, reply, request.params.id)) ?? shown(reply, deps.gap(request.params.id)),
   )
   for (const [act, summary, description] of ACTS)
     app.post(
@@ -86,7 +99,10 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
           response: { 200: ref(GapDetailSchema, 'The gap as it is now.') },
         },
       },
-      async ({ params: { id }, body: { why }, who }, reply) => shown(reply, deps.actOnGap(id, act, who?.name ?? '', why)),
+      async (request, reply) => {
+        const { id } = request.params
+        return (await unseen(request, reply, id)) ?? shown(reply, deps.actOnGap(id, act, nameOf(request), request.body.why))
+      },
     )
   app.post(
     '/gaps/:id/estimate',
@@ -104,8 +120,11 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
         response: { 200: ref(GapDetailSchema, 'The gap as it is now.') },
       },
     },
-    async ({ params: { id }, body: { why }, who }, reply) => {
-      const done = await deps.estimateGap(id, who?.name ?? '', why)
+    async (request, reply) => {
+      const { id } = request.params
+      const hidden = await unseen(request, reply, id)
+      if (hidden) return hidden
+      const done = await deps.estimateGap(id, nameOf(request), request.body.why)
       return done.ok ? shown(reply, deps.gap(id)) : refuse(reply, problemOf(done.error.because, done.error.error))
     },
   )
@@ -123,8 +142,12 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
         response: { 200: ref(GapDetailSchema, 'The gap as it is now.') },
       },
     },
-    async ({ params: { id }, body: { values, at, why }, who }, reply) =>
-      shown(reply, deps.enterGap(id, { values, instant: at === undefined ? null : Date.parse(at), who: who?.name ?? '', why })),
+    async (request, reply) => {
+      const { id } = request.params
+      const { values, at, why } = request.body
+      const entry = { values, instant: at === undefined ? null : Date.parse(at), who: nameOf(request), why }
+      return (await unseen(request, reply, id)) ?? shown(reply, deps.enterGap(id, entry))
+    },
   )
   app.post(
     '/gaps/:id/manual/confirm',
@@ -139,7 +162,10 @@ export const gapRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
         response: { 200: ref(GapDetailSchema, 'The gap as it is now.') },
       },
     },
-    async ({ params: { id }, who }, reply) => shown(reply, deps.confirmGap(id, who?.name ?? '')),
+    async (request, reply) => {
+      const { id } = request.params
+      return (await unseen(request, reply, id)) ?? shown(reply, deps.confirmGap(id, nameOf(request)))
+    },
   )
 }
 

@@ -216,14 +216,20 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         tags: ['ledger'],
         summary: 'The ledger as a file',
         description:
-          'What comes out can be imported again and changes nothing. Tokens that only read get *** for what says something of a person.',
+          'What comes out can be imported again and changes nothing. Whoever may not see what says something of a person gets *** for it; only what lies in the zones of whoever asks is in it.',
         querystring: ExportQuery,
         response: { 200: Type.Unsafe<Readable>({ description: 'The file.' }) },
       },
     },
     async (request, reply) => {
       const { format, lang = 'zh', asOf } = request.query
-      const wanted = { format, language: lang, asOf: asOf === undefined ? null : Date.parse(asOf), hidesPersonal: !maySeePersonal(request) }
+      const wanted = {
+        format,
+        language: lang,
+        asOf: asOf === undefined ? null : Date.parse(asOf),
+        hidesPersonal: !maySeePersonal(request),
+        zones: request.who?.zones ?? null,
+      }
       const made = await inTime(imports.export(wanted), Math.max(answerMs, EXPORT_MS))
       if (made === null) return refuse(reply, problem('API_LATE', 'the export takes too long'))
       return made.ok ? sendFile(reply, made.value) : refuse(reply, problemOf(made.error.because, made.error.error))

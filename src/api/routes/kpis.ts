@@ -1,11 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FigureView, KpiUnitView } from '../collection-deps.ts'
+import { ok, type Scope, type ScopedKind } from '../../core/index.ts'
+import type { FigureView, KpiGroupName, KpiUnitView } from '../collection-deps.ts'
 import { KpiMemberPage, KpiMembersQuery, KpiParams, KpisQuery, KpisSchema } from '../collection-schemas.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
-import type { ApiDeps } from '../deps.ts'
+import type { ApiDeps, Refusal } from '../deps.ts'
 import { badValue } from '../invalid.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
+import { seenPageIf } from '../scoped.ts'
 import { iso } from './common.ts'
 
 /** Figures of collection, each with the two lists behind it. */
@@ -25,19 +27,31 @@ export const kpiRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
         response: { 200: ref(KpisSchema, 'The figures.') },
       },
     },
-    async ({ query: { day = null, by = 'none', limit = 100, cursor } }, reply) => {
+    async ({ query: { day = null, by = 'none', limit = 100, cursor }, who }, reply) => {
+      const scope = deps.scopeOf(who)
+      if (!scope.all && KIND_OF[by] === null) return refuse(reply, forAll(by))
       const after = cursor === undefined ? [null] : readCursor(cursor, ['string'])
       if (after === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
-      const found = await deps.kpis({ day, by }, typeof after[0] === 'string' ? after[0] : null, limit + 1)
+      const heads: { readonly day: string; readonly asOf: number }[] = []
+      const found = await seenPageIf<KpiUnitView, string | null, Refusal>({
+        ...{ scope, after: typeof after[0] === 'string' ? after[0] : null, limit },
+        ask: async (from, most) => {
+          const page = await deps.kpis({ day, by }, from, most)
+          if (page.ok && page.value) heads.push(page.value)
+          return page.ok ? ok(page.value?.units ?? []) : page
+        },
+        sees: ({ id }) => seesUnit(scope, by, id),
+        at: ({ id }) => id,
+      })
       if (!found.ok) return refuse(reply, problemOf(found.error.because, found.error.error))
-      if (found.value === null) return refuse(reply, badValue('querystring/day', day ?? '', 'a day of the calendar'))
-      const { units, asOf, day: of } = found.value
-      const items = units.slice(0, limit)
-      const last = items.at(-1)
+      const [head] = heads
+      if (head === undefined) return refuse(reply, badValue('querystring/day', day ?? '', 'a day of the calendar'))
+      const { asOf, day: of } = head
+      const { items, last, hasMore } = found.value
       return {
         ...{ day: of, by, asOf: iso(asOf) },
         items: items.map((unit) => unitJson(unit, of, by)),
-        next: units.length > limit && last ? cursorOf([last.id]) : null,
+        next: hasMore && last ? cursorOf([last.id]) : null,
       }
     },
   )
@@ -55,10 +69,13 @@ export const kpiRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
         response: { 200: ref(KpiMemberPage, 'One page.') },
       },
     },
-    async ({ params: { kpi }, query: { day = null, by = 'none', id = '', list, at = 'final', limit = 200, cursor } }, reply) => {
+    async ({ params: { kpi }, query: { day = null, by = 'none', id = '', list, at = 'final', limit = 200, cursor }, who }, reply) => {
+      const scope = deps.scopeOf(who)
+      if (!scope.all && KIND_OF[by] === null) return refuse(reply, forAll(by))
       const from = cursor === undefined ? [0] : readCursor(cursor, ['number'])
       if (from === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
-      const found = await deps.kpiMembers({ kpi, day, by, id, list, at })
+      // A figure that is not his has no members, like one that is of nothing.
+      const found = seesUnit(scope, by, id) ? await deps.kpiMembers({ kpi, day, by, id, list, at }) : ok([])
       if (!found.ok) return refuse(reply, problemOf(found.error.because, found.error.error))
       if (found.value === null) return refuse(reply, badValue('querystring/day', day ?? '', 'a day of the calendar'))
       const start = Number(from[0])
@@ -67,6 +84,18 @@ export const kpiRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
     },
   )
 }
+
+/** What a group of figures is of; null: of meters of any zone. */
+const KIND_OF: Readonly<Record<KpiGroupName, ScopedKind | null>> = {
+  ...{ none: null, maker: null, zone: 'zone', area: 'area', line: 'whole-line', concentrator: 'concentrator' },
+}
+
+const seesUnit = (scope: Scope, by: KpiGroupName, id: string): boolean => {
+  const kind = KIND_OF[by]
+  return scope.all || (kind !== null && scope.sees(kind, id))
+}
+
+const forAll = (by: string) => problem('API_EVERYWHERE', `by=${by} is about meters of all zones: ask with by=zone or by=area`)
 
 const unitJson = ({ id, name, kpis }: KpiUnitView, day: string, by: string) => ({
   id,

@@ -31,7 +31,7 @@ export const ledgerPointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answe
   app.get(
     '/points/:id/checklist',
     {
-      config: { permission: 'ledger:read', failures: [404] },
+      config: { permission: 'ledger:read', sees: ['point', 'id'], failures: [404] },
       schema: {
         operationId: 'getChecklist',
         tags: ['ledger'],
@@ -49,7 +49,7 @@ export const ledgerPointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answe
   app.post(
     '/points/:id/checklist/:item',
     {
-      config: { permission: 'commissioning:act', failures: [404, 413, 415, 422] },
+      config: { permission: 'commissioning:act', sees: ['point', 'id'], failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'confirmChecklistItem',
         tags: ['ledger'],
@@ -73,7 +73,7 @@ export const ledgerPointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answe
   app.post(
     '/points/:id/state',
     {
-      config: { permission: 'commissioning:act', failures: [404, 413, 415, 422] },
+      config: { permission: 'commissioning:act', sees: ['point', 'id'], failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'setPointState',
         tags: ['ledger'],

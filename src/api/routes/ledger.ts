@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import type { Result } from '../../core/index.ts'
+import type { Result, Scope } from '../../core/index.ts'
 import { ATTRIBUTES, type Kind, type Value } from '../../ledger/kinds.ts'
 import type { Act, Applied, Entity, Patch, Refused } from '../../ledger/types.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
@@ -30,6 +30,7 @@ import {
 import { diffFor, entityFor, factFor, maySeePersonal, personalNames } from '../personal.ts'
 import { problem, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
+import { scopedKind, seenPage, unseenBy } from '../scoped.ts'
 import { inTime, iso, isoOrNull } from './common.ts'
 
 const SHOWN = 1000
@@ -187,34 +188,33 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
       const unread = maySeePersonal(request) ? [] : personalNames(kind)
       const guessed = unread.find((name) => name in wanted.where)
       if (guessed !== undefined)
-        return refuse(
-          reply,
-          badValue('querystring/where', guessed, 'attributes that are shown to you; this one needs a token with the permission operate'),
-        )
+        return refuse(reply, badValue('querystring/where', guessed, 'attributes that are shown to you; this one needs personal:read'))
       if (dueBefore !== undefined && !('verifyBy' in ATTRIBUTES[kind]))
         return refuse(reply, badValue('querystring/dueBefore', dueBefore, 'only for meter and transformer'))
-      const found = await ledger.list({
-        kind,
-        where: wanted.where,
-        unread,
-        ...(text === undefined ? {} : { text }),
-        ...(dueBefore === undefined ? {} : { before: { name: 'verifyBy', day: dueBefore } }),
-        ...(asOf === undefined ? {} : { asOf: Date.parse(asOf) }),
-        ...(typeof from[0] === 'string' ? { after: from[0] } : {}),
-        limit: limit + 1,
+      const scope = deps.scopeOf(request.who)
+      const { items, last, hasMore } = await seenPage<Entity, string | null>({
+        ...{ scope, after: typeof from[0] === 'string' ? from[0] : null, limit },
+        ask: (after, most) =>
+          ledger.list({
+            ...{ kind, where: wanted.where, unread, limit: most },
+            ...(text === undefined ? {} : { text }),
+            ...(dueBefore === undefined ? {} : { before: { name: 'verifyBy', day: dueBefore } }),
+            ...(asOf === undefined ? {} : { asOf: Date.parse(asOf) }),
+            ...(after === null ? {} : { after }),
+          }),
+        sees: ({ id }) => scope.sees(scopedKind(kind), id),
+        at: ({ id }) => id,
       })
-      const items = found.slice(0, limit)
-      const last = items.at(-1)
       return {
         items: items.map((entity) => entityJson(entityFor(request, entity))),
-        next: found.length > limit && last ? cursorOf([last.id]) : null,
+        next: hasMore && last ? cursorOf([last.id]) : null,
       }
     },
   )
   app.get(
     '/ledger/:kind/:id',
     {
-      config: { permission: 'ledger:read', failures: [404, 414] },
+      config: { permission: 'ledger:read', sees: ['entry', 'id'], failures: [404, 414] },
       schema: {
         operationId: 'getLedgerEntry',
         tags: ['ledger'],
@@ -240,7 +240,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/ledger/:kind/:id/history',
     {
-      config: { permission: 'ledger:read', failures: [404, 414] },
+      config: { permission: 'ledger:read', sees: ['entry', 'id'], failures: [404, 414] },
       schema: {
         operationId: 'getLedgerHistory',
         tags: ['ledger'],
@@ -266,6 +266,8 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
     { set, from, why, workOrder = null }: { set: Record<string, Value>; from?: string; why: string; workOrder?: string | null },
   ) => {
     const current = ledger.get(kind, id, null)
+    const hidden = unseenIn(deps.scopeOf(request.who), { kind, id, set }, current !== null)
+    if (hidden) return refuse(reply, hidden)
     const [match, noneMatch] = [tagsOf(request.headers['if-match']), tagsOf(request.headers['if-none-match'])]
     if (current && match.length === 0 && !noneMatch.includes('*')) return refuse(reply, unseen(kind, id))
     const version = noneMatch.includes('*') || (match.length === 0 && !current) ? null : versionIn(match, current)
@@ -283,7 +285,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
     return reply
       .header('etag', tagOf(now))
       .code(current ? 200 : 201)
-      .send(entityJson(now))
+      .send(entityJson(entityFor(request, now)))
   }
   const answers = { 200: ref(EntitySchema, 'As it is now.'), 201: ref(EntitySchema, 'It is new.') }
   const config = { permission: 'ledger:write', failures: [404, 412, 413, 414, 415, 422, 428] } as const
@@ -320,6 +322,26 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
     },
     async (request, reply) => write(request, reply, request.params, request.body),
   )
+}
+
+/**
+ * What of a change is not somebody's to see: the entry itself, or one it refers to; null: nothing. A new entry has to lie somewhere that
+ * he sees, or he would make what he cannot look at.
+ */
+const unseenIn = (
+  scope: Scope,
+  { kind, id, set }: { readonly kind: Kind; readonly id: string; readonly set: Readonly<Record<string, Value>> },
+  isThere: boolean,
+) => {
+  if (scope.all) return null
+  if (isThere && !scope.sees(scopedKind(kind), id)) return unseenBy(kind, id)
+  const references = Object.entries(set).flatMap(([name, value]) => {
+    const to = Object.hasOwn(ATTRIBUTES[kind], name) ? ATTRIBUTES[kind][name]?.refers : undefined
+    return to === undefined || value === null ? [] : [{ to, id: String(value) }]
+  })
+  const hidden = references.find((each) => !scope.sees(scopedKind(each.to), each.id))
+  if (hidden) return unseenBy(hidden.to, hidden.id)
+  return isThere || references.length > 0 ? null : problem('API_EVERYWHERE', `a new ${kind} has to name where it lies`)
 }
 
 const applied = (reply: FastifyReply, answer: Result<Applied, Refused> | null) => {

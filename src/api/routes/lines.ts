@@ -1,13 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import type { GatewayError } from '../../core/index.ts'
-import type { ApiDeps, DeviceView, LineView, TaskView } from '../deps.ts'
+import type { GatewayError, Scope } from '../../core/index.ts'
+import type { ApiDeps, DeviceView, LineDetail, LineView, TaskView } from '../deps.ts'
 import { problem, refuse } from '../problems.ts'
 import { LineDetailSchema, LineParams, LineSchema, ref, TaskSchema } from '../schemas.ts'
 import { iso, isoOrNull, reasonsJson } from './common.ts'
 
 /** Lines, their devices, and the tasks that keep them busy. */
 export const lineRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (app, { deps }) => {
+  const healthOf = (scope: Scope, { health }: LineDetail) => (scope.all ? health : health.filter(({ meter }) => scope.sees('meter', meter)))
+  /** The state of a line is that of all its meters; how many there are is said of those somebody sees. */
+  const seenOf = (scope: Scope, line: LineView): LineView => {
+    const detail = scope.all ? null : deps.line(line.id)
+    return detail ? { ...line, devices: healthOf(scope, detail).length } : line
+  }
   app.get(
     '/lines',
     {
@@ -20,12 +26,16 @@ export const lineRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
         response: { 200: Type.Object({ items: Type.Array(ref(LineSchema)) }, { description: 'All lines.' }) },
       },
     },
-    async () => ({ items: deps.lines().map((line) => lineJson(line, deps)) }),
+    async ({ who }) => {
+      const scope = deps.scopeOf(who)
+      const lines = deps.lines().filter(({ id }) => scope.all || scope.sees('line', id))
+      return { items: lines.map((line) => lineJson(seenOf(scope, line), deps)) }
+    },
   )
   app.get(
     '/lines/:id',
     {
-      config: { permission: 'lines:read', failures: [404, 414] },
+      config: { permission: 'lines:read', sees: ['line', 'id'], failures: [404, 414] },
       schema: {
         operationId: 'getLine',
         tags: ['lines'],
@@ -35,10 +45,11 @@ export const lineRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
         response: { 200: ref(LineDetailSchema, 'The line.') },
       },
     },
-    async ({ params: { id } }, reply) => {
+    async ({ params: { id }, who }, reply) => {
       const line = deps.line(id)
       if (line === null) return refuse(reply, unknownLine(id))
-      return { ...lineJson(line, deps), health: line.health.map((device) => deviceJson(device, deps)) }
+      const scope = deps.scopeOf(who)
+      return { ...lineJson(seenOf(scope, line), deps), health: healthOf(scope, line).map((device) => deviceJson(device, deps)) }
     },
   )
   app.get(

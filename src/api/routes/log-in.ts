@@ -106,7 +106,10 @@ export const logInRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
   app.post(
     '/me/password',
     {
-      config: { permission: 'self', audit: 'own', rateLimit: MOST_TRIES, failures: [413, 415, 422, 503] },
+      config: {
+        ...{ permission: 'self', audit: 'own', rateLimit: MOST_TRIES, failures: [413, 415, 422, 503] },
+        ...{ secretBody: true, secretAnswer: true },
+      },
       schema: {
         operationId: 'changeMyPassword',
         tags: ['access'],

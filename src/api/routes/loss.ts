@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Scope } from '../../core/index.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import { badValue } from '../invalid.ts'
@@ -18,6 +19,7 @@ import {
 } from '../loss-schemas.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
+import { seenPage } from '../scoped.ts'
 import { iso } from './common.ts'
 
 /** Days that are shown when nobody says from when. */
@@ -39,23 +41,26 @@ export const lossRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
         response: { 200: ref(AreaPage, 'One page.') },
       },
     },
-    async ({ query: { zone, feeder, state, limit = 100, cursor } }, reply) => {
+    async ({ query: { zone, feeder, state, limit = 100, cursor }, who }, reply) => {
       const after = cursor === undefined ? [''] : readCursor(cursor, ['string'])
       if (after === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
       const filter = { ...(zone ? { zone } : {}), ...(feeder ? { feeder } : {}), ...(state ? { state } : {}) }
-      const found = await deps.areas(filter, String(after[0]), limit + 1)
-      const items = found.slice(0, limit)
-      const last = items.at(-1)
+      const scope = deps.scopeOf(who)
+      const { items, last, hasMore } = await seenPage({
+        ...{ scope, after: String(after[0]), limit, ask: (from: string, most: number) => deps.areas(filter, from, most) },
+        sees: ({ id }) => scope.sees('area', id),
+        at: ({ id }) => id,
+      })
       return {
         items: items.map(({ latest, ...area }) => ({ ...area, latest: latest && itemJson(latest) })),
-        next: found.length > limit && last ? cursorOf([last.id]) : null,
+        next: hasMore && last ? cursorOf([last.id]) : null,
       }
     },
   )
   app.get(
     '/areas/:id/loss',
     {
-      config: { permission: 'readings:read', failures: [404, 414, 422] },
+      config: { permission: 'readings:read', sees: ['area', 'id'], failures: [404, 414, 422] },
       schema: {
         operationId: 'getAreaLoss',
         tags: ['analysis'],
@@ -84,7 +89,7 @@ export const lossRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/areas/:id/balance',
     {
-      config: { permission: 'readings:read', failures: [404, 414, 422] },
+      config: { permission: 'readings:read', sees: ['area', 'id'], failures: [404, 414, 422] },
       schema: {
         operationId: 'getAreaBalance',
         tags: ['analysis'],
@@ -112,7 +117,7 @@ export const lossRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/feeders/:id/loss',
     {
-      config: { permission: 'readings:read', failures: [404, 414, 422] },
+      config: { permission: 'readings:read', sees: ['feeder', 'id'], failures: [404, 414, 422] },
       schema: {
         operationId: 'getFeederLoss',
         tags: ['analysis'],
@@ -129,7 +134,7 @@ export const lossRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/buses/:id/balance',
     {
-      config: { permission: 'readings:read', failures: [404, 414, 422] },
+      config: { permission: 'readings:read', sees: ['bus', 'id'], failures: [404, 414, 422] },
       schema: {
         operationId: 'getBusBalance',
         tags: ['analysis'],
@@ -155,7 +160,8 @@ export const lossRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
     const answer = await ask(id, start, end)
     if (!answer.ok) return refuse(reply, problemOf(answer.error.because, answer.error.error))
     const { zone, voltageKv, items } = answer.value
-    return { id, from: iso(start), to: iso(end), zone, voltageKv, items: items.map(flowJson) }
+    const scope = deps.scopeOf(reply.request.who)
+    return { id, from: iso(start), to: iso(end), zone, voltageKv, items: items.map((item) => flowJson(scope, item)) }
   }
 }
 
@@ -203,10 +209,11 @@ const memberJson = ({ quality, reasons, usual, start, end, ...member }: LossMemb
   evidence: `/api/v1/points/${encodeURIComponent(member.point)}/energy?from=${encodeURIComponent(iso(from))}&to=${encodeURIComponent(iso(to))}&period=day&detail=true`,
 })
 
-const flowJson = ({ from, to, missing, flows, ...item }: FlowItemView) => ({
+/** The sums are those of the line; an area or point on it that lies in another zone is not named. */
+const flowJson = (scope: Scope, { from, to, missing, flows, ...item }: FlowItemView) => ({
   ...item,
   from: iso(from),
   to: iso(to),
-  missing: [...missing],
-  flows: flows.map((flow) => ({ ...flow })),
+  missing: missing.filter((id) => scope.all || scope.sees('point', id) || scope.sees('area', id)),
+  flows: flows.filter(({ kind, id }) => scope.all || scope.sees(kind, id)).map((flow) => ({ ...flow })),
 })

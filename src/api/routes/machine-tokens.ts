@@ -37,7 +37,7 @@ export const machineTokenRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.post(
     '/tokens',
     {
-      config: { permission: 'users:admin', audit: 'own', failures: [404, 413, 415, 422, 503] },
+      config: { permission: 'users:admin', audit: 'own', secretAnswer: true, failures: [403, 404, 413, 415, 422, 503] },
       schema: {
         operationId: 'addToken',
         tags: ['access'],

@@ -1,8 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyReply } from 'fastify'
-import type { Result } from '../../core/index.ts'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Result, Scope } from '../../core/index.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps, Refusal } from '../deps.ts'
+import { nameOf } from '../guard.ts'
 import type { OutageDetailView, OutageView } from '../outage-deps.ts'
 import {
   OutageAtBody,
@@ -16,6 +17,7 @@ import {
 } from '../outage-schemas.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
+import { seenPage, unseenBy } from '../scoped.ts'
 import { iso, isoOrNull } from './common.ts'
 
 const instantOf = (text: string | undefined): number | null => (text === undefined ? null : Date.parse(text))
@@ -26,6 +28,14 @@ const answer = { 200: ref(OutageDetailSchema, 'The outage as it is now.') }
 export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: number }> = async (app, { deps }) => {
   const shown = (reply: FastifyReply, outage: Result<OutageDetailView, Refusal>) =>
     outage.ok ? detailJson(outage.value) : refuse(reply, problemOf(outage.error.because, outage.error.error))
+  /** Acts on an outage that is somebody's; of a line, whoever acts sees all of it. */
+  const acted = (request: OutageRequest, reply: FastifyReply, act: (id: number) => Result<OutageDetailView, Refusal>, isAct = true) => {
+    const { id } = request.params
+    const scope = deps.scopeOf(request.who)
+    const found = scope.all ? null : deps.outage(id)
+    const sees = found === null || (found.ok && seesOutage(scope, found.value, isAct))
+    return sees ? shown(reply, act(id)) : refuse(reply, problem('API_OUTAGE', `there is no outage ${id}`))
+  }
   app.get(
     '/outages',
     {
@@ -39,15 +49,19 @@ export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         response: { 200: ref(OutagePage, 'One page.') },
       },
     },
-    async ({ query: { limit = 100, cursor, from, to, ...filter } }, reply) => {
+    async ({ query: { limit = 100, cursor, from, to, ...filter }, who }, reply) => {
       const before = cursor === undefined ? [null] : readCursor(cursor, ['number'])
       if (before === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
       const times = { ...(from === undefined ? {} : { from: Date.parse(from) }), ...(to === undefined ? {} : { to: Date.parse(to) }) }
       const [first = null] = before
-      const found = deps.outages({ ...filter, ...times }, first === null ? null : Number(first), limit + 1)
-      const items = found.slice(0, limit)
-      const last = items.at(-1)
-      return { items: items.map(outageJson), next: found.length > limit && last ? cursorOf([last.id]) : null }
+      const scope = deps.scopeOf(who)
+      const { items, last, hasMore } = await seenPage<OutageView, number | null>({
+        ...{ scope, after: first === null ? null : Number(first), limit },
+        ask: (after, most) => deps.outages({ ...filter, ...times }, after, most),
+        sees: (outage) => scope.sees(outage.scope, outage.target),
+        at: ({ id }) => id,
+      })
+      return { items: items.map(outageJson), next: hasMore && last ? cursorOf([last.id]) : null }
     },
   )
   app.get(
@@ -63,7 +77,7 @@ export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         response: answer,
       },
     },
-    async ({ params: { id } }, reply) => shown(reply, deps.outage(id)),
+    async (request, reply) => acted(request, reply, (id) => deps.outage(id), false),
   )
   app.post(
     '/outages',
@@ -80,6 +94,8 @@ export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
       },
     },
     async ({ body: { from, expectedTo, to, noticed, workOrder = null, ...draft }, who }, reply) => {
+      const scope = deps.scopeOf(who)
+      if (!seesOutage(scope, draft, true)) return refuse(reply, unseenBy(draft.scope, draft.target))
       const times = { from: Date.parse(from), expectedTo: instantOf(expectedTo), to: instantOf(to), noticed: instantOf(noticed) }
       return shown(reply, deps.addOutage({ ...draft, ...times, workOrder }, who?.name ?? ''))
     },
@@ -98,8 +114,10 @@ export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         response: answer,
       },
     },
-    async ({ params: { id }, body: { expectedTo, why }, who }, reply) =>
-      shown(reply, deps.extendOutage(id, Date.parse(expectedTo), who?.name ?? '', why)),
+    async (request, reply) => {
+      const { expectedTo, why } = request.body
+      return acted(request, reply, (id) => deps.extendOutage(id, Date.parse(expectedTo), nameOf(request), why))
+    },
   )
   for (const { act, operationId, summary, description } of AT_ACTS)
     app.post(
@@ -108,7 +126,10 @@ export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         ...operate,
         schema: { operationId, tags: ['collection'], summary, description, params: OutageParams, body: OutageAtBody, response: answer },
       },
-      async ({ params: { id }, body: { at, why }, who }, reply) => shown(reply, deps[operationId](id, instantOf(at), who?.name ?? '', why)),
+      async (request, reply) => {
+        const { at, why } = request.body
+        return acted(request, reply, (id) => deps[operationId](id, instantOf(at), nameOf(request), why))
+      },
     )
   app.post(
     '/outages/:id/withdraw',
@@ -124,8 +145,15 @@ export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         response: answer,
       },
     },
-    async ({ params: { id }, body: { why }, who }, reply) => shown(reply, deps.withdrawOutage(id, who?.name ?? '', why)),
+    async (request, reply) => acted(request, reply, (id) => deps.withdrawOutage(id, nameOf(request), request.body.why)),
   )
+}
+
+const seesOutage = (scope: Scope, { scope: kind, target }: Pick<OutageView, 'scope' | 'target'>, isAct: boolean): boolean =>
+  scope.all || scope.sees(kind === 'line' && isAct ? 'whole-line' : kind, target)
+
+interface OutageRequest extends Pick<FastifyRequest, 'who'> {
+  readonly params: { readonly id: number }
 }
 
 const AT_ACTS = [

@@ -1,27 +1,32 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Scope } from '../../core/index.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps, PointFilter, PointView } from '../deps.ts'
 import { problem, refuse } from '../problems.ts'
 import { readingJson } from '../reading-json.ts'
 import { LatestPage, LatestQuery, LatestSchema, PointPage, PointParams, PointSchema, PointsQuery, ref } from '../schemas.ts'
+import { sinceOf } from '../scoped.ts'
 import { everything, iso, isoOrNull } from './common.ts'
 
 /** Metering points and the newest they said. */
 export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (app, { deps }) => {
-  /** One page of points; null when the cursor is not ours. */
-  const page = async (filter: PointFilter, limit: number, cursor: string | undefined) => {
+  /** One page of the points somebody sees; null when the cursor is not ours. */
+  const page = async (scope: Scope, filter: PointFilter, limit: number, cursor: string | undefined) => {
     const after = cursor === undefined ? [null] : readCursor(cursor, ['string'])
     if (after === null) return null
-    const found = await deps.points(filter, typeof after[0] === 'string' ? after[0] : null, limit + 1)
+    const seen = scope.all ? filter : { ...filter, sees: (id: string) => scope.sees('point', id) }
+    const found = await deps.points(seen, typeof after[0] === 'string' ? after[0] : null, limit + 1)
     const items = found.slice(0, limit)
     const last = items.at(-1)
     return { items, next: found.length > limit && last ? cursorOf([last.id]) : null }
   }
-  const latestOf = async ({ id, name, area }: PointView) => ({
+  const latestOf = async (scope: Scope, { id, name, area }: PointView) => ({
     point: id,
     name,
     area,
-    readings: (await deps.latest(id)).map((reading) => readingJson(reading, everything(deps))),
+    readings: (await deps.latest(id))
+      .filter(({ measuredAt }) => measuredAt >= sinceOf(scope, id))
+      .map((reading) => readingJson(reading, everything(deps))),
   })
 
   app.get(
@@ -37,16 +42,17 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
         response: { 200: ref(PointPage, 'One page.') },
       },
     },
-    async ({ query: { area, line, text, limit = 200, cursor } }, reply) => {
-      const found = await page(filterOf({ area, line, text }), limit, cursor)
+    async ({ query: { area, line, text, limit = 200, cursor }, who }, reply) => {
+      const scope = deps.scopeOf(who)
+      const found = await page(scope, filterOf({ area, line, text }), limit, cursor)
       if (found === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
-      return { items: found.items.map(pointJson), next: found.next }
+      return { items: found.items.map((point) => pointJson(scope, point)), next: found.next }
     },
   )
   app.get(
     '/points/:id',
     {
-      config: { permission: 'readings:read', own: true, failures: [404, 414] },
+      config: { permission: 'readings:read', sees: ['point', 'id'], own: true, failures: [404, 414] },
       schema: {
         operationId: 'getPoint',
         tags: ['readings'],
@@ -56,15 +62,15 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
         response: { 200: ref(PointSchema, 'The point.') },
       },
     },
-    async ({ params: { id } }, reply) => {
+    async ({ params: { id }, who }, reply) => {
       const point = await deps.point(id)
-      return point === null ? refuse(reply, unknownPoint(id)) : pointJson(point)
+      return point === null ? refuse(reply, unknownPoint(id)) : pointJson(deps.scopeOf(who), point)
     },
   )
   app.get(
     '/points/:id/latest',
     {
-      config: { permission: 'readings:read', own: true, failures: [404, 414] },
+      config: { permission: 'readings:read', sees: ['point', 'id'], own: true, failures: [404, 414] },
       schema: {
         operationId: 'getLatest',
         tags: ['readings'],
@@ -74,9 +80,9 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
         response: { 200: ref(LatestSchema, 'Newest readings.') },
       },
     },
-    async ({ params: { id } }, reply) => {
+    async ({ params: { id }, who }, reply) => {
       const point = await deps.point(id)
-      return point === null ? refuse(reply, unknownPoint(id)) : { asOf: iso(deps.now()), ...(await latestOf(point)) }
+      return point === null ? refuse(reply, unknownPoint(id)) : { asOf: iso(deps.now()), ...(await latestOf(deps.scopeOf(who), point)) }
     },
   )
   app.get(
@@ -92,19 +98,23 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
         response: { 200: ref(LatestPage, 'One page.') },
       },
     },
-    async ({ query: { area, line, limit = 200, cursor } }, reply) => {
-      const found = await page(filterOf({ area, line }), limit, cursor)
+    async ({ query: { area, line, limit = 200, cursor }, who }, reply) => {
+      const scope = deps.scopeOf(who)
+      const found = await page(scope, filterOf({ area, line }), limit, cursor)
       if (found === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
-      return { asOf: iso(deps.now()), items: await Promise.all(found.items.map(latestOf)), next: found.next }
+      return { asOf: iso(deps.now()), items: await Promise.all(found.items.map((point) => latestOf(scope, point))), next: found.next }
     },
   )
 }
 
 export const unknownPoint = (id: string) => problem('API_POINT', `there is no metering point "${id}"`)
 
-const pointJson = ({ meters, ...point }: PointView) => ({
+/** A meter that was gone before the point was his is none of a customer's. */
+const pointJson = (scope: Scope, { meters, ...point }: PointView) => ({
   ...point,
-  meters: meters.map(({ from, to, ...meter }) => ({ ...meter, from: iso(from), to: isoOrNull(to) })),
+  meters: meters
+    .filter(({ to }) => to === null || to > sinceOf(scope, point.id))
+    .map(({ from, to, ...meter }) => ({ ...meter, from: iso(from), to: isoOrNull(to) })),
 })
 
 const filterOf = (given: { readonly [name in keyof PointFilter]: string | undefined }): PointFilter =>

@@ -9,6 +9,7 @@ import { badValue, INSTANT } from '../invalid.ts'
 import { type Problem, problem, problemOf, refuse, sendStream } from '../problems.ts'
 import { type ReadingJson, type ReadingView, readingJson } from '../reading-json.ts'
 import { PointParams, ReadingPage, ReadingsQuery, ref } from '../schemas.ts'
+import { sinceOf } from '../scoped.ts'
 import { fullCodes, inTime } from './common.ts'
 import { unknownPoint } from './points.ts'
 
@@ -23,7 +24,7 @@ export const readingRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs:
     '/points/:id/readings',
     {
       // A long CSV may take its time; each page of it may not.
-      config: { permission: 'readings:read', own: true, failures: [404, 414], stream: true },
+      config: { permission: 'readings:read', sees: ['point', 'id'], own: true, failures: [404, 414], stream: true },
       schema: {
         operationId: 'listReadings',
         tags: ['readings'],
@@ -38,8 +39,8 @@ export const readingRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs:
         'x-also': ['text/csv; charset=utf-8'],
       },
     },
-    async ({ params: { id }, query, headers }, reply) => {
-      const asked = askedFor(id, query, deps)
+    async ({ params: { id }, query, headers, who }, reply) => {
+      const asked = askedFor(id, query, deps, sinceOf(deps.scopeOf(who), id))
       if ('problem' in asked) return refuse(reply, asked.problem)
       if ((await deps.point(id)) === null) return refuse(reply, unknownPoint(id))
       const { range, view } = asked
@@ -76,6 +77,7 @@ const askedFor = (
   point: string,
   { from, to, registers, source, measurement = 'register', limit = 1000, cursor }: Query,
   { now, hintOf }: ApiDeps,
+  since: number,
 ): { readonly range: RangeQuery; readonly view: ReadingView } | { readonly problem: Problem } => {
   const wanted = registers === undefined ? null : fullCodes(registers.split(','), 'querystring/registers')
   if (wanted && 'problem' in wanted) return wanted
@@ -85,6 +87,8 @@ const askedFor = (
     const [start, end, rest] = readCursor(cursor, ['number', 'number', 'string']) ?? []
     if (typeof start !== 'number' || typeof end !== 'number' || typeof rest !== 'string')
       return { problem: problem('API_CURSOR', 'the cursor is not one of these readings') }
+    // A cursor that was made by somebody else is of another range.
+    if (start < since && end > start) return { problem: problem('API_CURSOR', 'the cursor is not one of these readings') }
     return { range: { ...common, from: start, to: end, cursor: rest }, view }
   }
   const end = to === undefined ? now() : Date.parse(to)
@@ -93,7 +97,7 @@ const askedFor = (
   if (to !== undefined && Number.isNaN(end)) return { problem: badValue('querystring/to', to, INSTANT) }
   if (from !== undefined && Number.isNaN(start)) return { problem: badValue('querystring/from', from, INSTANT) }
   if (start > end) return { problem: badValue('querystring/from', from ?? '', 'an instant before `to`') }
-  return { range: { ...common, from: start, to: end }, view }
+  return { range: { ...common, from: Math.min(Math.max(start, since), end), to: end }, view }
 }
 
 const jsonOf = (readings: RangePage['readings'], view: ReadingView): ReadingJson[] => {

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import type { RuleSpec, ThresholdLayers, ThresholdSpec } from '../../anomaly/index.ts'
+import type { Scope, ScopedKind } from '../../core/index.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps, Refusal } from '../deps.ts'
 import { badValue } from '../invalid.ts'
@@ -46,8 +47,8 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
         response: { 200: ref(RulesSchema, 'All rules.') },
       },
     },
-    async (_request, reply) => {
-      const layers = deps.layers()
+    async ({ who }, reply) => {
+      const layers = seenLayers(deps.scopeOf(who), deps.layers())
       return reply
         .header('etag', `"${layers.version}"`)
         .send({ version: layers.version, items: deps.rules().map((rule) => ruleJson(rule, layers)) })
@@ -63,8 +64,8 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
         response: { 200: ref(RuleSchema, 'The rule.') },
       },
     },
-    async ({ params: { id } }, reply) => {
-      const layers = deps.layers()
+    async ({ params: { id }, who }, reply) => {
+      const layers = seenLayers(deps.scopeOf(who), deps.layers())
       const rule = deps.rules().find((one) => one.id === id)
       return rule
         ? reply.header('etag', `"${layers.version}"`).send(ruleJson(rule, layers))
@@ -244,6 +245,15 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
       return done.ok ? { areas: done.value } : refuse(reply, problemIn(done.error))
     },
   )
+}
+
+/** Layers of zones and points that somebody sees, with those that are for all. */
+const seenLayers = (scope: Scope, layers: ThresholdLayers): ThresholdLayers => {
+  if (scope.all) return layers
+  const seen = (kinds: readonly ScopedKind[], of: ThresholdLayers['zones']) =>
+    Object.fromEntries(Object.entries(of).filter(([id]) => kinds.some((kind) => scope.sees(kind, id))))
+  // The innermost layer is of a point, a meter or an area.
+  return { ...layers, zones: seen(['zone'], layers.zones), points: seen(['point', 'meter', 'area'], layers.points) }
 }
 
 const editOf = ({

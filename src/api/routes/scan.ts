@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Principal } from '../../access/principals.ts'
 import type { ApiDeps } from '../deps.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import type { ScanMeterView, ScanView } from '../scan-deps.ts'
@@ -19,11 +20,17 @@ import { failureJson } from './lines.ts'
 
 /** Looking for meters on a line of the running gateway. */
 export const scanRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: number }> = async (app, { deps, answerMs }) => {
+  /** Null: there is none, or its line is not somebody's to see as a whole. */
+  const seenScan = (who: Principal | null, id: number) => {
+    const found = deps.scan(id)
+    const scope = deps.scopeOf(who)
+    return found && (scope.all || scope.sees('whole-line', found.line)) ? found : null
+  }
   const unknown = (id: number) => problem('API_SCAN', `there is no scan ${id}`)
   app.post(
     '/lines/:id/scan',
     {
-      config: { permission: 'lines:act', failures: [404, 409, 413, 414, 415, 422] },
+      config: { permission: 'lines:act', sees: ['whole-line', 'id'], failures: [404, 409, 413, 414, 415, 422] },
       preValidation: async (request) => {
         request.body ??= {}
       },
@@ -57,7 +64,15 @@ export const scanRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
         response: { 200: ref(ScanListSchema, 'The scans.') },
       },
     },
-    async () => ({ items: deps.scans().map(scanJson) }),
+    async ({ who }) => {
+      const scope = deps.scopeOf(who)
+      return {
+        items: deps
+          .scans()
+          .filter(({ line }) => scope.all || scope.sees('whole-line', line))
+          .map(scanJson),
+      }
+    },
   )
   app.get(
     '/scans/:id',
@@ -72,8 +87,8 @@ export const scanRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
         response: { 200: ref(ScanSchema, 'The scan.') },
       },
     },
-    async ({ params: { id } }, reply) => {
-      const found = deps.scan(id)
+    async ({ params: { id }, who }, reply) => {
+      const found = seenScan(who, id)
       return found ? scanJson(found) : refuse(reply, unknown(id))
     },
   )
@@ -91,8 +106,8 @@ export const scanRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
         response: { 200: ref(ScanEventsSchema, 'The events.') },
       },
     },
-    async ({ params: { id }, query: { after = 0 } }, reply) => {
-      const events = deps.scanEvents(id, after)
+    async ({ params: { id }, query: { after = 0 }, who }, reply) => {
+      const events = seenScan(who, id) && deps.scanEvents(id, after)
       return events ? { items: events.map(({ at, ...event }) => ({ ...event, at: iso(at) })) } : refuse(reply, unknown(id))
     },
   )
@@ -109,8 +124,8 @@ export const scanRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
         response: { 200: ref(ScanSchema, 'It ends.') },
       },
     },
-    async ({ params: { id } }, reply) => {
-      const stopped = deps.stopScan(id)
+    async ({ params: { id }, who }, reply) => {
+      const stopped = seenScan(who, id) && deps.stopScan(id)
       return stopped ? scanJson(stopped) : refuse(reply, unknown(id))
     },
   )

@@ -1,13 +1,20 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { SignalLevel } from '../../anomaly/index.ts'
+import type { ScopedKind } from '../../core/index.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import { badValue } from '../invalid.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
+import { unseenBy } from '../scoped.ts'
 import { SignalOneQuery, SignalPage, SignalParams, SignalQuery, SignalSchema } from '../signal-schemas.ts'
 import { iso } from './common.ts'
 
 const USUAL_MS = 7 * 86_400_000
+/** What an id is at a level. */
+const KIND_OF: Readonly<Record<SignalLevel, ScopedKind>> = {
+  ...{ meter: 'meter', bus: 'line', concentrator: 'concentrator', area: 'area', zone: 'zone' },
+}
 
 /** How well links are heard, and what is wrong where they are not. */
 export const signalRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (app, { deps }) => {
@@ -25,7 +32,7 @@ export const signalRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
         response: { 200: ref(SignalPage, 'One page.') },
       },
     },
-    async ({ query: { level = 'meter', from, to, limit = 100, cursor, ...filter } }, reply) => {
+    async ({ query: { level = 'meter', from, to, limit = 100, cursor, ...filter }, who }, reply) => {
       const after = cursor === undefined ? [0, deps.now()] : readCursor(cursor, ['number', 'number'])
       if (after === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
       // Pages of one list are of one time, whatever the clock says meanwhile.
@@ -34,10 +41,12 @@ export const signalRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
       if (!(end > start)) return refuse(reply, badValue('querystring/to', to ?? iso(end), 'an instant after `from`'))
       const answer = await deps.signal({ level, from: start, to: end, ...filter })
       if (!answer.ok) return refuse(reply, problemOf(answer.error.because, answer.error.error))
+      const scope = deps.scopeOf(who)
+      const all = scope.all ? answer.value : answer.value.filter(({ id }) => scope.sees(KIND_OF[level], id))
       const skipped = Math.max(0, Number(after[0]))
-      const items = answer.value.slice(skipped, skipped + limit).map((one, index) => ({ rank: skipped + index + 1, ...one }))
+      const items = all.slice(skipped, skipped + limit).map((one, index) => ({ rank: skipped + index + 1, ...one }))
       const seen = skipped + items.length
-      return { items, next: seen < answer.value.length ? cursorOf([seen, end]) : null }
+      return { items, next: seen < all.length ? cursorOf([seen, end]) : null }
     },
   )
   app.get(
@@ -54,7 +63,9 @@ export const signalRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
         response: { 200: ref(SignalSchema, 'The link.') },
       },
     },
-    async ({ params: { id }, query: { level = 'meter', from, to, step = 'hour' } }, reply) => {
+    async ({ params: { id }, query: { level = 'meter', from, to, step = 'hour' }, who }, reply) => {
+      const scope = deps.scopeOf(who)
+      if (!scope.all && !scope.sees(KIND_OF[level], id)) return refuse(reply, unseenBy(level, id))
       const end = to === undefined ? deps.now() : Date.parse(to)
       const start = from === undefined ? end - USUAL_MS : Date.parse(from)
       if (!(end > start)) return refuse(reply, badValue('querystring/to', to ?? iso(end), 'an instant after `from`'))

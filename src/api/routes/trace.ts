@@ -46,7 +46,7 @@ export const traceRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps; streams: Tra
   app.get(
     '/lines/:id/trace',
     {
-      config: { permission: 'trace:read', failures: [404, 409, 414], stream: true },
+      config: { permission: 'trace:read', sees: ['whole-line', 'id'], failures: [404, 409, 414], stream: true },
       schema: {
         operationId: 'traceLine',
         tags: ['lines'],
@@ -71,7 +71,7 @@ export const traceRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps; streams: Tra
   app.get(
     '/meters/:id/trace',
     {
-      config: { permission: 'trace:read', failures: [404, 409, 414], stream: true },
+      config: { permission: 'trace:read', sees: ['meter', 'id'], failures: [404, 409, 414], stream: true },
       schema: {
         operationId: 'traceMeter',
         tags: ['lines'],

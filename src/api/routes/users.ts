@@ -72,7 +72,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
   app.post(
     '/users',
     {
-      config: change,
+      config: { ...change, secretAnswer: true },
       schema: {
         operationId: 'addUser',
         tags,
@@ -148,7 +148,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
   app.post(
     '/users/:name/link',
     {
-      config: change,
+      config: { ...change, secretAnswer: true },
       schema: {
         operationId: 'makeUserLink',
         tags,
