@@ -65,6 +65,8 @@ export interface BillingScope {
   readonly zone?: string
   /** Only points this says yes to: what the asker may see. */
   readonly sees?: (point: string) => boolean
+  /** No more points than these are wanted. */
+  readonly limit?: number
 }
 
 /** Reads for billing out of store, ledger and evidence. Constant memory: points come in pieces. */

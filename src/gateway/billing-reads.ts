@@ -30,7 +30,7 @@ import {
   scalerAt,
 } from '../core/index.ts'
 import { type EvidenceBook, type EvidenceKey, evidenceKey } from '../evidence/index.ts'
-import type { Ledger, MeterFact, PointAt } from '../ledger/index.ts'
+import { compareIds, type Ledger, type MeterFact, type PointAt } from '../ledger/index.ts'
 import { parseRatio } from '../normalise/index.ts'
 import { type RegisterModels, ratioOf } from './energy-facts.ts'
 
@@ -73,11 +73,12 @@ export const billingReads = (parts: BillingReadParts): BillingReads => ({
     const { windowMs, roles } = rules()
     const zones = zonesAt(ledger, at)
     const open = unacknowledged(ledger, at)
-    const ids = scope.points ? [...new Set(scope.points)].sort() : undefined
+    const ids = scope.points ? [...new Set(scope.points)].sort(compareIds) : undefined
     // The next piece is asked for before it is needed: the store's thread works while this one is written out.
+    const size = Math.min(PIECE, scope.limit ?? PIECE)
     const begin = (from: string | null): Piece => {
       const { points, last } = ledger.pointsAt({
-        ...{ at, from: at - windowMs, to: at + windowMs, after: from, limit: PIECE },
+        ...{ at, from: at - windowMs, to: at + windowMs, after: from, limit: size },
         ...(ids ? { ids } : {}),
       })
       const wanted = points.filter((point) => isBilled(point, roles) && isWithin(point, scope, zones))
@@ -87,10 +88,14 @@ export const billingReads = (parts: BillingReadParts): BillingReads => ({
       return { points: work, last }
     }
     let piece: Piece | null = begin(after)
+    let left = scope.limit ?? Number.POSITIVE_INFINITY
     while (piece) {
-      const next: Piece | null = piece.last === null ? null : begin(piece.last)
+      const last: string | null = piece.last
+      const ahead: Piece | null = last === null || left <= size ? null : begin(last)
       const points = await piece.points
-      if (points.length > 0) yield points
+      if (points.length > 0) yield points.length > left ? points.slice(0, left) : points
+      left -= points.length
+      const next: Piece | null = left <= 0 || last === null ? null : (ahead ?? begin(last))
       piece = next
     }
   },

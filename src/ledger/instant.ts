@@ -35,7 +35,7 @@ export const pointsAt = (
   { at, from, to, ids, after, limit }: PointsAt,
 ): { readonly points: readonly PointAt[]; readonly last: string | null } => {
   const page = ids
-    ? ids.filter((id) => after === null || id > after).slice(0, limit)
+    ? ids.filter((id) => after === null || compareIds(id, after) > 0).slice(0, limit)
     : sql.all("SELECT id FROM entity WHERE kind = 'point' AND id > ? ORDER BY id LIMIT ?", after ?? '', limit).map((row) => text(row, 'id'))
   if (page.length === 0) return { points: [], last: null }
   const facts = new Map<string, Patched[]>()
@@ -65,6 +65,9 @@ export const pointsAt = (
   return { points, last: page.length < limit ? null : page.at(-1)! }
 }
 
+/** The order of the database: by the bytes of UTF-8. */
+export const compareIds = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+
 /** A list of ids as one value: statements are prepared once. */
 const inList = (ids: readonly string[]) => ({
   where: (column: string) => `${column} IN (SELECT value FROM json_each(?))`,
@@ -76,3 +79,12 @@ const push = <T>(map: Map<string, T[]>, key: string, value: T): void => {
   if (list) list.push(value)
   else map.set(key, [value])
 }
+
+/** Points that are or ever were a customer's, by id. */
+export const pointsOfCustomer = (sql: Sql, customer: string): readonly string[] =>
+  sql
+    .all(
+      "SELECT DISTINCT id FROM fact WHERE kind = 'point' AND until IS NULL AND json_extract(body, '$.customer') = ? ORDER BY id",
+      customer,
+    )
+    .map((row) => text(row, 'id'))

@@ -161,6 +161,9 @@ export const ATTRIBUTES: Readonly<Record<Kind, Attributes>> = {
     ct: of('ratio', 'CT ratio', 'CT变比', ['电流互感器变比', '电流变比', 'TA变比', 'ct']),
     pt: of('ratio', 'PT ratio', 'PT变比', ['电压互感器变比', '电压变比', 'TV变比', 'pt', 'vt ratio']),
     contractKva: of('decimal', 'contract capacity kVA', '合同容量', ['合同容量(kVA)', '受电容量', '运行容量']),
+    billingSign: of('choice', 'billing sign', '计费符号', ['电量加减', '加减标志'], {
+      choices: { '1': ['+', '+1', '加', '正'], '-1': ['-', '减', '扣减', '负'] },
+    }),
     priceClass: text('price class', '电价类别', ['电价码', '执行电价', '电价名称']),
     pfStandard: of('decimal', 'power factor standard', '力率标准', ['功率因数标准', '力调标准']),
     solarKw: of('decimal', 'solar capacity kW', '光伏容量(kW)', ['光伏容量', '光伏装机容量', '发电容量', 'solar kw', 'pv capacity']),

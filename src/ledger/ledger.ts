@@ -6,7 +6,7 @@ import { onCopy } from './copy.ts'
 import { draftOf } from './draft.ts'
 import { fail, type LedgerCode } from './errors.ts'
 import { type ExchangeFilter, exchangeOf, exchangesOf, insertExchange, meterAt, prepareExchange } from './exchange.ts'
-import { type PointAt, type PointsAt, pointsAt } from './instant.ts'
+import { type PointAt, type PointsAt, pointsAt, pointsOfCustomer } from './instant.ts'
 import type { Kind, PointState } from './kinds.ts'
 import { migrate } from './migrate.ts'
 import { type Area, areasOf, type Point, pointsOf, type Zone, zonesOf } from './names.ts'
@@ -197,6 +197,11 @@ export class Ledger {
   /** Some points as they were at an instant, with the meters around it. @returns  `last`: the id to go on after; null: there are no more */
   pointsAt(question: PointsAt): { readonly points: readonly PointAt[]; readonly last: string | null } {
     return pointsAt(this.#sql, question)
+  }
+
+  /** Points that are or ever were a customer's, by id. */
+  pointsOfCustomer(customer: string): readonly string[] {
+    return pointsOfCustomer(this.#sql, customer)
   }
 
   points(): Point[] {
