@@ -17,6 +17,8 @@ import { demo } from './demo.ts'
 import { energy } from './energy.ts'
 import { evidenceCommands } from './evidence.ts'
 import { gapCommands } from './gaps.ts'
+import { influxCommands } from './influx.ts'
+import { interchangeCommands } from './interchange.ts'
 import { kpiCommands } from './kpi.ts'
 import { ledgerCommands } from './ledger.ts'
 import { ledgerSheetCommands } from './ledger-sheets.ts'
@@ -441,6 +443,8 @@ caseCommands(program)
 ruleCommands(program)
 kpiCommands(program)
 signalCommands(program)
+interchangeCommands(program)
+influxCommands(program)
 auditCommands(program)
 
 userCommands(program)

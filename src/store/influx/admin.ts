@@ -16,6 +16,8 @@ export type Ask = (question: string, timeoutMs?: number) => Promise<Result<reado
 /** A 1.x server's administration, through the `influx` package. */
 export interface Admin {
   readonly ask: Ask
+  /** The same for what changes something, such as a continuous query. */
+  readonly order: Ask
   /**
    * Creates the database, and the retention policy when one is named or a number of days is given.
    *
@@ -102,7 +104,7 @@ export const openAdmin = (options: InfluxOptions, { base, database, retentionPol
     return answer.ok ? readBlocks(answer.value) : answer
   }
   // Its own createDatabase does not quote backslashes.
-  const order = (statement: string): Promise<Result<readonly Block[]>> => ask(statement, undefined, 'POST')
+  const order: Ask = (statement, limitMs) => ask(statement, limitMs, 'POST')
 
   return {
     bootOf: async () => {
@@ -114,6 +116,7 @@ export const openAdmin = (options: InfluxOptions, { base, database, retentionPol
       return ok(row && typeof started === 'string' ? `${started} ${String(row[block?.columns.indexOf('PID') ?? -1])}` : null)
     },
     ask: (question, limitMs) => ask(question, limitMs, 'GET'),
+    order,
     createDatabase: async () => {
       const created = await order(`CREATE DATABASE ${identifier(database)}`)
       if (!created.ok) return created
