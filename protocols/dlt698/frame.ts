@@ -113,7 +113,8 @@ export const decodeFrame = (bytes: Uint8Array, at = 0, end = bytes.length): Resu
   if (crcOf(bytes, at + 1, at + size - 3) !== (bytes[at + size - 3]! | (bytes[at + size - 2]! << 8)))
     return fail('DLT698_FCS', 'frame check wrong', { at: size - 3 })
   const control = bytes[at + 3]!
-  const raw = bytes.slice(at, at + size)
+  // Of a Buffer `slice` would be a view: what comes next into it would be in the frame.
+  const raw = new Uint8Array(bytes.subarray(at, at + size))
   let body = raw.subarray(bodyAt, size - 3)
   let fragment: FragmentHeader | null = null
   if (control & CONTROL.fragment) {
@@ -128,7 +129,7 @@ export const decodeFrame = (bytes: Uint8Array, at = 0, end = bytes.length): Resu
 const addressAt = (bytes: Uint8Array, at: number, { addressBytes, hasExtra }: Layout): ServerAddress => {
   const flag = bytes[at + 4]!
   const from = at + 5 + (hasExtra ? 1 : 0)
-  const address = hexOf(bytes.slice(from, from + addressBytes).reverse(), '')
+  const address = hexOf(new Uint8Array(bytes.subarray(from, from + addressBytes)).reverse(), '')
   return {
     type: ADDRESS_TYPES[flag >> 6]!,
     logical: hasExtra ? bytes[at + 5]! : (flag >> 4) & 3,

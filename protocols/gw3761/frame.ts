@@ -173,7 +173,8 @@ export const decodeFrame = (bytes: Uint8Array, at = 0, end = bytes.length): Resu
 
 /** The frame out of bytes whose delimiters, lengths and checksum are known to be right. */
 export const frameAt = (bytes: Uint8Array, at: number, size: number): Frame => {
-  const raw = bytes.slice(at, at + size)
+  // Of a Buffer `slice` would be a view: what comes next into it would be in the frame.
+  const raw = new Uint8Array(bytes.subarray(at, at + size))
   const control = raw[6]!
   const up = (control & 0x80) !== 0
   const bit5 = (control & 0x20) !== 0

@@ -42,7 +42,7 @@ export const unpack = (page: Uint8Array, slot: number): EvidenceFacts => {
     let at = end
     for (const before of json.slice(0, slot)) for (const { size } of before.parts) at += size
     const parts = head.parts.map(({ size, ...part }): EvidencePart => {
-      const bytes = Uint8Array.prototype.slice.call(body, at, at + size)
+      const bytes = new Uint8Array(body.subarray(at, at + size))
       at += size
       if (bytes.length !== size) throw new DamagedPage('it is shorter than its table of contents says')
       return { ...part, bytes }
