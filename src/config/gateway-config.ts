@@ -7,6 +7,7 @@ import { type CollectionConfig, collectionOf } from './collection.ts'
 import { type ConcentratorsConfig, concentratorsOf, type TerminalRules, terminalRulesOf } from './concentrators.ts'
 import { durationMs, type Period, periodOf } from './duration.ts'
 import { type EvidenceConfig, evidenceOf } from './evidence.ts'
+import { type ExportsConfig, exportsOf } from './exports.ts'
 import { checkGateway, type Wrong } from './gateway-check.ts'
 import { type AccessConfig, accessOf, type HttpConfig, httpOf } from './http.ts'
 import { concentratorsOfFile } from './ledger-file.ts'
@@ -44,6 +45,7 @@ export interface GatewayConfig {
   readonly unregistered: UnregisteredConfig
   readonly collection: CollectionConfig
   readonly evidence: EvidenceConfig
+  readonly exports: ExportsConfig
   readonly analysis: AnalysisConfig
   readonly billing: BillingConfig
   readonly cases: CasesConfig
@@ -225,6 +227,7 @@ export const loadGatewayConfig = (
     unregistered: unregisteredOf(value.unregistered),
     collection: collectionOf(value.collection),
     evidence: evidenceOf(value.evidence),
+    exports: exportsOf(value.exports, base, dataDirectory),
     analysis: analysisOf(value.analysis, (path) => resolve(base, path)),
     billing,
     cases: casesOf(value.cases),

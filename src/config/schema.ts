@@ -5,6 +5,7 @@ import { ClocksSchema } from './clocks.ts'
 import { CollectionSchema } from './collection.ts'
 import { ConcentratorsSchema } from './concentrators.ts'
 import { EvidenceSchema } from './evidence.ts'
+import { ExportsSchema } from './exports.ts'
 import { AccessSchema, HttpSchema } from './http.ts'
 import { CasesSchema, NotifySchema } from './notify.ts'
 import { Amount, Id, object, oneOf, optional, text } from './schema-parts.ts'
@@ -271,6 +272,7 @@ export const GatewaySchema = object({
   unregistered: optional(UnregisteredSchema),
   collection: optional(CollectionSchema),
   evidence: optional(EvidenceSchema),
+  exports: optional(ExportsSchema),
   analysis: optional(AnalysisSchema),
   billing: optional(BillingSchema),
   cases: optional(CasesSchema),

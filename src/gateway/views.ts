@@ -1,6 +1,7 @@
 import { isBackedOff } from '../acquisition/index.ts'
 import type {
   ApiDeps,
+  BillingBookDeps,
   CaseDeps,
   ConcentratorPort,
   DeadLetterView,
@@ -68,6 +69,7 @@ export interface ViewDeps {
   readonly scopes: Pick<ScopeIndex, 'scopeOf'>
   readonly hot: Hot
   readonly energy: EnergyDeps
+  readonly billing: BillingBookDeps
   readonly tiers: TierDeps
   readonly evidence: EvidenceDeps & { readonly health: () => HealthView['parts'][number] }
   readonly loss: LossDeps
@@ -107,6 +109,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     ...collectionViews(deps.gaps),
     ...configViews(hot),
     ...deps.energy,
+    ...deps.billing,
     ...deps.tiers,
     ...evidence,
     ...deps.loss,

@@ -1,0 +1,6 @@
+import { energyResult, lossResult } from './figures.ts'
+import { latestResult, readingsResult } from './readings.ts'
+import type { ResultKind } from './types.ts'
+
+/** Results of their own; every list of the API is one besides. */
+export const OWN_RESULTS: readonly ResultKind[] = [readingsResult, energyResult, lossResult, latestResult]

@@ -1,0 +1,219 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { Principal } from '../../src/access/principals.ts'
+import type { ExportWanted, OpenRows } from '../../src/api/index.ts'
+import { ok, systemClock } from '../../src/core/index.ts'
+import { exportFailure, type RowSource, RowsStopped } from '../../src/export/index.ts'
+import { openExports } from '../../src/gateway/start-exports.ts'
+import { ROWS, sourceOf } from '../export/sources.ts'
+
+const who = (name: string, change: Partial<Principal> = {}): Principal => ({
+  ...{ kind: 'user', id: name, name, roles: ['analyst'], former: null, zones: null, customer: null, expiresAt: null },
+  ...change,
+})
+const ANN = who('ann')
+const wanted = (change: Partial<ExportWanted> = {}): ExportWanted => ({
+  result: 'readings',
+  query: { point: ['P-1', 'P-2'] },
+  format: 'csv',
+  language: 'en',
+  ...change,
+})
+const rowsOf =
+  (source: RowSource): OpenRows =>
+  async () =>
+    ok({ source, needs: 'readings:read' })
+const folder = () => {
+  const directory = mkdtempSync(join(tmpdir(), 'exports-'))
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+const opened = (dataDirectory: string, settings: Partial<Parameters<typeof openExports>[0]['settings']> = {}, clock = systemClock) => {
+  const files = openExports({
+    ...{ dataDirectory, zone: 'Asia/Shanghai', clock, log: () => undefined },
+    settings: { directory: join(dataDirectory, 'exports'), keepMs: 3_600_000, maxBytes: 10_000_000, maxJobs: 1, ...settings },
+  })
+  let isClosed = false
+  const close = async () => {
+    if (!isClosed) await files.close()
+    isClosed = true
+  }
+  onTestFinished(close)
+  return { ...files, close }
+}
+const begin = ({ port }: ReturnType<typeof opened>, change: Partial<ExportWanted> = {}, by = ANN) => {
+  const begun = port.begin(wanted(change), 'readings:read', by)
+  if (!begun.ok) throw new Error(begun.error.error.code)
+  return begun.value.id
+}
+const endless = () => {
+  let give: (() => void) | null = null
+  const source = sourceOf([], undefined, {
+    rows: async function* (signal) {
+      yield ROWS.slice(0, 2)
+      await new Promise<void>((resolve) => {
+        give = resolve
+        signal.addEventListener('abort', () => resolve(), { once: true })
+      })
+      if (!signal.aborted) yield ROWS.slice(0, 2)
+    },
+  })
+  return { source, goOn: () => give?.() }
+}
+
+describe('a file made in the background', () => {
+  it.each(['csv', 'xlsx', 'parquet', 'ndjson'] as const)(
+    '%s: is what its digest says, under a name a person finds again',
+    async (format) => {
+      const files = opened(folder())
+      files.port.use(rowsOf(sourceOf([ROWS, ROWS], undefined, { expected: 14 })))
+      const id = begin(files, { format })
+      await files.idle()
+      expect(files.port.get(id, ANN)).toMatchObject({ state: 'done', rows: 14, expected: 14, starts: 1, error: null })
+      const file = files.port.file(id, ANN)
+      if (!file.ok) throw new Error(file.error.error.message)
+      const content = readFileSync(file.value.path)
+      expect(file.value).toMatchObject({ bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') })
+      expect(file.value.name).toMatch(new RegExp(`^readings-\\d{8}-\\d{6}\\.${format}$`))
+      expect(files.port.log(null, 10)).toMatchObject([
+        { who: 'ann', kind: 'user', job: id, outcome: 'done', rows: 14, sha256: file.value.sha256, query: { point: ['P-1', 'P-2'] } },
+      ])
+    },
+  )
+  it('is done one after another, and cancelled while it waits or is under way; half a file stays nowhere', async () => {
+    const directory = folder()
+    const files = opened(directory)
+    const { source } = endless()
+    files.port.use(rowsOf(source))
+    const [first, second] = [begin(files), begin(files)]
+    await vi.waitFor(() => expect(files.port.get(first, ANN)?.rows).toBe(2))
+    expect(files.port.get(second, ANN)?.state).toBe('waiting')
+    expect(files.port.file(first, ANN)).toMatchObject({ ok: false, error: { error: { code: 'EXPORT_STATE' } } })
+    files.port.remove(second, ANN)
+    files.port.remove(first, ANN)
+    await files.idle()
+    expect([first, second].map((id) => files.port.get(id, ANN)?.state)).toEqual(['cancelled', 'cancelled'])
+    expect(readdirSync(join(directory, 'exports'))).toEqual([])
+    expect(files.port.log(null, 10)).toMatchObject([{ job: first, outcome: 'cancelled', sha256: null }])
+  })
+  it('is begun again after a restart, and says so', async () => {
+    const directory = folder()
+    const before = opened(directory)
+    before.port.use(rowsOf(endless().source))
+    const id = begin(before)
+    const waits = begin(before, { format: 'ndjson' })
+    await vi.waitFor(() => expect(before.port.get(id, ANN)?.rows).toBe(2))
+    await before.close()
+    const after = opened(directory)
+    expect(after.port.get(id, ANN)).toMatchObject({ state: 'waiting', rows: 0 })
+    after.port.use(rowsOf(sourceOf([ROWS])))
+    await after.idle()
+    expect(after.port.get(id, ANN)).toMatchObject({ state: 'done', rows: 7, starts: 2 })
+    expect(after.port.get(waits, ANN)).toMatchObject({ state: 'done', rows: 7, starts: 1 })
+    expect(after.port.log(null, 10).map(({ job, outcome }) => [job, outcome])).toEqual([
+      [waits, 'done'],
+      [id, 'done'],
+    ])
+  })
+  it('fails with the reason of its rows, and never with half of them', async () => {
+    const files = opened(folder())
+    files.port.use(
+      rowsOf(
+        sourceOf(
+          (async function* () {
+            yield ROWS
+            throw new RowsStopped(exportFailure('EXPORT_ROWS', 'the store stopped').error)
+          })(),
+        ),
+      ),
+    )
+    const id = begin(files)
+    await files.idle()
+    expect(files.port.get(id, ANN)).toMatchObject({
+      state: 'failed',
+      file: null,
+      error: { code: 'EXPORT_ROWS', message: 'the store stopped' },
+    })
+    expect(files.port.log(null, 1)).toMatchObject([{ outcome: 'failed', sha256: null }])
+  })
+  it('does not outgrow the room that is left', async () => {
+    const files = opened(folder(), { maxBytes: 2000 })
+    files.port.use(rowsOf(sourceOf(Array.from({ length: 100 }, () => ROWS))))
+    const id = begin(files)
+    await files.idle()
+    expect(files.port.get(id, ANN)).toMatchObject({ state: 'failed', error: { code: 'EXPORT_FULL' } })
+  })
+  it('goes when its time is over', async () => {
+    let now = 1_800_000_000_000
+    const files = opened(folder(), {}, { ...systemClock, now: () => now })
+    files.port.use(rowsOf(sourceOf([ROWS])))
+    const id = begin(files)
+    await files.idle()
+    const file = files.port.file(id, ANN)
+    now += 3_600_001
+    begin(files)
+    expect(files.port.get(id, ANN)).toBeNull()
+    expect(file.ok && existsSync(file.value.path)).toBe(false)
+    await files.idle()
+  })
+  it('is nobody else’s, and not even of who lost the right since', async () => {
+    const files = opened(folder())
+    files.port.use(rowsOf(sourceOf([ROWS])))
+    const id = begin(files)
+    await files.idle()
+    const readers = {
+      another: who('bob'),
+      'a token of hers': who('t', { kind: 'token', owner: 'ann' }),
+      'with one zone since': who('ann', { zones: ['Z-1'] }),
+      'without the permission since': who('ann', { roles: ['secadm'] }),
+    }
+    expect(Object.entries(readers).map(([name, one]) => [name, files.port.file(id, one).ok])).toEqual([
+      ['another', false],
+      ['a token of hers', true],
+      ['with one zone since', false],
+      ['without the permission since', false],
+    ])
+  })
+  it('deletes nothing in its directory that it did not make', async () => {
+    const directory = folder()
+    const first = opened(directory)
+    first.port.use(rowsOf(sourceOf([ROWS])))
+    begin(first)
+    await first.idle()
+    await first.close()
+    writeFileSync(join(directory, 'exports', 'mine.csv'), 'x')
+    writeFileSync(join(directory, 'exports', 'export-99.csv.part'), 'x')
+    opened(directory)
+    expect(readdirSync(join(directory, 'exports')).sort()).toEqual(['export-1.csv', 'mine.csv'])
+  })
+})
+
+describe('a file handed out at once', () => {
+  const read = async (content: AsyncIterable<Buffer>) => {
+    const pieces: Buffer[] = []
+    for await (const piece of content) pieces.push(piece)
+    return Buffer.concat(pieces)
+  }
+  it.each(['csv', 'xlsx', 'parquet', 'ndjson'] as const)('%s: has its digest and its line in the log', async (format) => {
+    const directory = folder()
+    const files = opened(directory)
+    const file = await files.port.direct(wanted({ format }), sourceOf([ROWS]), ANN)
+    if (!file.ok) throw new Error(file.error.error.message)
+    const sha256 = createHash('sha256')
+      .update(await read(file.value.content))
+      .digest('hex')
+    expect(file.value.digest()).toEqual({ rows: 7, sha256 })
+    await vi.waitFor(() => expect(files.port.log(null, 1)).toMatchObject([{ job: null, outcome: 'done', rows: 7, sha256 }]))
+    expect(readdirSync(join(directory, 'exports'))).toEqual([])
+  })
+  it('that is not taken whole is written down as broken off', async () => {
+    const files = opened(folder())
+    const file = await files.port.direct(wanted(), endless().source, ANN)
+    if (!file.ok) throw new Error(file.error.error.message)
+    file.value.content.once('data', () => file.value.content.destroy())
+    await vi.waitFor(() => expect(files.port.log(null, 1)).toMatchObject([{ outcome: 'broken-off', sha256: null }]))
+  })
+})
