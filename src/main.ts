@@ -29,6 +29,7 @@ import { openScans } from './gateway/scan-open.ts'
 import { ScopeIndex } from './gateway/scope-index.ts'
 import { openAccess } from './gateway/start-access.ts'
 import { openAnalysis } from './gateway/start-analysis.ts'
+import { openBilling } from './gateway/start-billing.ts'
 import { openCases } from './gateway/start-cases.ts'
 import { brokerProblems, cannotListen, portProblem, untilCaughtUp, usedMappings } from './gateway/start-checks.ts'
 import { openClocks } from './gateway/start-clocks.ts'
@@ -197,12 +198,28 @@ const open = async (
   const analysis = openAnalysis({ config, clock, ledger, store: store.value, energy, outages, cases: cases.book, log: say })
   closers.push(() => analysis.close())
   heardEnergy.push(analysis.runner.energyChanged)
+  const billing = openBilling({
+    ...{
+      directory: config.dataDirectory,
+      settings: config.billing,
+      clock,
+      ledger,
+      store: store.value,
+      models: energy.models,
+      days,
+      log: say,
+    },
+    evidence: () => evidence.book,
+    collection: () => collection.ask,
+  })
+  closers.push(() => billing.close())
+  heardEnergy.push(billing.energyChanged)
   const opened = await openOutbox({
     directory: join(config.dataDirectory, 'outbox'),
     maxBytes: config.outbox.maxBytes,
     whenFull: config.outbox.whenFull,
     clock,
-    sinks: [latest.value, store.value, energy.runner.sink, analysis.sink, ...publishers.flatMap(({ sink }) => sink ?? [])],
+    sinks: [latest.value, store.value, energy.runner.sink, analysis.sink, billing.sink, ...publishers.flatMap(({ sink }) => sink ?? [])],
     log: {
       info: (fields, text) => log.info(fields, text),
       warn: (fields, text) => log.warn(fields, text),
@@ -213,6 +230,7 @@ const open = async (
   const outbox = opened.value
   closers.push(() => outbox.close({ drainMs: 2000 }))
   closers.push(() => energy.runner.stop())
+  closers.push(() => billing.stop())
   closers.push(() => loss.runner.stop())
   closers.push(() => analysis.stop())
 
@@ -366,6 +384,7 @@ const open = async (
       cases.use(next)
       tiers.use(next)
       analysis.use(next.analysis)
+      billing.use(next.billing)
     },
   })
   const deps = apiDeps({
@@ -386,6 +405,7 @@ const open = async (
     scopes,
     hot,
     energy: energy.views,
+    billing: billing.views,
     tiers: tiers.views,
     evidence: {
       ...evidenceViews({
@@ -456,6 +476,7 @@ const open = async (
   energy.runner.start(outbox)
   loss.runner.start(outbox)
   analysis.start(outbox)
+  billing.start(outbox)
   for (const publisher of publishers) publisher.start()
   cases.start()
   house.start()

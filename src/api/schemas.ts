@@ -1,8 +1,9 @@
 import { Type } from 'typebox'
 import { SOURCES } from '../core/index.ts'
 import { ACCOUNT_NAMED } from './account-schemas.ts'
-import { BrokerSchema, PushDevicePage, PushDeviceSchema, RefusedMessagePage, RefusedMessageSchema } from './broker-schemas.ts'
 import { BILLING_BOOK_NAMED } from './billing-book-schemas.ts'
+import { BILLING_READ_NAMED } from './billing-read-schemas.ts'
+import { BrokerSchema, PushDevicePage, PushDeviceSchema, RefusedMessagePage, RefusedMessageSchema } from './broker-schemas.ts'
 import { CASE_NAMED } from './case-schemas.ts'
 import { CLOCK_NAMED } from './clock-schemas.ts'
 import { COLLECTION_NAMED } from './collection-schemas.ts'
@@ -398,6 +399,7 @@ export const NAMED = [
   ...CONFIG_NAMED,
   ...ENERGY_NAMED,
   ...BILLING_BOOK_NAMED,
+  ...BILLING_READ_NAMED,
   ...EXPORT_NAMED,
   ...TIER_NAMED,
   ...EVIDENCE_NAMED,

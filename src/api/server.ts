@@ -20,6 +20,7 @@ import { billingChangeRoutes } from './routes/billing-changes.ts'
 import { billingCorrectionRoutes } from './routes/billing-corrections.ts'
 import { billingCycleRoutes } from './routes/billing-cycles.ts'
 import { billingHoldRoutes } from './routes/billing-holds.ts'
+import { billingReadRoutes } from './routes/billing-reads.ts'
 import { billingReleaseRoutes } from './routes/billing-releases.ts'
 import { brokerRoutes } from './routes/brokers.ts'
 import { caseFigureRoutes } from './routes/case-figures.ts'
@@ -140,6 +141,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
         outageRoutes,
         configRoutes,
         energyRoutes,
+        billingReadRoutes,
         billingReleaseRoutes,
         billingCorrectionRoutes,
         billingHoldRoutes,

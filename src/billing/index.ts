@@ -2,6 +2,7 @@ export { bestRead, type Choice, differs, type Hanging, holdsOf, type NearRead, t
 export * from './book-types.ts'
 export { fail as billingFailure } from './errors.ts'
 export { BillingFile } from './file.ts'
+export { decide } from './judge.ts'
 export type { Heard, Look } from './looks.ts'
 export type { PendingFilter } from './pendings.ts'
 export type { Asked } from './releases.ts'

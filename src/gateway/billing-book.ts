@@ -12,12 +12,20 @@ export const askOrThrow = async <Call extends keyof BillingCalls>(
   return answer.value
 }
 
+/** Newest versions of the registers of points at an instant, withdrawn ones too. @throws  when the book cannot be read */
+export const versionsAt =
+  (ask: AskBilling) =>
+  async (at: number, points: readonly string[]): Promise<ReadonlyMap<string, readonly Version[]>> => {
+    const found: [string, Version[]][] = JSON.parse(await askOrThrow(ask, 'current', { at, points }))
+    return new Map(found)
+  }
+
 /** What was released, as the list of readings asks for it. @throws  when the book cannot be read */
 export const releasedBook = (ask: AskBilling): ReleasedBook => ({
   releasedAt: async (at, points) => {
-    const found: [string, Version[]][] = JSON.parse(await askOrThrow(ask, 'current', { at, points }))
+    const found = await versionsAt(ask)(at, points)
     return new Map(
-      found.map(([point, versions]) => [point, versions.map((version) => ({ ...version, withdrawn: version.kind === 'withdrawn' }))]),
+      [...found].map(([point, versions]) => [point, versions.map((version) => ({ ...version, withdrawn: version.kind === 'withdrawn' }))]),
     )
   },
   holdsAt: async (at, points) => {

@@ -12,7 +12,7 @@ export interface LookParts {
   /** Id of the store's sink: nothing is compared before it has what made the mark. */
   readonly storeSink: string
   /** A reading further from an instant than this is not of it, milliseconds. */
-  readonly windowMs: number
+  readonly windowMs: () => number
   readonly log: (level: 'info' | 'warn', message: string) => void
 }
 
@@ -166,7 +166,8 @@ export class BillingLooks {
 
   /** Readings never wait for the book: when it cannot be written, everything released is compared as soon as it can. */
   async #takeReadings(readings: readonly Reading[]): Promise<void> {
-    const { ask, ledger, clock, windowMs } = this.#parts
+    const { ask, ledger, clock } = this.#parts
+    const windowMs = this.#parts.windowMs()
     try {
       const instants = await this.#known()
       if (instants.size === 0) return

@@ -28,14 +28,15 @@ import {
   shapeOf,
 } from '../../src/core/index.ts'
 import { ACCESS_COUNTS, fakeAccounts } from './fake-accounts.ts'
+import { fakeBillingBook } from './fake-billing-book.ts'
 import { CASE_COUNTS, fakeCases } from './fake-cases.ts'
 import { CLOCK_COUNTS, fakeClocks } from './fake-clocks.ts'
 import { fakeCollection } from './fake-collection.ts'
 import { fakeConcentrators } from './fake-concentrators.ts'
 import { fakeConfig } from './fake-config.ts'
 import { fakeEnergy } from './fake-energy.ts'
-import { fakeExports } from './fake-exports.ts'
 import { fakeEvidence } from './fake-evidence.ts'
+import { fakeExports } from './fake-exports.ts'
 import { fakeImports } from './fake-imports.ts'
 import { fakeInterchange } from './fake-interchange.ts'
 import { fakeLedger } from './fake-ledger.ts'
@@ -355,6 +356,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     ...fakeCollection(),
     ...fakeConfig(),
     ...fakeEnergy(),
+    ...fakeBillingBook(),
     ...fakeTiers(),
     ...fakeEvidence(),
     ...fakeInterchange(),
