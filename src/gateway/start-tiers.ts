@@ -4,7 +4,7 @@ import type { Clock } from '../core/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { openEnergy } from './start-energy.ts'
 import { earliest } from './tier-account.ts'
-import { IMPORT } from './tier-energy.ts'
+import { firstReadDay, IMPORT } from './tier-energy.ts'
 import { type TierParts, tierViews } from './tier-views.ts'
 import type { Unregistered } from './unregistered.ts'
 
@@ -37,7 +37,7 @@ export const openTiers = ({ config, clock, ledger, energy, strangers }: StartTie
     rules: () => billing.tiers,
     firstSeen: (point) => {
       const stranger = adoptedAt(point)
-      return earliest([stranger && runner.days.of(stranger.firstSeen), book.seen(point)?.first ?? null])
+      return earliest([stranger && runner.days.of(stranger.firstSeen), firstReadDay(book, runner.days, point)])
     },
     statement: async (point) => {
       const stranger = adoptedAt(point)

@@ -55,6 +55,14 @@ const figureAt = (book: Pick<EnergyBook, 'figuresOf'>, point: string, first: str
       return figure ? [{ day, figure }] : []
     })
 
+/** Local day of the first reading of a point; null: there is none. A register of midnight is one of the day that begins. */
+export const firstReadDay = (book: Pick<EnergyBook, 'figuresOf' | 'seen'>, days: Pick<EnergyDays, 'add'>, point: string): string | null => {
+  const first = book.seen(point)?.first ?? null
+  if (first === null) return null
+  const figure = figureAt(book, point, first, first, 'day')[0]?.figure
+  return figure && figure.coveredPpm > 0 ? first : days.add(first, 1)
+}
+
 /** Energy of days of one month, both included. Null while a day is not known; a day without a meter takes nothing away. */
 export const stretchOf = ({ book, days }: Pick<UseParts, 'book' | 'days'>, point: string, first: string, last: string): Stretch => {
   const month = first.slice(0, 7)

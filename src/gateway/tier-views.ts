@@ -88,7 +88,7 @@ const timeOf = ({ days, clock }: TierParts, { year: wanted, until }: TierQuestio
   const [start, end] = [`${year}-01-01`, `${year}-12-31`]
   if (until !== null && (until < start || until > end))
     return refuse('not-possible', 'TARIFF_TIME', `${until} is no day of ${year}: tiers are of one year`)
-  const last = until ?? (end < yesterday ? end : yesterday)
+  const last = until ?? earlier(end, yesterday)
   if (last > yesterday) return refuse('not-possible', 'TARIFF_TIME', `${last} is not over: the last whole day was ${yesterday}`)
   if (last < start) return refuse('not-possible', 'TARIFF_TIME', `${year} has no day that is over: the last whole day was ${yesterday}`)
   return ok({ year, start, last, isAsked: until !== null || last === end })
