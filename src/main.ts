@@ -6,6 +6,7 @@ import { buildApi, type CaseDeps, listenApi } from './api/index.ts'
 import { type GatewayConfig, type Problem, packageRoot, problemText } from './config/index.ts'
 import { type Clock, explain, ok, type ReadingStore, scaledClock, seriesOf, systemClock } from './core/index.ts'
 import { openAudit } from './gateway/audit.ts'
+import { billingReadViews } from './gateway/billing-read-views.ts'
 import { startChores } from './gateway/chores.ts'
 import { Collection } from './gateway/collection.ts'
 import { evidenceViews } from './gateway/evidence-views.ts'
@@ -344,8 +345,8 @@ const open = async (
   closers.push(() => audit.close())
   const repeats = openRepeats(config.dataDirectory, () => systemClock.now(), say)
   closers.push(() => repeats.close())
-  const points = new PointIndex(ledger)
   const scopes = new ScopeIndex(ledger)
+  const points = new PointIndex(ledger, (id, name) => scopes.namesPerson(id, name))
   const access = openAccess({ config, environment, audit, scopeOf: (who) => scopes.scopeOf(who), say })
   closers.push(() => access.close())
   const tls = config.http.tls
@@ -405,7 +406,10 @@ const open = async (
     scopes,
     hot,
     energy: energy.views,
-    billing: billing.views,
+    billing: {
+      ...billing.views,
+      ...billingReadViews({ store: store.value, ledger, models: energy.models, reads: billing.reads, book: billing.book }),
+    },
     tiers: tiers.views,
     evidence: {
       ...evidenceViews({

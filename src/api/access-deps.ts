@@ -30,7 +30,8 @@ export interface ApiRefusal {
   readonly who: Principal | null
   readonly from: string
   readonly route: string
-  readonly status: 401 | 403
+  /** 404: it is there, and not his to see, or it is not there. */
+  readonly status: 401 | 403 | 404
   readonly code: string
 }
 

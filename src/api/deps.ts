@@ -50,6 +50,8 @@ export interface MeterView {
 export interface PointView {
   readonly id: string
   readonly name: string
+  /** Its name tells who the customer is: nothing for those who may not see that. */
+  readonly namesPerson?: boolean
   readonly area: string
   readonly areaName: string
   /** What the point is in its area: the meter that feeds it, a customer, generation. */
@@ -66,6 +68,8 @@ export interface PointFilter {
   readonly text?: string
   /** Only these. */
   readonly sees?: (id: string) => boolean
+  /** `text` is not looked for in names that tell who the customer is. */
+  readonly hidesPersonal?: boolean
 }
 
 /** How reads went since the process started. read + missed = due, once nothing is under way. */
@@ -239,6 +243,7 @@ export interface ApiDeps
     SignalDeps,
     EnergyDeps,
     BillingBookDeps,
+    BillingReadDeps,
     TierDeps,
     EvidenceDeps,
     RulesDeps,

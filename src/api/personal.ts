@@ -31,3 +31,9 @@ export const diffFor = (request: Pick<FastifyRequest, 'who'>, entry: DiffEntry):
           after: hidden(entry.kind, name, after),
         })),
       }
+
+/** The name of a point as a request may see it: one that tells who the customer is is for those who may see that, and for himself. */
+export const nameFor = (
+  request: Pick<FastifyRequest, 'who'>,
+  { name, namesPerson = false }: { readonly name: string; readonly namesPerson?: boolean | undefined },
+): string => (namesPerson && !maySeePersonal(request) && (request.who?.customer ?? null) === null ? HIDDEN : name)

@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { ok, type Result, type Scope, type ScopedKind } from '../core/index.ts'
-import type { Kind } from '../ledger/kinds.ts'
+import { isKind, type Kind } from '../ledger/kinds.ts'
 import type { AccessDeps } from './access-deps.ts'
 import type { CaseView } from './case-deps.ts'
 import type { Soon } from './deps.ts'
+import { routeName } from './guard.ts'
 import { type Problem, type ProblemCode, problem, refuse } from './problems.ts'
 
 declare module 'fastify' {
@@ -22,23 +23,33 @@ export const unseenBy = (kind: string, id: string): Problem =>
 /** What an entry of the ledger is as something that can be seen: its channels are lines. */
 export const scopedKind = (kind: Kind): ScopedKind => (kind === 'channel' ? 'line' : kind)
 
+const entryKind = (word: unknown): ScopedKind | null => (typeof word === 'string' && isKind(word) ? scopedKind(word) : null)
+
 const isParams = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null
 
-/** Asks, for every route that says what its path names, whether that is somebody's to see. To be called before the audit hook, whose record comes first. */
-export const scopeHook = (app: FastifyInstance, { scopeOf }: Pick<AccessDeps, 'scopeOf'>): void => {
+/**
+ * Asks, for every route that says what its path names, whether that is somebody's to see: before anything of the request is looked at, so
+ * that no other refusal tells it is there. Who tries stands in the audit log.
+ */
+export const scopeHook = (app: FastifyInstance, { scopeOf, audit }: Pick<AccessDeps, 'scopeOf' | 'audit'>): void => {
   app.addHook('onRoute', (route) => {
     const sees = route.config?.sees
     if (!sees) return
     const [kind, param] = sees
-    route.preHandler = [
+    route.preValidation = [
       async (request, reply) => {
         const scope = scopeOf(request.who)
         if (scope.all || !isParams(request.params)) return
         const id = String(request.params[param])
-        const of = kind === 'entry' ? scopedKind(request.params.kind as Kind) : kind
-        if (!scope.sees(of, id)) return refuse(reply, unseenBy(of, id))
+        const of = kind === 'entry' ? entryKind(request.params.kind) : kind
+        // What is no kind of the ledger is refused as a wrong value.
+        if (of === null) return
+        if (scope.sees(of, id)) return
+        const found = unseenBy(of, id)
+        audit.refused({ who: request.who, from: request.ip, route: routeName(request), status: 404, code: found.code })
+        return refuse(reply, found)
       },
-      ...[route.preHandler ?? []].flat(),
+      ...[route.preValidation ?? []].flat(),
     ]
   })
 }

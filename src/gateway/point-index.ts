@@ -16,8 +16,15 @@ export class PointIndex {
   /** Ids in order; null: to be sorted again when somebody asks. */
   #sorted: readonly string[] | null = null
 
-  constructor(ledger: Pick<Ledger, 'points' | 'areas' | 'history' | 'get'>) {
+  readonly #namesPerson: (id: string, name: string) => boolean
+
+  /** @param namesPerson  whether a name of a point tells who its customer is */
+  constructor(
+    ledger: Pick<Ledger, 'points' | 'areas' | 'history' | 'get'>,
+    namesPerson: (id: string, name: string) => boolean = () => false,
+  ) {
     this.#ledger = ledger
+    this.#namesPerson = namesPerson
     this.#areas = areasOf(ledger)
     for (const point of ledger.points()) this.#points.set(point.id, point)
     const facts = new Map<string, MeterFact[]>()
@@ -35,7 +42,7 @@ export class PointIndex {
   }
 
   /** Points that fit, by id ascending, at most `limit` of them. */
-  list({ area, line, text, sees }: PointFilter, after: string | null, limit: number): readonly PointView[] {
+  list({ area, line, text, sees, hidesPersonal = false }: PointFilter, after: string | null, limit: number): readonly PointView[] {
     this.#sorted ??= [...this.#points.keys()].sort()
     const part = text?.toLowerCase()
     const found: PointView[] = []
@@ -45,7 +52,13 @@ export class PointIndex {
       if (!point || (area !== undefined && point.area !== area)) continue
       const meters = this.#facts.get(id) ?? []
       if (line !== undefined && !meters.some((fact) => fact.to === null && fact.line === line)) continue
-      if (part !== undefined && !textsOf(point, meters).some((one) => one.toLowerCase().includes(part))) continue
+      if (
+        part !== undefined &&
+        !textsOf(hidesPersonal && this.#namesPerson(id, point.name) ? { id, name: '' } : point, meters).some((one) =>
+          one.toLowerCase().includes(part),
+        )
+      )
+        continue
       found.push(this.#view(point))
       if (found.length >= limit) break
     }
@@ -83,13 +96,16 @@ export class PointIndex {
       ratio: ratioOf(ct, pt),
       ...{ from, to },
     }))
-    return { ...{ id, name, area, areaName: this.#areas.get(area)?.name ?? '', role, phase }, meters }
+    return {
+      ...{ id, name, namesPerson: this.#namesPerson(id, name), area, areaName: this.#areas.get(area)?.name ?? '', role, phase },
+      meters,
+    }
   }
 }
 
 const areasOf = (ledger: Pick<Ledger, 'areas'>): ReadonlyMap<string, Area> => new Map(ledger.areas().map((area) => [area.id, area]))
 
-const textsOf = ({ id, name }: Point, meters: readonly MeterFact[]): readonly string[] => [
+const textsOf = ({ id, name }: Pick<Point, 'id' | 'name'>, meters: readonly MeterFact[]): readonly string[] => [
   id,
   name,
   ...meters.flatMap(({ meter, address }) => [meter, address]),

@@ -65,6 +65,8 @@ export class ScopeIndex {
   readonly #areas = new Map<string, { readonly zone: string | null; readonly feeder: string | null }>()
   readonly #points = new Map<string, PointPlace>()
   readonly #meters = new Map<string, LineEnd>()
+  /** Customer → his name, for those who may not see it. */
+  readonly #names = new Map<string, string>()
   /** Transformer → its point; concentrator and line → their area. */
   readonly #transformers = new Map<string, string | null>()
   readonly #concentrators = new Map<string, string | null>()
@@ -76,7 +78,7 @@ export class ScopeIndex {
 
   constructor(ledger: ScopeLedger) {
     this.#ledger = ledger
-    for (const kind of ['zone', 'feeder', 'area', 'point', 'transformer', 'concentrator', 'channel'] as const)
+    for (const kind of ['zone', 'feeder', 'area', 'customer', 'point', 'transformer', 'concentrator', 'channel'] as const)
       for (let after = ''; ; ) {
         const page = ledger.list({ kind, after, limit: PAGE })
         for (const { id, attributes } of page) this.#set(kind, id, attributes)
@@ -110,6 +112,13 @@ export class ScopeIndex {
   scopeOfZones(zones: readonly string[]): Scope {
     const chosen = new Set(zones)
     return { all: false, sees: (kind, id) => this.#sees(chosen, kind, id) }
+  }
+
+  /** Whether the name of a point tells who its customer is: points are often named after him. */
+  namesPerson(point: string, name: string): boolean {
+    const customer = this.#points.get(point)?.customer
+    const person = customer == null ? undefined : this.#names.get(customer)
+    return person !== undefined && person.length > 1 && name.toLowerCase().includes(person.toLowerCase())
   }
 
   #scopeOfCustomer(customer: string): Scope {
@@ -217,7 +226,11 @@ export class ScopeIndex {
       area: () => {
         keep(this.#areas, { zone: get('zone'), feeder: get('feeder') })
       },
-      customer: () => undefined,
+      customer: () => {
+        const name = get('name')
+        if (name === null) this.#names.delete(id)
+        else this.#names.set(id, name)
+      },
       point: () => {
         const before = this.#points.get(id)
         this.#pointsOfCustomer.remove(before?.customer ?? null, id)

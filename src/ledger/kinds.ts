@@ -22,7 +22,7 @@ export interface AttributeSpec {
   readonly required?: boolean
   /** Longest text; 200 unless said. */
   readonly longest?: number
-  /** Says something of a person: shown to those who may change the ledger, to others as {@link HIDDEN}. */
+  /** Says something of a person: shown to those who may see that (`personal:read`), to others as {@link HIDDEN}. */
   readonly personal?: boolean
   /** Identifies something where leading zeros and every digit count: a sheet must have it as text. */
   readonly digits?: boolean
@@ -100,7 +100,7 @@ export const ATTRIBUTES: Readonly<Record<Kind, Attributes>> = {
     team: TEAM,
   },
   customer: {
-    name: NAME('户名', 'customer name', ['用户名称', '客户名称', '用户名']),
+    name: text('customer name', '户名', ['用户名称', '客户名称', '用户名'], { personal: true }),
     address: text('customer address', '用电地址', ['用户地址', '地址'], { personal: true }),
     category: of('choice', 'category', '用电类别', ['用电性质', '用户类别', '用户分类'], {
       choices: {

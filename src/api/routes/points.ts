@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Scope } from '../../core/index.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps, PointFilter, PointView } from '../deps.ts'
+import { maySeePersonal, nameFor } from '../personal.ts'
 import { problem, refuse } from '../problems.ts'
 import { readingJson } from '../reading-json.ts'
 import { LatestPage, LatestQuery, LatestSchema, PointPage, PointParams, PointSchema, PointsQuery, ref } from '../schemas.ts'
@@ -11,21 +12,22 @@ import { everything, iso, isoOrNull } from './common.ts'
 /** Metering points and the newest they said. */
 export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (app, { deps }) => {
   /** One page of the points somebody sees; null when the cursor is not ours. */
-  const page = async (scope: Scope, filter: PointFilter, limit: number, cursor: string | undefined) => {
+  const page = async (request: Asking, scope: Scope, filter: PointFilter, limit: number, cursor: string | undefined) => {
     const after = cursor === undefined ? [null] : readCursor(cursor, ['string'])
     if (after === null) return null
-    const seen = scope.all ? filter : { ...filter, sees: (id: string) => scope.sees('point', id) }
+    const shown = { ...filter, hidesPersonal: !maySeePersonal(request) }
+    const seen = scope.all ? shown : { ...shown, sees: (id: string) => scope.sees('point', id) }
     const found = await deps.points(seen, typeof after[0] === 'string' ? after[0] : null, limit + 1)
     const items = found.slice(0, limit)
     const last = items.at(-1)
     return { items, next: found.length > limit && last ? cursorOf([last.id]) : null }
   }
-  const latestOf = async (scope: Scope, { id, name, area }: PointView) => ({
-    point: id,
-    name,
-    area,
-    readings: (await deps.latest(id))
-      .filter(({ measuredAt }) => measuredAt >= sinceOf(scope, id))
+  const latestOf = async (request: Asking, scope: Scope, point: PointView) => ({
+    point: point.id,
+    name: nameFor(request, point),
+    area: point.area,
+    readings: (await deps.latest(point.id))
+      .filter(({ measuredAt }) => measuredAt >= sinceOf(scope, point.id))
       .map((reading) => readingJson(reading, everything(deps))),
   })
 
@@ -42,11 +44,12 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
         response: { 200: ref(PointPage, 'One page.') },
       },
     },
-    async ({ query: { area, line, text, limit = 200, cursor }, who }, reply) => {
-      const scope = deps.scopeOf(who)
-      const found = await page(scope, filterOf({ area, line, text }), limit, cursor)
+    async (request, reply) => {
+      const { area, line, text, limit = 200, cursor } = request.query
+      const scope = deps.scopeOf(request.who)
+      const found = await page(request, scope, filterOf({ area, line, text }), limit, cursor)
       if (found === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
-      return { items: found.items.map((point) => pointJson(scope, point)), next: found.next }
+      return { items: found.items.map((point) => pointJson(request, scope, point)), next: found.next }
     },
   )
   app.get(
@@ -62,9 +65,10 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
         response: { 200: ref(PointSchema, 'The point.') },
       },
     },
-    async ({ params: { id }, who }, reply) => {
+    async (request, reply) => {
+      const { id } = request.params
       const point = await deps.point(id)
-      return point === null ? refuse(reply, unknownPoint(id)) : pointJson(deps.scopeOf(who), point)
+      return point === null ? refuse(reply, unknownPoint(id)) : pointJson(request, deps.scopeOf(request.who), point)
     },
   )
   app.get(
@@ -82,7 +86,9 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
     },
     async ({ params: { id }, who }, reply) => {
       const point = await deps.point(id)
-      return point === null ? refuse(reply, unknownPoint(id)) : { asOf: iso(deps.now()), ...(await latestOf(deps.scopeOf(who), point)) }
+      return point === null
+        ? refuse(reply, unknownPoint(id))
+        : { asOf: iso(deps.now()), ...(await latestOf({ who }, deps.scopeOf(who), point)) }
     },
   )
   app.get(
@@ -98,20 +104,28 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
         response: { 200: ref(LatestPage, 'One page.') },
       },
     },
-    async ({ query: { area, line, limit = 200, cursor }, who }, reply) => {
-      const scope = deps.scopeOf(who)
-      const found = await page(scope, filterOf({ area, line }), limit, cursor)
+    async (request, reply) => {
+      const { area, line, limit = 200, cursor } = request.query
+      const scope = deps.scopeOf(request.who)
+      const found = await page(request, scope, filterOf({ area, line }), limit, cursor)
       if (found === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
-      return { asOf: iso(deps.now()), items: await Promise.all(found.items.map((point) => latestOf(scope, point))), next: found.next }
+      return {
+        asOf: iso(deps.now()),
+        items: await Promise.all(found.items.map((point) => latestOf(request, scope, point))),
+        next: found.next,
+      }
     },
   )
 }
 
+type Asking = Parameters<typeof maySeePersonal>[0]
+
 export const unknownPoint = (id: string) => problem('API_POINT', `there is no metering point "${id}"`)
 
 /** A meter that was gone before the point was his is none of a customer's. */
-const pointJson = (scope: Scope, { meters, ...point }: PointView) => ({
+const pointJson = (request: Asking, scope: Scope, { meters, name, namesPerson, ...point }: PointView) => ({
   ...point,
+  name: nameFor(request, { name, namesPerson }),
   meters: meters
     .filter(({ to }) => to === null || to > sinceOf(scope, point.id))
     .map(({ from, to, ...meter }) => ({ ...meter, from: iso(from), to: isoOrNull(to) })),
