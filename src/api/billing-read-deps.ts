@@ -1,4 +1,4 @@
-import type { Result, Scope } from '../core/index.ts'
+import type { Result, Scope, Source } from '../core/index.ts'
 import type { Refusal } from './deps.ts'
 
 export const BILLING_STATES = ['released', 'provisional', 'held', 'withdrawn'] as const
@@ -14,7 +14,7 @@ export interface BillingFigureView {
   readonly storedRatio?: string
   readonly primary: string
   readonly meter: string
-  readonly source: string
+  readonly source: Source
   readonly quality: number
   readonly measuredAt: number
   readonly receivedAt: number
@@ -77,7 +77,7 @@ export interface BillingSegmentView {
 export interface BillingEndView {
   readonly value: string
   readonly meter: string
-  readonly source: string
+  readonly source: Source
   readonly measuredAt: number
   readonly state: BillingState
   readonly version: number | null

@@ -2,6 +2,7 @@ import { isBackedOff } from '../acquisition/index.ts'
 import type {
   ApiDeps,
   BillingBookDeps,
+  BillingReadDeps,
   CaseDeps,
   ConcentratorPort,
   DeadLetterView,
@@ -69,7 +70,7 @@ export interface ViewDeps {
   readonly scopes: Pick<ScopeIndex, 'scopeOf'>
   readonly hot: Hot
   readonly energy: EnergyDeps
-  readonly billing: BillingBookDeps
+  readonly billing: BillingBookDeps & BillingReadDeps
   readonly tiers: TierDeps
   readonly evidence: EvidenceDeps & { readonly health: () => HealthView['parts'][number] }
   readonly loss: LossDeps

@@ -29,6 +29,7 @@ import {
 } from '../../src/core/index.ts'
 import { ACCESS_COUNTS, fakeAccounts } from './fake-accounts.ts'
 import { fakeBillingBook } from './fake-billing-book.ts'
+import { fakeBillingReads } from './fake-billing-reads.ts'
 import { CASE_COUNTS, fakeCases } from './fake-cases.ts'
 import { CLOCK_COUNTS, fakeClocks } from './fake-clocks.ts'
 import { fakeCollection } from './fake-collection.ts'
@@ -357,6 +358,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     ...fakeConfig(),
     ...fakeEnergy(),
     ...fakeBillingBook(),
+    ...fakeBillingReads(),
     ...fakeTiers(),
     ...fakeEvidence(),
     ...fakeInterchange(),
