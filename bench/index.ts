@@ -9,6 +9,7 @@ import { concentratorDecode } from './codec.ts'
 import { recordDecode } from './codec-698.ts'
 import { freezeDay } from './concentrators.ts'
 import { embeddedCold, embeddedEnergy, embeddedHot, embeddedLatest, embeddedRate } from './embedded.ts'
+import { apiUnderLoad } from './http.ts'
 import { influxRate, influxWriterCost } from './influx.ts'
 import { lossDay } from './loss.ts'
 import { endToEnd, modbusClient } from './modbus.ts'
@@ -42,6 +43,7 @@ const ANCHORS: readonly Anchor[] = [
   terminalLogins,
   terminalMemory,
   terminalHeartbeats,
+  apiUnderLoad,
 ]
 
 export interface BenchOptions {

@@ -56,7 +56,7 @@ const onCore = (core: number | null, command: string, args: readonly string[]): 
     : ['taskset', ['-c', String(core), command, ...args]]
 
 /** A compiled module of ours as a program of its own: `bench/reference/modbus-node` with its arguments. */
-const ownProgram = (module: string, args: readonly string[]): readonly [string, string[]] => [
+export const ownProgram = (module: string, args: readonly string[]): readonly [string, string[]] => [
   process.execPath,
   [join(projectRoot(), 'dist', `${module}.js`), ...args],
 ]

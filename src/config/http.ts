@@ -30,6 +30,9 @@ export const HttpSchema = object({
   port: optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
   tls: optional(TlsSchema),
   publicMetrics: optional(Type.Boolean({ description: '/metrics without a token', default: false })),
+  requestsPerMinute: optional(
+    Type.Integer({ minimum: 60, maximum: 10_000_000, description: 'of one address; more are answered with 429', default: 6000 }),
+  ),
   trustProxy: optional(
     Type.Array(Type.String(), { description: 'addresses of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed' }),
   ),
@@ -77,6 +80,7 @@ export interface HttpConfig {
   /** null: plain HTTP */
   readonly tls: TlsConfig | null
   readonly publicMetrics: boolean
+  readonly requestsPerMinute: number
   readonly trustProxy: readonly string[] | null
   readonly tokens: readonly { readonly name: string; readonly sha256: string; readonly permission: 'read' | 'operate' }[]
 }
@@ -104,6 +108,7 @@ export const httpOf = (file: Static<typeof HttpSchema> | undefined, base: string
         }
       : null,
     publicMetrics: file?.publicMetrics ?? false,
+    requestsPerMinute: file?.requestsPerMinute ?? 6000,
     trustProxy: file?.trustProxy ?? null,
     tokens: file?.tokens ?? [],
   }
