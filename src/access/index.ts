@@ -5,7 +5,7 @@ export { AUDIT_WHATS, type AuditDraft, type AuditOutcome, type AuditRecord, type
 export { type AuditFault, type AuditFaultKind, type AuditVerdict, verifyAudit } from './audit-verify.ts'
 export { accessFailure } from './errors.ts'
 export { LINK_MS, type LinkMaker, linksOf } from './links.ts'
-export { type LoggedIn, type LoginParts, type LoginTry, loginOf, passwordCheckOf } from './login.ts'
+export { type LoggedIn, type LoginParts, type LoginTry, loginOf, passwordCheckOf, startSession } from './login.ts'
 export { COST, type Cost, checkNewPassword, hashPassword, isOutdated, verifyPassword } from './passwords.ts'
 export { hasExpired, mayDo, maySee, type Place, type Principal, permissionsOf, personOf, scopeOf } from './principals.ts'
 export {

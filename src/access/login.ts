@@ -139,9 +139,11 @@ export const passwordCheckOf = (parts: Omit<LoginParts, 'sessions'>) => {
 
 const busy = () => accessFailure('ACCESS_THROTTLED', 'too many log in at once', { retryAfterMs: FULL_MS })
 
-/** Logging in: throttle, password, audit log, session, in this order. */
-export const loginOf = (parts: LoginParts, passwords = passwordCheckOf(parts)) => {
-  const { store, users, sessions, log, now, cost = COST } = parts
+/** Begins log-ins for whoever has shown the right password, and marks their devices. */
+export const startSession = (
+  { store, sessions, now }: Pick<LoginParts, 'store' | 'sessions' | 'now'>,
+  passwords: Pick<ReturnType<typeof passwordCheckOf>, 'isKnownDevice'>,
+) => {
   const remember = (user: string, device: string | null, at: number): string => {
     const isKnown = passwords.isKnownDevice(user, device, at)
     const { text, hash } = isKnown && device !== null ? { text: device, hash: sha256(device) } : makeSecret('device')
@@ -157,28 +159,35 @@ export const loginOf = (parts: LoginParts, passwords = passwordCheckOf(parts)) =
     )
     return text
   }
+  return (user: User, { address, device }: Pick<LoginTry, 'address' | 'device'>): Result<LoggedIn> => {
+    const begun = sessions.begin(user.id, address, now())
+    if (!begun.ok) return accessFailure('ACCESS_LOGIN', 'the log-in is refused')
+    const { text, session } = begun.value
+    return ok({ principal: principalOfUser(user), session: text, begun: session, device: remember(user.id, device, now()) })
+  }
+}
 
+/** Logging in: throttle, password, audit log, session, in this order. */
+export const loginOf = (parts: LoginParts, passwords = passwordCheckOf(parts)) => {
+  const { users, log, cost = COST } = parts
+  const begin = startSession(parts, passwords)
   /**
    * @errors ACCESS_THROTTLED (context `retryAfterMs`); ACCESS_LOGIN, the same for a wrong password, an unknown name and an account out
    *         of use; AUDIT_…: who cannot be recorded does not come in
    */
   return async (tried: LoginTry): Promise<Result<LoggedIn>> => {
-    const { password, address, device } = tried
     const checked = await passwords.check(tried)
     if (!checked.ok) return checked
     const { user, stored } = checked.value
     const recorded = log.append({
-      ...{ what: 'login', who: { kind: 'user', id: user.id, name: user.name }, from: address, on: `user:${user.name}`, outcome: 'done' },
-      why: null,
+      ...{ what: 'login', who: { kind: 'user', id: user.id, name: user.name }, from: tried.address, on: `user:${user.name}` },
+      ...{ outcome: 'done', why: null },
     })
     if (!recorded.ok) return recorded
     if (isOutdated(stored, cost)) {
-      const anew = await passwords.hash(password)
+      const anew = await passwords.hash(tried.password)
       if (anew.ok) users.refresh(user.id, stored, anew.value)
     }
-    const begun = sessions.begin(user.id, address, now())
-    if (!begun.ok) return accessFailure('ACCESS_LOGIN', 'the log-in is refused')
-    const { text, session } = begun.value
-    return ok({ principal: principalOfUser(user), session: text, begun: session, device: remember(user.id, device, now()) })
+    return begin(user, tried)
   }
 }

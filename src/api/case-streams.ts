@@ -2,6 +2,7 @@ import { finished, Readable } from 'node:stream'
 import { caseJson, lineJson } from './case-json.ts'
 import type { ApiDeps, TraceLimits } from './deps.ts'
 import type { Holder } from './guard.ts'
+import { watchRight } from './right-watch.ts'
 import { seesCase } from './scoped.ts'
 
 /** Live streams of case changes. */
@@ -67,14 +68,15 @@ export const caseStreams = (
       readable.push(null)
     }
     const beat = setInterval(() => {
-      if (again() === null) end('the token or session is no longer accepted')
-      else if (!isEnded && readable.readableLength <= MOST_WAITING) readable.push(': still here\n\n')
+      if (!isEnded && readable.readableLength <= MOST_WAITING) readable.push(': still here\n\n')
     }, limits.heartbeatMs)
     const stop = onCases(pump)
+    const stopAsking = watchRight({ again }, end)
     live.set(readable, { owner, end })
     finished(readable, { writable: false }, () => {
       isEnded = true
       clearInterval(beat)
+      stopAsking()
       stop()
       live.delete(readable)
     })

@@ -8,6 +8,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The answer holds a secret that is shown once: it is not kept for a repeat. */
     secretAnswer?: boolean
+    /** The body holds a password: nothing that could be guessed back from it is kept. */
+    secretBody?: boolean
   }
 }
 
@@ -20,9 +22,11 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 const isPiped = (body: unknown): boolean => typeof body === 'object' && body !== null && 'pipe' in body
 
 /** What is asked for. Bytes of a file that is sent are not looked at; their number is. */
-const printOf = ({ method, url, body, headers }: FastifyRequest): string =>
+const printOf = ({ method, url, body, headers, routeOptions: { config } }: FastifyRequest): string =>
   createHash('sha256')
-    .update(`${method} ${url}\n${isPiped(body) ? `file of ${headers['content-length'] ?? 'some'} bytes` : (JSON.stringify(body) ?? '')}`)
+    .update(
+      `${method} ${url}\n${config.secretBody ? '' : isPiped(body) ? `file of ${headers['content-length'] ?? 'some'} bytes` : (JSON.stringify(body) ?? '')}`,
+    )
     .digest('hex')
 
 const REFUSALS = {

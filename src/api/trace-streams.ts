@@ -1,6 +1,7 @@
 import { finished, Readable } from 'node:stream'
 import type { TraceLimits } from './deps.ts'
 import type { Holder } from './guard.ts'
+import { watchRight } from './right-watch.ts'
 import type { TracedFrame } from './trace-deps.ts'
 import type { TraceForm } from './trace-forms.ts'
 
@@ -70,14 +71,15 @@ export const traceStreams = (given: Partial<TraceLimits> = {}): TraceStreams => 
       onEnd: (done) => finished(readable, { writable: false }, () => done()),
     }
     const beat = setInterval(() => {
-      if (again() === null) stream.end('the token or session is no longer accepted')
-      else if (!ended && readable.readableLength <= MOST_WAITING) push(form.beat)
+      if (!ended && readable.readableLength <= MOST_WAITING) push(form.beat)
     }, limits.heartbeatMs)
+    const stopAsking = watchRight({ again }, (reason) => stream.end(reason))
     const longest = setTimeout(() => stream.end('the longest time of a trace is over'), limits.longestMs)
     live.set(stream, owner)
     stream.onEnd(() => {
       ended = true
       clearInterval(beat)
+      stopAsking()
       clearTimeout(longest)
       live.delete(stream)
     })

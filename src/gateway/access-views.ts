@@ -43,6 +43,8 @@ export interface AccountParts {
     }) => Promise<Result<unknown>>
     hash: (password: string) => Promise<Result<string>>
   }
+  /** Begins a log-in for somebody who has just shown his password. */
+  readonly begin: (user: User, tried: { readonly address: string; readonly device: string | null }) => Result<LoggedIn>
   /** Tokens of the database, and those that are given from outside. */
   readonly allTokens: () => readonly MachineToken[]
   readonly sourceOf: (token: MachineToken) => MachineTokenView['source']
@@ -72,7 +74,7 @@ class Busy extends Error {
  * his own.
  */
 export const accountViews = (parts: AccountParts): AccountPort => {
-  const { store, users, sessions, tokens, links, rules, login, passwords, allTokens, changed, now } = parts
+  const { store, users, sessions, tokens, links, rules, login, begin, passwords, allTokens, changed, now } = parts
 
   const isWithin = (who: Principal, { zones, customer }: Pick<RightsView, 'zones' | 'customer'>): boolean => {
     if (who.zones === null && who.customer === null) return true
@@ -153,16 +155,17 @@ export const accountViews = (parts: AccountParts): AccountPort => {
       return found ? sessionView(found.session) : null
     },
     changePassword: async (who, { now: present, next, address, device }) => {
-      const checked = await passwords.check({ name: who.name, password: present, address, device })
-      if (!checked.ok) return checked
-      if (present === next) return accessFailure('ACCESS_PASSWORD', 'the new password is the present one')
+      // A new one that cannot be taken costs no try.
       const fit = checkNewPassword(next, [who.name])
       if (!fit.ok) return fit
+      if (present === next) return accessFailure('ACCESS_PASSWORD', 'the new password is the present one')
+      const checked = await passwords.check({ name: who.name, password: present, address, device })
+      if (!checked.ok) return checked
       const stored = await passwords.hash(next)
       if (!stored.ok) return stored
       const act: Act = { who: { kind: 'user', id: who.id, name: who.name }, from: address, why: null }
       const done = await users.setPassword(who.name, next, act, now(), async () => stored.value)
-      return done.ok ? loggedIn(await login({ name: who.name, password: next, address, device })) : done
+      return done.ok ? loggedIn(begin(done.value, { address, device })) : done
     },
     sessions: (name, { who }) => {
       const user = known(name, who)

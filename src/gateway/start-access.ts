@@ -8,6 +8,7 @@ import {
   type Principal,
   passwordCheckOf,
   sessionsOf,
+  startSession,
   tokensOf,
   tokenView,
   usersOf,
@@ -101,6 +102,7 @@ export const openAccess = ({ config, environment, audit, scopeOf, say }: AccessP
     views: {
       accounts: accountViews({
         ...{ store, users, sessions, tokens: made, links: linksOf(store, users), rules, login, passwords, scopeOf, now, sourceOf },
+        begin: startSession(parts, passwords),
         ...{ allTokens: () => tokens.all(), changed: () => view.refresh() },
       }),
       auditReads: reads,

@@ -1,0 +1,321 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { makeToken } from '../../src/api/index.ts'
+import { firstLine } from '../../src/cli/run.ts'
+import { ACT, good, tamper } from '../access/support.ts'
+import { accessSite, browser, filesOf, GOOD, rights } from './access-site.ts'
+
+const SHARED = { roles: ['operator'] as const }
+const soon = { timeout: 5000, interval: 50 }
+
+it('is open to nobody at first, and to the first administrator by a link that works once', async () => {
+  const { gateway, address, data, file, config } = await accessSite()
+  expect(firstLine(gateway, config)).toBe(`gridtally user first -c ${file}`)
+  const nobody = browser(address)
+  expect((await nobody.get('/api/v1/points')).status).toBe(401)
+  for (const [name, password] of [
+    ['admin', 'admin'],
+    ['admin', ''],
+    ['root', 'gridtally'],
+    ['first', 'operate'],
+  ] as const)
+    expect([400, 401]).toContain((await nobody.logIn(name, password)).status)
+
+  const link = good(filesOf(data).links.makeFirst(ACT, Date.now()))
+  expect((await nobody.post('/api/v1/links/look', { link })).body).toEqual({ kind: 'first-admin', name: null })
+  expect(await nobody.post('/api/v1/links/redeem', { link, name: 'sec', password: 'short' })).toMatchObject({
+    ...{ status: 422, body: { code: 'ACCESS_PASSWORD' } },
+  })
+  expect(await nobody.post('/api/v1/links/redeem', { link, name: 'sec', password: GOOD })).toMatchObject({
+    ...{ status: 200, body: { name: 'sec', roles: ['secadm'], state: 'in-use' } },
+  })
+  expect((await nobody.post('/api/v1/links/redeem', { link, name: 'evil', password: GOOD })).body.code).toBe('ACCESS_LINK')
+  expect(firstLine(gateway, config)).toBeNull()
+
+  const admin = browser(address)
+  const { status, body, headers } = await admin.logIn('SEC')
+  expect([status, body.name, body.permissions]).toEqual([200, 'sec', ['config:read', 'users:admin']])
+  const [session = '', device = ''] = headers.getSetCookie()
+  expect(session).toMatch(/^gridtally=gs_[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/)
+  expect(device).toMatch(/^gridtally-device=gd_[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=7776000$/)
+  // Who gives rights has none of them.
+  expect((await admin.get('/api/v1/points')).status).toBe(403)
+  expect((await admin.get('/api/v1/audit')).status).toBe(403)
+  expect((await admin.get('/api/v1/users')).status).toBe(200)
+})
+
+describe('an administrator', () => {
+  const admins = async () => {
+    const site = await accessSite()
+    const files = filesOf(site.data)
+    await files.addUser('sec', { roles: ['secadm'] })
+    const admin = browser(site.address)
+    expect((await admin.logIn('sec')).status).toBe(200)
+    return { ...site, ...files, admin }
+  }
+
+  it('makes an account, whose holder sets the password, and takes it away again', async () => {
+    const { admin, address, log } = await admins()
+    const made = await admin.post('/api/v1/users', { name: 'li.na', roles: ['operator'], zones: ['Z1'], why: 'night shift' })
+    expect(made).toMatchObject({ status: 200, body: { user: { name: 'li.na', zones: ['Z1'], state: 'no-password' } } })
+    const person = browser(address)
+    expect((await person.logIn('li.na')).status).toBe(401)
+    expect((await person.post('/api/v1/links/redeem', { link: made.body.link, password: GOOD })).body.state).toBe('in-use')
+    expect((await person.logIn('li.na')).body).toMatchObject({ name: 'li.na', roles: ['operator'], zones: ['Z1'] })
+    expect((await person.get('/api/v1/points')).status).toBe(200)
+    expect((await person.get('/api/v1/users')).status).toBe(403)
+
+    const changed = await admin.ask('PUT', '/api/v1/users/li.na/rights', { roles: ['viewer'] })
+    expect(changed.body).toMatchObject({ roles: ['viewer'], zones: null, sessions: 1 })
+    expect((await person.get('/api/v1/me')).body).toMatchObject({ roles: ['viewer'], zones: null, session: { isCurrent: true } })
+
+    expect((await admin.get('/api/v1/users/li.na/sessions')).body.items).toHaveLength(1)
+    expect((await admin.ask('DELETE', '/api/v1/users/li.na/sessions')).body).toEqual({ ended: 1 })
+    expect((await person.get('/api/v1/me')).status).toBe(401)
+    expect((await person.logIn('li.na')).status).toBe(200)
+    expect((await admin.post('/api/v1/users/li.na/disable', { why: 'has left' })).body.state).toBe('disabled')
+    expect((await person.get('/api/v1/me')).status).toBe(401)
+    expect((await person.logIn('li.na')).body.code).toBe('ACCESS_LOGIN')
+    expect((await admin.post('/api/v1/users/li.na/enable')).body.state).toBe('in-use')
+    expect((await person.logIn('li.na')).status).toBe(200)
+
+    const told = good(log.list({ limit: 1000 })).filter(({ on }) => on === 'user:li.na')
+    expect(told.map(({ what, who }) => `${what} ${who.name}`).reverse()).toEqual([
+      ...['user-added sec', 'link-made sec', 'login-refused li.na', 'link-used holder of a one-time link', 'login li.na'],
+      ...[
+        'user-changed sec',
+        'session-ended sec',
+        'login li.na',
+        'user-disabled sec',
+        'login-refused li.na',
+        'user-changed sec',
+        'login li.na',
+      ],
+    ])
+    expect(JSON.stringify(good(log.list({ limit: 1000 })))).not.toMatch(/violet|g[sldt]_[\w-]{43}/)
+  })
+
+  it('cannot change his own rights, give impossible ones, or leave the house without an administrator', async () => {
+    const { admin, users } = await admins()
+    expect((await admin.ask('PUT', '/api/v1/users/sec/rights', { roles: ['engineer'] })).body.code).toBe('ACCESS_SELF')
+    expect((await admin.post('/api/v1/users/SEC/disable')).body.code).toBe('ACCESS_SELF')
+    for (const [asked, code] of [
+      [{ roles: ['secadm', 'engineer'] }, 'ACCESS_ROLES'],
+      [{ roles: ['customer'] }, 'ACCESS_SCOPE'],
+      [{ roles: ['viewer'], customer: 'C-1' }, 'ACCESS_SCOPE'],
+      [{ roles: ['viewer'], expiresAt: '2020-01-01T00:00:00Z' }, 'ACCESS_EXPIRY'],
+      [{ roles: [] }, 'API_VALUE'],
+      [{ roles: ['root'] }, 'API_VALUE'],
+    ] as const)
+      expect((await admin.post('/api/v1/users', { name: 'other', ...asked })).body.code).toBe(code)
+    expect((await admin.post('/api/v1/users', { name: 'Sec', roles: ['viewer'] })).body.code).toBe('ACCESS_NAME')
+    expect((await admin.get('/api/v1/users/nobody')).status).toBe(404)
+    expect(users.list().map(({ name }) => name)).toEqual(['sec'])
+  })
+
+  it('of one zone knows of nobody else and gives nothing beyond it', async () => {
+    const { address, addUser, tokens } = await admins()
+    await addUser('east', { roles: ['secadm'], zones: ['Z1'] })
+    await addUser('east.viewer', { zones: ['Z1'] })
+    await addUser('west.viewer', { zones: ['Z2'] })
+    good(tokens.add('west', rights({ zones: ['Z2'] }), ACT, Date.now()))
+    const east = browser(address)
+    await east.logIn('east')
+    expect((await east.get('/api/v1/users')).body.items?.map(({ name }) => name)).toEqual(['east', 'east.viewer'])
+    expect((await east.get('/api/v1/tokens')).body.items).toEqual([])
+    for (const path of ['', '/sessions']) expect((await east.get(`/api/v1/users/west.viewer${path}`)).status).toBe(404)
+    expect((await east.post('/api/v1/users/west.viewer/disable')).status).toBe(404)
+    expect((await east.post('/api/v1/users', { name: 'x.y', roles: ['viewer'] })).body.code).toBe('ACCESS_BEYOND')
+    expect((await east.post('/api/v1/users', { name: 'x.y', roles: ['viewer'], zones: ['Z1', 'Z2'] })).status).toBe(403)
+    expect((await east.ask('PUT', '/api/v1/users/east.viewer/rights', { roles: ['viewer'] })).body.code).toBe('ACCESS_BEYOND')
+    expect((await east.post('/api/v1/tokens', { name: 'all', roles: ['viewer'] })).body.code).toBe('ACCESS_BEYOND')
+    expect((await east.post('/api/v1/users', { name: 'x.y', roles: ['viewer'], zones: ['Z1'] })).status).toBe(200)
+  })
+
+  it('makes tokens with roles, zones and an owner, and pages through them', async () => {
+    const { admin, address, addUser } = await admins()
+    await addUser('li.na')
+    const made = await admin.post('/api/v1/tokens', {
+      name: 'billing',
+      roles: ['billing'],
+      zones: ['Z1'],
+      expiresAt: '2099-01-01T00:00:00Z',
+    })
+    expect(made.body.text).toMatch(/^gt_[\w-]{43}$/)
+    const script = await admin.post('/api/v1/tokens', { name: 'script', roles: ['viewer'], owner: 'li.na' })
+    expect((await admin.post('/api/v1/tokens', { name: 'root', roles: ['secadm'] })).body.code).toBe('ACCESS_ROLES')
+    expect((await admin.post('/api/v1/tokens', { name: 'billing', roles: ['viewer'] })).body.code).toBe('ACCESS_NAME')
+    const as = (text: unknown) => ({ authorization: `Bearer ${text}` })
+    const nobody = browser(address)
+    expect((await nobody.get('/api/v1/me', as(made.body.text))).body).toMatchObject({
+      kind: 'token',
+      name: 'billing',
+      zones: ['Z1'],
+      session: null,
+    })
+    expect((await nobody.get('/api/v1/me', as(script.body.text))).status).toBe(200)
+    expect((await nobody.post('/api/v1/logout', {}, as(script.body.text))).body.code).toBe('API_NOT_A_USER')
+
+    const names: unknown[] = []
+    for (let next: string | null | undefined = ''; next !== null && next !== undefined; ) {
+      const page = await admin.get(`/api/v1/tokens?limit=1&valid=true${next === '' ? '' : `&cursor=${next}`}`)
+      names.push(...(page.body.items ?? []).map(({ name }) => name))
+      next = page.body.next
+    }
+    expect(names.sort()).toEqual(['billing', 'script'])
+    expect(JSON.stringify((await admin.get('/api/v1/tokens')).body)).not.toContain('gt_')
+    // It ends with its owner.
+    await admin.post('/api/v1/users/li.na/disable')
+    expect((await nobody.get('/api/v1/me', as(script.body.text))).status).toBe(401)
+    expect((await admin.ask('DELETE', `/api/v1/tokens/${made.body.token?.id}`)).body.state).toBe('revoked')
+    expect((await nobody.get('/api/v1/me', as(made.body.text))).status).toBe(401)
+    expect((await admin.ask('DELETE', '/api/v1/tokens/t-0')).status).toBe(404)
+  })
+})
+
+describe('somebody who has logged in', () => {
+  const person = async () => {
+    const site = await accessSite()
+    const files = filesOf(site.data)
+    await files.addUser('li.na', SHARED)
+    const own = browser(site.address)
+    await own.logIn('li.na')
+    return { ...site, ...files, own }
+  }
+
+  it('logs out, and his cookie opens nothing any more', async () => {
+    const { own, address, log } = await person()
+    const stolen = own.jar.get('gridtally') ?? ''
+    expect((await own.post('/api/v1/logout')).body).toEqual({ ended: 1 })
+    expect(own.jar.has('gridtally')).toBe(false)
+    expect(good(log.list({ limit: 1 }))).toMatchObject([{ what: 'logout', who: { kind: 'user', name: 'li.na' }, from: '127.0.0.1' }])
+    expect((await browser(address).get('/api/v1/me', { cookie: `gridtally=${stolen}` })).status).toBe(401)
+  })
+
+  it('changes his password with the present one; every other log-in ends', async () => {
+    const { own, address } = await person()
+    const other = browser(address)
+    await other.logIn('li.na')
+    const next = 'a brass kettle of rain'
+    expect((await own.post('/api/v1/me/password', { password: 'not the one', next })).body.code).toBe('ACCESS_LOGIN')
+    for (const worse of ['password1234', GOOD])
+      expect((await own.post('/api/v1/me/password', { password: GOOD, next: worse })).body.code).toBe('ACCESS_PASSWORD')
+    expect((await own.get('/api/v1/me')).status).toBe(200)
+    expect((await own.post('/api/v1/me/password', { password: GOOD, next })).body).toMatchObject({ name: 'li.na' })
+    expect([(await own.get('/api/v1/me')).status, (await other.get('/api/v1/me')).status]).toEqual([200, 401])
+    expect((await other.logIn('li.na', next)).status).toBe(200)
+  })
+
+  it('sees his log-ins and ends one of them, and none of others', async () => {
+    const { own, address, addUser } = await person()
+    await addUser('wang')
+    const [second, wang] = [browser(address), browser(address)]
+    await second.logIn('li.na')
+    await wang.logIn('wang')
+    const { items = [] } = (await own.get('/api/v1/me/sessions')).body
+    expect(items.map(({ isCurrent }) => isCurrent).sort()).toEqual([false, true])
+    const id = items.find(({ isCurrent }) => !isCurrent)?.id
+    expect((await wang.ask('DELETE', `/api/v1/me/sessions/${id}`)).status).toBe(404)
+    expect((await own.ask('DELETE', `/api/v1/me/sessions/${id}`)).body).toEqual({ ended: 1 })
+    expect([(await second.get('/api/v1/me')).status, (await own.get('/api/v1/me')).status]).toEqual([401, 200])
+  })
+
+  it.each([
+    ['a page of another site', { 'sec-fetch-site': 'cross-site', origin: 'https://evil.example' }, 403],
+    ['a page of a sister site', { 'sec-fetch-site': 'same-site' }, 403],
+    ['an old browser on another site', { 'sec-fetch-site': '', origin: 'https://evil.example' }, 403],
+    ['no browser at all', { 'sec-fetch-site': '' }, 403],
+  ] as const)('is not spoken for by %s', async (_, headers, status) => {
+    const { own, address } = await person()
+    const plain = Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== ''))
+    const cookie = `gridtally=${own.jar.get('gridtally')}`
+    const answer = await fetch(`${address}/api/v1/logout`, {
+      ...{ method: 'POST', body: '{}' },
+      headers: { cookie, 'content-type': 'application/json', ...plain },
+    })
+    expect(answer.status).toBe(status)
+    expect(answer.headers.get('access-control-allow-origin')).toBeNull()
+    expect((await own.get('/api/v1/me')).status).toBe(200)
+  })
+})
+
+it('ends what streams within a second of a revocation, also by another process', async () => {
+  const { address, data } = await accessSite()
+  const { tokens, users, addUser } = filesOf(data)
+  await addUser('li.na', SHARED)
+  const { text } = good(tokens.add('wall', rights(), ACT, Date.now()))
+  const own = browser(address)
+  await own.logIn('li.na')
+  let opened = 0
+  const open = async (headers: Readonly<Record<string, string>>) => {
+    const answer = await fetch(`${address}/api/v1/cases/stream`, { headers })
+    expect(answer.status).toBe(200)
+    opened++
+    return answer.text()
+  }
+  const streams = [open({ authorization: `Bearer ${text}` }), open({ cookie: `gridtally=${own.jar.get('gridtally')}` })]
+  await expect.poll(() => opened, soon).toBe(2)
+  good(tokens.revoke('wall', ACT, Date.now()))
+  good(users.disable('li.na', true, ACT, Date.now()))
+  for (const ended of await Promise.all(streams)) expect(ended).toMatch(/event: end/)
+  expect((await own.get('/api/v1/me')).status).toBe(401)
+})
+
+it('takes up a tokens.json, and what another process makes or revokes', async () => {
+  const { text, hash } = makeToken()
+  const { address, data } = await accessSite({}, ({ data }) =>
+    writeFileSync(
+      join(data, 'tokens.json'),
+      JSON.stringify([{ id: 'own-1', name: 'scada', hash, permission: 'operate', expiresAt: null, revokedAt: null }]),
+    ),
+  )
+  const nobody = browser(address)
+  const status = async (shown: string) => (await nobody.get('/api/v1/points', { authorization: `Bearer ${shown}` })).status
+  expect(await status(text)).toBe(200)
+  const { tokens } = filesOf(data)
+  const other = good(tokens.add('other', rights(), ACT, Date.now())).text
+  await expect.poll(() => status(other), soon).toBe(200)
+  good(tokens.revoke('scada', ACT, Date.now()))
+  await expect.poll(() => status(text), soon).toBe(401)
+  expect(await status(other)).toBe(200)
+})
+
+describe('the audit log', () => {
+  const auditor = async () => {
+    const site = await accessSite()
+    const files = filesOf(site.data)
+    await files.addUser('aud', { roles: ['auditor'] })
+    const own = browser(site.address)
+    await own.logIn('aud')
+    return { ...site, ...files, own }
+  }
+
+  it('is read page by page, searched, and verified in a thread', async () => {
+    const { own } = await auditor()
+    const all: unknown[] = []
+    for (let next: string | null | undefined = ''; next !== null && next !== undefined; ) {
+      const page = await own.get(`/api/v1/audit?limit=2${next === '' ? '' : `&cursor=${next}`}`)
+      all.push(...(page.body.items ?? []).map(({ seq }) => seq))
+      next = page.body.next
+    }
+    expect(all).toEqual(Array.from({ length: all.length }, (_, at) => all.length - at))
+    expect((await own.get('/api/v1/audit?what=login&who=aud')).body.items).toMatchObject([{ what: 'login', on: 'user:aud' }])
+    expect((await own.get('/api/v1/audit?from=2099-01-01T00:00:00Z')).body.items).toEqual([])
+    expect((await own.get('/api/v1/audit?cursor=x')).body.code).toBe('API_CURSOR')
+    const head = (await own.get('/api/v1/audit/head')).body
+    const verdict = await own.post('/api/v1/audit/verify', { anchors: [head.anchor] })
+    expect(verdict.body).toMatchObject({ isWhole: true, faults: [], head: { anchor: head.anchor } })
+    expect((await own.post('/api/v1/audit/verify', { anchors: ['x'] })).body.code).toBe('ACCESS_ANCHOR')
+  })
+
+  it('that was tampered with is said to be, with the place, and takes no further change', async () => {
+    const { own, data, address } = await auditor()
+    tamper(data, "UPDATE record SET text = replace(text, 'aud', 'eve') WHERE seq = 2")
+    expect((await own.post('/api/v1/audit/verify', {})).body).toMatchObject({ isWhole: false, faults: [{ kind: 'edited', at: 2 }] })
+    writeFileSync(join(data, 'audit.head'), readFileSync(join(data, 'audit.head'), 'utf8').replace(/"hash":"./, '"hash":"g'))
+    const nobody = browser(address)
+    expect(await nobody.logIn('aud')).toMatchObject({ status: 503, body: { code: 'AUDIT_BROKEN' } })
+    expect((await nobody.get('/health/ready')).body).toMatchObject({ status: 'ready' })
+  })
+})
