@@ -28,7 +28,7 @@ export interface ClockDeps {
 }
 
 /** A drift beside the statistics of its meter. Columns are a public interface: see docs/decisions. */
-const ROW = shapeOf([
+export const CLOCK_SHAPE = shapeOf([
   { field: 'clock_offset', obis: null, unit: 's', scaler: -3 },
   { field: 'clock_uncertainty', obis: null, unit: 's', scaler: -3 },
 ])
@@ -296,7 +296,7 @@ export class ClockKeeper {
   async #publish({ fact, point }: FieldMeter, { at, driftMs, uncertaintyMs }: ClockPoint): Promise<void> {
     const row: Reading = {
       series: seriesOf('comm', { kind: 'meter', id: fact.meter, area: point.area }),
-      shape: ROW,
+      shape: CLOCK_SHAPE,
       raws: [driftMs, uncertaintyMs],
       scalers: null,
       absent: null,

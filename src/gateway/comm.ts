@@ -32,6 +32,9 @@ const CONCENTRATOR = shapeOf([
   { field: 'latency', obis: null, unit: 's', scaler: -6 },
 ])
 
+/** Columns of `comm` by the word of its tag `kind`; `pushed` = a meter that pushes. */
+export const COMM_SHAPES = { line: LINE, meter: METER, pushed: PUSHED, broker: BROKER, concentrator: CONCENTRATOR } as const
+
 /** What statistics ask of the concentrators of the ledger. */
 export interface CountedTerminals {
   all(): Iterable<{ readonly id: string; readonly area: string; readonly heartbeatMs: number }>
