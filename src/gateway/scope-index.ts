@@ -17,7 +17,8 @@ interface PointPlace {
 }
 interface LineEnd {
   readonly point: string
-  readonly line: string
+  /** What it is read through: a bus, a broker, a concentrator. */
+  readonly lines: readonly string[]
 }
 
 const PAGE = 1000
@@ -196,16 +197,17 @@ export class ScopeIndex {
     return false
   }
 
-  #hang({ meter, point, line }: Pick<MeterFact, 'meter' | 'point' | 'line'>): void {
+  #hang({ meter, point, line, concentrator }: MeterFact): void {
     this.#unhang(meter)
-    this.#meters.set(meter, { point, line })
-    this.#metersOfLine.add(line, meter)
+    const lines = [line, concentrator].filter((each) => each !== '')
+    this.#meters.set(meter, { point, lines })
+    for (const each of lines) this.#metersOfLine.add(each, meter)
   }
 
   #unhang(meter: string): void {
     const kept = this.#meters.get(meter)
     if (!kept) return
-    this.#metersOfLine.remove(kept.line, meter)
+    for (const each of kept.lines) this.#metersOfLine.remove(each, meter)
     this.#meters.delete(meter)
   }
 

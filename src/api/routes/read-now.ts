@@ -20,6 +20,7 @@ export const readNowRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
       // It costs time on the wire that scheduled reads want too.
       config: {
         permission: 'read-now',
+        sees: ['point', 'id'],
         failures: [404, 409, 413, 414, 415, 422, 504],
         stream: true,
         rateLimit: { max: 120, timeWindow: 60_000 },

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { SignalLevel } from '../../anomaly/index.ts'
-import type { ScopedKind } from '../../core/index.ts'
+import type { Scope, ScopedKind } from '../../core/index.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import { badValue } from '../invalid.ts'
@@ -11,10 +11,12 @@ import { SignalOneQuery, SignalPage, SignalParams, SignalQuery, SignalSchema } f
 import { iso } from './common.ts'
 
 const USUAL_MS = 7 * 86_400_000
-/** What an id is at a level. */
-const KIND_OF: Readonly<Record<SignalLevel, ScopedKind>> = {
-  ...{ meter: 'meter', bus: 'line', concentrator: 'concentrator', area: 'area', zone: 'zone' },
+/** What an id is at a level: a meter goes by its point where it has one. */
+const KINDS_OF: Readonly<Record<SignalLevel, readonly ScopedKind[]>> = {
+  ...{ meter: ['point', 'meter'], bus: ['line'], concentrator: ['concentrator'], area: ['area'], zone: ['zone'] },
 }
+const seesLevel = (scope: Scope, level: SignalLevel, id: string): boolean =>
+  scope.all || KINDS_OF[level].some((kind) => scope.sees(kind, id))
 
 /** How well links are heard, and what is wrong where they are not. */
 export const signalRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (app, { deps }) => {
@@ -42,7 +44,7 @@ export const signalRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
       const answer = await deps.signal({ level, from: start, to: end, ...filter })
       if (!answer.ok) return refuse(reply, problemOf(answer.error.because, answer.error.error))
       const scope = deps.scopeOf(who)
-      const all = scope.all ? answer.value : answer.value.filter(({ id }) => scope.sees(KIND_OF[level], id))
+      const all = answer.value.filter(({ id }) => seesLevel(scope, level, id))
       const skipped = Math.max(0, Number(after[0]))
       const items = all.slice(skipped, skipped + limit).map((one, index) => ({ rank: skipped + index + 1, ...one }))
       const seen = skipped + items.length
@@ -64,8 +66,7 @@ export const signalRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
       },
     },
     async ({ params: { id }, query: { level = 'meter', from, to, step = 'hour' }, who }, reply) => {
-      const scope = deps.scopeOf(who)
-      if (!scope.all && !scope.sees(KIND_OF[level], id)) return refuse(reply, unseenBy(level, id))
+      if (!seesLevel(deps.scopeOf(who), level, id)) return refuse(reply, unseenBy(level, id))
       const end = to === undefined ? deps.now() : Date.parse(to)
       const start = from === undefined ? end - USUAL_MS : Date.parse(from)
       if (!(end > start)) return refuse(reply, badValue('querystring/to', to ?? iso(end), 'an instant after `from`'))
