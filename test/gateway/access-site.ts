@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino from 'pino'
 import { onTestFinished } from 'vitest'
@@ -7,7 +8,6 @@ import { hashPassword, linksOf, openAccessStore, openAuditLog, type Rights, toke
 import { loadGatewayConfig } from '../../src/config/index.ts'
 import { startGateway } from '../../src/main.ts'
 import { ACT, CHEAP, GOOD, good } from '../access/support.ts'
-import { scratch } from '../support/processes.ts'
 
 export { GOOD }
 export const rights = (change: Partial<Rights> = {}): Rights => ({
@@ -35,8 +35,9 @@ export const filesOf = (data: string) => {
 export const accessSite = async (
   more: Readonly<Record<string, unknown>> = {},
   before: (place: { readonly directory: string; readonly data: string }) => Promise<void> | void = () => undefined,
+  atEnd: (work: () => Promise<void>) => void = onTestFinished,
 ) => {
-  const directory = scratch()
+  const directory = mkdtempSync(join(tmpdir(), 'gridtally-'))
   const data = join(directory, 'data')
   mkdirSync(data)
   const file = join(directory, 'gateway.yaml')
@@ -62,7 +63,10 @@ export const accessSite = async (
   if (!config.ok) throw new Error(JSON.stringify(config.problems))
   const started = await startGateway(config.value, pino({ level: 'silent' }), {})
   if (!started.ok) throw new Error(`${started.message} ${JSON.stringify(started.problems)}`)
-  onTestFinished(() => started.value.close())
+  atEnd(async () => {
+    await started.value.close()
+    rmSync(directory, { recursive: true, force: true })
+  })
   return { gateway: started.value, address: started.value.address, directory, data, file, config: config.value }
 }
 
