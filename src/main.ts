@@ -27,6 +27,7 @@ import { mappingProblems, Push } from './gateway/push.ts'
 import { pushWorld } from './gateway/push-world.ts'
 import { openRepeats } from './gateway/repeats.ts'
 import { openScans } from './gateway/scan-open.ts'
+import { openSeries } from './gateway/series.ts'
 import { ScopeIndex } from './gateway/scope-index.ts'
 import { openAccess } from './gateway/start-access.ts'
 import { openAnalysis } from './gateway/start-analysis.ts'
@@ -435,6 +436,7 @@ const open = async (
     ledgerPort: ledgerApi.port,
     imports: imports.port,
     exports: files.port,
+    series: openSeries({ days: energy.runner.days, store: store.value, energy: energy.views, loss: loss.views, now: () => clock.now() }),
     interchange: interchangeViews({
       ...{ points, store: store.value, energy: energy.views, days: energy.runner.days, clock },
       areas: () => ledger.areas(),

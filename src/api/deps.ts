@@ -23,6 +23,7 @@ import type { OutageDeps } from './outage-deps.ts'
 import type { RepeatDeps } from './repeat-deps.ts'
 import type { RulesDeps } from './rules-deps.ts'
 import type { ScanDeps } from './scan-deps.ts'
+import type { SeriesPort } from './series-deps.ts'
 import type { SignalDeps } from './signal-deps.ts'
 import type { TerminalCounts } from './terminal-metrics.ts'
 import type { TierDeps } from './tier-deps.ts'
@@ -251,6 +252,7 @@ export interface ApiDeps
     CaseDeps {
   readonly concentrators: ConcentratorPort
   readonly exports: ExportPort
+  readonly series: SeriesPort
   readonly version: string
   /** Milliseconds since 1970 UTC when the process started. */
   readonly startedAt: number

@@ -22,6 +22,7 @@ export { type ReadingJson, type ReadingView, readingJson } from './reading-json.
 export * from './repeat-deps.ts'
 export * from './rules-deps.ts'
 export * from './scan-deps.ts'
+export * from './series-deps.ts'
 export { buildApi, listenApi } from './server.ts'
 export * from './signal-deps.ts'
 export * from './tier-deps.ts'

@@ -56,6 +56,7 @@ const table = {
   API_REPEAT_DONE: { status: 409, hint: 'GET what it made or changed; it was too long to be kept, or holds a secret that is shown once' },
   API_BODY_SIZE: { status: 413, hint: 'bodies are limited to 1 MiB' },
   API_URL_SIZE: { status: 414, hint: 'shorten the id or the path' },
+  API_TOO_MANY: { status: 422, hint: 'ask for fewer points, a shorter time or larger buckets, or POST /api/v1/exports for a file of all' },
   API_RANGE: { status: 416, hint: 'ask for bytes that the file has; the header content-range says how many there are' },
   API_CONTENT_TYPE: { status: 415, hint: 'send "content-type: application/json"' },
   API_RATE: { status: 429, hint: 'wait as long as the header "retry-after" says' },

@@ -12,6 +12,7 @@ import { CONFIG_NAMED } from './config-schemas.ts'
 import { ENERGY_NAMED } from './energy-schemas.ts'
 import { EVIDENCE_NAMED } from './evidence-schemas.ts'
 import { EXPORT_NAMED } from './export-schemas.ts'
+import { SERIES_NAMED } from './series-schemas.ts'
 import { IMPORT_NAMED } from './import-schemas.ts'
 import { INTERCHANGE_NAMED } from './interchange-schemas.ts'
 import { LEDGER_NAMED, LedgerProblemSchema } from './ledger-schemas.ts'
@@ -401,6 +402,7 @@ export const NAMED = [
   ...BILLING_BOOK_NAMED,
   ...BILLING_READ_NAMED,
   ...EXPORT_NAMED,
+  ...SERIES_NAMED,
   ...TIER_NAMED,
   ...EVIDENCE_NAMED,
   ...INTERCHANGE_NAMED,

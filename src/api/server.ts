@@ -53,6 +53,7 @@ import { readingRoutes } from './routes/readings.ts'
 import { refusedMessageRoutes } from './routes/refused-messages.ts'
 import { rulesRoutes } from './routes/rules.ts'
 import { scanRoutes } from './routes/scan.ts'
+import { seriesRoutes } from './routes/series.ts'
 import { signalRoutes } from './routes/signal.ts'
 import { tierRoutes } from './routes/tiers.ts'
 import { traceRoute } from './routes/trace.ts'
@@ -167,6 +168,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
         await v1.register(routes, { deps, answerMs })
       await v1.register(traceRoute, { deps, streams })
       await v1.register(caseStreamRoute, { deps, streams: caseChanges })
+      await v1.register(seriesRoutes, { deps })
       await v1.register(exportRoutes, { deps, own: OWN_RESULTS, lists: lists.kinds })
     },
     { prefix: '/api/v1' },

@@ -19,6 +19,7 @@ import type {
   Refusal,
   RepeatPort,
   RulesDeps,
+  SeriesPort,
   SignalDeps,
   TierDeps,
   TracedFrame,
@@ -84,6 +85,7 @@ export interface ViewDeps {
   readonly interchange: InterchangeDeps
   readonly concentrators: ConcentratorPort
   readonly exports: ExportPort
+  readonly series: SeriesPort
   readonly terminals: Pick<OpenTerminals, 'terminals' | 'book' | 'presence'>
   readonly access: Pick<OpenAccess, 'authenticate' | 'views' | 'health' | 'counts'>
   readonly tls: Pick<OpenTls, 'health' | 'expiresAt'> | null
@@ -124,6 +126,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     imports: deps.imports,
     concentrators: deps.concentrators,
     exports: deps.exports,
+    series: deps.series,
     version: deps.version,
     startedAt,
     now: () => clock.now(),

@@ -46,6 +46,7 @@ import { fakeOutages } from './fake-outages.ts'
 import { fakeRepeats } from './fake-repeats.ts'
 import { fakeRules } from './fake-rules.ts'
 import { fakeScans } from './fake-scans.ts'
+import { fakeSeries } from './fake-series.ts'
 import { fakeSignal } from './fake-signal.ts'
 import { fakeTiers } from './fake-tiers.ts'
 import { fakeUnregistered, UNREGISTERED_COUNTS } from './fake-unregistered.ts'
@@ -254,6 +255,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
   const deps: ApiDeps = {
     concentrators: fakeConcentrators(),
     exports: fakeExports(),
+    series: fakeSeries(() => deps),
     version: '1.2.3',
     startedAt: NOW - 90_000,
     now: () => NOW,

@@ -62,6 +62,8 @@ export const ROUTES = {
   'GET /api/v1/brokers/{id}/devices/{name}': 'lines:read everywhere',
   'GET /api/v1/cases': 'cases:read',
   'POST /api/v1/cases/acknowledge': 'cases:act',
+  'GET /api/v1/series': 'readings:read',
+  'GET /api/v1/results/series': 'readings:read with export',
   'GET /api/v1/results': 'export',
   'GET /api/v1/results/readings': 'readings:read with export',
   'GET /api/v1/results/energy': 'readings:read with export',

@@ -26,7 +26,7 @@ import { ref } from '../schema-words.ts'
 import { iso, isoOrNull } from './common.ts'
 
 /** A question out of an address or a body, as texts. */
-const asked = (given: Readonly<Record<string, unknown>>): ResultQuery =>
+export const asked = (given: Readonly<Record<string, unknown>>): ResultQuery =>
   Object.fromEntries(
     Object.entries(given).flatMap(([name, value]): [string, string | readonly string[]][] =>
       value === undefined ? [] : [[name, Array.isArray(value) ? value.map(String) : String(value)]],
@@ -133,7 +133,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<{
           description: `${kind.description} All rows, streamed. What takes longer than a client waits is asked for with POST /api/v1/exports.`,
           querystring: withFile(kind),
           response: { 200: Type.Unsafe<unknown>({ description: 'The file.' }) },
-          'x-also': ALSO,
+          'x-also': FILE_TYPES,
         },
       },
       async (request, reply) => {
@@ -154,7 +154,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<{
         params: ResultParams,
         querystring: AnyResultQuery,
         response: { 200: Type.Unsafe<unknown>({ description: 'The file.' }) },
-        'x-also': ALSO,
+        'x-also': FILE_TYPES,
       },
     },
     async (request, reply) => {
@@ -280,7 +280,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<{
         description: 'With its SHA-256 as ETag. A range goes on where a connection broke; `If-Range` makes sure it is the same file.',
         params: ExportParams,
         response: { 200: Type.Unsafe<unknown>({ description: 'The file, or with 206 a part of it.' }) },
-        'x-also': ALSO,
+        'x-also': FILE_TYPES,
       },
     },
     async (request, reply) => {
@@ -320,7 +320,8 @@ const sendPart = ({ headers }: FastifyRequest, reply: FastifyReply, path: string
   return sendStream(reply, createReadStream(path, { start, end }))
 }
 
-const ALSO = [
+/** Media types of files. */
+export const FILE_TYPES = [
   'text/csv; charset=utf-8',
   'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
   'application/vnd.apache.parquet',
