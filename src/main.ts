@@ -27,9 +27,10 @@ import { mappingProblems, Push } from './gateway/push.ts'
 import { pushWorld } from './gateway/push-world.ts'
 import { openRepeats } from './gateway/repeats.ts'
 import { openScans } from './gateway/scan-open.ts'
-import { openSeries } from './gateway/series.ts'
 import { ScopeIndex } from './gateway/scope-index.ts'
+import { openSeries } from './gateway/series.ts'
 import { openAccess } from './gateway/start-access.ts'
+import { openAccounts } from './gateway/start-accounts.ts'
 import { openAnalysis } from './gateway/start-analysis.ts'
 import { openBilling } from './gateway/start-billing.ts'
 import { openCases } from './gateway/start-cases.ts'
@@ -337,6 +338,12 @@ const open = async (
   const scans = openScans({ field, profiles, adapterOf, clock, thread: ledgerApi.thread, list: unregistered.list, log: say })
   closers.push(() => scans.close())
   const tiers = openTiers({ config, clock, ledger, energy, strangers: unregistered.list })
+  const keyAccounts = openAccounts({
+    ...{ directory: config.dataDirectory, config, clock, ledger, tiers: tiers.parts, book: energy.book, latest: latest.value, log: say },
+    store: store.value,
+  })
+  closers.push(() => keyAccounts.close())
+  closers.push(() => keyAccounts.stop())
   const house = openHouse({
     ...{ clock, ledger, field, clocks: clocks.views, strangers: unregistered.list, days: energy.runner.days, log: say },
     loss: { balance: loss.views.busBalance, thresholds },
@@ -385,6 +392,7 @@ const open = async (
       evidence.use(next.evidence)
       cases.use(next)
       tiers.use(next)
+      keyAccounts.use(next)
       analysis.use(next.analysis)
       billing.use(next.billing)
     },
@@ -412,6 +420,7 @@ const open = async (
       ...billingReadViews({ store: store.value, ledger, models: energy.models, reads: billing.reads, book: billing.book }),
     },
     tiers: tiers.views,
+    keyAccounts: keyAccounts.views,
     evidence: {
       ...evidenceViews({
         ...{ gateway: config.id, version: version(), zone: config.timezone, evidence, store: store.value, ledger, profiles },
@@ -486,6 +495,7 @@ const open = async (
   for (const publisher of publishers) publisher.start()
   cases.start()
   house.start()
+  keyAccounts.start()
   // What the outbox still holds of the time before must be where it is looked for, so that a repeat is known for one.
   if (config.mqtt.length > 0) await untilCaughtUp(outbox, [latest.value.id, store.value.id], log)
   push.value.start()

@@ -3,6 +3,7 @@ import type { GatewayError, RangePage, RangeQuery, Reading, Result, ScanQuery } 
 import type { AccessDeps } from './access-deps.ts'
 import type { AccessCounts } from './access-metrics.ts'
 import type { AccountDeps } from './account-deps.ts'
+import type { KeyAccountDeps } from './account-list-deps.ts'
 import type { BillingBookDeps } from './billing-book-deps.ts'
 import type { BillingReadDeps } from './billing-read-deps.ts'
 import type { BrokerDeps, BrokerView } from './broker-deps.ts'
@@ -246,6 +247,7 @@ export interface ApiDeps
     BillingBookDeps,
     BillingReadDeps,
     TierDeps,
+    KeyAccountDeps,
     EvidenceDeps,
     RulesDeps,
     RepeatDeps,

@@ -1,6 +1,7 @@
 export * from './access-deps.ts'
 export type { AccessCounts } from './access-metrics.ts'
 export * from './account-deps.ts'
+export * from './account-list-deps.ts'
 export * from './billing-book-deps.ts'
 export * from './billing-read-deps.ts'
 export * from './broker-deps.ts'

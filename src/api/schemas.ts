@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { SOURCES } from '../core/index.ts'
+import { KEY_NAMED } from './account-list-schemas.ts'
 import { ACCOUNT_NAMED } from './account-schemas.ts'
 import { BILLING_BOOK_NAMED } from './billing-book-schemas.ts'
 import { BILLING_READ_NAMED } from './billing-read-schemas.ts'
@@ -12,7 +13,6 @@ import { CONFIG_NAMED } from './config-schemas.ts'
 import { ENERGY_NAMED } from './energy-schemas.ts'
 import { EVIDENCE_NAMED } from './evidence-schemas.ts'
 import { EXPORT_NAMED } from './export-schemas.ts'
-import { SERIES_NAMED } from './series-schemas.ts'
 import { IMPORT_NAMED } from './import-schemas.ts'
 import { INTERCHANGE_NAMED } from './interchange-schemas.ts'
 import { LEDGER_NAMED, LedgerProblemSchema } from './ledger-schemas.ts'
@@ -37,6 +37,7 @@ import {
   TextOrNull,
   Word,
 } from './schema-words.ts'
+import { SERIES_NAMED } from './series-schemas.ts'
 import { SIGNAL_NAMED } from './signal-schemas.ts'
 import { TIER_NAMED } from './tier-schemas.ts'
 import { FrameSchema, TracedFieldSchema } from './trace-schemas.ts'
@@ -404,6 +405,7 @@ export const NAMED = [
   ...EXPORT_NAMED,
   ...SERIES_NAMED,
   ...TIER_NAMED,
+  ...KEY_NAMED,
   ...EVIDENCE_NAMED,
   ...INTERCHANGE_NAMED,
   ...CASE_NAMED,

@@ -15,6 +15,7 @@ import { problem, refuse } from './problems.ts'
 import { repeatHook } from './repeat-hook.ts'
 import { OWN_RESULTS } from './results/index.ts'
 import { listResults } from './results/lists.ts'
+import { accountListRoutes } from './routes/account-list.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { billingChangeRoutes } from './routes/billing-changes.ts'
 import { billingCorrectionRoutes } from './routes/billing-corrections.ts'
@@ -149,6 +150,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
         billingChangeRoutes,
         billingCycleRoutes,
         tierRoutes,
+        accountListRoutes,
         evidenceRoutes,
         signalRoutes,
         caseRoutes,

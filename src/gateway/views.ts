@@ -13,6 +13,7 @@ import type {
   HealthView,
   ImportPort,
   InterchangeDeps,
+  KeyAccountDeps,
   LedgerPort,
   LossDeps,
   OutageDeps,
@@ -73,6 +74,7 @@ export interface ViewDeps {
   readonly energy: EnergyDeps
   readonly billing: BillingBookDeps & BillingReadDeps
   readonly tiers: TierDeps
+  readonly keyAccounts: KeyAccountDeps
   readonly evidence: EvidenceDeps & { readonly health: () => HealthView['parts'][number] }
   readonly loss: LossDeps
   readonly signal: SignalDeps
@@ -114,6 +116,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     ...deps.energy,
     ...deps.billing,
     ...deps.tiers,
+    ...deps.keyAccounts,
     ...evidence,
     ...deps.loss,
     ...deps.signal,

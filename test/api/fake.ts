@@ -48,6 +48,7 @@ import { fakeRules } from './fake-rules.ts'
 import { fakeScans } from './fake-scans.ts'
 import { fakeSeries } from './fake-series.ts'
 import { fakeSignal } from './fake-signal.ts'
+import { fakeKeyAccounts } from './fake-key-accounts.ts'
 import { fakeTiers } from './fake-tiers.ts'
 import { fakeUnregistered, UNREGISTERED_COUNTS } from './fake-unregistered.ts'
 
@@ -362,6 +363,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     ...fakeBillingBook(),
     ...fakeBillingReads(),
     ...fakeTiers(),
+    ...fakeKeyAccounts(),
     ...fakeEvidence(),
     ...fakeInterchange(),
     ...fakeLoss(),
