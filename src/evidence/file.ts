@@ -182,6 +182,8 @@ export class EvidenceFile {
   }
 
   close(): void {
+    // Statements keep the log alive: a copy of the one file is then whole.
+    this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     this.#database.close()
   }
 

@@ -91,10 +91,11 @@ const valueChecks = (pack: Pack, item: PackItem): readonly PackCheck[] => {
   return pack.reading.stored
     .filter(({ measurement }) => measurement === 'register')
     .flatMap(({ values, ratio }) =>
-      values.map(({ name, value, primary, unit }): PackCheck => {
-        const got = said.get(name)
-        const what = `${name} ${value} ${unit}`
-        if (got === undefined) return { what, isRight: false, text: `does not follow from ${item.id}: these bytes have no ${name}` }
+      values.map(({ obis, name, value, primary, unit }): PackCheck => {
+        const got = said.get(obis)
+        const what = `${obis} ${value} ${unit}`
+        if (got === undefined)
+          return { what, isRight: false, text: `does not follow from ${item.id}: these bytes have no ${obis} (${name})` }
         if (!isSame(got, value)) return { what, isRight: false, text: `does not follow from ${item.id}: these bytes say ${got}` }
         const [a, b, product] = [parseDecimal(value), parseDecimal(ratio), primary === null ? null : parseDecimal(primary)]
         const fits = !a || !b || !product || compare(multiply(a, b), product) === 0
@@ -107,7 +108,7 @@ const valueChecks = (pack: Pack, item: PackItem): readonly PackCheck[] => {
 
 const valuesOf = (reading: Reading): [string, string][] =>
   reading.series.measurement === 'register'
-    ? readingJson(reading, { wanted: null, hintOf: () => null }).values.map(({ name, value }) => [name, value])
+    ? readingJson(reading, { wanted: null, hintOf: () => null }).values.map(({ obis, value }) => [obis, value])
     : []
 
 const isSame = (a: string, b: string): boolean => {

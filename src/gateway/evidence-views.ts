@@ -139,7 +139,7 @@ const itemJson = (item: EvidenceItem): PackItem => {
   const { id, kind, sha256, channel, protocol, about, by, receivedAt, wholeSize = null, selection, terminal, rule = null } = item
   return {
     ...{ id, kind, sha256, channel, protocol, about, by, receivedAt: iso(receivedAt), wholeSize, rule },
-    selection: selection === null ? null : { ...selection, ...(selection.obis ? { obis: [...selection.obis] } : {}) },
+    selection: selectionJson(selection),
     terminal: terminal ? { ...terminal, meters: terminal.meters.map((one) => ({ ...one })) } : null,
     parts: item.parts.map((part) => ({
       ...{ at: iso(part.at), direction: part.direction, hex: hexOf(part.bytes).replaceAll(' ', '') },
@@ -147,4 +147,10 @@ const itemJson = (item: EvidenceItem): PackItem => {
       description: kind === 'message' ? about : describe(protocol, part),
     })),
   }
+}
+
+const selectionJson = (selection: EvidenceItem['selection']): PackItem['selection'] => {
+  if (selection === null) return null
+  const { obis, ...rest } = selection
+  return { ...rest, ...(obis ? { obis: [...obis] } : {}) }
 }

@@ -88,7 +88,7 @@ export const evidenceRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = asyn
       if (!item || !seesSome(item, scope)) return refuse(reply, unknown)
       const meters = [...new Set(item.of.map(({ meter }) => meter))].filter((meter) => scope.all || scope.sees('meter', meter))
       if (query.meter === undefined && meters.length > 1)
-        return refuse(reply, badValue('querystring/meter', null, `one of ${meters.slice(0, 5).join(', ')}: the record has several meters`))
+        return refuse(reply, badValue('querystring/meter', '', `one of ${meters.slice(0, 5).join(', ')}: the record has several meters`))
       const meter = query.meter ?? meters[0] ?? null
       if (meter !== null && !meters.includes(meter)) return refuse(reply, unknown)
       // A frame holds what it holds: it is handed out as a whole or not at all.
