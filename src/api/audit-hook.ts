@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyContextConfig, FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import { ATTRIBUTES, HIDDEN, isKind, isPersonal, KINDS, type Kind } from '../ledger/kinds.ts'
 import type { AccessDeps } from './access-deps.ts'
 import { routeName } from './guard.ts'
@@ -26,7 +26,7 @@ export const withoutPersons = (value: unknown, given: Kind | null = null): unkno
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => [
       name,
-      name === 'attributes' && isObject(member)
+      (name === 'set' || name === 'attributes') && isObject(member)
         ? Object.fromEntries(Object.entries(member).map(([each, text]) => [each, text !== null && hides(each) ? HIDDEN : text]))
         : withoutPersons(member, kind),
     ]),
@@ -50,6 +50,9 @@ const paramsOf = ({ params }: FastifyRequest): Readonly<Record<string, string>> 
   isObject(params) ? Object.fromEntries(Object.entries(params).map(([name, value]) => [name, String(value)])) : {}
 
 const READS = new Set(['GET', 'HEAD', 'OPTIONS'])
+/** How use of a route is recorded, in the words of the API's description. */
+export const recordOf = (method: string, audit: FastifyContextConfig['audit']): string => audit ?? (READS.has(method) ? 'none' : 'act')
+
 const isRecorded = ({ method, config }: Pick<RouteOptions, 'method' | 'config'>): boolean => {
   if (config?.audit !== undefined) return config.audit === 'act'
   return [method].flat().some((each) => !READS.has(each))

@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger'
 import type { FastifyContextConfig, FastifyInstance, FastifySchema } from 'fastify'
 import { sessionCookie } from './access-deps.ts'
+import { recordOf } from './audit-hook.ts'
 import { ProblemSchema, ref } from './schemas.ts'
 
 declare module 'fastify' {
@@ -87,7 +88,7 @@ export const describeApi = async (app: FastifyInstance, version: string): Promis
     },
     convertConstToEnum: false,
     refResolver: { buildLocalReference: (json, _baseUri, _fragment, at) => (typeof json.$id === 'string' ? json.$id : `def-${at}`) },
-    transform: ({ schema, url, route }) => ({ schema: described(schema, route.config ?? {}), url }),
+    transform: ({ schema, url, route }) => ({ schema: described(schema, route.config ?? {}, [route.method].flat()[0] ?? 'GET'), url }),
     transformObject: (document) => ('openapiObject' in document ? finished(document.openapiObject) : document.swaggerObject),
   })
 }
@@ -95,9 +96,10 @@ export const describeApi = async (app: FastifyInstance, version: string): Promis
 /** A route's schema with its permission and every way it may refuse. Problems are no part of what Fastify compiles: they have one writer. */
 const described = (
   schema: FastifySchema,
-  { permission, also, own, everywhere, sees, failures = [] }: FastifyContextConfig,
+  { permission, also, own, everywhere, sees, audit, failures = [] }: FastifyContextConfig,
+  method: string,
 ): FastifySchema => {
-  const statuses = [...(permission === 'public' ? ALWAYS : GUARDED), ...failures]
+  const statuses = [...(permission === 'public' ? ALWAYS : GUARDED), ...(sees ? ([404] as const) : []), ...failures]
   return {
     ...schema,
     ...{ 'x-permission': permission },
@@ -105,6 +107,7 @@ const described = (
     ...(own ? { 'x-own': true } : {}),
     ...(everywhere ? { 'x-everywhere': true } : {}),
     ...(sees ? { 'x-sees': sees[0] } : {}),
+    ...{ 'x-audit': recordOf(method, audit) },
     security: permission === 'public' ? [] : [{ bearer: [] }, { session: [] }],
     response: {
       ...Object.fromEntries(statuses.map((status) => [status, ref(ProblemSchema, WHY[status])])),
