@@ -16,6 +16,7 @@ import { decode, vectors } from './decode.ts'
 import { demo } from './demo.ts'
 import { energy } from './energy.ts'
 import { evidenceCommands } from './evidence.ts'
+import { exportCommands } from './export.ts'
 import { gapCommands } from './gaps.ts'
 import { influxCommands } from './influx.ts'
 import { interchangeCommands } from './interchange.ts'
@@ -443,6 +444,7 @@ caseCommands(program)
 ruleCommands(program)
 kpiCommands(program)
 signalCommands(program)
+exportCommands(program)
 interchangeCommands(program)
 influxCommands(program)
 auditCommands(program)
