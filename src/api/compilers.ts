@@ -44,8 +44,14 @@ export const validators = (when: CompileWhen): FastifySchemaCompiler<object> => 
   }
 }
 
+const rfc3339 = new Ajv()
+formats.default(rfc3339, ['date-time'])
+const isDateTime = rfc3339.compile<string>({ type: 'string', format: 'date-time' })
+
 const validator = (coerceTypes: boolean): Ajv => {
   const ajv = new Ajv({ coerceTypes, useDefaults: true, removeAdditional: false, allErrors: false, verbose: true, strict: false })
   formats.default(ajv)
+  // RFC 3339 has leap seconds, and clocks of computers have not: an instant that is none here is refused at the door.
+  ajv.addFormat('date-time', { type: 'string', validate: (text: string) => isDateTime(text) && !Number.isNaN(Date.parse(text)) })
   return ajv
 }
