@@ -23,6 +23,17 @@ const tlsServer =
   (handler) => {
     const server = createTlsServer({ ...options, handshakeTimeout: HANDSHAKE_MS }, handler)
     server.maxRequestsPerSocket = MOST_REQUESTS
+    // One that has sent nothing yet is not among those Node closes (20.19), and would hold up the end of the gateway.
+    const sockets = new Set<Socket>()
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+    })
+    const closeAll = server.closeAllConnections.bind(server)
+    server.closeAllConnections = () => {
+      closeAll()
+      for (const socket of sockets) socket.destroy()
+    }
     return server.setTimeout(IDLE_MS)
   }
 const HANDSHAKE_MS = 10_000
@@ -97,6 +108,8 @@ const CLIENT_ERRORS: Readonly<Record<string, ProblemCode>> = {
 /** Answers what never became a request, and closes. */
 const answerBrokenRequest = (error: Error & { readonly code?: string }, socket: Socket): void => {
   if (error.code === 'ECONNRESET' || socket.destroyed) return
+  // A handshake that failed: nobody there would understand an answer.
+  if (!/^(?:HPE|ERR_HTTP)_/.test(error.code ?? '')) return void socket.destroy()
   const found = problem(CLIENT_ERRORS[error.code ?? ''] ?? 'API_REQUEST', 'the request could not be read')
   const body = JSON.stringify(bodyOf(found, '', randomUUID()))
   if (socket.writable)

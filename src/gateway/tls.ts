@@ -108,6 +108,8 @@ export interface OpenTls {
 interface TlsParts {
   readonly now: () => number
   readonly log: (level: 'info' | 'warn', message: string) => void
+  /** Milliseconds between two looks at the files. */
+  readonly everyMs?: number
   /** A new pair is in use, or was refused: for the audit log. */
   readonly changed?: (what: { readonly before: string; readonly after: string } | { readonly refused: GatewayError }) => void
 }
@@ -118,7 +120,7 @@ interface TlsParts {
  *
  * @errors TLS_FILE, TLS_KEY, TLS_REFUSED: at the start there is no other pair to go on with
  */
-export const openTls = (config: TlsConfig, { now, log, changed }: TlsParts): Result<OpenTls> => {
+export const openTls = (config: TlsConfig, { now, log, changed, everyMs = LOOK_MS }: TlsParts): Result<OpenTls> => {
   let files = config
   const first = readTls(config, null)
   if (!first.ok) return first
@@ -159,7 +161,7 @@ export const openTls = (config: TlsConfig, { now, log, changed }: TlsParts): Res
   const timer = setInterval(() => {
     if (watch.hasChanged()) load()
     warnDaily()
-  }, LOOK_MS)
+  }, everyMs)
   timer.unref()
 
   return ok({
