@@ -164,6 +164,8 @@ interface Looked {
   readonly due: readonly string[]
   readonly reads: NearRead[]
   choices: ReadonlyMap<string, Choice>
+  /** The nearest reading has not every register: another one may be nearer for that. */
+  isPatchy: boolean
 }
 
 const pieceOf = async (
@@ -190,12 +192,14 @@ const pieceOf = async (
 }
 
 const lacking = (looked: readonly Looked[], isWanting: (choice: Choice | undefined) => boolean): readonly Looked[] =>
-  looked.filter(({ hanging, due, choices }) => hanging !== null && due.some((register) => isWanting(choices.get(register))))
+  looked.filter(
+    ({ hanging, due, choices, isPatchy }) => hanging !== null && (isPatchy || due.some((register) => isWanting(choices.get(register)))),
+  )
 
 const MAKESHIFT = QUALITY.estimated | QUALITY.clockDoubtful
 /** A made up value, or one whose clock cannot be trusted, gives way to a read. */
 const isUnread = (choice: Choice | undefined): boolean =>
-  !choice?.best || choice.best.source === 'estimated' || (choice.best.quality & MAKESHIFT) !== 0
+  !choice?.best || choice.setAside !== null || choice.best.source === 'estimated' || (choice.best.quality & MAKESHIFT) !== 0
 /** So does a live read that stands in for a freeze, to one that is nearer. */
 const isImprovable = (choice: Choice | undefined): boolean =>
   isUnread(choice) || ((choice?.best?.quality ?? 0) & QUALITY.liveAsFreeze) !== 0
@@ -204,7 +208,15 @@ const lookedAt = ({ models, rules }: BillingReadParts, at: number, point: PointA
   const fact = point.meters.findLast(({ from, to }) => from <= at && (to === null || to > at)) ?? null
   const { registers } = rules()
   const due = fact && models.knows(fact.profile) ? registers.filter((register) => models.of(fact.profile, register)) : [TOTAL]
-  return { point, fact, hanging: fact && hangingOf(point.meters, fact), due: due.length > 0 ? due : [TOTAL], reads: [], choices: new Map() }
+  return {
+    point,
+    fact,
+    hanging: fact && hangingOf(point.meters, fact),
+    due: due.length > 0 ? due : [TOTAL],
+    reads: [],
+    choices: new Map(),
+    isPatchy: false,
+  }
 }
 
 /** Facts of one meter that follow each other are one stay, whatever else of them changed. */
@@ -238,7 +250,9 @@ const take = async (
     for (const reading of page.value.readings) {
       const one = byPoint.get(reading.series.tags.point ?? '')
       if (!one?.hanging || reading.series.tags.meter !== one.hanging.meter) continue
-      one.reads.push(...nearReads(parts, reading, one, wanted))
+      const found = nearReads(parts, reading, one, wanted)
+      if (question.near !== undefined) one.isPatchy ||= one.due.some((register) => found.every((read) => read.register !== register))
+      one.reads.push(...found)
       touched.add(one)
     }
     cursor = page.value.next ?? undefined

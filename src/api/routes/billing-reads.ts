@@ -127,7 +127,7 @@ export const billingReadRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = a
     {
       config: { permission: 'billing:read', failures: [404, 422], stream: true },
       schema: {
-        operationId: 'getBillingCompleteness',
+        operationId: 'getBillingInstantCompleteness',
         tags: ['billing'],
         summary: 'How far a billing instant is',
         description:
