@@ -19,7 +19,7 @@ export interface LookParts {
 const SETTLE_MS = 10_000
 /** A day that goes on changes every quarter of an hour; what was released of its midnight is not compared that often. */
 const ENERGY_SETTLE_MS = 30 * 60_000
-const IDLE_MS = 1_000
+const IDLE_MS = 500
 const RETRY_MS = 10_000
 const AT_ONCE = 200
 const SWEEP_EVERY_MS = 24 * 3_600_000
@@ -47,6 +47,10 @@ export class BillingLooks {
   #energy: Heard[] = []
   #sweep: { readonly instants: readonly number[]; index: number; after: string } | null = null
   #isSweepDue = false
+  /** What the ledger was followed to; null: not looked up yet. */
+  #ledgerAt: number | null = null
+  /** When everything was compared last; null: not looked up yet. */
+  #sweptAt: number | null = null
 
   constructor(parts: LookParts) {
     this.#parts = parts
@@ -63,7 +67,7 @@ export class BillingLooks {
 
   start(outbox: Pick<Outbox, 'state'>): void {
     this.#outbox = outbox
-    this.#schedule(IDLE_MS)
+    this.#schedule(1)
   }
 
   async stop(): Promise<void> {
@@ -204,9 +208,10 @@ export class BillingLooks {
   async #followLedger(): Promise<boolean> {
     const { ask, ledger, clock } = this.#parts
     const { seq } = ledger
+    if (seq === this.#ledgerAt) return false
     const place = await askOrThrow(ask, 'place', LEDGER)
+    // Of the first time nothing needs to be followed: everything that was released is compared then.
     const since = place === null ? seq : Number(place)
-    if (place !== null && seq <= since) return false
     const cause = seq === since + 1 ? `ledger change ${seq}` : `ledger changes ${since + 1} to ${seq}`
     const mark = async (points: Iterable<string>) => {
       const heard = [...points].map((point): Heard => ({ point, from: 0, to: LATEST, cause }))
@@ -222,15 +227,16 @@ export class BillingLooks {
       if (!last) break
       after = last.id
     }
-    await askOrThrow(ask, 'setPlace', { name: LEDGER, value: String(seq) })
+    if (place === null || seq > since) await askOrThrow(ask, 'setPlace', { name: LEDGER, value: String(seq) })
+    this.#ledgerAt = seq
     return place !== null
   }
 
   async #sweepStep(): Promise<boolean> {
     const { ask, clock } = this.#parts
     if (this.#sweep === null) {
-      const swept = await askOrThrow(ask, 'place', SWEPT)
-      if (!this.#isSweepDue && swept !== null && clock.now() - Number(swept) < SWEEP_EVERY_MS) return false
+      this.#sweptAt ??= Number(await askOrThrow(ask, 'place', SWEPT))
+      if (!this.#isSweepDue && clock.now() - this.#sweptAt < SWEEP_EVERY_MS) return false
       // The newest first: it is the one that is billed.
       this.#sweep = { instants: (await askOrThrow(ask, 'instants', null)).toReversed(), index: 0, after: '' }
     }
@@ -239,7 +245,8 @@ export class BillingLooks {
     if (at === undefined) {
       this.#sweep = null
       this.#isSweepDue = false
-      await askOrThrow(ask, 'setPlace', { name: SWEPT, value: String(clock.now()) })
+      this.#sweptAt = clock.now()
+      await askOrThrow(ask, 'setPlace', { name: SWEPT, value: String(this.#sweptAt) })
       return false
     }
     const points = await askOrThrow(ask, 'pointsAt', { at, after, limit: AT_ONCE })
