@@ -9,7 +9,8 @@ export const sum = (values: readonly Decimal[]): Decimal => values.reduce(add, Z
 export const least = (a: Decimal, b: Decimal): Decimal => (compare(a, b) <= 0 ? a : b)
 /** What is left of `a` without `b`, never below zero. */
 export const rest = (a: Decimal, b: Decimal): Decimal => (compare(a, b) > 0 ? subtract(a, b) : ZERO)
-export const text = ({ raw, scaler }: Decimal): string => decimalText(raw, scaler)
+/** Decimal text; zeros beyond the second digit after the point, which come of splitting, are left out. */
+export const text = ({ raw, scaler }: Decimal): string => decimalText(raw, scaler).replace(/(\.\d\d\d*?)0+$/, '$1')
 
 /** `numerator / denominator` with two digits after the point, half up. Neither is below zero. */
 export const quotient = (numerator: Decimal, denominator: bigint): Decimal => {

@@ -1,9 +1,16 @@
-import { describe, expect, it } from 'vitest'
-import { api, asReader, asRole } from './fake.ts'
+import type { FastifyInstance } from 'fastify'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { buildApi } from '../../src/api/index.ts'
+import { api, asReader, asRole, field, OPTIONS } from './fake.ts'
+
+let shared: FastifyInstance
+beforeAll(async () => {
+  shared = await buildApi(field().deps, OPTIONS)
+})
+afterAll(() => shared.close())
 
 const call = async (method: 'GET' | 'PUT' | 'POST', path: string, role: Parameters<typeof asRole>[0], payload?: object) => {
-  const { app } = await api()
-  return app.inject({ method, url: `/api/v1/key-accounts${path}`, headers: asRole(role), ...(payload ? { payload } : {}) })
+  return shared.inject({ method, url: `/api/v1/key-accounts${path}`, headers: asRole(role), ...(payload ? { payload } : {}) })
 }
 
 describe('lists of key accounts', () => {

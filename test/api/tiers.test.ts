@@ -1,9 +1,17 @@
-import { describe, expect, it } from 'vitest'
-import { api, asRole } from './fake.ts'
+import type { FastifyInstance } from 'fastify'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { buildApi } from '../../src/api/index.ts'
+import { api, asRole, field, OPTIONS } from './fake.ts'
 import { fakeTiers, tierViewOf } from './fake-tiers.ts'
 
-const get = async (path: string, headers: Record<string, string> = asRole('billing'), change: Parameters<typeof api>[0] = {}) => {
-  const { app } = await api(change)
+let shared: FastifyInstance
+beforeAll(async () => {
+  shared = await buildApi(field().deps, OPTIONS)
+})
+afterAll(() => shared.close())
+
+const get = async (path: string, headers: Record<string, string> = asRole('billing'), change?: Parameters<typeof api>[0]) => {
+  const app = change ? (await api(change)).app : shared
   return app.inject({ url: `/api/v1/billing/${path}`, headers })
 }
 
