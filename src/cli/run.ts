@@ -1,13 +1,15 @@
+import { statSync } from 'node:fs'
 import pino, { type Logger } from 'pino'
 import { adapterOf } from '../../protocols/index.ts'
-import { type GatewayConfig, loadGatewayConfig, problemText } from '../config/index.ts'
-import { many } from '../core/index.ts'
+import { type GatewayConfig, loadGatewayConfig, type Problem, problemText } from '../config/index.ts'
+import { explain, many } from '../core/index.ts'
 import { openMappings } from '../gateway/mappings.ts'
 import { brokenText, openProfiles } from '../gateway/profiles.ts'
 import { publishProblems, takenFilters } from '../gateway/publish.ts'
 import { mappingProblems } from '../gateway/push.ts'
 import { pushWorld } from '../gateway/push-world.ts'
 import { checkedLedger, linesInLedger, mayBeKnown } from '../gateway/start-ledger.ts'
+import { readTls, tlsWarning } from '../gateway/tls.ts'
 import { type Gateway, type StartFailure, startGateway } from '../main.ts'
 import { changeLines, changesForRunning } from './config-changes.ts'
 import { aborted, CommandFailed, complain, EXIT, print, printJson, untilInterrupted } from './output.ts'
@@ -58,6 +60,19 @@ export const run = async (options: { readonly config: string; readonly json?: bo
   log.flush()
 }
 
+/** Whether certificate and key can be used, and what is to be said of them. */
+const checkTls = (
+  { file, http }: GatewayConfig,
+  now: number,
+): { readonly problems: readonly Problem[]; readonly warnings: readonly string[] } => {
+  if (http.tls === null) return { problems: [], warnings: [] }
+  const pair = readTls(http.tls, null)
+  if (!pair.ok) return { problems: [{ file, line: 1, column: 1, path: '/http/tls', message: explain(pair.error) }], warnings: [] }
+  const mode = statSync(http.tls.key, { throwIfNoEntry: false })?.mode ?? 0
+  const open = (mode & 0o004) === 0 ? [] : [`${http.tls.key}: everybody on this machine may read the key: chmod 600`]
+  return { problems: [], warnings: [tlsWarning(pair.value, now), ...open].flatMap((each) => each ?? []) }
+}
+
 /** `gridtally check`: everything that can be checked without starting. */
 export const check = (options: { readonly config: string; readonly json?: boolean }): void => {
   const loaded = loadGatewayConfig(options.config, process.env, linesInLedger)
@@ -71,6 +86,9 @@ export const check = (options: { readonly config: string; readonly json?: boolea
     const mappings = openMappings(loaded.value.mappingDirectory, pushWorld(loaded.value.timezone, profiles), used)
     problems.push(...mappingProblems(loaded.value, mappings), ...publishProblems(loaded.value, takenFilters(loaded.value, mappings)))
     warnings.push(...mappings.problems.map(problemText))
+    const tls = checkTls(loaded.value, Date.now())
+    problems.push(...tls.problems)
+    warnings.push(...tls.warnings)
     const ledger = checkedLedger(loaded.value, profiles, adapterOf, mayBeKnown(loaded.value.dataDirectory))
     if (!ledger.ok) problems.push(...ledger.problems)
     else meters = ledger.value?.meters ?? 0
