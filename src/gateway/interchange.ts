@@ -212,7 +212,10 @@ async function* intervals(parts: InterchangeParts, question: CimQuestion, ids: R
         yield registers
         return
       }
-      const energies = registers.value.map(({ obis, items }) => ({ obis, period: question.period, items }))
+      const energies = registers.value.map(({ obis, items }) => ({
+        ...{ obis, period: question.period },
+        items: withGaps(parts.days, { from, to, period: question.period }, items),
+      }))
       yield ok({ point, meter: null, values: [], energies })
       await new Promise((resolve) => setImmediate(resolve))
     }
@@ -235,6 +238,25 @@ async function* registersOf(parts: InterchangeParts, point: string, question: Es
     }
   }
   for (const [obis, items] of found) yield ok({ obis, items })
+}
+
+type Item = CimPiece['energies'][number]['items'][number]
+
+/** Quarter hours and hours of days of which nothing is known are no items of the answer: here each is said to be missing. */
+const withGaps = (
+  days: EnergyDays,
+  { from, to, period }: Pick<CimQuestion, 'from' | 'to' | 'period'>,
+  items: readonly Item[],
+): readonly Item[] => {
+  if (period === 'day' || period === 'month' || items.length === 0) return items
+  const known = new Map(items.map((item) => [item.from, item]))
+  return days.between(days.of(from), days.of(to - 1)).flatMap((day) => {
+    const marks = days.marks(day, period)
+    return marks.slice(0, -1).flatMap((at, index): Item[] => {
+      if (at < from || at >= to) return []
+      return [known.get(at) ?? { from: at, to: marks[index + 1] ?? at, value: null, quality: [], reasons: ['missing'] }]
+    })
+  })
 }
 
 const chunksOf = ({ from, to, period }: Pick<EspiQuestion, 'from' | 'to' | 'period'>): readonly (readonly [number, number])[] => {

@@ -153,6 +153,17 @@ describe('MeterReadings of the gateway', () => {
     expect(energies.map(({ question: { from, to } }) => (to - from) / DAY)).toEqual([31, 31, 8])
   })
 
+  it('says of each quarter hour that is not known that it is missing', async () => {
+    const figure = { value: '1.50', quality: ['good'], reasons: [], estimatedPpm: 0, coveredPpm: 1_000_000, version: 1, evidence: null }
+    const one = register([{ from: FROM + DAY, to: FROM + DAY + 900_000, ...figure }])
+    const energy = { energy: async () => ok({ zone: 'Asia/Shanghai', pending: false, registers: [one] }) }
+    const { views } = gateway([], { energy })
+    const xml = await textOf(views.meterReadings(question({ contents: ['intervals'], period: '15m', points: ['P-1'] }), EVERYTHING))
+    expect(xml.match(/<IntervalReadings>/g)).toHaveLength(192)
+    expect(xml.match(/<value>/g)).toHaveLength(1)
+    expect(xml.match(/ref="2\.5\.259"/g)).toHaveLength(191)
+  })
+
   it('refuses more than a year, and ends with the failure of the store', async () => {
     const out = async () => err(fail('STORE_OUT', 'gone').error)
     const { views } = gateway([], { store: { range: out, scan: out } })
