@@ -315,7 +315,9 @@ export interface ApiOptions {
 }
 
 export interface TraceLimits {
+  /** Of one person, through whichever token or session. */
   readonly perToken: number
+  readonly perAddress: number
   readonly total: number
   readonly longestMs: number
   readonly heartbeatMs: number

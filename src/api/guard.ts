@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import { mayDo, type Principal } from '../access/principals.ts'
+import { mayDo, type Principal, personOf } from '../access/principals.ts'
 import { type AccessDeps, type Shown, sessionCookie } from './access-deps.ts'
 import type { ApiDeps } from './deps.ts'
 import { type ProblemCode, problem, refuse } from './problems.ts'
@@ -126,7 +126,13 @@ export const nameOf = ({ who }: Pick<FastifyRequest, 'who'>): string => who?.nam
 
 /** Whose stream it is, and whether his right still holds. */
 export interface Holder {
+  /** The person: several tokens of one are one. */
   readonly id: string
+  readonly address: string
   again(): Principal | null
 }
-export const holderOf = ({ who, again }: Pick<FastifyRequest, 'who' | 'again'>): Holder => ({ id: who?.id ?? '', again })
+export const holderOf = ({ who, ip, again }: Pick<FastifyRequest, 'who' | 'ip' | 'again'>): Holder => ({
+  id: who ? personOf(who) : '',
+  address: ip,
+  again,
+})

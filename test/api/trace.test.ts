@@ -194,7 +194,7 @@ describe('the trace of a line', () => {
     const { traceStreams } = await import('../../src/api/trace-streams.ts')
     const { linesForm } = await import('../../src/api/trace-forms.ts')
     const streams = traceStreams()
-    const stream = streams.open({ id: 'reader', again: () => null }, linesForm(false))!
+    const stream = streams.open({ id: 'reader', address: '::1', again: () => null }, linesForm(false))!
     for (let at = 0; at < 100_000; at++) stream.frame({ ...frame, at })
     const { readable } = stream
     expect(readable.readableLength).toBeLessThan(300_000)
