@@ -137,6 +137,9 @@ export const refuse = (reply: FastifyReply, found: Problem): FastifyReply => {
 /** Answers with a stream; its type has to be set before. */
 export const sendStream = (reply: FastifyReply, stream: Readable): FastifyReply => reply.send(stream)
 
+/** Answers with text that is JSON already; its type has to be set before. */
+export const sendText = (reply: FastifyReply, text: string): FastifyReply => reply.send(text)
+
 export const bodyOf = (found: Problem, instance: string, requestId: string): ProblemBody => ({ ...found, instance, requestId })
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'

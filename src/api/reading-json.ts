@@ -68,6 +68,46 @@ export const readingJson = (reading: Reading, { wanted, hintOf }: ReadingView): 
   }
 }
 
+/** What stands before the value of a column, made once for each shape. */
+const prefixes = new WeakMap<readonly ColumnView[], readonly string[]>()
+const prefixesOf = (columns: readonly ColumnView[]): readonly string[] => {
+  let known = prefixes.get(columns)
+  if (known === undefined) {
+    known = columns.map(({ obis, name, unit }) => `${JSON.stringify({ obis, name, unit }).slice(0, -1)},"value":"`)
+    prefixes.set(columns, known)
+  }
+  return known
+}
+
+/** The same as JSON text, made in one go: of twenty thousand meters nothing stands in memory but what is being sent. */
+export const readingText = (reading: Reading, { wanted, hintOf }: ReadingView): string => {
+  const { series, shape, raws, ratio, absent, quality, measuredAt, receivedAt } = reading
+  const { tags, measurement } = series
+  const columns = measurement === 'event' ? eventColumns(shape, tags.code ?? '-') : columnsOf(shape)
+  const factor = measurement === 'register' ? factorOf(ratio) : 1
+  const before = prefixesOf(columns)
+  let values = ''
+  let missing = ''
+  for (let at = 0; at < columns.length; at++) {
+    const { obis, name, scaled } = columns[at]!
+    if (wanted !== null && !wanted.has(obis)) continue
+    const raw = raws[at]
+    if (raw === null || raw === undefined) {
+      const code = absent?.get(at) ?? 'NOT_READ'
+      missing += `${missing === '' ? '' : ','}${JSON.stringify({ obis, name, code, hint: hintOf(code) ?? '' })}`
+      continue
+    }
+    const scaler = scalerAt(reading, at)
+    const value = decimalText(raw, scaler)
+    const primary = factor === 1 || !scaled ? value : factor && productText({ raw, scaler }, factor)
+    values += `${values === '' ? '' : ','}${before[at]}${value}","primary":${primary === null ? 'null' : `"${primary}"`}}`
+  }
+  const head = JSON.stringify({ point: tags.point ?? '-', meter: tags.meter ?? '-', measurement, source: tags.source ?? '-' }).slice(0, -1)
+  const times = `"measuredAt":"${new Date(measuredAt).toISOString()}","receivedAt":"${new Date(receivedAt).toISOString()}"`
+  const names = quality === 0 ? '["good"]' : JSON.stringify(qualityNames(quality))
+  return `${head},${times},"ratio":${JSON.stringify(ratio)},"quality":${names},"values":[${values}],"absent":[${missing}]}`
+}
+
 const SCALED: ReadonlySet<string> = new Set(['kWh', 'kvarh', 'kVAh', 'kW', 'kvar', 'kVA'])
 const views = new WeakMap<Shape, readonly ColumnView[]>()
 

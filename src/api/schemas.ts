@@ -320,7 +320,17 @@ export const PointsQuery = Type.Object(
   { ...filter, text: Word('Part of id, name or meter address.', 'mill'), limit: limitOf(200, 5000), cursor: Cursor },
   closed,
 )
-export const LatestQuery = Type.Object({ ...filter, limit: limitOf(200, 2000), cursor: Cursor }, closed)
+export const LatestQuery = Type.Object(
+  {
+    ...filter,
+    registers: Type.Optional(
+      Type.String({ maxLength: 4000, description: 'Only these: OBIS codes, full or short, with commas between.', examples: ['1.8.0'] }),
+    ),
+    limit: limitOf(200, 20_000),
+    cursor: Cursor,
+  },
+  closed,
+)
 export const DeadLettersQuery = Type.Object({ limit: limitOf(100, 1000), cursor: Cursor }, closed)
 
 const When = (description: string) =>

@@ -46,8 +46,10 @@ export class PointIndex {
     this.#sorted ??= [...this.#points.keys()].sort()
     const part = text?.toLowerCase()
     const found: PointView[] = []
-    for (const id of this.#sorted) {
-      if ((after !== null && id <= after) || sees?.(id) === false) continue
+    const ids = this.#sorted
+    for (let at = after === null ? 0 : placeAfter(ids, after); at < ids.length; at++) {
+      const id = ids[at]!
+      if (sees?.(id) === false) continue
       const point = this.#points.get(id)
       if (!point || (area !== undefined && point.area !== area)) continue
       const meters = this.#facts.get(id) ?? []
@@ -101,6 +103,17 @@ export class PointIndex {
       meters,
     }
   }
+}
+
+/** Where the first id greater than one stands. */
+const placeAfter = (ids: readonly string[], after: string): number => {
+  let [low, high] = [0, ids.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (ids[middle]! <= after) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 const areasOf = (ledger: Pick<Ledger, 'areas'>): ReadonlyMap<string, Area> => new Map(ledger.areas().map((area) => [area.id, area]))

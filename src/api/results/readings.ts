@@ -29,6 +29,8 @@ const COLUMNS = [
 
 const MOST_DAYS = 3700
 const PAGE = 500
+/** Rows made before others have their turn. */
+const PIECE = 500
 
 /** A row for each value of a reading; what is absent has its reason and no value. */
 function* rowsOf(reading: Reading, view: ReadingView): Generator<ExportRow, void> {
@@ -75,7 +77,7 @@ export const readingsResult = define({
     const { all, points } = chosen.value
     const sources = SOURCES.filter((word) => manyOf(source).includes(word))
     const view: ReadingView = { wanted: codes?.codes ?? null, hintOf: deps.hintOf }
-    async function* rows(signal: AbortSignal): AsyncGenerator<ExportRow, void> {
+    async function* rows(signal: AbortSignal): AsyncGenerator<readonly ExportRow[], void> {
       const wanted = new Set<string>()
       const isAll = all && context.scope.all
       if (!isAll) for await (const { id } of points()) wanted.add(id)
@@ -89,14 +91,21 @@ export const readingsResult = define({
         })
         if (!page.ok)
           throw new RowsStopped(exportFailure('EXPORT_ROWS', `the store stopped: ${page.error.code} ${page.error.message}`).error)
-        for (const reading of page.value.readings) yield* rowsOf(reading, view)
+        let piece: ExportRow[] = []
+        for (const reading of page.value.readings) {
+          for (const row of rowsOf(reading, view)) piece.push(row)
+          if (piece.length < PIECE) continue
+          yield piece
+          piece = []
+        }
+        if (piece.length > 0) yield piece
         if (page.value.next === null || signal.aborted) return
         cursor = page.value.next
       }
     }
     return ok({
       ...{ name: measurement === 'register' ? 'readings' : `readings-${measurement}`, columns: COLUMNS, about: aboutOf(asked, context) },
-      ...{ expected: null, rows: (signal: AbortSignal) => inPieces(rows(signal), signal) },
+      ...{ expected: null, rows },
     })
   },
 })
