@@ -15,7 +15,9 @@ p { margin: 0 0 2mm; }
 .result { border: 1px solid #2d5a88; border-left-width: 4px; padding: 3mm 4mm; margin: 4mm 0; break-inside: avoid; }
 .unknown { border-color: #a3541a; }
 table { border-collapse: collapse; width: 100%; margin: 2mm 0 4mm; break-inside: avoid; }
-th, td { text-align: left; padding: 1.2mm 2mm; border-bottom: 1px solid #d4d9de; vertical-align: top; overflow-wrap: anywhere; }
+th, td { text-align: left; padding: 1.2mm 2mm; border-bottom: 1px solid #d4d9de; vertical-align: top; overflow-wrap: break-word; }
+td.d { white-space: nowrap; }
+small { display: block; font-size: 9pt; color: #4a5560; }
 th { font-weight: 600; background: #f2f4f6; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tr.sum td { font-weight: 600; border-top: 1px solid #1b2026; }
@@ -39,6 +41,8 @@ const words = {
   title: { zh: '阶梯电量说明', en: 'Tiers of the year, explained' },
   customer: { zh: '户号', en: 'Customer' },
   point: { zh: '计量点', en: 'Metering point' },
+  place: { zh: '计量点', en: 'Point' },
+  upTo: { zh: '电量 / 上限', en: 'used / up to' },
   year: { zh: '年度', en: 'Year' },
   time: { zh: '电量期间', en: 'Energy of' },
   result: { zh: '结论', en: 'Result' },
@@ -83,6 +87,8 @@ const tierHead = (tier: number, language: PageLanguage): string => (language ===
 export const tierPage = (view: TierView, language: PageLanguage, madeAt: string): string => {
   const say = (name: keyof typeof words) => words[name][language]
   const cell = (text: string | null, isNumber = true) => `<td${isNumber ? ' class="n"' : ''}>${escaped(text ?? say('unknown'))}</td>`
+  const registerCell = (end: TierView['registers'][number]['from']) =>
+    end ? `<td class="n">${escaped(end.register)}<small>${escaped(end.day)}</small></td>` : cell(null)
   const head = (texts: readonly (readonly [text: string, isNumber: boolean])[]) =>
     `<tr>${texts.map(([text, isNumber]) => `<th${isNumber ? ' class="n"' : ''}>${escaped(text)}</th>`).join('')}</tr>`
   const of = (...topics: readonly string[]) =>
@@ -95,7 +101,7 @@ export const tierPage = (view: TierView, language: PageLanguage, madeAt: string)
   const tierNumbers = Array.from({ length: tiers }, (_, at) => at + 1)
   const registers = view.registers.map(
     ({ point, meter, from, to, difference, multiplier, kwh }) =>
-      `<tr>${cell(point, false)}${cell(meter, false)}${cell(from && `${from.register} (${from.day})`)}${cell(to && `${to.register} (${to.day})`)}${cell(difference)}${cell(multiplier)}${cell(kwh)}</tr>`,
+      `<tr>${cell(point, false)}${cell(meter, false)}${registerCell(from)}${registerCell(to)}${cell(difference)}${cell(multiplier)}${cell(kwh)}</tr>`,
   )
   const months = view.months.map(({ month, lastMonth, kwh, estimatedPpm, notes }) => {
     const noted = notes.map((note) => note[language]).join('; ')
@@ -108,7 +114,7 @@ export const tierPage = (view: TierView, language: PageLanguage, madeAt: string)
       const found = count.tiers.find((one) => one.tier === tier)
       return cell(found ? `${found.kwh ?? say('unknown')}${found.upTo === null ? '' : ` / ${found.upTo}`}` : '–')
     })
-    return `<tr${isHeld ? ' class="held"' : ''}>${cell(name, false)}${cell(count.begin ?? say('always'), false)}${cell(count.months)}${each.join('')}${cell(count.next ? count.next.left : '–')}</tr>`
+    return `<tr${isHeld ? ' class="held"' : ''}>${cell(name, false)}<td class="d">${escaped(count.begin ?? say('always'))}</td>${cell(count.months)}${each.join('')}${cell(count.next ? count.next.left : '–')}</tr>`
   })
   const monthHead = [
     [say('month'), false],
@@ -124,13 +130,13 @@ export const tierPage = (view: TierView, language: PageLanguage, madeAt: string)
 <h1>${escaped(say('title'))}</h1>
 <p class="facts">${view.customer === null ? '' : `${escaped(say('customer'))} ${escaped(view.customer)} · `}${escaped(say('point'))} ${escaped(view.points.join(', '))} · ${escaped(say('year'))} ${view.year} · ${escaped(say('time'))} ${escaped(view.from)} – ${escaped(view.until)} (${escaped(view.zone)})</p>
 <div class="result${view.kwh === null ? ' unknown' : ''}">${of('rule', 'split', 'other-count', 'next', 'missing')}${view.pending ? `<p>${escaped(say('pending'))}</p>` : ''}</div>
-<h2>${escaped(say('counts'))} (kWh)</h2>
+<h2>${escaped(say('counts'))} (kWh, ${escaped(say('upTo'))})</h2>
 <table>${head([[say('from'), false], ['', false], [say('months'), true], ...tierNumbers.map((tier) => [tierHead(tier, language), true] as const), [say('left'), true]])}${counts.join('')}</table>
 <h2>${escaped(say('use'))}</h2>
 <table>${head(monthHead)}${months.join('')}<tr class="sum">${cell(say('total'), false)}${cell(view.kwh)}${cell(view.kwh === null ? '' : percent(view.estimatedPpm))}${cell('', false)}</tr></table>
 <h2>${escaped(say('registers'))}</h2>
 <table>${head([
-    [say('point'), false],
+    [say('place'), false],
     [say('meter'), false],
     [say('begin'), true],
     [say('end'), true],
