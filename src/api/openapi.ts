@@ -48,6 +48,10 @@ which role has it. What lies outside the zones of a token or a user does not exi
 
 **Pages.** Pass \`next\` as \`cursor\` until it is null; the other parameters may stay as they were.
 
+**Twice.** A request that changes something may carry an \`Idempotency-Key\`. Answers carry an \`ETag\`; \`If-None-Match\` saves sending them again.
+
+**Versions.** Within \`/api/v1\` things are added, never taken away or given another meaning; docs/api.md says how something ends.
+
 **Errors** are \`application/problem+json\` with a \`code\` to branch on and a \`hint\` for people.`
 
 const TAGS = [
@@ -122,11 +126,25 @@ interface Media {
 type Operation = {
   'x-also'?: readonly string[]
   'x-body-optional'?: boolean
+  'x-permission'?: string
   requestBody?: { required?: boolean }
-  responses?: Record<string, { content?: Media }>
+  parameters?: object[]
+  responses?: Record<string, { description?: string; content?: Media }>
 }
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
+
+const REPEATS = {
+  ...{ name: 'Idempotency-Key', in: 'header', required: false },
+  description: 'Makes it safe to send this twice: the first answer is given again for a day, with `idempotency-replayed: true`.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+}
+const NOT_CHANGED = { description: 'The answer is the one the client has.' }
+const UNLESS = {
+  ...{ name: 'If-None-Match', in: 'header', required: false },
+  description: 'The `ETag` of an answer that is there already: 304 without a body when it still holds.',
+  schema: { type: 'string' },
+}
 
 /** Media types as they really are: problems are problem+json, some good answers have a second form. */
 const finished = <Document extends { paths?: object }>(document: Document): Document => {
@@ -142,6 +160,11 @@ const finished = <Document extends { paths?: object }>(document: Document): Docu
       const good = operation.responses?.['200']
       for (const type of operation['x-also'] ?? [])
         if (good) good.content = { ...good.content, [type]: { schema: { type: 'string' } as object } }
+      if (method !== 'get' && operation['x-permission'] !== 'public') operation.parameters = [...(operation.parameters ?? []), REPEATS]
+      if (method === 'get' && good?.content?.['application/json']) {
+        operation.parameters = [...(operation.parameters ?? []), UNLESS]
+        operation.responses = { ...operation.responses, 304: NOT_CHANGED }
+      }
       delete operation['x-also']
       delete operation['x-body-optional']
     }
