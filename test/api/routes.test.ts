@@ -220,7 +220,7 @@ describe('read-now', () => {
     })
     const answer = await app.inject({ method: 'POST', url, headers: asOperator, ...(body ? { payload: body } : {}) })
     expect(answer.statusCode).toBe(200)
-    expect(asked).toEqual([['P-001', { timeoutMs: 10_000, trace: false }]])
+    expect(asked).toEqual([['P-001', { by: 'operator', timeoutMs: 10_000, trace: false }]])
     expect(answer.json()).toMatchObject({ point: 'P-001', tookMs: 42, readings: [{ measuredAt: new Date(NOW).toISOString() }] })
     expect(answer.json()).not.toHaveProperty('frames')
   })
@@ -236,7 +236,7 @@ describe('read-now', () => {
     })
     const payload = { registers: ['1.8.0', '1-0:2.8.0'], timeoutMs: 500, trace: true }
     const answer = await app.inject({ method: 'POST', url, headers: json, payload })
-    expect(asked).toEqual([{ registers: ['1-0:1.8.0', '1-0:2.8.0'], timeoutMs: 500, trace: true }])
+    expect(asked).toEqual([{ by: 'operator', registers: ['1-0:1.8.0', '1-0:2.8.0'], timeoutMs: 500, trace: true }])
     expect(answer.json().frames).toEqual([
       { at: new Date(NOW).toISOString(), direction: 'rx', hex: '68 AB', description: 'reply', device: '12' },
     ])
