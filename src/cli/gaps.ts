@@ -181,6 +181,7 @@ export const everyPage = async <Item extends TSchema>(access: Access, path: stri
  *
  * @param body  absent: GET; null: POST without one
  * @param seen  ETag of what was seen: the body is PUT over it
+ * @param more  more headers
  */
 export const askApi = async <Schema extends TSchema>(
   { url, token = process.env.GRIDTALLY_TOKEN }: Access,
@@ -189,6 +190,7 @@ export const askApi = async <Schema extends TSchema>(
   body?: object | null,
   query: Query = {},
   seen?: string,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<Static<Schema>> => {
   if (!token)
     throw new CommandFailed(
@@ -201,6 +203,7 @@ export const askApi = async <Schema extends TSchema>(
     authorization: `Bearer ${token}`,
     ...(body ? { 'content-type': 'application/json' } : {}),
     ...(seen ? { 'if-match': seen } : {}),
+    ...more,
   }
   const sent = body === undefined ? {} : { method: seen ? 'PUT' : 'POST', ...(body === null ? {} : { body: JSON.stringify(body) }) }
   let response: Response

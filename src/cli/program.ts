@@ -8,6 +8,7 @@ import { builtInProfiles, openProfiles, profileFiles, readProfile } from '../gat
 import { version } from '../main.ts'
 import { analyse } from './analyse/run.ts'
 import { auditCommands } from './audit.ts'
+import { billingCommands } from './billing.ts'
 import { caseCommands } from './cases.ts'
 import { clockCommands } from './clocks.ts'
 import { concentratorCommands } from './concentrator.ts'
@@ -40,6 +41,7 @@ import {
   simulateMqttCommand,
   simulateVillageCommand,
 } from './simulate.ts'
+import { keyAccountCommands } from './tiers.ts'
 import { tokenCommands } from './tokens.ts'
 import { trace } from './trace.ts'
 import { adoptUnregistered, closeUnregistered, listUnregistered, showUnregistered } from './unregistered.ts'
@@ -439,6 +441,8 @@ clockCommands(program)
 concentratorCommands(program)
 evidenceCommands(program)
 gapCommands(program)
+billingCommands(program)
+keyAccountCommands(program)
 outageCommands(program)
 caseCommands(program)
 ruleCommands(program)
