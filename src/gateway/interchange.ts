@@ -21,6 +21,7 @@ import {
   SOURCES,
   scalerAt,
 } from '../core/index.ts'
+import { sumOf } from '../energy/index.ts'
 import {
   type CimPiece,
   type CimValue,
@@ -47,6 +48,7 @@ export interface InterchangeParts {
 }
 
 const DAY_MS = 86_400_000
+const HOUR_MS = 3_600_000
 /** Longest message. */
 const MOST_DAYS = 366
 /** Longest question to interval energy, days. */
@@ -268,12 +270,68 @@ const chunksOf = ({ from, to, period }: Pick<EspiQuestion, 'from' | 'to' | 'peri
 
 /** Energies of a point; one that is not known of any more has none. */
 const energyOf = async (
-  { energy }: InterchangeParts,
+  { energy, days }: InterchangeParts,
   point: string,
   { from, to, period }: Pick<EspiQuestion, 'from' | 'to' | 'period'>,
-): Promise<Result<readonly EnergyRegisterAnswer[]>> => {
+): Promise<Result<readonly Energies[]>> => {
   if (from >= to) return ok([])
-  const answer = await energy.energy(point, { from, to, period, detail: false })
-  if (answer.ok) return ok(answer.value.registers)
-  return answer.error.because === 'unknown' ? ok([]) : err(answer.error.error)
+  const asked = async (wanted: EnergyPeriodWord): Promise<Result<readonly EnergyRegisterAnswer[]>> => {
+    const answer = await energy.energy(point, { from, to, period: wanted, detail: false })
+    if (answer.ok) return ok(answer.value.registers)
+    return answer.error.because === 'unknown' ? ok([]) : err(answer.error.error)
+  }
+  const registers = await asked(period)
+  if (period !== '1h' || !registers.ok) return registers
+  // A register has one fine period: who is read by quarter hours has no hours of its own.
+  const quarters = await asked('15m')
+  if (!quarters.ok) return quarters
+  const merged = new Map<string, Energies>(registers.value.map(({ obis, items }) => [obis, { obis, items }]))
+  for (const { obis, items } of quarters.value) {
+    const hours = merged.get(obis)?.items ?? []
+    const made = hoursOf(days, { from, to }, items).filter(
+      (hour) => !hours.some((known) => known.from === hour.from && known.value !== null),
+    )
+    const starts = new Set(made.map((hour) => hour.from))
+    const all = [...hours.filter((hour) => !starts.has(hour.from)), ...made]
+    merged.set(obis, { obis, items: all.sort((a, b) => a.from - b.from) })
+  }
+  return ok([...merged.values()].sort((a, b) => (a.obis < b.obis ? -1 : 1)))
+}
+
+/** Energies of one register. */
+interface Energies {
+  readonly obis: string
+  readonly items: readonly EspiItem[]
+}
+
+/** Hours as exact sums of their quarter hours; one of which any is not known is not known. */
+const hoursOf = (
+  days: EnergyDays,
+  { from, to }: { readonly from: number; readonly to: number },
+  quarters: readonly EspiItem[],
+): EspiItem[] => {
+  const hours = new Map<number, EspiItem[]>()
+  for (const quarter of quarters) {
+    // Every zone begins its days at a quarter hour, and its hours from there.
+    const midnight = days.start(days.of(quarter.from))
+    const hour = midnight + Math.floor((quarter.from - midnight) / HOUR_MS) * HOUR_MS
+    const members = hours.get(hour)
+    if (members) members.push(quarter)
+    else hours.set(hour, [quarter])
+  }
+  return [...hours].flatMap(([start, members]): EspiItem[] => {
+    const end = Math.min(start + HOUR_MS, days.end(days.of(start)))
+    if (start < from || start >= to) return []
+    const known = members.flatMap(({ value }) => (value === null ? [] : (parseDecimal(value) ?? [])))
+    const covered = members.reduce((sum, { from: begins, to: ends, value }) => (value === null ? sum : sum + ends - begins), 0)
+    const isWhole = covered === end - start
+    const sum = sumOf(known)
+    return [
+      {
+        ...{ from: start, to: end, value: isWhole ? decimalText(sum.raw, sum.scaler) : null },
+        quality: isWhole ? [...new Set(members.flatMap(({ quality }) => quality))] : [],
+        reasons: [...new Set([...members.flatMap(({ reasons }) => reasons), ...(isWhole ? [] : ['missing'])])],
+      },
+    ]
+  })
 }

@@ -215,6 +215,27 @@ describe('Green Button of the gateway', () => {
     })
   })
 
+  it('adds quarter hours up to hours, exactly, and never over a hole', async () => {
+    const figure = { quality: ['good'], estimatedPpm: 0, coveredPpm: 1_000_000, version: 1, evidence: null }
+    const quarter = (at: number, value: string | null, reasons: readonly string[] = []) => ({
+      ...{ from: FROM + at * 900_000, to: FROM + (at + 1) * 900_000, value, reasons, ...figure },
+    })
+    const quarters = register([
+      ...[quarter(0, '0.1'), quarter(1, '0.02'), quarter(2, '0.003', ['split']), quarter(3, '1')],
+      ...[quarter(4, '1'), quarter(5, null), quarter(6, '1'), quarter(7, '1'), quarter(8, '1')],
+    ])
+    const energy: InterchangeParts['energy'] = {
+      energy: async (_, { period }) => ok({ zone: 'Asia/Shanghai', pending: false, registers: period === '15m' ? [quarters] : [] }),
+    }
+    const { views } = gateway([], { energy })
+    const xml = await feedOf(await views.usageFeed('P-1', { ...asked, period: '1h' }, EVERYTHING))
+    expect(xml.match(/<value>\d+<\/value>/g)).toEqual(['<value>1123</value>'])
+    expect(xml).toContain('<quality>8</quality>')
+    const cim = await textOf(views.meterReadings(question({ contents: ['intervals'], period: '1h', points: ['P-1'] }), EVERYTHING))
+    expect(cim.match(/<value>[^<]*<\/value>/g)).toEqual(['<value>1.123</value>'])
+    expect(cim.match(/<IntervalReadings>/g)).toHaveLength(48)
+  })
+
   it('gives no half feed when energy fails', async () => {
     const energy = { energy: async () => err({ because: 'unavailable' as const, error: fail('STORE_OUT', 'gone').error }) }
     const { views } = gateway([], { energy })

@@ -37,6 +37,7 @@ const register = (field: string): RegisterFigures => ({
   periods: {
     day: [figure(MIDNIGHT - DAY, MIDNIGHT, '10.25'), figure(MIDNIGHT, MIDNIGHT + DAY, null)],
     '1h': [figure(MIDNIGHT, MIDNIGHT + HOUR, '0.50')],
+    '15m': [figure(MIDNIGHT, MIDNIGHT + HOUR / 4, '0.10')],
   },
 })
 
@@ -84,7 +85,7 @@ export const siteRows = (): Reading[] => {
   )
   const active = shapeOf([{ field: 'active', obis: null, unit: '', scaler: 0, integer: true }])
   rows.push(row(seriesOf('event', { ...meter, code: 'COVER_OPEN' }), active, MIDNIGHT + HOUR, () => 1))
-  for (const period of ['day', '1h'] as const)
+  for (const period of ['day', '1h', '15m'] as const)
     rows.push(...intervalRows({ point: 'P-1', area: 'A-1', period, now: NOW }, [register('1.8.0'), register('2.8.0')], () => true))
   rows.push(...lossRows('A-1', 'day', [loss({}), loss(notComputable(MIDNIGHT - 2 * DAY))], NOW))
   rows.push(...lossRows('A-1', '15m', [loss({ from: MIDNIGHT, to: MIDNIGHT + HOUR / 4 })], NOW))
