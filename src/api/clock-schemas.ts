@@ -113,7 +113,7 @@ export const ClocksQuery = Type.Object(
 
 const Why = Type.String({ minLength: 3, maxLength: 500, description: 'The reason, for the record.' })
 const SecondToken = Type.Optional(
-  Type.String({ maxLength: 200, description: 'Token of a second person with the permission operate. It is checked and not kept.' }),
+  Type.String({ maxLength: 200, description: 'Token of a second person who may do the same. It is checked and not kept.' }),
 )
 export const ClockWhyBody = Type.Object({ why: Why }, closed)
 export const ClockSetBody = Type.Object(

@@ -335,7 +335,7 @@ export const ParametersSetBody = body({
 export const ConcentratorClockSetBody = body({
   why: Why,
   secondToken: Type.Optional(
-    Type.String({ maxLength: 200, description: 'Token of a second person with the permission operate. It is checked and not kept.' }),
+    Type.String({ maxLength: 200, description: 'Token of a second person who may do the same. It is checked and not kept.' }),
   ),
   acceptCrossing: Type.Optional(
     Type.Boolean({ description: 'For a drift whose correction crosses an hour or midnight at every time of day.' }),

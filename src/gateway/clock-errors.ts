@@ -10,7 +10,7 @@ export const fail = failWith({
   },
   CLOCK_READ_ONLY: { recovery: 'stop', hint: 'writing to meters is off on this line: set allowWrites there if that is really meant' },
   CLOCK_NO_PASSWORD: { recovery: 'stop', hint: 'give clocks.password in the configuration, by the environment or a file' },
-  CLOCK_SECOND: { recovery: 'stop', hint: 'send the token of a second person with the permission "operate" as secondToken' },
+  CLOCK_SECOND: { recovery: 'stop', hint: 'send the token of a second person who may do the same as secondToken' },
   CLOCK_NOT_NOW: { recovery: 'wait', hint: 'meters freeze on the hour and at midnight: repeat it at the time that the message names' },
   CLOCK_CROSSES: {
     recovery: 'stop',
