@@ -17,6 +17,7 @@ p { margin: 0 0 2mm; }
 table { border-collapse: collapse; width: 100%; margin: 2mm 0 4mm; break-inside: avoid; }
 th, td { text-align: left; padding: 1.2mm 2mm; border-bottom: 1px solid #d4d9de; vertical-align: top; overflow-wrap: break-word; }
 td.d { white-space: nowrap; }
+th.n { white-space: normal; }
 small { display: block; font-size: 9pt; color: #4a5560; }
 th { font-weight: 600; background: #f2f4f6; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -61,7 +62,7 @@ const words = {
   from: { zh: '起算', en: 'Counted from' },
   months: { zh: '月数', en: 'Months' },
   held: { zh: '执行', en: 'in force' },
-  left: { zh: '距下一档', en: 'Left until the next' },
+  left: { zh: '距下一档', en: 'Until next' },
   standard: { zh: '执行标准', en: 'Standard' },
   explained: { zh: '逐项说明', en: 'Step by step' },
   always: { zh: '一直在册', en: 'since always' },
