@@ -2,15 +2,16 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { adapterOf, terminalAdapterOf } from '../protocols/index.ts'
-import { buildApi, type CaseDeps, listenApi } from './api/index.ts'
+import { buildApi, type CaseDeps, EventRing, listenApi } from './api/index.ts'
 import { type GatewayConfig, type Problem, packageRoot, problemText } from './config/index.ts'
-import { type Clock, explain, ok, type ReadingStore, scaledClock, seriesOf, systemClock } from './core/index.ts'
+import { type Clock, explain, ok, type Reading, type ReadingStore, scaledClock, seriesOf, systemClock } from './core/index.ts'
 import { openAudit } from './gateway/audit.ts'
 import { billingReadViews } from './gateway/billing-read-views.ts'
 import { startChores } from './gateway/chores.ts'
 import { Collection } from './gateway/collection.ts'
 import { evidenceViews } from './gateway/evidence-views.ts'
 import { Field } from './gateway/field.ts'
+import { heardSink } from './gateway/heard-sink.ts'
 import { Hot, type Reloaded } from './gateway/hot.ts'
 import { ledgerLines } from './gateway/hot-lines.ts'
 import { LiveProfiles } from './gateway/hot-profiles.ts'
@@ -88,6 +89,8 @@ export type { Summary } from './gateway/summary.ts'
 export type StartFailure = { readonly ok: false; readonly problems: readonly Problem[]; readonly message: string }
 
 const STOP_WITHIN_MS = 5000
+/** Readings that a client that comes back can be told. */
+const LIVE_READINGS = 10_000
 const PUBLISH_WITHIN_MS = 2000
 
 export const version = (): string => {
@@ -217,12 +220,20 @@ const open = async (
   })
   closers.push(() => billing.close())
   heardEnergy.push(billing.energyChanged)
+  const liveReadings = new EventRing<Reading>(LIVE_READINGS, clock.now())
   const opened = await openOutbox({
     directory: join(config.dataDirectory, 'outbox'),
     maxBytes: config.outbox.maxBytes,
     whenFull: config.outbox.whenFull,
     clock,
-    sinks: [latest.value, store.value, energy.runner.sink, analysis.sink, billing.sink, ...publishers.flatMap(({ sink }) => sink ?? [])],
+    sinks: [
+      heardSink(latest.value, liveReadings),
+      store.value,
+      energy.runner.sink,
+      analysis.sink,
+      billing.sink,
+      ...publishers.flatMap(({ sink }) => sink ?? []),
+    ],
     log: {
       info: (fields, text) => log.info(fields, text),
       warn: (fields, text) => log.warn(fields, text),
@@ -421,6 +432,7 @@ const open = async (
     },
     tiers: tiers.views,
     keyAccounts: keyAccounts.views,
+    liveReadings,
     evidence: {
       ...evidenceViews({
         ...{ gateway: config.id, version: version(), zone: config.timezone, evidence, store: store.value, ledger, profiles },

@@ -26,6 +26,7 @@ import type { RulesDeps } from './rules-deps.ts'
 import type { ScanDeps } from './scan-deps.ts'
 import type { SeriesPort } from './series-deps.ts'
 import type { SignalDeps } from './signal-deps.ts'
+import type { StreamDeps } from './stream-deps.ts'
 import type { TerminalCounts } from './terminal-metrics.ts'
 import type { TierDeps } from './tier-deps.ts'
 import type { TraceDeps, TracedFrame } from './trace-deps.ts'
@@ -243,6 +244,7 @@ export interface ApiDeps
     InterchangeDeps,
     LossDeps,
     SignalDeps,
+    StreamDeps,
     EnergyDeps,
     BillingBookDeps,
     BillingReadDeps,
@@ -309,6 +311,8 @@ export interface ApiOptions {
   /** An answer of another room by then, or 503. */
   readonly answerTimeoutMs?: number
   readonly trace?: Partial<TraceLimits>
+  /** How often the health is looked at while somebody watches it, milliseconds. */
+  readonly healthLookMs?: number
   /** When schemas become code; `first-use` unless said. At the start all of them are proved. */
   readonly compile?: CompileWhen
   readonly log?: ApiLog

@@ -6,6 +6,7 @@ import { caseStreams } from './case-streams.ts'
 import type { ApiDeps, ApiOptions } from './deps.ts'
 import { browserRules, docsRoutes } from './docs.ts'
 import { guard } from './guard.ts'
+import { HealthWatch } from './health-streams.ts'
 import { insideCalls } from './inside.ts'
 import { problemFromError } from './invalid.ts'
 import { ANSWER_MS, limitedFastify, shedLoad } from './limits.ts'
@@ -56,12 +57,14 @@ import { rulesRoutes } from './routes/rules.ts'
 import { scanRoutes } from './routes/scan.ts'
 import { seriesRoutes } from './routes/series.ts'
 import { signalRoutes } from './routes/signal.ts'
+import { streamRoutes } from './routes/streams.ts'
 import { tierRoutes } from './routes/tiers.ts'
 import { traceRoute } from './routes/trace.ts'
 import { unregisteredRoutes } from './routes/unregistered.ts'
 import { userRoutes } from './routes/users.ts'
 import { NAMED } from './schemas.ts'
 import { scopeHook } from './scoped.ts'
+import { liveStreams } from './sse.ts'
 import { traceStreams } from './trace-streams.ts'
 import { unchangedHook } from './unchanged-hook.ts'
 
@@ -84,6 +87,9 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
   const app = limitedFastify(options)
   const streams = traceStreams(options.trace)
   const caseChanges = caseStreams(deps, options.trace)
+  const readings = liveStreams(options.trace)
+  const health = liveStreams(options.trace)
+  const watch = new HealthWatch(() => deps.health(), deps.startedAt, options.healthLookMs)
   const metrics = apiMetrics(app, deps)
   const answerMs = options.answerTimeoutMs ?? ANSWER_MS
   let closing = false
@@ -93,7 +99,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
   })
   app.addHook('preClose', async () => {
     closing = true
-    await Promise.all([streams.endAll('the gateway is stopping'), caseChanges.endAll('the gateway is stopping')])
+    await Promise.all([streams, caseChanges, readings, health].map((each) => each.endAll('the gateway is stopping')))
   })
   app.addHook('onRoute', (route) => {
     if (route.config?.stream !== true) route.handlerTimeout ??= answerMs
@@ -170,6 +176,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
         await v1.register(routes, { deps, answerMs })
       await v1.register(traceRoute, { deps, streams })
       await v1.register(caseStreamRoute, { deps, streams: caseChanges })
+      await v1.register(streamRoutes, { deps, streams: readings, health, watch })
       await v1.register(seriesRoutes, { deps })
       await v1.register(exportRoutes, { deps, own: OWN_RESULTS, lists: lists.kinds })
     },

@@ -171,9 +171,9 @@ export interface RingReader<Item> {
   begin?(): void
   /** The data of an event; null: it is not for this client. */
   data(item: Item): object | null
+  /** Name of the events, or of this one. */
   readonly event: string
-  /** Told the stream when it is there. */
-  opened?(stream: LiveStream): void
+  nameOf?(item: Item): string
 }
 
 /**
@@ -205,14 +205,17 @@ export const ringStream = <Item>(
       }
       const item = ring.at(++last)
       const data = item === null ? null : reader.data(item)
-      if (data !== null) isWanted = to.push(sseEvent(ring.idOf(last), reader.event, data))
+      if (data !== null) isWanted = to.push(sseEvent(ring.idOf(last), (item !== null && reader.nameOf?.(item)) || reader.event, data))
     }
   }
   const isOld = after < 0
   if (isOld && ring.newest === 0) last = 0
   stream = streams.open(holder, {
     // Whoever was here in another run of the gateway has missed what nobody knows any more.
-    opening: isOld && ring.newest === 0 ? sseEvent(ring.idOf(0), 'lost', { events: null }) : `id: ${ring.idOf(Math.max(0, last))}\n: ${reader.event}\n\n`,
+    opening:
+      isOld && ring.newest === 0
+        ? sseEvent(ring.idOf(0), 'lost', { events: null })
+        : `id: ${ring.idOf(Math.max(0, last))}\n: ${reader.event}\n\n`,
     beat: () => `id: ${ring.idOf(Math.max(0, last))}\n: still here\n\n`,
     last: (reason) => `event: end\ndata: ${JSON.stringify({ reason })}\n\n`,
     wanted: () => {

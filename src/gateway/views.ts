@@ -75,6 +75,7 @@ export interface ViewDeps {
   readonly billing: BillingBookDeps & BillingReadDeps
   readonly tiers: TierDeps
   readonly keyAccounts: KeyAccountDeps
+  readonly liveReadings: ApiDeps['liveReadings']
   readonly evidence: EvidenceDeps & { readonly health: () => HealthView['parts'][number] }
   readonly loss: LossDeps
   readonly signal: SignalDeps
@@ -118,6 +119,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     ...deps.tiers,
     ...deps.keyAccounts,
     ...evidence,
+    liveReadings: deps.liveReadings,
     ...deps.loss,
     ...deps.signal,
     ...deps.rules,

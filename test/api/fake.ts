@@ -4,6 +4,7 @@ import {
   type ApiOptions,
   type BrokerView,
   buildApi,
+  EventRing,
   hashToken,
   makeToken,
   type PointView,
@@ -40,6 +41,7 @@ import { fakeEvidence } from './fake-evidence.ts'
 import { fakeExports } from './fake-exports.ts'
 import { fakeImports } from './fake-imports.ts'
 import { fakeInterchange } from './fake-interchange.ts'
+import { fakeKeyAccounts } from './fake-key-accounts.ts'
 import { fakeLedger } from './fake-ledger.ts'
 import { fakeLoss } from './fake-loss.ts'
 import { fakeOutages } from './fake-outages.ts'
@@ -48,7 +50,6 @@ import { fakeRules } from './fake-rules.ts'
 import { fakeScans } from './fake-scans.ts'
 import { fakeSeries } from './fake-series.ts'
 import { fakeSignal } from './fake-signal.ts'
-import { fakeKeyAccounts } from './fake-key-accounts.ts'
 import { fakeTiers } from './fake-tiers.ts'
 import { fakeUnregistered, UNREGISTERED_COUNTS } from './fake-unregistered.ts'
 
@@ -365,6 +366,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     ...fakeTiers(),
     ...fakeKeyAccounts(),
     ...fakeEvidence(),
+    liveReadings: new EventRing(100, NOW),
     ...fakeInterchange(),
     ...fakeLoss(),
     ...fakeRules(),

@@ -212,6 +212,8 @@ export const ROUTES = {
   'POST /api/v1/points/{id}/read-now': 'read-now',
   'GET /api/v1/points/{id}/readings': 'readings:read own',
   'POST /api/v1/points/{id}/state': 'commissioning:act',
+  'GET /api/v1/health/stream': 'system:read everywhere',
+  'GET /api/v1/readings/stream': 'readings:read own',
   'GET /api/v1/readings/evidence': 'evidence:read',
   'GET /api/v1/refused-messages': 'lines:read everywhere',
   'POST /api/v1/refused-messages/discard': 'lines:act everywhere',
