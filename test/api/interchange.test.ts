@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { StoredToken } from '../../src/api/index.ts'
+import { ok } from '../../src/core/index.ts'
 import { api, asReader, asRole, NOW } from './fake.ts'
 import { OUT, OUT_LATER } from './fake-interchange.ts'
 
@@ -55,6 +57,22 @@ describe('GET /interchange/cim/meter-readings', () => {
     const out = await app.inject({ url: query({ area: OUT }), headers: asReader })
     expect([out.statusCode, out.json().code]).toEqual([503, 'STORE_CLOSED'])
     await expect(app.inject({ url: query({ area: OUT_LATER }), headers: asReader })).rejects.toThrow()
+  })
+
+  it('ends when the right to read it does', async () => {
+    const world: { tokens: StoredToken[] } = { tokens: [] }
+    const { app, tokens } = await api({
+      meterReadings: () =>
+        ok(
+          (async function* () {
+            yield ok('<MeterReadings>')
+            world.tokens.length = 0
+            yield ok('</MeterReadings>')
+          })(),
+        ),
+    })
+    world.tokens = tokens
+    await expect(app.inject({ url: query(), headers: asReader })).rejects.toThrow()
   })
 
   it.each(['viewer', 'customer'] as const)('is not for a %s', async (role) => {

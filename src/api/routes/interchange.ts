@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Static, Type } from 'typebox'
 import { explain, type GatewayError, type Result } from '../../core/index.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
@@ -33,13 +33,13 @@ export const interchangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answe
         response: { 200: Type.String({ description: 'The message, all of it.' }) },
       },
     },
-    async ({ query, who }, reply) => {
+    async ({ query, who, again }, reply) => {
       const asked = cimQuestion(query)
       if ('problem' in asked) return refuse(reply, asked.problem)
       const made = deps.meterReadings(asked.question, deps.scopeOf(who))
       if (!made.ok) return refuse(reply, problemOf(made.error.because, made.error.error))
       const { format } = asked.question
-      return answer(reply, made.value, { type: `application/${format}; charset=utf-8`, name: `meter-readings.${format}`, answerMs })
+      return answer(reply, made.value, { type: `application/${format}; charset=utf-8`, name: `meter-readings.${format}`, answerMs, again })
     },
   )
   app.get(
@@ -83,14 +83,14 @@ export const interchangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answe
         response: { 200: Type.String({ description: 'The feed, all of it.' }) },
       },
     },
-    async ({ params: { id }, query: { from, to, period = '1h' }, who }, reply) => {
+    async ({ params: { id }, query: { from, to, period = '1h' }, who, again }, reply) => {
       const end = to === undefined ? deps.now() : Date.parse(to)
       const start = from === undefined ? end - USUAL_DAYS * DAY_MS : Date.parse(from)
       const wrong = wrongRange(from ?? iso(start), to ?? iso(end), start, end)
       if (wrong) return refuse(reply, wrong)
       const made = await deps.usageFeed(id, { from: start, to: end, period, path: pathOf(id) }, deps.scopeOf(who))
       if (!made.ok) return refuse(reply, problemOf(made.error.because, made.error.error))
-      return answer(reply, made.value, { type: 'application/atom+xml; charset=utf-8', name: `usage-${plain(id)}.xml`, answerMs })
+      return answer(reply, made.value, { type: 'application/atom+xml; charset=utf-8', name: `usage-${plain(id)}.xml`, answerMs, again })
     },
   )
 }
@@ -142,7 +142,12 @@ const cimQuestion = ({
 const answer = async (
   reply: FastifyReply,
   text: MessageText,
-  { type, name, answerMs }: { readonly type: string; readonly name: string; readonly answerMs: number },
+  {
+    type,
+    name,
+    answerMs,
+    again,
+  }: { readonly type: string; readonly name: string; readonly answerMs: number; readonly again: FastifyRequest['again'] },
 ): Promise<FastifyReply> => {
   const parts = text[Symbol.asyncIterator]()
   const first = await inTime(parts.next(), answerMs)
@@ -150,16 +155,18 @@ const answer = async (
   if (!first.done && !first.value.ok) return refuse(reply, problemOf('unavailable', first.value.error))
   return sendStream(
     reply.type(type).header('content-disposition', `attachment; filename="${name}"`),
-    Readable.from(rest(first, parts), { objectMode: false }),
+    Readable.from(rest(first, parts, again), { objectMode: false }),
   )
 }
 
 async function* rest(
   first: IteratorResult<Result<string, GatewayError>>,
   parts: AsyncIterator<Result<string, GatewayError>>,
+  again: FastifyRequest['again'],
 ): AsyncGenerator<string> {
   try {
     for (let part = first; !part.done; part = await parts.next()) {
+      if (again() === null) throw new Error('the right to read it has ended')
       if (!part.value.ok) throw new Error(explain(part.value.error))
       yield part.value.value
     }
