@@ -111,8 +111,8 @@ export class ScopeIndex {
 
   /** What lies in some zones. */
   scopeOfZones(zones: readonly string[]): Scope {
-    const chosen = new Set(zones)
-    return { all: false, sees: (kind, id) => this.#sees(chosen, kind, id) }
+    const looks = this.#looks(new Set(zones))
+    return { all: false, sees: (kind, id) => looks[kind](id) }
   }
 
   /** Whether the name of a point tells who its customer is: points are often named after him. */
@@ -140,39 +140,40 @@ export class ScopeIndex {
     return since
   }
 
-  #sees(chosen: ReadonlySet<string>, kind: ScopedKind, id: string): boolean {
-    const point = (one: string | null | undefined): boolean => one != null && this.#isIn(chosen, this.#zoneOfPoint(one))
-    const area = (one: string): boolean => this.#isIn(chosen, this.#zoneOfArea(one))
-    const meter = (one: string): boolean => point(this.#meters.get(one)?.point)
-    const feeder = (one: string): boolean => this.#isIn(chosen, this.#feeders.get(one)?.zone ?? null)
-    const every = (ids: ReadonlySet<string>, sees: (one: string) => boolean): boolean => ids.size > 0 && [...ids].every(sees)
-    const some = (ids: ReadonlySet<string>, sees: (one: string) => boolean): boolean => {
-      for (const one of ids) if (sees(one)) return true
+  /** How each kind of thing is looked for; made once for each who asks, as lists ask thousands of times. */
+  #looks(chosen: ReadonlySet<string>): Readonly<Record<ScopedKind, (id: string) => boolean>> {
+    const point = (id: string): boolean => this.#isIn(chosen, this.#zoneOfPoint(id))
+    const pointOr = (id: string | null | undefined): boolean => id != null && point(id)
+    const area = (id: string): boolean => this.#isIn(chosen, this.#zoneOfArea(id))
+    const meter = (id: string): boolean => pointOr(this.#meters.get(id)?.point)
+    const feeder = (id: string): boolean => this.#isIn(chosen, this.#feeders.get(id)?.zone ?? null)
+    const every = (ids: ReadonlySet<string>, sees: (id: string) => boolean): boolean => {
+      for (const id of ids) if (!sees(id)) return false
+      return ids.size > 0
+    }
+    const some = (ids: ReadonlySet<string>, sees: (id: string) => boolean): boolean => {
+      for (const id of ids) if (sees(id)) return true
       return false
     }
-    const LOOK: Readonly<Record<ScopedKind, () => boolean>> = {
-      zone: () => this.#isIn(chosen, id),
-      feeder: () => feeder(id),
-      bus: () => {
-        const points = this.#pointsOfBus.of(id)
-        return every(this.#feedersOfBus.of(id), feeder) && (points.size === 0 || every(points, point))
-      },
-      area: () => area(id),
-      customer: () => some(this.#pointsOfCustomer.of(id), point),
-      point: () => point(id),
-      meter: () => meter(id),
-      transformer: () => point(this.#transformers.get(id)),
-      concentrator: () => {
-        const own = this.#concentrators.get(id)
-        return own == null ? every(this.#metersOfLine.of(id), meter) : area(own)
-      },
-      line: () => {
-        const own = this.#channels.get(id) ?? this.#concentrators.get(id)
-        return (own != null && area(own)) || some(this.#metersOfLine.of(id), meter)
-      },
-      'whole-line': () => every(this.#metersOfLine.of(id), meter),
+    const bus = (id: string): boolean => {
+      const points = this.#pointsOfBus.of(id)
+      return every(this.#feedersOfBus.of(id), feeder) && (points.size === 0 || every(points, point))
     }
-    return LOOK[kind]()
+    const concentrator = (id: string): boolean => {
+      const own = this.#concentrators.get(id)
+      return own == null ? every(this.#metersOfLine.of(id), meter) : area(own)
+    }
+    const line = (id: string): boolean => {
+      const own = this.#channels.get(id) ?? this.#concentrators.get(id)
+      return (own != null && area(own)) || some(this.#metersOfLine.of(id), meter)
+    }
+    return {
+      ...{ point, area, meter, feeder, bus, concentrator, line },
+      zone: (id) => this.#isIn(chosen, id),
+      customer: (id) => some(this.#pointsOfCustomer.of(id), point),
+      transformer: (id) => pointOr(this.#transformers.get(id)),
+      'whole-line': (id) => every(this.#metersOfLine.of(id), meter),
+    }
   }
 
   #zoneOfArea(id: string): string | null {

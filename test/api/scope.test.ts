@@ -36,6 +36,8 @@ const zoned = async (change: Parameters<typeof api>[0] = {}) => {
 const HANDLED: readonly RegExp[] = [
   /^\w+ \/api\/v1\/billing\/(customers|points|releases|corrections|holds|cycles)\/\{/,
   /^\w+ \/api\/v1\/(evidence|results|exports|interchange\/espi\/usage-points)\/\{/,
+  // Of a year, not of a thing; of a customer, by his points.
+  /^\w+ \/api\/v1\/key-accounts\/(\{year\}|customers\/\{id\})/,
   // A new entry is in no place yet: what it refers to has to be seen.
   /^(PUT|PATCH) \/api\/v1\/ledger\/\{kind\}\/\{id\}$/,
   /^\w+ \/api\/v1\/(cases|gaps|outages|exchanges|scans|signal|kpis)\/\{/,
