@@ -151,7 +151,7 @@ export const keyAccountCommands = (program: Command): void => {
       const query = { ...(days ? { days } : {}), ...(all ? {} : { open: 'true' }) }
       const found = await everyPage(access, '/key-accounts/checks', Check, query)
       if (access.json) return printJson(found)
-      if (found.length === 0) return print('every key account was read')
+      if (found.length === 0) return print('no key account is without a good reading of that time')
       const rows = found.flatMap(({ customer, name, points }) =>
         (points.length > 0 ? points : [{ point: 'no point', meter: null, goodAt: null, newestAt: null }]).map(
           ({ point, meter, goodAt, newestAt }) => [...[customer, name ?? '', point, meter ?? '', goodAt ?? 'none', newestAt ?? 'none']],

@@ -141,12 +141,14 @@ const useOf = ({ months, split }: Explainable): Words => {
       ? { zh: '合计电量未知', en: 'in total not known' }
       : { zh: `合计${text(split.kwh)}千瓦时`, en: `in total ${text(split.kwh)} kWh` }
   const share =
-    split.estimatedPpm > 0
-      ? { zh: `其中估算占${percent(split.estimatedPpm)}%`, en: `${percent(split.estimatedPpm)} % of it estimated` }
-      : { zh: '无估算', en: 'none of it estimated' }
+    split.kwh === null
+      ? { zh: '', en: '' }
+      : split.estimatedPpm > 0
+        ? { zh: `，其中估算占${percent(split.estimatedPpm)}%`, en: `, ${percent(split.estimatedPpm)} % of it estimated` }
+        : { zh: '，无估算', en: ', none of it estimated' }
   return {
-    zh: `各月电量：${each.zh || '无'}；${total.zh}，${share.zh}。`,
-    en: `Used by month: ${each.en || 'nothing'}; ${total.en}, ${share.en}.`,
+    zh: `各月电量：${each.zh || '无'}；${total.zh}${share.zh}。`,
+    en: `Used by month: ${each.en || 'nothing'}; ${total.en}${share.en}.`,
   }
 }
 
