@@ -5,11 +5,13 @@
 import { join } from 'node:path'
 import { analysisDay } from './analysis.ts'
 import { type Anchor, type BenchContext, figure, NotHere, type Outcome } from './anchor.ts'
+import { billingReadings } from './billing.ts'
 import { concentratorDecode } from './codec.ts'
 import { recordDecode } from './codec-698.ts'
 import { freezeDay } from './concentrators.ts'
 import { embeddedCold, embeddedEnergy, embeddedHot, embeddedLatest, embeddedRate } from './embedded.ts'
 import { apiUnderLoad } from './http.ts'
+import { dayOfOne, latestOfAll } from './http-reads.ts'
 import { influxRate, influxWriterCost } from './influx.ts'
 import { lossDay } from './loss.ts'
 import { endToEnd, modbusClient } from './modbus.ts'
@@ -44,6 +46,9 @@ const ANCHORS: readonly Anchor[] = [
   terminalMemory,
   terminalHeartbeats,
   apiUnderLoad,
+  latestOfAll,
+  dayOfOne,
+  billingReadings,
 ]
 
 export interface BenchOptions {
