@@ -108,6 +108,23 @@ export const readingText = (reading: Reading, { wanted, hintOf }: ReadingView): 
   return `${head},${times},"ratio":${JSON.stringify(ratio)},"quality":${names},"values":[${values}],"absent":[${missing}]}`
 }
 
+/** Texts of readings that are asked for again and again, for as long as they are the newest. */
+const texts = new WeakMap<Reading, { readonly key: string; readonly text: string }>()
+/** Longer ones are made anew: of a site they would be tens of megabytes. */
+const MOST_KEPT = 700
+
+/** {@link readingText}, kept as long as the reading is and the same registers are asked for. */
+export const keptTexts = (view: ReadingView): ((reading: Reading) => string) => {
+  const key = view.wanted === null ? '' : [...view.wanted].join()
+  return (reading) => {
+    const known = texts.get(reading)
+    if (known?.key === key) return known.text
+    const text = readingText(reading, view)
+    if (text.length <= MOST_KEPT) texts.set(reading, { key, text })
+    return text
+  }
+}
+
 const SCALED: ReadonlySet<string> = new Set(['kWh', 'kvarh', 'kVAh', 'kW', 'kvar', 'kVA'])
 const views = new WeakMap<Shape, readonly ColumnView[]>()
 

@@ -93,14 +93,13 @@ export class PointIndex {
   }
 
   #view({ id, name, area, role, phase }: Point): PointView {
-    const meters = (this.#facts.get(id) ?? []).map(({ meter, line, address, profile, ct, pt, from, to }) => ({
-      ...{ id: meter, line, address, profile, ct, pt },
-      ratio: ratioOf(ct, pt),
-      ...{ from, to },
-    }))
+    const facts = this.#facts.get(id) ?? []
     return {
       ...{ id, name, namesPerson: this.#namesPerson(id, name), area, areaName: this.#areas.get(area)?.name ?? '', role, phase },
-      meters,
+      // Whoever asks for the newest values of all points never looks at them.
+      get meters() {
+        return metersOf(facts)
+      },
     }
   }
 }
@@ -115,6 +114,13 @@ const placeAfter = (ids: readonly string[], after: string): number => {
   }
   return low
 }
+
+const metersOf = (facts: readonly MeterFact[]): PointView['meters'] =>
+  facts.map(({ meter, line, address, profile, ct, pt, from, to }) => ({
+    ...{ id: meter, line, address, profile, ct, pt },
+    ratio: ratioOf(ct, pt),
+    ...{ from, to },
+  }))
 
 const areasOf = (ledger: Pick<Ledger, 'areas'>): ReadonlyMap<string, Area> => new Map(ledger.areas().map((area) => [area.id, area]))
 

@@ -187,7 +187,12 @@ class Board {
 
   of(whose: Whose): readonly Reading[] {
     const owner = 'meter' in whose ? `meter ${whose.meter}` : 'point' in whose ? `point ${whose.point}` : `id ${whose.id}`
-    return [...(this.#byOwner.get(owner) ?? [])].flatMap((key) => this.#bySeries.get(key) ?? [])
+    const found: Reading[] = []
+    for (const key of this.#byOwner.get(owner) ?? []) {
+      const reading = this.#bySeries.get(key)
+      if (reading) found.push(reading)
+    }
+    return found
   }
 
   all(measurement?: Measurement): readonly Reading[] {

@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { Scope } from '../../core/index.ts'
+import type { Reading, Scope } from '../../core/index.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps, PointFilter, PointView } from '../deps.ts'
 import { maySeePersonal, nameFor } from '../personal.ts'
 import { problem, refuse, sendStream, sendText } from '../problems.ts'
-import { readingJson, readingText } from '../reading-json.ts'
+import { keptTexts, readingJson } from '../reading-json.ts'
 import { LatestPage, LatestQuery, LatestSchema, PointPage, PointParams, PointSchema, PointsQuery, ref } from '../schemas.ts'
 import { sinceOf } from '../scoped.ts'
 import { everything, fullCodes, iso, isoOrNull } from './common.ts'
@@ -117,11 +117,11 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
       const first = await page(request, scope, filterOf({ area, line }), Math.min(limit, SLICE), cursor)
       if (first === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
       const view = { ...everything(deps), wanted: codes?.codes ?? null }
-      const textOf = async (point: PointView): Promise<string> => {
+      const kept = keptTexts(view)
+      const textOf = (point: PointView, readings: readonly Reading[]): string => {
         const since = sinceOf(scope, point.id)
-        const found = deps.latest(point.id)
-        const readings = found instanceof Promise ? await found : found
-        const texts = readings.filter(({ measuredAt }) => measuredAt >= since).map((reading) => readingText(reading, view))
+        const texts: string[] = []
+        for (const reading of readings) if (reading.measuredAt >= since) texts.push(kept(reading))
         const head = JSON.stringify({ point: point.id, name: nameFor(request, point), area: point.area }).slice(0, -1)
         return `${head},"readings":[${texts.join(',')}]}`
       }
@@ -134,7 +134,8 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
         while (found !== null && found.items.length > 0) {
           let text = ''
           for (const point of found.items) {
-            text += `${comma}${await textOf(point)}`
+            const known = deps.latest(point.id)
+            text += `${comma}${textOf(point, known instanceof Promise ? await known : known)}`
             comma = ','
           }
           yield text
