@@ -52,9 +52,8 @@ export class HealthWatch {
       isOver = true
       if (--this.#watchers > 0 || !this.#timer) return
       clearInterval(this.#timer)
+      // What changes while nobody looks is told by the next look, as it then is.
       this.#timer = null
-      // What changes while nobody looks is not told one by one: whoever comes next is shown all of it.
-      this.#last = null
     }
   }
 
