@@ -1,4 +1,5 @@
-import { createWriteStream, renameSync, rmSync } from 'node:fs'
+import { renameSync, rmSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Command, Option } from 'commander'
@@ -100,12 +101,28 @@ const fetchMessage = async (
     const text = `${url} answered ${response.status}: ${why}${hint ? `; ${hint}` : ''}`
     throw new CommandFailed(text, response.status === 400 ? EXIT.usage : EXIT.failed)
   }
-  const part = out === undefined ? null : `${out}.part`
+  const { body } = response
+  if (out === undefined) return await whole(pipeline(Readable.fromWeb(body), process.stdout, { end: false }))
+  const part = `${out}.part`
+  // Opened before anything flows: a stream that fails early would make the file after it was removed.
+  const file = await open(part, 'w').catch((error: Error) => {
+    void body.cancel().catch(() => undefined)
+    throw new CommandFailed(`${part} cannot be written: ${error.message}`)
+  })
   try {
-    await pipeline(Readable.fromWeb(response.body), part === null ? process.stdout : createWriteStream(part), { end: part !== null })
-    if (part !== null && out !== undefined) renameSync(part, out)
+    await whole(pipeline(Readable.fromWeb(body), file.createWriteStream()))
+    renameSync(part, out)
   } catch (error) {
-    if (part !== null) rmSync(part, { force: true })
+    await file.close().catch(() => undefined)
+    rmSync(part, { force: true })
+    throw error
+  }
+}
+
+const whole = async (written: Promise<void>): Promise<void> => {
+  try {
+    await written
+  } catch (error) {
     const cause = error instanceof Error ? error.message : String(error)
     throw new CommandFailed(`the message broke off and is not whole (${cause}): the log of the gateway says why; nothing of it may be used`)
   }

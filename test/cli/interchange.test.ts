@@ -61,12 +61,17 @@ describe('gridtally interchange', () => {
   it('keeps no file of a message that broke off', async () => {
     const out = join(scratch(), 'feed.xml')
     const { run, asked } = await serve((response) => {
-      response.write('<feed>')
-      setImmediate(() => response.destroy())
+      // An orderly end of the connection inside the body: the last chunk never comes.
+      response.write('<feed>', () => response.socket?.end())
     })
     await expect(run('espi', 'P/1 ', '--out', out)).rejects.toThrow('broke off')
     expect([existsSync(out), existsSync(`${out}.part`)]).toEqual([false, false])
     expect(asked[0]).toBe('/api/v1/interchange/espi/usage-points/P%2F1%20/feed.xml?period=1h')
+  })
+
+  it('says where it cannot write', async () => {
+    const { run } = await serve((response) => response.end('<feed/>'))
+    await expect(run('espi', 'P-1', '--out', join(scratch(), 'nowhere', 'feed.xml'))).rejects.toThrow('cannot be written')
   })
 
   it('says why it was refused, and what helps', async () => {

@@ -231,7 +231,10 @@ export const rollupSteps = (options: RollupOptions, state: RollupState, rawDays:
         statement: `DROP CONTINUOUS QUERY ${identifier(rollup.name)} ON ${identifier(database)}`,
         why: `query ${rollup.name} is another one`,
       })
-    steps.push({ statement: wanted, why: there === undefined ? `query ${rollup.name} is not there` : `query ${rollup.name} as it is to be` })
+    steps.push({
+      statement: wanted,
+      why: there === undefined ? `query ${rollup.name} is not there` : `query ${rollup.name} as it is to be`,
+    })
   }
   return steps
 }
