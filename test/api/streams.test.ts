@@ -128,7 +128,7 @@ describe('readings as they come', () => {
     stream.readable.on('data', (bytes: Buffer) => {
       text += bytes.toString()
     })
-    await expect.poll(() => text.includes(`id: ${ring.idOf(before + 5000)}\n`)).toBe(true)
+    await expect.poll(() => text.includes(`id: ${ring.idOf(before + 5000)}\n`), { timeout: 15_000 }).toBe(true)
     stream.end('enough')
     const ids = [...text.matchAll(/id: \w+-(\d+)\nevent: reading/g)].map(([, id]) => Number(id))
     expect(new Set(ids).size).toBe(ids.length)
@@ -155,7 +155,7 @@ describe('readings as they come', () => {
     const count = (status: number) => answers.filter((answer) => answer.status === status).length
     expect([count(200), count(429)]).toEqual([4, 196])
     await Promise.all(answers.map((answer) => answer.body?.cancel()))
-    await expect.poll(async () => (await open(address)).status).toBe(200)
+    await expect.poll(async () => (await open(address)).status, { timeout: 15_000 }).toBe(200)
   })
 
   it('of one address there are not more than its share, whoever asks', async () => {
@@ -171,7 +171,7 @@ describe('readings as they come', () => {
     const stream = eventsOf(await open(address, '?point=P-999'))
     ring.add(readings(5))
     const next = stream.next()
-    await expect.poll(() => stream.lastId()).toBe(ring.idOf(5))
+    await expect.poll(() => stream.lastId(), { timeout: 15_000 }).toBe(ring.idOf(5))
     await app.close()
     expect(await next).toMatchObject({ event: 'end', data: { reason: 'the gateway is stopping' } })
     expect(await stream.next()).toBeNull()
