@@ -65,6 +65,8 @@ export const ROUTES = {
   'GET /api/v1/series': 'readings:read',
   'GET /api/v1/results/series': 'readings:read with export',
   'GET /api/v1/results': 'export',
+  'GET /api/v1/results/billing-energy': 'billing:read with export',
+  'GET /api/v1/results/billing-readings': 'billing:read with export',
   'GET /api/v1/results/readings': 'readings:read with export',
   'GET /api/v1/results/energy': 'readings:read with export',
   'GET /api/v1/results/loss': 'readings:read with export',
