@@ -3,11 +3,27 @@ import { qualityNames } from '../core/index.ts'
 import type { BillingEndView, BillingEnergyPointView, BillingFigureView, BillingPointView } from './billing-read-deps.ts'
 import { iso, isoOrNull } from './routes/common.ts'
 
+/** Instants and qualities that come again and again, register after register: each is written out once. */
+const remembered = <T>(write: (given: number) => T): ((given: number) => T) => {
+  const known = new Map<number, T>()
+  return (given) => {
+    let found = known.get(given)
+    if (found === undefined) {
+      if (known.size > 1000) known.clear()
+      found = write(given)
+      known.set(given, found)
+    }
+    return found
+  }
+}
+const instant = remembered(iso)
+const qualities = remembered(qualityNames)
+
 const figureJson = (figure: BillingFigureView) => {
   const { register, unit, value, ratio, storedRatio, primary, meter, source, quality, measuredAt, receivedAt, evidence } = figure
   return {
     ...{ register, unit, value, ratio, ...(storedRatio === undefined ? {} : { storedRatio }), primary, meter, source },
-    ...{ quality: qualityNames(quality), measuredAt: iso(measuredAt), receivedAt: iso(receivedAt) },
+    ...{ quality: qualities(quality), measuredAt: instant(measuredAt), receivedAt: instant(receivedAt) },
     evidence: evidence && { id: evidence.id, kind: evidence.kind, sha256: evidence.sha256 },
   }
 }

@@ -338,10 +338,19 @@ const pointOf = (
   }
 }
 
+/** Factors by transformers and kind: few differ, and a division of decimals costs more than all else of a register. */
+const factors = new Map<string, Decimal | null>()
+
 /** The ratio the ledger has now for that time; a register that is primary already has none. */
 const factorOf = (models: RegisterModels, fact: MeterFact, register: string, stored: string): Decimal | null => {
   const kind: RatioKind = models.of(fact.profile, register)?.ratio ?? (stored === '1' ? 'none' : 'ctpt')
-  return kind !== 'none' && (parseRatio(fact.ct) === null || parseRatio(fact.pt) === null) ? null : ratioOf(fact, kind)
+  const key = `${kind}\n${fact.ct}\n${fact.pt}`
+  const known = factors.get(key)
+  if (known !== undefined) return known
+  const factor = kind !== 'none' && (parseRatio(fact.ct) === null || parseRatio(fact.pt) === null) ? null : ratioOf(fact, kind)
+  if (factors.size > 10_000) factors.clear()
+  factors.set(key, factor)
+  return factor
 }
 
 const registerOf = (
@@ -350,9 +359,10 @@ const registerOf = (
   evidence: BillingEvidence | null,
 ): BillingRegister => {
   const primary = multiply(value, ratio)
-  const stored = parseDecimal(storedRatio)
+  const written = decimalText(ratio.raw, ratio.scaler)
+  const stored = written === storedRatio ? ratio : parseDecimal(storedRatio)
   return {
-    ...{ register, unit, value: decimalText(value.raw, value.scaler), ratio: decimalText(ratio.raw, ratio.scaler) },
+    ...{ register, unit, value: decimalText(value.raw, value.scaler), ratio: written },
     ...(stored && compare(stored, ratio) === 0 ? {} : { storedRatio }),
     primary: decimalText(primary.raw, primary.scaler),
     ...{ meter, source, quality, measuredAt, receivedAt, evidence },
