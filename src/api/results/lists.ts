@@ -93,6 +93,7 @@ const cellOf = (value: Json, type: CellType, language: Language): Cell => {
 interface Page {
   readonly items: readonly Json[]
   readonly next: string | number | null
+  readonly more?: boolean
 }
 
 const TRIES = 60
@@ -195,7 +196,8 @@ export const listResults = (app: FastifyInstance, inside: InsideCalls, named: Re
       let page: Page = first.ok ? first.value : { items: [], next: null }
       for (;;) {
         yield page.items.map((item) => leaves.map(({ path: parts, type }) => cellOf(valueAt(item, parts), type, language)))
-        if (page.next === null || goesOn === null || signal.aborted) return
+        // What a consumer follows has a place to go on from even at its end.
+        if (page.next === null || page.more === false || goesOn === null || signal.aborted) return
         const { next } = page
         let found = await ask(next)
         // Busy is no reason to give up half of a file.
