@@ -43,9 +43,11 @@ export const accountViews = (parts: AccountViewParts): KeyAccountPort => {
     )
   }
   const isNewest = ({ id }: AccountRun) => file.runs()[0]?.id === id
-  const viewOf = (entry: AccountEntry, isLive: boolean): KeyAccountView => {
+  const viewOf = (entry: AccountEntry, isLive: boolean, scope: Scope): KeyAccountView => {
     const person = isLive ? file.given(entry.customer) : null
-    const { customer, category, isKey, reasons, state, months, knownKwh, isWhole, meanKwh, grade, given, notes } = entry
+    const { customer, category, isKey, reasons, state, months, knownKwh, isWhole, meanKwh, grade, given } = entry
+    // What is not known of a year is told with the points it is of.
+    const notes = scope.all || pointsOf(entry.customer).every((point) => scope.sees('point', point)) ? entry.notes : []
     return {
       ...{ customer, name: nameOf(ledger, customer), category, key: isKey, reasons, state, months, knownKwh, meanKwh, notes },
       ...{ kwh: isWhole ? knownKwh : null, grade: (isLive ? person?.grade : given) ?? grade, rankGrade: grade },
@@ -60,7 +62,7 @@ export const accountViews = (parts: AccountViewParts): KeyAccountPort => {
       const isLive = isNewest(run.value)
       const filter = { ...(grade ? { grade } : {}), ...(state ? { state } : {}), isKeyOrUnknown: !all }
       const items = seen(scope, after, limit, (from) => file.entries(run.value.id, filter, from, PAGE, isLive))
-      return ok({ run: runView(run.value), items: items.map((entry) => viewOf(entry, isLive)) })
+      return ok({ run: runView(run.value), items: items.map((entry) => viewOf(entry, isLive, scope)) })
     },
     movers: async (year, scope, after, limit) => {
       const run = runAt(year, null)
@@ -92,7 +94,8 @@ export const accountViews = (parts: AccountViewParts): KeyAccountPort => {
         for (const { customer, isKey } of page) {
           last = customer
           if (!isKey || !sees(scope, customer)) continue
-          const check = await checkOf(parts, customer, pointsOf(customer), from, to)
+          const seenOf = scope.all ? pointsOf(customer) : pointsOf(customer).filter((point) => scope.sees('point', point))
+          const check = await checkOf(parts, customer, seenOf, from, to)
           if (!check.ok) return check
           if (!open || !check.value.checked) items.push(check.value)
           if (items.length >= limit) break
@@ -124,7 +127,7 @@ export const accountViews = (parts: AccountViewParts): KeyAccountPort => {
         },
         ...{ meanKwh: null, isKey: null, state: 'not-computable', reasons: [], grade: null, given: null, notes: [] },
       }
-      return ok(viewOf(entry ?? blank, true))
+      return ok(viewOf(entry ?? blank, true, scope))
     },
   }
 }

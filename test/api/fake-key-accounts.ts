@@ -15,7 +15,7 @@ const run: KeyRunView = {
 const account = (customer: string, change: Partial<KeyAccountView> = {}): KeyAccountView => ({
   ...{
     customer,
-    name: 'x',
+    name: 'mill of Li',
     category: 'commercial',
     key: true,
     reasons: ['use'],
@@ -62,7 +62,7 @@ export const fakeKeyAccounts = (): KeyAccountDeps => ({
         items: ACCOUNTS.filter(({ customer }) => customer > after && scope.sees('customer', customer))
           .slice(0, limit)
           .map(({ customer }) => ({
-            ...{ customer, name: null, moves: ['joined' as const], reasons: ['use-rose' as const] },
+            ...{ customer, name: 'mill of Li', moves: ['joined' as const], reasons: ['use-rose' as const] },
             ...{ before: null, after: { key: true, grade: 'A' as const, meanKwh: '5000.00' } },
           })),
       }),
@@ -73,7 +73,7 @@ export const fakeKeyAccounts = (): KeyAccountDeps => ({
           .slice(0, limit)
           .map(({ customer }) => ({
             customer,
-            name: null,
+            name: 'mill of Li',
             checked: false,
             points: [{ point: 'P-001', meter: null, goodAt: null, newestAt: AT }],
           })),

@@ -46,11 +46,27 @@ describe('lists of key accounts', () => {
       expect((await app.inject({ url: `/api/v1/key-accounts${path}`, headers: asReader })).json().items).toMatchObject([
         { customer: 'C-2' },
       ])
+    const seen = (await app.inject({ url: '/api/v1/key-accounts', headers: asReader })).json()
+    expect(seen.run.counts).toBeNull()
+    expect((await app.inject({ url: '/api/v1/key-accounts/2026/movers', headers: asReader })).json()).toMatchObject({
+      ...{ run: { counts: null }, against: { counts: null } },
+    })
     const payload = { grade: 'A', why: 'x' }
     expect(
       (await app.inject({ method: 'PUT', url: '/api/v1/key-accounts/customers/C-1/grade', headers: asRole('engineer'), payload }))
         .statusCode,
     ).toBe(404)
+  })
+})
+
+describe('names of customers', () => {
+  it('are for those who may see them', async () => {
+    const namesOf = async (path: string, role: Parameters<typeof asRole>[0]) =>
+      (await call('GET', path, role)).json().items.map(({ name }: { name: string }) => name)
+    for (const path of ['?grade=B', '/2026/movers?limit=1', '/checks?limit=1']) {
+      expect([path, await namesOf(path, 'viewer')]).toEqual([path, ['***']])
+      expect([path, await namesOf(path, 'billing')]).toEqual([path, ['mill of Li']])
+    }
   })
 })
 

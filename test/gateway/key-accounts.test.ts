@@ -245,6 +245,18 @@ it('the weekly check wants a good reading of every point, and looks behind a bad
     ['C-5', false],
   ])
   expect(await checks(9, true)).toEqual([['C-5', false]])
+  // Of a customer with points in two zones, those of the zone are named and judged, and notes that name others are left out.
+  made.apply([{ kind: 'point', id: 'P-C-3', from: null, set: { customer: 'C-1' } }], clock.at - 1000)
+  const north: Scope = { all: false, sees: (_, id) => id === 'C-1' || id === 'P-C-3' }
+  expect(await keyAccounts.checks({ days: null, open: false }, north, '', 10)).toMatchObject({
+    value: { items: [{ customer: 'C-1', checked: true, points: [{ point: 'P-C-3' }] }] },
+  })
+  made.apply([{ kind: 'point', id: 'P-C-3', from: null, set: { customer: 'C-4' } }], clock.at - 1000)
+  const notesOf = async (...seen: readonly string[]) => {
+    const found = await listOf(keyAccounts, {}, { all: false, sees: (_, id) => id === 'C-4' || seen.includes(id) })
+    return typeof found === 'string' ? found : found.map(({ notes }) => notes.length > 0)
+  }
+  expect([await notesOf('P-C-3'), await notesOf('P-C-3', 'P-C-4')]).toEqual([[false], [true]])
   await accounts.stop()
   accounts.close()
 })

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
 import type { KeyAccountView, KeyRunView } from '../account-list-deps.ts'
 import {
   KeyAccountPage,
@@ -18,6 +19,7 @@ import {
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import { nameOf } from '../guard.ts'
+import { nameFor } from '../personal.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
 import { iso, isoOrNull } from './common.ts'
@@ -49,13 +51,15 @@ export const accountListRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answe
         response: { 200: ref(KeyAccountPage, 'One page.') },
       },
     },
-    async ({ who, query: { year = null, version = null, grade = null, state = null, all = false, limit = 100, cursor } }, reply) => {
+    async (request, reply) => {
+      const { year = null, version = null, grade = null, state = null, all = false, limit = 100, cursor } = request.query
       const after = afterOf(cursor)
       if (after === null) return refuse(reply, strange)
-      const found = await deps.keyAccounts.list({ year, version, grade, state, all }, deps.scopeOf(who), after, limit + 1)
+      const scope = deps.scopeOf(request.who)
+      const found = await deps.keyAccounts.list({ year, version, grade, state, all }, scope, after, limit + 1)
       if (!found.ok) return refuse(reply, problemOf(found.error.because, found.error.error))
       const { items, next } = pageOf(found.value.items, limit)
-      return { run: runJson(found.value.run), items: items.map(accountJson), next }
+      return { run: runJson(found.value.run, scope.all), items: items.map((account) => accountJson(request, account)), next }
     },
   )
   app.get(
@@ -75,7 +79,10 @@ export const accountListRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answe
       const from = cursor === undefined ? [0] : readCursor(cursor, ['number'])
       if (from === null) return refuse(reply, strange)
       const [start, all] = [Number(from[0]), deps.keyAccounts.runs()]
-      return { items: all.slice(start, start + limit).map(runJson), next: start + limit < all.length ? cursorOf([start + limit]) : null }
+      return {
+        items: all.slice(start, start + limit).map((run) => runJson(run)),
+        next: start + limit < all.length ? cursorOf([start + limit]) : null,
+      }
     },
   )
   app.get(
@@ -92,16 +99,18 @@ export const accountListRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answe
         response: { 200: ref(KeyCheckPage, 'One page.') },
       },
     },
-    async ({ who, query: { days = null, open = false, limit = 50, cursor } }, reply) => {
+    async (request, reply) => {
+      const { days = null, open = false, limit = 50, cursor } = request.query
       const after = afterOf(cursor)
       if (after === null) return refuse(reply, strange)
-      const found = await deps.keyAccounts.checks({ days, open }, deps.scopeOf(who), after, limit + 1)
+      const found = await deps.keyAccounts.checks({ days, open }, deps.scopeOf(request.who), after, limit + 1)
       if (!found.ok) return refuse(reply, problemOf(found.error.because, found.error.error))
       const { items, next } = pageOf(found.value.items, limit)
       return {
         ...{ from: iso(found.value.from), to: iso(found.value.to), next },
         items: items.map(({ points, ...check }) => ({
           ...check,
+          name: shownName(request, check.name),
           points: points.map((one) => ({ ...one, goodAt: isoOrNull(one.goodAt), newestAt: isoOrNull(one.newestAt) })),
         })),
       }
@@ -122,16 +131,20 @@ export const accountListRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answe
         response: { 200: ref(KeyMoverPage, 'One page.') },
       },
     },
-    async ({ who, params: { year }, query: { limit = 100, cursor } }, reply) => {
+    async (request, reply) => {
+      const { limit = 100, cursor } = request.query
       const after = afterOf(cursor)
       if (after === null) return refuse(reply, strange)
-      const found = await deps.keyAccounts.movers(year, deps.scopeOf(who), after, limit + 1)
+      const scope = deps.scopeOf(request.who)
+      const found = await deps.keyAccounts.movers(request.params.year, scope, after, limit + 1)
       if (!found.ok) return refuse(reply, problemOf(found.error.because, found.error.error))
       const { run, against } = found.value
       const { items, next } = pageOf(found.value.items, limit)
       return {
-        ...{ run: runJson(run), against: against && runJson(against), next },
-        items: items.map(({ moves, reasons, ...mover }) => ({ ...mover, moves: [...moves], reasons: [...reasons] })),
+        ...{ run: runJson(run, scope.all), against: against && runJson(against, scope.all), next },
+        items: items.map(({ moves, reasons, name, ...mover }) => ({
+          ...{ ...mover, name: shownName(request, name), moves: [...moves], reasons: [...reasons] },
+        })),
       }
     },
   )
@@ -173,14 +186,21 @@ export const accountListRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answe
     async (request, reply) => {
       const { grade, why } = request.body
       const given = deps.keyAccounts.give(request.params.id, grade, why, nameOf(request), deps.scopeOf(request.who))
-      return given.ok ? accountJson(given.value) : refuse(reply, problemOf(given.error.because, given.error.error))
+      return given.ok ? accountJson(request, given.value) : refuse(reply, problemOf(given.error.because, given.error.error))
     },
   )
 }
 
-const runJson = ({ at, categories, ...run }: KeyRunView) => ({ ...run, at: iso(at), categories: [...categories] })
-const accountJson = ({ given, reasons, notes, ...account }: KeyAccountView) => ({
+/** @param isAll  counts are of every zone: others are not told them */
+const runJson = ({ at, categories, counts, ...run }: KeyRunView, isAll = true) => ({
+  ...{ ...run, at: iso(at), categories: [...categories], counts: isAll ? counts : null },
+})
+type Asker = Pick<FastifyRequest, 'who'>
+const shownName = (request: Asker, name: string | null): string | null =>
+  name === null ? null : nameFor(request, { name, namesPerson: true })
+const accountJson = (request: Asker, { given, name, reasons, notes, ...account }: KeyAccountView) => ({
   ...account,
+  name: shownName(request, name),
   reasons: [...reasons],
   given: given && { ...given, at: iso(given.at) },
   notes: notes.map(({ zh, en }) => ({ zh, en })),
