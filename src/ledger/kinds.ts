@@ -162,7 +162,7 @@ export const ATTRIBUTES: Readonly<Record<Kind, Attributes>> = {
     pt: of('ratio', 'PT ratio', 'PT变比', ['电压互感器变比', '电压变比', 'TV变比', 'pt', 'vt ratio']),
     contractKva: of('decimal', 'contract capacity kVA', '合同容量', ['合同容量(kVA)', '受电容量', '运行容量']),
     billingSign: of('choice', 'billing sign', '计费符号', ['电量加减', '加减标志'], {
-      choices: { '1': ['+', '+1', '加', '正'], '-1': ['-', '减', '扣减', '负'] },
+      choices: { '1': ['加', '+', '+1', '正'], '-1': ['减', '-', '扣减', '负'] },
     }),
     priceClass: text('price class', '电价类别', ['电价码', '执行电价', '电价名称']),
     pfStandard: of('decimal', 'power factor standard', '力率标准', ['功率因数标准', '力调标准']),

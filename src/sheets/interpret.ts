@@ -1,5 +1,5 @@
 import { many } from '../core/index.ts'
-import { HIDDEN, type Kind, type Value } from '../ledger/kinds.ts'
+import { type AttributeSpec, HIDDEN, type Kind, type Value } from '../ledger/kinds.ts'
 import type { LedgerProblem, Patch } from '../ledger/types.ts'
 import { AS_TEXT, CutColumn, identityOf } from './digits.ts'
 import { Gathered } from './gathered.ts'
@@ -7,7 +7,7 @@ import { headsKnown, isExplanation, type KindLayout, type Layout, layoutOf } fro
 import { checkMultiplier, type Ratios } from './multiplier.ts'
 import { ProblemList } from './problems.ts'
 import { type Row, type Sheet, unguarded } from './row.ts'
-import { type CellText, cellValue } from './values.ts'
+import { type CellText, cellValue, choiceText } from './values.ts'
 
 export interface InterpretOptions {
   /** IANA name of the gateway's zone: a plain day is its midnight there. */
@@ -174,7 +174,13 @@ export const interpreter = (options: InterpretOptions): Interpreter => {
         // What an export did not show is not what stands there now.
         if (cell === null || (spec.personal && cell.text === HIDDEN)) continue
         hasOwn ||= spec.refers === undefined
-        if (isClear(cell)) set[name] = null
+        if (isClear(cell) && cell.text === '-' && hasWord(spec, '-'))
+          addProblem(layout, row, at, {
+            code: 'SHEET_VALUE',
+            message: `is a dash, which ends a fact and is a word for one of ${choiceText(spec.choices ?? {})} here`,
+            hint: 'write 空 to end it, or another word for the value',
+          })
+        else if (isClear(cell)) set[name] = null
         else {
           const found = cellValue(cell, spec, zone)
           if (!found.ok) {
@@ -341,6 +347,8 @@ const isEmpty = (set: object): boolean => {
   for (const _ in set) return false
   return true
 }
+
+const hasWord = ({ choices = {} }: AttributeSpec, word: string): boolean => Object.values(choices).some((words) => words.includes(word))
 
 /** A cell that ends a fact: a single dash, or 空. */
 const isClear = ({ text, isLiteral }: { readonly text: string; readonly isLiteral: boolean }): boolean =>

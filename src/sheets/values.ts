@@ -99,18 +99,27 @@ const FLAGS: ReadonlyMap<string, boolean> = new Map([
 
 const choiceCache = new WeakMap<object, ReadonlyMap<string, string>>()
 
+/** A word as words are compared: signs are punctuation beside letters, and all there is to tell `-1` from `1`. */
+const wordForm = (word: string): string => {
+  const plain = word
+    .normalize('NFKC')
+    .replace(/\s/g, '')
+    .replace(/[−‒–—]/g, '-')
+  return /^[+-]\d*$/.test(plain) ? plain : plainHead(word)
+}
+
 /** The value that a word of either language names. */
 const choiceOf = (word: string, choices: Readonly<Record<string, readonly string[]>>): string | null => {
   let words = choiceCache.get(choices)
   if (!words) {
     words = new Map(
       Object.entries(choices).flatMap(([value, others]) =>
-        [value, ...others].flatMap((other): [string, string][] => (plainHead(other) === '' ? [] : [[plainHead(other), value]])),
+        [value, ...others].flatMap((other): [string, string][] => (wordForm(other) === '' ? [] : [[wordForm(other), value]])),
       ),
     )
     choiceCache.set(choices, words)
   }
-  return words.get(plainHead(word)) ?? null
+  return words.get(wordForm(word)) ?? null
 }
 
 /** `customer (用户), area-supply (台区总表)`. */

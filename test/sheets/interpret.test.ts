@@ -243,6 +243,9 @@ describe('values', () => {
   it.each([
     ['相别', 'A相', { phase: 'L1' }],
     ['投运状态', '运行', { state: 'in-service' }],
+    ...['1', '+', '+1', '＋', '加', '正'].map((word) => ['计费符号', word, { billingSign: '1' }] as const),
+    ...['-1', '－1', '−1', "'-", '减', '扣减', '负'].map((word) => ['计费符号', word, { billingSign: '-1' }] as const),
+    ['计费符号', '空', { billingSign: null }],
     ['CT变比', '400：5', { ct: '400/5' }],
     ['CT变比', '４００／５', { ct: '400/5' }],
     ['合同容量', '1.50', { contractKva: '1.50' }],
@@ -256,6 +259,8 @@ describe('values', () => {
 
   it.each([
     ['相别', 'D相', /allowed: L1 \(A\)/],
+    ['计费符号', '-', /a dash, which ends a fact and is a word for one of 1 \(加\), -1 \(减\)/],
+    ['计费符号', '2', /allowed: 1 \(加\), -1 \(减\)/],
     ['CT变比', '0', /ratio above 0/],
     ['合同容量', '1,000', /must be a number/],
     ['合同容量', '10kVA', /must be a number/],
