@@ -23,6 +23,7 @@ const viewOf = (id: number, change: Partial<Case> = {}): CaseDetailView => ({
 export const CASE_COUNTS: CaseCounts = { open: [{ kind: 'theft', severity: 'high', count: 3, overdue: 1 }], notify: [] }
 
 const TARGET: NotifyTargetView = {
+  about: ['cases'],
   ...{ id: 'ops', kind: 'webhook', to: 'https://hooks.example', waiting: 0, sent: 1, failed: 0, dropped: 0, lastSentAt: AT, error: null },
 }
 
@@ -61,16 +62,14 @@ export const fakeCases = (): FakeCases => {
     },
     suspicions: () => [{ day: '2026-03-01', end: dayOf(0).end, finding: { ...raised, score: 0.3 } }],
     caseLines: (after, limit) =>
-      Array.from({ length: newest }, (_, at) => ({
-        seq: at + 1,
+      Array.from({ length: Math.max(0, Math.min(limit, newest - after)) }, (_, at) => ({
+        seq: after + at + 1,
         at: AT,
         what: 'commented' as const,
         who: 'li',
         why: raised.why,
         case: viewOf(1),
-      }))
-        .filter(({ seq }) => seq > after)
-        .slice(0, limit),
+      })),
     newestCaseLine: () => newest,
     onCases: (changed) => {
       watchers.add(changed)
