@@ -112,9 +112,9 @@ it('tries that wait are bounded, and a known device goes before them', async () 
   const { device } = good(await attempt())
   const cost = { logN: 14, r: 8, p: 1 }
   good(await users.setPassword('li.na', GOOD, ACT, T0, (password) => hashPassword(password, cost)))
-  const login = loginOf({ ...parts, mostWaiting: 2, cost })
+  const login = loginOf({ ...parts, mostWaiting: 8, cost })
   const ended: string[] = []
-  const tries = Array.from({ length: 6 }, async (_, at) => {
+  const tries = Array.from({ length: 12 }, async (_, at) => {
     const tried = await login({ name: `nobody ${at}`, password: 'x', address: `10.1.${at}.1`, device: null })
     ended.push('other')
     return tried
@@ -125,7 +125,8 @@ it('tries that wait are bounded, and a known device goes before them', async () 
   })
   const codes = (await Promise.all(tries)).map((tried) => (tried.ok ? 'ok' : tried.error.code))
   good(await own)
-  // Two are computed, two wait, two are sent away; the device goes before those that wait.
+  // Two are computed, eight wait, two are sent away; the device goes before those that wait: two run at once, so one or so of them may
+  // still be faster.
   expect(codes.filter((code) => code === 'ACCESS_THROTTLED')).toHaveLength(2)
-  expect(ended.indexOf('own')).toBeLessThan(5)
+  expect(ended.indexOf('own')).toBeLessThan(8)
 })
