@@ -23,7 +23,7 @@ import {
   woken,
 } from './record.ts'
 import { samePerson, unknown, wrongState } from './refusals.ts'
-import { COLUMNS, type DueRow, Names, openCollectionDatabase, recordOf, valuesOf } from './schema.ts'
+import { actOf, COLUMNS, Names, openCollectionDatabase, recordOf, valuesOf } from './schema.ts'
 import {
   type CollectionEvent,
   type CollectionSettings,
@@ -32,7 +32,6 @@ import {
   type DueKind,
   type DuePlace,
   type DueRecord,
-  type GapAct,
   type GapDetail,
   type ManualEntry,
 } from './types.ts'
@@ -100,7 +99,7 @@ export class CollectionFile extends GapQueries {
     )
     if (isPlanSame) return 0
     return this.#write(() => {
-      const rows = this.database.prepare('SELECT * FROM due WHERE state = 1').all() as unknown as DueRow[]
+      const rows = this.database.prepare('SELECT * FROM due WHERE state = 1').all()
       let count = 0
       for (const row of rows) {
         const record = recordOf(row, this.names)
@@ -165,12 +164,10 @@ export class CollectionFile extends GapQueries {
   }
 
   get(id: number): GapDetail | null {
-    const row = this.#get.get(id) as DueRow | undefined
+    const row = this.#get.get(id)
     if (!row) return null
-    const history = this.database
-      .prepare('SELECT at, what, who, note FROM act WHERE due = ? ORDER BY id LIMIT ?')
-      .all(id, HISTORY_ACTS) as unknown as GapAct[]
-    return { ...recordOf(row, this.names), history: history.map((act) => ({ ...act })), entry: this.#entryOf(id) }
+    const history = this.database.prepare('SELECT at, what, who, note FROM act WHERE due = ? ORDER BY id LIMIT ?').all(id, HISTORY_ACTS)
+    return { ...recordOf(row, this.names), history: history.map(actOf), entry: this.#entryOf(id) }
   }
 
   /** What a person does with a gap. @errors GAP_UNKNOWN, GAP_STATE */
@@ -332,7 +329,7 @@ export class CollectionFile extends GapQueries {
   #overdue(kind: DueKind, column: 'label' | 'due_at', before: number, now: number, why: string): number {
     const rows = this.database
       .prepare(`SELECT * FROM due WHERE state = 0 AND kind = ? AND ${column} < ?`)
-      .all(DUE_KINDS.indexOf(kind), before) as unknown as DueRow[]
+      .all(DUE_KINDS.indexOf(kind), before)
     let count = 0
     for (const row of rows) {
       const record = recordOf(row, this.names)
@@ -342,14 +339,14 @@ export class CollectionFile extends GapQueries {
   }
 
   #of({ kind, label, meter }: DueKey, change: (record: DueRecord) => Step | null): void {
-    const row = this.#find.get(DUE_KINDS.indexOf(kind), label, this.names.id(meter)) as DueRow | undefined
+    const row = this.#find.get(DUE_KINDS.indexOf(kind), label, this.names.id(meter))
     if (!row) return
     const record = recordOf(row, this.names)
     this.#keep(record, change(record))
   }
 
   #byId({ id }: Id, change: (record: DueRecord) => Step | null): void {
-    const row = this.#get.get(id) as DueRow | undefined
+    const row = this.#get.get(id)
     if (!row) return
     const record = recordOf(row, this.names)
     this.#keep(record, change(record))
@@ -374,7 +371,7 @@ export class CollectionFile extends GapQueries {
   }
 
   #wake(meter: string, at: number): void {
-    const rows = this.database.prepare('SELECT * FROM due WHERE state = 1 AND meter = ?').all(this.names.id(meter)) as unknown as DueRow[]
+    const rows = this.database.prepare('SELECT * FROM due WHERE state = 1 AND meter = ?').all(this.names.id(meter))
     for (const row of rows) {
       const record = recordOf(row, this.names)
       const next = woken(record, at)

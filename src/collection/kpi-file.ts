@@ -1,3 +1,4 @@
+import { numberIn, numberOrNullIn } from '../sqlite/row.ts'
 import type { CollectionFile } from './file.ts'
 import {
   type Figure,
@@ -15,8 +16,8 @@ import {
 } from './kpi.ts'
 import type { OutageKind } from './outages.ts'
 import { daysBetween } from './policy.ts'
-import type { DueRow } from './schema.ts'
-import { DUE_KINDS, FILLS, GAP_STATES, GOOD_FILLS } from './types.ts'
+import { outcomeOf } from './schema.ts'
+import { DUE_KINDS, FILLS, GOOD_FILLS } from './types.ts'
 
 const DAY_MS = 86_400_000
 
@@ -132,24 +133,11 @@ export class KpiFile {
     const outcomes = (kind: number, label: number): Map<string, Outcome> => {
       const rows = database
         .prepare('SELECT meter, state, fill, reason, first_try, filled_at FROM due WHERE kind = ? AND label = ?')
-        .all(kind, label) as unknown as Pick<DueRow, 'meter' | 'state' | 'fill' | 'reason' | 'first_try' | 'filled_at'>[]
-      return new Map(
-        rows.map(({ meter, state, fill, reason, first_try, filled_at }) => [
-          names.text(meter),
-          {
-            fill: fill === null ? null : (FILLS[fill] ?? null),
-            filledAt: filled_at,
-            firstTry: first_try === 1,
-            reason: reason === null ? null : names.text(reason),
-            state: GAP_STATES[state] ?? 'open',
-          },
-        ]),
-      )
+        .all(kind, label)
+      return new Map(rows.map((row) => [names.text(numberIn(row, 'meter')), outcomeOf(row, names)]))
     }
     const freezes = outcomes(DUE, day)
-    const curves = database
-      .prepare('SELECT meter, expected, got, reason, step_ms FROM due WHERE kind = ? AND label = ?')
-      .all(CURVE, day) as unknown as DueRow[]
+    const curves = database.prepare('SELECT meter, expected, got, reason, step_ms FROM due WHERE kind = ? AND label = ?').all(CURVE, day)
     const heard = database.prepare('SELECT meter, at FROM heard WHERE day = ?').all(day) as { meter: number; at: number }[]
     const asked = database.prepare('SELECT meter FROM asked WHERE day = ?').all(day) as { meter: number }[]
     const online = database.prepare('SELECT line, minutes, up FROM online WHERE day = ?').all(day) as {
@@ -164,10 +152,12 @@ export class KpiFile {
       meters: this.#factsOf(day),
       freezes,
       curves: new Map(
-        curves.map(({ meter, expected, got, reason, step_ms }) => {
+        curves.map((row) => {
           // Of a day that is not over only the points that were due until now count.
-          const due = Math.min(expected, Math.max(0, Math.floor((now - day) / step_ms)))
-          return [names.text(meter), { expected: due, got: Math.min(got, due), reason: reason === null ? null : names.text(reason) }]
+          const due = Math.min(numberIn(row, 'expected'), Math.max(0, Math.floor((now - day) / numberIn(row, 'step_ms'))))
+          const reason = numberOrNullIn(row, 'reason')
+          const got = Math.min(numberIn(row, 'got'), due)
+          return [names.text(numberIn(row, 'meter')), { expected: due, got, reason: reason === null ? null : names.text(reason) }]
         }),
       ),
       // A month freeze is the bill where a meter has one, else the freeze of the billing day.

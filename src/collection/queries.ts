@@ -1,5 +1,5 @@
 import type { Database } from '../sqlite/index.ts'
-import { type DueRow, type Names, recordOf } from './schema.ts'
+import { type Names, recordOf } from './schema.ts'
 import { DUE_KINDS, type DueRecord, GAP_STATES, type GapFilter, type GapState } from './types.ts'
 
 /** Questions to the gap ledger; none changes anything. */
@@ -29,7 +29,7 @@ export class GapQueries {
            AND line NOT IN (${lines.join(',')}) AND meter NOT IN (${meters.join(',')}) GROUP BY meter))
          WHERE nth <= ? ORDER BY next_try`,
       )
-      .all(now, perLine) as unknown as DueRow[]
+      .all(now, perLine)
     const next = this.database.prepare('SELECT min(next_try) AS at FROM due WHERE state = 1').get() as { at: number | null }
     return { gaps: rows.map((row) => recordOf(row, this.names)), nextAt: next.at }
   }
@@ -67,9 +67,7 @@ export class GapQueries {
       values.push(filter.to)
     }
     if (!filter.all) conditions.push('missed_at IS NOT NULL')
-    const rows = this.database
-      .prepare(`SELECT * FROM due WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT ?`)
-      .all(...values, limit) as unknown as DueRow[]
+    const rows = this.database.prepare(`SELECT * FROM due WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT ?`).all(...values, limit)
     return rows.map((row) => recordOf(row, this.names))
   }
 

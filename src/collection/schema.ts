@@ -1,5 +1,6 @@
 import { type Database, openDatabase } from '../sqlite/index.ts'
-import { DUE_KINDS, type DueRecord, FILLS, GAP_STATES } from './types.ts'
+import { bytesOrNullIn, numberIn, numberOrNullIn, type Row, textOrNullIn } from '../sqlite/row.ts'
+import { DUE_KINDS, type DueRecord, FILLS, GAP_ACTS, GAP_STATES, type GapAct } from './types.ts'
 
 const VERSION = 1
 
@@ -90,59 +91,55 @@ export class Names {
   }
 }
 
-/** A row of `due` as the database has it. */
-export interface DueRow {
-  readonly id: number
-  readonly kind: number
-  readonly label: number
-  readonly due_at: number
-  readonly meter: number
-  readonly point: number
-  readonly line: number
-  readonly area: number
-  readonly state: number
-  readonly fill: number | null
-  readonly reason: number | null
-  readonly tries: number
-  readonly rereads: number
-  readonly first_try: number
-  readonly next_try: number | null
-  readonly spent_ms: number
-  readonly missed_at: number | null
-  readonly filled_at: number | null
-  readonly instant: number | null
-  readonly by: number | null
-  readonly step_ms: number
-  readonly expected: number
-  readonly got: number
-  readonly bits: Uint8Array | null
+/** The text whose number stands in a column; null where the column is. */
+const nameIn = (row: Row, column: string, names: Names): string | null => {
+  const id = numberOrNullIn(row, column)
+  return id === null ? null : names.text(id)
+}
+const fillIn = (row: Row): DueRecord['fill'] => {
+  const fill = numberOrNullIn(row, 'fill')
+  return fill === null ? null : (FILLS[fill] ?? null)
 }
 
-export const recordOf = (row: DueRow, names: Names): DueRecord => ({
-  id: row.id,
-  kind: DUE_KINDS[row.kind] ?? 'day-freeze',
-  label: row.label,
-  dueAt: row.due_at,
-  meter: names.text(row.meter),
-  point: names.text(row.point),
-  line: names.text(row.line),
-  area: names.text(row.area),
-  state: GAP_STATES[row.state] ?? 'open',
-  fill: row.fill === null ? null : (FILLS[row.fill] ?? null),
-  reason: row.reason === null ? null : names.text(row.reason),
-  tries: row.tries,
-  rereads: row.rereads,
+/** What a row of `due` says of how it went, as the figures count it. */
+export const outcomeOf = (row: Row, names: Names): Pick<DueRecord, 'fill' | 'filledAt' | 'firstTry' | 'reason' | 'state'> => ({
+  fill: fillIn(row),
+  filledAt: numberOrNullIn(row, 'filled_at'),
   firstTry: row.first_try === 1,
-  nextTry: row.next_try,
-  spentMs: row.spent_ms,
-  missedAt: row.missed_at,
-  filledAt: row.filled_at,
-  instant: row.instant,
-  by: row.by === null ? null : names.text(row.by),
-  stepMs: row.step_ms,
-  expected: row.expected,
-  got: row.got,
-  bits: row.bits === null ? null : Uint8Array.from(row.bits),
+  reason: nameIn(row, 'reason', names),
+  state: GAP_STATES[numberIn(row, 'state')] ?? 'open',
+})
+
+/** A whole row of `due`. */
+export const recordOf = (row: Row, names: Names): DueRecord => ({
+  ...outcomeOf(row, names),
+  id: numberIn(row, 'id'),
+  kind: DUE_KINDS[numberIn(row, 'kind')] ?? 'day-freeze',
+  label: numberIn(row, 'label'),
+  dueAt: numberIn(row, 'due_at'),
+  meter: names.text(numberIn(row, 'meter')),
+  point: names.text(numberIn(row, 'point')),
+  line: names.text(numberIn(row, 'line')),
+  area: names.text(numberIn(row, 'area')),
+  tries: numberIn(row, 'tries'),
+  rereads: numberIn(row, 'rereads'),
+  nextTry: numberOrNullIn(row, 'next_try'),
+  spentMs: numberIn(row, 'spent_ms'),
+  missedAt: numberOrNullIn(row, 'missed_at'),
+  instant: numberOrNullIn(row, 'instant'),
+  by: nameIn(row, 'by', names),
+  stepMs: numberIn(row, 'step_ms'),
+  expected: numberIn(row, 'expected'),
+  got: numberIn(row, 'got'),
+  bits: bytesOrNullIn(row, 'bits'),
+})
+
+/** A row of `act`. */
+export const actOf = (row: Row): GapAct => ({
+  at: numberIn(row, 'at'),
+  what: GAP_ACTS.find((what) => what === row.what) ?? 'tried',
+  who: textOrNullIn(row, 'who'),
+  note: textOrNullIn(row, 'note'),
 })
 
 /** Columns after the id, in the order of {@link valuesOf}. */

@@ -118,10 +118,11 @@ export type CollectionEvent =
   /** Minutes a line was looked at, and how many of them it was up. */
   | { readonly what: 'online'; readonly day: number; readonly line: string; readonly minutes: number; readonly up: number }
 
+export const GAP_ACTS = ['missed', 'tried', 'filled', 'permanent', 'waived', 'reopened', 'retry', 'entered', 'rejected'] as const
 /** One line of a record's history. */
 export interface GapAct {
   readonly at: number
-  readonly what: 'missed' | 'tried' | 'filled' | 'permanent' | 'waived' | 'reopened' | 'retry' | 'entered' | 'rejected'
+  readonly what: (typeof GAP_ACTS)[number]
   readonly who: string | null
   readonly note: string | null
 }
