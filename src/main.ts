@@ -199,7 +199,11 @@ const open = async (
     if (!publisher.ok) return give(`publish ${target.id}: ${explain(publisher.error)}`)
     publishers.push(publisher.value)
   }
-  const cases = openCases({ config, clock, ledger, publishers: () => publishers, log: say })
+  const cases = openCases({
+    ...{ config, clock, ledger, publishers: () => publishers, log: say },
+    billing: () => billing.newest(),
+    health: () => deps.health(),
+  })
   closers.push(() => cases.close())
   const analysis = openAnalysis({ config, clock, ledger, store: store.value, energy, outages, cases: cases.book, log: say })
   closers.push(() => analysis.close())

@@ -74,12 +74,13 @@ export interface CaseCounts {
   readonly notify: readonly NotifyTargetView[]
 }
 
-/** Somebody who is told of cases. */
+/** Somebody who is told. */
 export interface NotifyTargetView {
   readonly id: string
   readonly kind: 'webhook' | 'mqtt'
   /** Where to, without anything secret. */
   readonly to: string
+  readonly about: readonly ('cases' | 'billing' | 'health')[]
   readonly waiting: number
   readonly sent: number
   readonly failed: number

@@ -101,7 +101,11 @@ export const outcomesJson = (one: CaseOutcomesView) => {
   return { ...one, precision: seen === 0 ? null : rounded(one.confirmed / seen) }
 }
 
-export const notifyJson = ({ lastSentAt, ...plain }: NotifyTargetView) => ({ ...plain, lastSentAt: isoOrNull(lastSentAt) })
+export const notifyJson = ({ about, lastSentAt, ...plain }: NotifyTargetView) => ({
+  ...plain,
+  about: [...about],
+  lastSentAt: isoOrNull(lastSentAt),
+})
 
 const COLUMNS = [
   ...([

@@ -18,5 +18,5 @@ export const caseMetrics = (counter: Register, gauge: Register): void => {
 const NOTIFY = [
   ['sent', 'gridtally_notify_sent_total', 'Messages that were taken'],
   ['failed', 'gridtally_notify_failed_total', 'Tries that failed; what they were about waits'],
-  ['dropped', 'gridtally_notify_dropped_total', 'Changes that could not be told for too long'],
+  ['dropped', 'gridtally_notify_dropped_total', 'Changes of cases that waited for too long or were too many, and were given up'],
 ] as const

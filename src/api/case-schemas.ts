@@ -283,16 +283,17 @@ export const NotifyTargetSchema = named(
       id: Text('Id under notify.', 'ops'),
       kind: oneOf(['webhook', 'mqtt'], 'How.'),
       to: Text('Where to.', 'https://hooks.example/gridtally'),
-      waiting: Count('Changes it still has to be told.'),
+      about: Type.Array(oneOf(['cases', 'billing', 'health'], 'Topic.'), { description: 'What it is told of.' }),
+      waiting: Count('Changes of cases it still has to be told.'),
       sent: Count('Messages that were taken since the start.'),
       failed: Count('Tries that failed since the start.'),
-      dropped: Count('Changes given up since the start.'),
+      dropped: Count('Changes of cases given up since the start: they waited for too long, or were too many.'),
       lastSentAt: InstantOrNull('When a message was last taken.'),
       error: nullable(Type.Object({ code: Type.String(), message: Type.String(), hint: Type.String() }), {
         description: 'Why the last try failed; null: it did not.',
       }),
     },
-    { description: 'Somebody who is told of cases.' },
+    { description: 'Somebody who is told.' },
   ),
 )
 export const NotifyTargetsSchema = Type.Object({ items: Type.Array(ref(NotifyTargetSchema)) }, { description: 'All of them.' })

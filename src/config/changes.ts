@@ -89,7 +89,7 @@ export const plainConfig = (config: GatewayConfig, key?: string): Readonly<Recor
 
 const plainOf = (value: unknown, key: string | undefined): Plain => {
   if (value instanceof Secret)
-    return key === undefined ? MASK : `${MASK}${createHmac('sha256', key).update(value.reveal()).digest('hex').slice(0, 8)}`
+    return key === undefined ? `${value}` : `${value}${createHmac('sha256', key).update(value.reveal()).digest('hex').slice(0, 8)}`
   if (Array.isArray(value)) return value.map((each) => plainOf(each, key))
   if (typeof value === 'object' && value !== null)
     return Object.fromEntries(Object.entries(value).flatMap(([name, each]) => (each === undefined ? [] : [[name, plainOf(each, key)]])))
@@ -97,10 +97,10 @@ const plainOf = (value: unknown, key: string | undefined): Plain => {
   return null
 }
 
-const MASK = '***'
+const MASKED = /\*\*\*[0-9a-f]{8}$/
 /** A masked secret with what tells it from another one taken off. */
 const shownPlain = (value: Plain): Plain => {
-  if (typeof value === 'string') return value.startsWith(MASK) ? MASK : value
+  if (typeof value === 'string') return value.replace(MASKED, '***')
   if (Array.isArray(value)) return value.map(shownPlain)
   if (typeof value === 'object' && value !== null)
     return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, shownPlain(each)]))

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { type Static, Type } from 'typebox'
-import { resolveSecret, type Secret } from './secret.ts'
+import { resolveSecret, type Secret, SecretUrl } from './secret.ts'
 
 const optional = Type.Optional
 const object = Type.Object
@@ -18,7 +18,10 @@ const WorkingDays = (standard: number | null) =>
 
 export const NOTIFY_SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'] as const
 export type NotifySeverity = (typeof NOTIFY_SEVERITIES)[number]
-/** What somebody may want to be told. */
+/** What somebody may want to be told of: cases, that figures of billing changed, that a part fails or is well again. */
+export const NOTIFY_TOPICS = ['cases', 'billing', 'health'] as const
+export type NotifyTopic = (typeof NOTIFY_TOPICS)[number]
+/** What of cases. */
 export const NOTIFY_EVENTS = [
   ...(['opened', 'grew', 'ended', 'resumed', 'reopened', 'withdrawn', 'acknowledged', 'started', 'explained', 'closed'] as const),
   ...(['assigned', 'commented', 'escalated'] as const),
@@ -46,6 +49,15 @@ export const CasesSchema = object(
 )
 
 const wanted = {
+  about: optional(
+    Type.Array(
+      oneOf(NOTIFY_TOPICS, 'cases; billing: figures were released, corrected or withdrawn; health: a part fails or is well again'),
+      {
+        minItems: 1,
+        description: 'what is told of; cases if not given. What follows narrows cases only',
+      },
+    ),
+  ),
   events: optional(
     Type.Array(oneOf(NOTIFY_EVENTS, 'what happened to a case'), {
       minItems: 1,
@@ -57,16 +69,24 @@ const wanted = {
   zones: optional(Type.Array(Id, { description: 'only cases of these zones; absent: all' })),
 }
 
+const Signing = Type.String({
+  description: 'signs each message (HMAC-SHA256); write `$' + '{NAME}` to take it from the environment; masked wherever it is shown',
+  secret: true,
+})
+
 const Webhook = object(
   {
     id: Id,
-    url: Type.String({ pattern: '^https?://[^@\\s]+$', maxLength: 2000, description: 'where to POST, without user and password' }),
-    secret: optional(
-      Type.String({
-        description: 'signs each message (HMAC-SHA256); write `$' + '{NAME}` to take it from the environment; masked wherever it is shown',
-        secret: true,
-      }),
-    ),
+    url: Type.String({
+      pattern: '^(https?://[^@\\s]+|\\$\\{[^}]+\\})$',
+      maxLength: 2000,
+      description:
+        'where to POST, without user and password; write `$' +
+        '{NAME}` or `$' +
+        '{file:/path}` where it holds a token; path and query are masked wherever it is shown',
+      secret: true,
+    }),
+    secret: optional(Signing),
     allow: optional(
       Type.Array(Type.String({ maxLength: 60 }), {
         description: 'private or local addresses that may be asked all the same: [10.1.2.3, 192.168.7.0/24]; none if not given',
@@ -75,7 +95,7 @@ const Webhook = object(
     timeoutMs: optional(Type.Integer({ minimum: 100, maximum: 60_000, default: 10_000 })),
     ...wanted,
   },
-  closed('an HTTP server that is told of cases'),
+  closed('an HTTP server that is told'),
 )
 
 const ViaMqtt = object(
@@ -91,12 +111,13 @@ const ViaMqtt = object(
         description: 'topic of messages; {gateway} is filled in',
       }),
     ),
+    secret: optional(Signing),
     ...wanted,
   },
-  closed('a broker that is told of cases, QoS 1'),
+  closed('a broker that is told, QoS 1'),
 )
 
-/** `notify` of gateway.yaml: who is told what of cases, and when not. */
+/** `notify` of gateway.yaml: who is told what, and when not. */
 export const NotifySchema = object(
   {
     quietHours: optional(
@@ -119,10 +140,16 @@ export const NotifySchema = object(
     keepHours: optional(
       Type.Integer({ minimum: 1, maximum: 720, default: 72, description: 'hours after which what could not be told is given up' }),
     ),
+    keepMost: optional(
+      Type.Integer({
+        ...{ minimum: 1, maximum: 1_000_000, default: 10_000 },
+        description: 'changes of cases that wait for somebody at most; of more the oldest are given up, which is told',
+      }),
+    ),
     webhooks: optional(Type.Array(Webhook, { maxItems: 20 })),
     mqtt: optional(Type.Array(ViaMqtt, { maxItems: 20 })),
   },
-  closed('notification of cases'),
+  closed('notification of cases, changed figures of billing and health'),
 )
 
 export interface CasesConfig {
@@ -132,6 +159,7 @@ export interface CasesConfig {
 /** What somebody wants to be told. */
 export interface Wanted {
   readonly id: string
+  readonly about: readonly NotifyTopic[]
   readonly events: readonly NotifyEvent[]
   readonly least: NotifySeverity
   /** Null: all. */
@@ -140,7 +168,7 @@ export interface Wanted {
 }
 
 export interface WebhookConfig extends Wanted {
-  readonly url: string
+  readonly url: SecretUrl
   readonly secret: Secret | null
   readonly allow: readonly string[]
   readonly timeoutMs: number
@@ -149,6 +177,7 @@ export interface WebhookConfig extends Wanted {
 export interface NotifyMqttConfig extends Wanted {
   readonly broker: string
   readonly topic: string
+  readonly secret: Secret | null
 }
 
 export interface NotifyConfig {
@@ -156,6 +185,8 @@ export interface NotifyConfig {
   readonly quiet: { readonly fromMin: number; readonly toMin: number; readonly breakThrough: NotifySeverity | 'none' } | null
   readonly digestMs: number
   readonly keepMs: number
+  /** Changes that wait for one of them at most. */
+  readonly keepMost: number
   readonly webhooks: readonly WebhookConfig[]
   readonly mqtt: readonly NotifyMqttConfig[]
 }
@@ -168,6 +199,7 @@ const minutesOf = (text: string): number => Number(text.slice(0, 2)) * 60 + Numb
 
 const wantedOf = (file: Static<typeof Webhook> | Static<typeof ViaMqtt>): Wanted => ({
   id: file.id,
+  about: file.about ?? ['cases'],
   events: file.events ?? STANDARD_EVENTS,
   least: file.least ?? 'low',
   kinds: file.kinds ?? null,
@@ -190,7 +222,7 @@ export const notifyOf = (
   environment: NodeJS.ProcessEnv,
   wrong: (path: readonly (string | number)[], message: string) => void,
 ): NotifyConfig => {
-  const { quietHours, digestS = 60, keepHours = 72, webhooks = [], mqtt = [] } = file ?? {}
+  const { quietHours, digestS = 60, keepHours = 72, keepMost = 10_000, webhooks = [], mqtt = [] } = file ?? {}
   const ids = new Set<string>()
   for (const [kind, list] of [['webhooks', webhooks] as const, ['mqtt', mqtt] as const])
     for (const [at, { id }] of list.entries()) {
@@ -206,26 +238,39 @@ export const notifyOf = (
   const [fromMin, toMin] = [minutesOf(quietHours?.from ?? '22:00'), minutesOf(quietHours?.to ?? '07:00')]
   if (quietHours && fromMin === toMin)
     wrong(['notify', 'quietHours', 'to'], 'is the same as from: quiet hours that begin and end at once are none, or all; leave them out')
+  const resolved = (text: string | undefined, path: readonly (string | number)[]): Secret | null => {
+    if (text === undefined) return null
+    const found = resolveSecret(text, environment)
+    if (typeof found !== 'string') return found
+    wrong(path, found)
+    return null
+  }
   return {
     quiet: quietHours ? { fromMin, toMin, breakThrough: quietHours.breakThrough ?? 'critical' } : null,
-    digestMs: digestS * 1000,
-    keepMs: keepHours * 3_600_000,
+    ...{ digestMs: digestS * 1000, keepMs: keepHours * 3_600_000, keepMost },
     webhooks: webhooks.map((one, at) => {
-      if (!URL.canParse(one.url)) wrong(['notify', 'webhooks', at, 'url'], `is "${one.url}", which is no URL: expected https://host/path`)
-      for (const [place, range] of (one.allow ?? []).entries())
+      const place = ['notify', 'webhooks', at]
+      const isWritten = !one.url.startsWith('$')
+      const url = isWritten ? one.url : resolved(one.url, [...place, 'url'])?.reveal()
+      // What came from elsewhere is not shown, even where it is wrong.
+      if (url !== undefined && (!/^https?:\/\/[^@\s]+$/.test(url) || !URL.canParse(url)))
+        wrong(
+          [...place, 'url'],
+          `is ${isWritten ? `"${url}", which is ` : ''}no URL: expected https://host/path, without user and password`,
+        )
+      for (const [number, range] of (one.allow ?? []).entries())
         if (!isRange(range))
-          wrong(
-            ['notify', 'webhooks', at, 'allow', place],
-            `is "${range}", which is no address and no range: expected 10.1.2.3 or 192.168.7.0/24`,
-          )
-      const found = one.secret === undefined ? null : resolveSecret(one.secret, environment)
-      if (typeof found === 'string') wrong(['notify', 'webhooks', at, 'secret'], found)
-      const secret = typeof found === 'string' ? null : found
+          wrong([...place, 'allow', number], `is "${range}", which is no address and no range: expected 10.1.2.3 or 192.168.7.0/24`)
       return {
         ...wantedOf(one),
-        ...{ url: one.url, secret, allow: one.allow ?? [], timeoutMs: one.timeoutMs ?? 10_000 },
+        ...{ url: new SecretUrl(url ?? ''), secret: resolved(one.secret, [...place, 'secret']) },
+        ...{ allow: one.allow ?? [], timeoutMs: one.timeoutMs ?? 10_000 },
       }
     }),
-    mqtt: mqtt.map((one) => ({ ...wantedOf(one), broker: one.broker, topic: one.topic ?? 'gridtally/{gateway}/cases' })),
+    mqtt: mqtt.map((one, at) => ({
+      ...wantedOf(one),
+      ...{ broker: one.broker, topic: one.topic ?? 'gridtally/{gateway}/cases' },
+      secret: resolved(one.secret, ['notify', 'mqtt', at, 'secret']),
+    })),
   }
 }

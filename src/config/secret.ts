@@ -26,6 +26,29 @@ export class Secret {
   }
 }
 
+/** An address whose path and query are a secret, as those of webhooks are: shows as `https://host/***`. */
+export class SecretUrl extends Secret {
+  /** Scheme, host and port; empty: it is no URL. */
+  readonly origin: string
+
+  constructor(value: string) {
+    super(value)
+    this.origin = URL.canParse(value) ? new URL(value).origin : ''
+  }
+
+  override toString(): string {
+    return `${this.origin}/***`
+  }
+
+  override toJSON(): string {
+    return `${this.origin}/***`
+  }
+
+  override [inspect.custom](): string {
+    return `${this.origin}/***`
+  }
+}
+
 const FROM_ENV = /^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$/
 const FROM_FILE = /^\$\{file:(.+)\}$/
 

@@ -1,70 +1,23 @@
 import { join } from 'node:path'
-import {
-  type AreaBook,
-  CASE_EVENTS,
-  type Case,
-  type CaseEvent,
-  FINDING_KINDS,
-  rankOf,
-  type Severity,
-  type Suspicion,
-  type Words,
-} from '../anomaly/index.ts'
+import { type AreaBook, type Case, type CaseEvent, FINDING_KINDS, rankOf, type Suspicion, type Words } from '../anomaly/index.ts'
 import { type Database, inTransaction, openDatabase, type Statement } from '../sqlite/index.ts'
+import {
+  type Bound,
+  BY_VERDICT,
+  type CaseFilter,
+  type CaseLine,
+  type CaseSort,
+  isRow,
+  lineOf,
+  type Notice,
+  type Row,
+  type StoredCase,
+  UNSETTLED,
+  whereOf,
+  wordsOf,
+} from './case-rows.ts'
 
-/** A case as it is kept: with the number people call it by, and one that grows with every change of it. */
-export interface StoredCase {
-  readonly num: number
-  readonly version: number
-  readonly zone: string | null
-  /** When it was first written, and last changed; milliseconds. */
-  readonly raisedAt: number
-  readonly changedAt: number
-  readonly one: Case
-}
-
-/** One line of the history of cases: never changed, never taken out. */
-export interface CaseLine {
-  /** Strictly rising over all cases. */
-  readonly seq: number
-  readonly num: number
-  readonly at: number
-  readonly what: CaseEvent
-  /** Name of the token; `gridtally` for what a verdict brought. */
-  readonly who: string
-  readonly why: Words
-}
-
-/** Something that somebody still has to be told. */
-export interface Notice {
-  readonly id: number
-  readonly seq: number
-  readonly at: number
-  readonly isUrgent: boolean
-}
-
-export const CASE_SORTS = ['newest', 'severity', 'kwh', 'score', 'due'] as const
-export type CaseSort = (typeof CASE_SORTS)[number]
-
-export interface CaseFilter {
-  readonly kind?: string
-  /** A state, or `unsettled`. */
-  readonly state?: string
-  /** This severity and above. */
-  readonly severity?: Severity
-  readonly area?: string
-  readonly zone?: string
-  readonly target?: string
-  /** Empty: nobody's. */
-  readonly owner?: string
-  readonly overdueAt?: number
-  /** Changed at or after. */
-  readonly since?: number
-  readonly text?: string
-  /** Those that belong to this one; absent: only those that belong to none, unless `all`. */
-  readonly parent?: string
-  readonly all?: boolean
-}
+export { BY_VERDICT, CASE_SORTS, type CaseFilter, type CaseLine, type CaseSort, type Notice, type StoredCase } from './case-rows.ts'
 
 const SCHEMA = `
 CREATE TABLE "case" (num INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, target TEXT NOT NULL,
@@ -86,11 +39,10 @@ CREATE TABLE notice (id INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL,
   urgent INTEGER NOT NULL) STRICT;
 CREATE INDEX notice_of ON notice (target, id);
 `
-const VERSION = 1
-
-type Bound = string | number | null
-type Row = Readonly<Record<string, unknown>>
-const isRow = (row: unknown): row is Row => typeof row === 'object' && row !== null
+/** What somebody was last told of what is told as it stands, not change by change. */
+const TOLD =
+  'CREATE TABLE told (target TEXT NOT NULL, what TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (target, what)) WITHOUT ROWID, STRICT;'
+const VERSION = 2
 
 /** What each order sorts by; the smallest comes first. */
 const SORT_SQL: Readonly<Record<CaseSort, string>> = {
@@ -115,7 +67,8 @@ export class CaseFile {
       this.#database.close()
       throw new Error(`${path} was written by a later version of the gateway (format ${version}, this one knows ${VERSION}): run that one`)
     }
-    if (version === 0) inTransaction(this.#database, () => this.#database.exec(`${SCHEMA} PRAGMA user_version = ${VERSION};`))
+    if (version < VERSION)
+      inTransaction(this.#database, () => this.#database.exec(`${version === 0 ? SCHEMA : ''}${TOLD} PRAGMA user_version = ${VERSION};`))
   }
 
   transaction<T>(work: () => T): T {
@@ -310,14 +263,40 @@ export class CaseFile {
     })
   }
 
-  /** Gives up what somebody could not be told since then. @returns how many */
-  dropOldNotices(target: string, before: number): number {
-    return this.#run('DELETE FROM notice WHERE target = ? AND at < ?', target, before)
+  /**
+   * Gives up what somebody could not be told: what came before an instant, and the oldest of more than `most`. How many there were is
+   * kept with them until they were told so.
+   *
+   * @returns how many
+   */
+  giveUpNotices(target: string, before: number, most: number): number {
+    return inTransaction(this.#database, () => {
+      const old = this.#run('DELETE FROM notice WHERE target = ? AND at < ?', target, before)
+      const many = this.#run(
+        'DELETE FROM notice WHERE target = ?1 AND id <= (SELECT id FROM notice WHERE target = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)',
+        target,
+        most,
+      )
+      if (old + many > 0) this.setTold(target, 'given-up', String(Number(this.told(target, 'given-up') ?? 0) + old + many))
+      return old + many
+    })
   }
 
-  /** Takes out what waits for nobody any more. @returns how many */
+  /** What somebody was last told of something that is told as it stands; null: nothing yet. */
+  told(target: string, what: string): string | null {
+    const state = this.#rows('SELECT state FROM told WHERE target = ? AND what = ?', target, what)[0]?.state
+    return typeof state === 'string' ? state : null
+  }
+
+  setTold(target: string, what: string, state: string): void {
+    this.#run('INSERT OR REPLACE INTO told (target, what, state) VALUES (?, ?, ?)', target, what, state)
+  }
+
+  /** Takes out what waits for nobody any more. @returns how many notices */
   dropNoticesBut(targets: readonly string[]): number {
-    return this.#run(`DELETE FROM notice WHERE target NOT IN (${targets.map(() => '?').join(', ')})`, ...targets)
+    const others = `target NOT IN (${targets.map(() => '?').join(', ')})`
+    this.#run(`DELETE FROM told WHERE ${others}`, ...targets)
+    return this.#run(`DELETE FROM notice WHERE ${others}`, ...targets)
   }
 
   close(): void {
@@ -352,51 +331,4 @@ export class CaseFile {
   #run(sql: string, ...values: readonly Bound[]): number {
     return Number(this.#statement(sql).run(...values).changes)
   }
-}
-
-/** Who writes what a verdict brings, and settles what nobody has to look at. */
-export const BY_VERDICT = 'gridtally'
-const UNSETTLED = "'open', 'acknowledged', 'in-work'"
-
-const lineOf = ({ seq, num, at, what, who, zh, en }: Row): CaseLine => ({
-  ...{ seq: Number(seq), num: Number(num), at: Number(at), who: String(who), why: { zh: String(zh), en: String(en) } },
-  what: eventOf(String(what)),
-})
-
-const eventOf = (text: string): CaseEvent => {
-  const found = CASE_EVENTS.find((word) => word === text)
-  if (found === undefined) throw new Error(`cases.db holds the word "${text}": expected one of ${CASE_EVENTS.join(', ')}`)
-  return found
-}
-
-/** What a search looks through. */
-const wordsOf = ({ id, kind, target, area, cause, evidence: { why, action }, settled, work }: Case): string =>
-  [id, kind, target, area, cause, why.zh, why.en, action.zh, action.en, settled?.cause, settled?.text, work.owner, work.workOrder]
-    .filter(Boolean)
-    .join('\n')
-    .toLowerCase()
-
-const whereOf = (filter: CaseFilter): { readonly where: string; readonly values: readonly Bound[] } => {
-  const conditions: string[] = []
-  const values: Bound[] = []
-  const also = (condition: string, value: Bound | undefined) => {
-    if (value === undefined) return
-    conditions.push(condition)
-    if (condition.includes('?')) values.push(value)
-  }
-  also('kind = ?', filter.kind)
-  if (filter.state === 'unsettled') also(`state IN (${UNSETTLED})`, '')
-  else also('state = ?', filter.state)
-  also('severity >= ?', filter.severity === undefined ? undefined : rankOf(filter.severity))
-  also('area = ?', filter.area)
-  also('zone = ?', filter.zone)
-  also('target = ?', filter.target)
-  if (filter.owner === '') also('owner IS NULL', '')
-  else also('owner = ?', filter.owner)
-  if (filter.overdueAt !== undefined) also(`state IN (${UNSETTLED}) AND due_at <= ?`, filter.overdueAt)
-  also('changed_at >= ?', filter.since)
-  also("words LIKE ? ESCAPE '\\'", filter.text === undefined ? undefined : `%${filter.text.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`)
-  also('belongs = ?', filter.parent)
-  if (filter.parent === undefined && filter.all !== true) also('belongs IS NULL', '')
-  return { where: conditions.join(' AND ') || '1', values }
 }

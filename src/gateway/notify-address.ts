@@ -26,7 +26,12 @@ const listOf = (ranges: readonly string[], family: Family): BlockList => {
 const special = { ipv4: listOf(SPECIAL, 'ipv4'), ipv6: listOf(SPECIAL, 'ipv6') } as const
 
 /** An IPv4 address inside an IPv6 one is judged as what it is. */
-const plain = (address: string): string => /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address
+const plain = (address: string): string => {
+  const hex = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(address)
+  if (!hex) return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address
+  const [high, low] = [Number.parseInt(hex[1] ?? '', 16), Number.parseInt(hex[2] ?? '', 16)]
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.')
+}
 
 /** Whether a message may go to an address: a public one, or one that was allowed. @param allowed  ranges of the configuration */
 export const mayGoTo = (address: string, allowed: readonly string[]): boolean => {

@@ -1,5 +1,6 @@
 import { isOverdue, rankOf } from '../anomaly/index.ts'
 import type { CaseLine, StoredCase } from './case-file.ts'
+import type { News } from './notify-states.ts'
 
 /** One change of a case, to be told. */
 export interface Told {
@@ -13,9 +14,10 @@ const MOST_TOLD = 20
 /**
  * A message about changes of cases. Many are one message with counts, and the worst of them in full.
  *
- * @param told  oldest first, at least one
+ * @param told     oldest first; none when there is only to say that some were given up
+ * @param givenUp  changes before that waited for too long, or were too many, and are told by this count alone
  */
-export const messageOf = (gateway: string, delivery: string, told: readonly Told[], now: number): string => {
+export const messageOf = (gateway: string, delivery: string, told: readonly Told[], now: number, givenUp = 0): string => {
   const counts: Record<string, number> = {}
   for (const { line, stored } of told) {
     const name = `${line.what} ${stored.one.kind} ${stored.one.severity}`
@@ -23,7 +25,7 @@ export const messageOf = (gateway: string, delivery: string, told: readonly Told
   }
   const worst = told.length <= MOST_TOLD ? told : [...told].sort(byWeight).slice(0, MOST_TOLD)
   return JSON.stringify({
-    ...{ version: 1, gateway, delivery, at: iso(now), test: false, count: told.length },
+    ...{ version: 1, type: 'cases.changed', gateway, delivery, at: iso(now), test: false, count: told.length, dropped: givenUp },
     counts: Object.entries(counts)
       .sort(([, a], [, b]) => b - a)
       .map(([name, count]) => {
@@ -39,7 +41,17 @@ export const messageOf = (gateway: string, delivery: string, told: readonly Told
 
 /** A message that says that it is a test. */
 export const testMessage = (gateway: string, delivery: string, now: number): string =>
-  JSON.stringify({ version: 1, gateway, delivery, at: iso(now), test: true, count: 0, counts: [], events: [] })
+  JSON.stringify({ version: 1, type: 'test', gateway, delivery, at: iso(now), test: true, count: 0, dropped: 0, counts: [], events: [] })
+
+/** A message about something that is told as it stands. */
+export const stateMessage = (gateway: string, delivery: string, { type, members }: Pick<News, 'type' | 'members'>, now: number): string =>
+  JSON.stringify({ version: 1, type, gateway, delivery, at: iso(now), test: false, ...members })
+
+/**
+ * A message for a broker, signed. MQTT 3.1.1 has no place beside the payload: the message stands in it as text, so that what is signed are its very
+ * bytes.
+ */
+export const signedMessage = (delivery: string, signature: string, body: string): string => JSON.stringify({ delivery, signature, body })
 
 const byWeight = (a: Told, b: Told): number =>
   rankOf(b.stored.one.severity) - rankOf(a.stored.one.severity) ||

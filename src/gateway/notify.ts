@@ -1,12 +1,20 @@
 import { rankOf } from '../anomaly/index.ts'
-import type { NotifyTargetView } from '../api/index.ts'
-import type { NotifyConfig, NotifyMqttConfig, Wanted, WebhookConfig } from '../config/index.ts'
+import type { HealthView, NotifyTargetView } from '../api/index.ts'
+import {
+  NOTIFY_TOPICS,
+  type NotifyConfig,
+  type NotifyMqttConfig,
+  type NotifyTopic,
+  type Wanted,
+  type WebhookConfig,
+} from '../config/index.ts'
 import { type Clock, explain, type GatewayError, many, type Result } from '../core/index.ts'
 import type { CaseListener } from './case-book.ts'
 import type { CaseFile, Notice, StoredCase } from './case-file.ts'
 import { minuteOfDay } from './notify-hours.ts'
-import { messageOf, type Told, testMessage } from './notify-message.ts'
-import { type Delivery, sendWebhook } from './webhook.ts'
+import { messageOf, signedMessage, stateMessage, type Told, testMessage } from './notify-message.ts'
+import { billingNews, healthNews, type News } from './notify-states.ts'
+import { type Delivery, sendWebhook, signatureOf } from './webhook.ts'
 
 export interface NotifyDeps {
   readonly gateway: string
@@ -17,6 +25,9 @@ export interface NotifyDeps {
   readonly log: (level: 'info' | 'warn', message: string) => void
   /** Sends through a broker of `publish`, QoS 1. */
   readonly publish: (broker: string, topic: string, body: string) => Promise<Result<void>>
+  /** Newest number of a change of billing; 0: there is none. */
+  readonly billing?: () => Promise<number>
+  readonly health?: () => HealthView | Promise<HealthView>
   readonly webhook?: (config: WebhookConfig, delivery: Delivery) => Promise<Result<void>>
 }
 
@@ -26,6 +37,10 @@ const LONGEST_MS = 900_000
 /** Changes told in one message at most. */
 const MOST_AT_ONCE = 1_000
 
+/** Between two looks at what is told as it stands: a row of changes is one message. */
+const LOOK_MS = { billing: 3_000, health: 5_000 } as const
+type StateTopic = keyof typeof LOOK_MS
+
 /** Where somebody is, and how telling them goes. */
 interface Target {
   readonly wanted: Wanted
@@ -34,28 +49,38 @@ interface Target {
   readonly send: (delivery: Delivery) => Promise<Result<void>>
 }
 
-interface Progress {
+/** How telling somebody of one topic goes: what is not taken of one holds up no other. */
+interface Lane {
   isBusy: boolean
   failures: number
   /** Not before then; of the clock that never steps. */
   nextAt: number
+  error: GatewayError | null
+  /** What the message that was not taken is about: it is sent again as it was, so that whoever has it after all knows it for a repeat. */
+  trying: { readonly ids: ReadonlySet<number>; readonly givenUp: number } | null
+}
+
+interface Progress {
+  readonly lanes: Readonly<Record<NotifyTopic, Lane>>
   sent: number
   failed: number
   dropped: number
   lastSentAt: number | null
-  error: GatewayError | null
-  /** What the message that was not taken is about: it is sent again as it was, so that whoever has it after all knows it for a repeat. */
-  trying: ReadonlySet<number>
 }
 
+const lane = (): Lane => ({ isBusy: false, failures: 0, nextAt: Number.NEGATIVE_INFINITY, error: null, trying: null })
 const fresh = (): Progress => ({
-  ...{ isBusy: false, failures: 0, nextAt: Number.NEGATIVE_INFINITY, sent: 0, failed: 0, dropped: 0, lastSentAt: null, error: null },
-  trying: new Set<number>(),
+  ...{ sent: 0, failed: 0, dropped: 0, lastSentAt: null },
+  lanes: { cases: lane(), billing: lane(), health: lane() },
 })
 
+/** What a lane is called in the log. */
+const WORDS: Readonly<Record<NotifyTopic, string>> = { cases: 'cases', billing: 'changed figures of billing', health: 'the health' }
+
 /**
- * Tells people of cases (告警推送). What is to be told lies in the case book until somebody has taken it, so that it outlives a restart;
- * it is gathered into few messages, waits in quiet hours, and is tried again with growing pauses.
+ * Tells people of cases (告警推送), and of what is told as it stands: changed figures of billing and the health. What is to be told of cases lies in
+ * the case book until somebody has taken it, and so does what was last told of the others: both outlive a restart. It is gathered into few
+ * messages, waits in quiet hours, and is tried again with growing pauses.
  */
 export class Notifier {
   readonly #deps: NotifyDeps
@@ -64,6 +89,8 @@ export class Notifier {
   #targets: readonly Target[] = []
   readonly #underWay = new Set<Promise<void>>()
   readonly #stopped = new AbortController()
+  /** Topics that could not be looked at, said once. */
+  readonly #trouble = new Set<StateTopic>()
   #isStopping = false
 
   constructor(config: NotifyConfig, deps: NotifyDeps) {
@@ -82,7 +109,7 @@ export class Notifier {
   listeners(): readonly CaseListener[] {
     return this.#targets.map(({ wanted }) => ({
       id: wanted.id,
-      wants: (what, stored) => wants(wanted, what, stored),
+      wants: (what, stored) => wanted.about.includes('cases') && wants(wanted, what, stored),
       isUrgent: ({ one: { severity } }) => {
         const { quiet } = this.#config
         return quiet !== null && quiet.breakThrough !== 'none' && rankOf(severity) >= rankOf(quiet.breakThrough)
@@ -102,20 +129,30 @@ export class Notifier {
     const delivery = `test-${now}`
     const done = await target.send({ id: delivery, body: testMessage(this.#deps.gateway, delivery, now), at: now })
     const progress = this.#of(id)
-    progress.error = done.ok ? null : done.error
-    if (done.ok) {
+    for (const topic of NOTIFY_TOPICS) {
+      const { [topic]: one } = progress.lanes
+      if (topic === 'cases') one.error = done.ok ? null : done.error
+      if (!done.ok) continue
       // What waits need not wait for the end of a pause.
-      progress.failures = 0
-      progress.nextAt = Number.NEGATIVE_INFINITY
-      progress.lastSentAt = now
+      one.error = null
+      one.failures = 0
+      one.nextAt = Number.NEGATIVE_INFINITY
     }
+    if (done.ok) progress.lastSentAt = now
     return this.#viewOf(target)
   }
 
   /** Sends what is due; to be called every second. */
   async tick(): Promise<void> {
     if (this.#isStopping) return
-    const telling = Promise.all(this.#targets.map((target) => this.#tell(target))).then(() => undefined)
+    const [billing, health] = [once(this.#deps.billing), once(this.#deps.health)]
+    const telling = Promise.all(
+      this.#targets.flatMap((target) => [
+        this.#tellCases(target),
+        this.#tellState(target, 'billing', async (told) => (billing ? billingNews(await billing(), told) : null)),
+        this.#tellState(target, 'health', async (told) => (health ? healthNews(await health(), told) : null)),
+      ]),
+    ).then(() => undefined)
     this.#underWay.add(telling)
     try {
       await telling
@@ -138,68 +175,120 @@ export class Notifier {
     const { clock, file, log } = this.#deps
     file.dropNoticesBut(this.#targets.map(({ wanted }) => wanted.id))
     for (const { wanted } of this.#targets) {
-      const dropped = file.dropOldNotices(wanted.id, clock.now() - this.#config.keepMs)
+      const dropped = file.giveUpNotices(wanted.id, clock.now() - this.#config.keepMs, this.#config.keepMost)
       this.#of(wanted.id).dropped += dropped
-      if (dropped > 0) log('warn', `${wanted.id} could not be told of ${many(dropped, 'change')} of cases for too long; they are given up`)
+      if (dropped > 0)
+        log('warn', `${wanted.id} could not be told of ${many(dropped, 'change')} of cases for too long, or of too many; they are given up`)
     }
   }
 
   #webhook(config: WebhookConfig): Target {
     const send = this.#deps.webhook ?? sendWebhook
-    const to = URL.canParse(config.url) ? new URL(config.url).origin : ''
-    return { wanted: config, kind: 'webhook', to, send: (delivery) => send(config, delivery) }
+    return { wanted: config, kind: 'webhook', to: config.url.origin, send: (delivery) => send(config, delivery) }
   }
 
   #mqtt(config: NotifyMqttConfig): Target {
     const topic = config.topic.replaceAll('{gateway}', () => this.#deps.gateway)
-    const send = ({ body }: Delivery) => this.#deps.publish(config.broker, topic, body)
+    const { secret } = config
+    const send = ({ id, body, at }: Delivery) =>
+      this.#deps.publish(
+        config.broker,
+        topic,
+        secret ? signedMessage(id, signatureOf(secret.reveal(), Math.floor(at / 1000), body), body) : body,
+      )
     return { wanted: config, kind: 'mqtt', to: `${config.broker} ${topic}`, send }
   }
 
-  async #tell({ wanted: { id }, send }: Target): Promise<void> {
-    const { clock, file, gateway, log } = this.#deps
-    const progress = this.#of(id)
-    if (progress.isBusy || clock.monotonic() < progress.nextAt) return
-    const due = this.#due(id, progress)
+  async #tellCases(target: Target): Promise<void> {
+    const { clock, file, gateway } = this.#deps
+    const { id } = target.wanted
+    const { cases } = this.#of(id).lanes
+    if (cases.isBusy || clock.monotonic() < cases.nextAt) return
+    const due = this.#due(id, cases)
+    const lost = Number(file.told(id, 'given-up') ?? 0)
+    const givenUp = cases.trying?.givenUp ?? lost
     const [first] = due
     const last = due.at(-1)
-    if (!first || !last) return
+    const now = clock.now()
+    // That something was given up is told even when nothing else is there to be told.
+    const isOnlyLost = !first && file.noticeCount(id) === 0 && givenUp > 0 && !this.#isQuiet(now)
+    if (!isOnlyLost && (!first || !last)) return
     const told = due.flatMap(({ seq }): Told[] => {
       const line = file.line(seq)
       const stored = line && file.get(line.num)
       return line && stored ? [{ line, stored }] : []
     })
-    progress.isBusy = true
+    const key = first && last ? `${first.id}-${last.id}` : `given-up-${file.newestSeq()}-${givenUp}`
+    const delivery = `${gateway}-${key}`
+    const done = await this.#deliver(target, 'cases', { id: delivery, body: messageOf(gateway, delivery, told, now, givenUp), at: now })
+    if (done === null) return
+    cases.trying = done ? null : { ids: new Set(due.map((one) => one.id)), givenUp }
+    if (!done) return
+    file.dropNotices(due.map((one) => one.id))
+    if (givenUp > 0) file.setTold(id, 'given-up', String(Number(file.told(id, 'given-up') ?? 0) - givenUp))
+  }
+
+  async #tellState(target: Target, topic: StateTopic, look: (told: string | null) => Promise<News | null>): Promise<void> {
+    const { clock, file, gateway, log } = this.#deps
+    const { id, about } = target.wanted
+    const { [topic]: of } = this.#of(id).lanes
+    if (!about.includes(topic) || of.isBusy || clock.monotonic() < of.nextAt) return
+    of.nextAt = clock.monotonic() + LOOK_MS[topic]
+    let news: News | null
+    of.isBusy = true
     try {
-      const delivery = `${gateway}-${first.id}-${last.id}`
-      const now = clock.now()
-      const done = await this.#sent(
-        send({ id: delivery, body: messageOf(gateway, delivery, told, now), at: now, signal: this.#stopped.signal }),
-      )
-      // Broken off: the file may be closed by now.
-      if (done === null) return
-      progress.trying = new Set(done.ok ? [] : due.map((one) => one.id))
-      progress.error = done.ok ? null : done.error
+      news = await this.#orStopped(look(file.told(id, topic)))
+      this.#trouble.delete(topic)
+    } catch (error) {
+      if (!this.#trouble.has(topic))
+        log('warn', `nobody can be told of ${WORDS[topic]}: ${error instanceof Error ? error.message : String(error)}`)
+      this.#trouble.add(topic)
+      return
+    } finally {
+      of.isBusy = false
+    }
+    const now = clock.now()
+    if (news === null || this.#isStopping || (this.#isQuiet(now) && !(news.isUrgent && this.#mayDisturb(topic)))) return
+    const delivery = `${gateway}-${news.key}`
+    const done = await this.#deliver(target, topic, { id: delivery, body: stateMessage(gateway, delivery, news, now), at: now })
+    if (done) file.setTold(id, topic, news.told)
+  }
+
+  /** Figures of billing are told to machines; a part that fails is as bad as a critical case. */
+  #mayDisturb(topic: StateTopic): boolean {
+    return topic === 'billing' || this.#config.quiet?.breakThrough !== 'none'
+  }
+
+  /** Sends one message. @returns  whether it was taken; null: it was broken off, and the file may be closed by now */
+  async #deliver({ wanted: { id }, send }: Target, topic: NotifyTopic, delivery: Delivery): Promise<boolean | null> {
+    const { clock, log } = this.#deps
+    const progress = this.#of(id)
+    const { [topic]: of } = progress.lanes
+    of.isBusy = true
+    try {
+      const done = await this.#orStopped(send({ ...delivery, signal: this.#stopped.signal }))
+      if (done === null) return null
+      of.error = done.ok ? null : done.error
       if (done.ok) {
-        file.dropNotices(due.map((one) => one.id))
-        if (progress.failures > 0) log('info', `${id} is told of cases again`)
+        if (of.failures > 0) log('info', `${id} is told of ${WORDS[topic]} again`)
         progress.sent++
-        progress.failures = 0
-        progress.lastSentAt = now
+        of.failures = 0
+        progress.lastSentAt = delivery.at
       } else {
         // Said once; what waits is counted.
-        if (progress.failures === 0) log('warn', `${id} cannot be told of cases: ${explain(done.error)}`)
+        if (of.failures === 0) log('warn', `${id} cannot be told of ${WORDS[topic]}: ${explain(done.error)}`)
         progress.failed++
-        progress.nextAt = clock.monotonic() + Math.min(LONGEST_MS, BACK_OFF_MS * 2 ** progress.failures)
-        progress.failures++
+        of.nextAt = clock.monotonic() + Math.min(LONGEST_MS, BACK_OFF_MS * 2 ** of.failures)
+        of.failures++
       }
+      return done.ok
     } finally {
-      progress.isBusy = false
+      of.isBusy = false
     }
   }
 
-  /** How it went; null: it was broken off. */
-  async #sent(sending: Promise<Result<void>>): Promise<Result<void> | null> {
+  /** What became of it; null: it was broken off. */
+  async #orStopped<T>(sending: Promise<T>): Promise<T | null> {
     const { signal } = this.#stopped
     return new Promise((done, failed) => {
       const breakOff = () => done(null)
@@ -209,12 +298,12 @@ export class Notifier {
   }
 
   /** What is to be told now: gathered for as long as is wanted, in quiet hours only what may disturb. */
-  #due(id: string, { trying }: Progress): readonly Notice[] {
+  #due(id: string, { trying }: Lane): readonly Notice[] {
     const { clock, file } = this.#deps
     const now = clock.now()
     const allowed = file.notices(id, MOST_AT_ONCE, this.#isQuiet(now) ? 1 : 0)
-    const again = allowed.filter((one) => trying.has(one.id))
-    if (trying.size > 0 && again.length === trying.size) return again
+    const again = allowed.filter((one) => trying?.ids.has(one.id))
+    if (trying && again.length > 0 && again.length === trying.ids.size) return again
     const [first] = allowed
     return first && (now - first.at >= this.#config.digestMs || allowed.length >= MOST_AT_ONCE) ? allowed : []
   }
@@ -233,10 +322,21 @@ export class Notifier {
     return known
   }
 
-  #viewOf({ wanted: { id }, kind, to }: Target): NotifyTargetView {
-    const { sent, failed, dropped, lastSentAt, error } = this.#of(id)
+  #viewOf({ wanted: { id, about }, kind, to }: Target): NotifyTargetView {
+    const { lanes, sent, failed, dropped, lastSentAt } = this.#of(id)
+    const error = NOTIFY_TOPICS.map((topic) => lanes[topic].error).find((one) => one !== null) ?? null
     const why = error && { code: error.code, message: error.message, hint: error.hint }
-    return { id, kind, to, waiting: this.#deps.file.noticeCount(id), sent, failed, dropped, lastSentAt, error: why }
+    return { id, kind, to, about, waiting: this.#deps.file.noticeCount(id), sent, failed, dropped, lastSentAt, error: why }
+  }
+}
+
+/** Asked once by many. */
+const once = <T>(ask: (() => T | Promise<T>) | undefined): (() => Promise<T>) | null => {
+  let asked: Promise<T> | null = null
+  if (!ask) return null
+  return () => {
+    asked ??= Promise.resolve().then(ask)
+    return asked
   }
 }
 

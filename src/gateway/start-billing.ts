@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads'
 import type { BillingBookDeps } from '../api/index.ts'
 import { BillingThread } from '../billing/index.ts'
 import type { AskCollection } from '../collection/index.ts'
-import type { Clock } from '../core/index.ts'
+import { type Clock, explain } from '../core/index.ts'
 import { workerUrl } from '../core/worker.ts'
 import type { EvidenceBook } from '../evidence/index.ts'
 import type { Ledger } from '../ledger/index.ts'
@@ -60,6 +60,12 @@ export const openBilling = (parts: BillingParts) => {
     releases,
     looks,
     views,
+    /** Number of the newest change; 0: there is none. */
+    newest: async () => {
+      const found = await ask('newest', null)
+      if (!found.ok) throw new Error(explain(found.error))
+      return found.value
+    },
     /** Its place among the sinks of the outbox. */
     sink: looks.sink,
     /** For the list of those who are told that energy of a day of a point differs. */

@@ -5,7 +5,7 @@ import { type Clock, explain } from '../core/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import { CaseBook } from './case-book.ts'
 import { caseViews } from './case-views.ts'
-import { Notifier } from './notify.ts'
+import { Notifier, type NotifyDeps } from './notify.ts'
 import { notifyFailure } from './notify-errors.ts'
 import type { Publisher } from './publish.ts'
 
@@ -14,6 +14,9 @@ export interface StartCases {
   readonly clock: Clock
   readonly ledger: Pick<Ledger, 'get'>
   readonly publishers: () => readonly Publisher[]
+  /** What is told besides: newest number of a change of billing, and the health. */
+  readonly billing?: NotifyDeps['billing']
+  readonly health?: NotifyDeps['health']
   readonly log: (level: 'info' | 'warn', message: string) => void
 }
 
@@ -35,7 +38,7 @@ const LOOK_MS = 60_000
 const STOP_WITHIN_MS = 3_000
 
 /** Opens the case book, and what tells people of it. */
-export const openCases = ({ config, clock, ledger, publishers, log }: StartCases): OpenCases => {
+export const openCases = ({ config, clock, ledger, publishers, billing, health, log }: StartCases): OpenCases => {
   let { cases } = config
   let notifier: Notifier | null = null
   const { weekend, holidays, worked } = config.unregistered
@@ -54,6 +57,8 @@ export const openCases = ({ config, clock, ledger, publishers, log }: StartCases
   })
   const told = new Notifier(config.notify, {
     ...{ gateway: config.id, zone: config.timezone, clock, file: book.file, log },
+    ...(billing ? { billing } : {}),
+    ...(health ? { health } : {}),
     publish: async (broker, topic, body) => {
       const publisher = publishers().find((one) => one.config.id === broker)
       const sent = publisher ? await publisher.send(topic, body) : null

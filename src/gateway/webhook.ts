@@ -39,9 +39,13 @@ export const sendWebhook = async (
   { id, body, at, signal }: Delivery,
   resolve?: Resolve,
 ): Promise<Result<void>> => {
-  const target = new URL(url)
-  const address = await addressFor(target.hostname, allow, resolve)
+  const target = new URL(url.reveal())
+  const limit = AbortSignal.timeout(timeoutMs)
+  const address = await within(limit, addressFor(target.hostname, allow, resolve))
+  if (address === null) return notifyFailure('NOTIFY_SLOW', `the name ${target.hostname} was not found within ${timeoutMs} ms`)
   if (!address.ok) return address
+  // A name server may take its time, and the gateway stop meanwhile.
+  if (signal?.aborted) return notifyFailure('NOTIFY_UNREACHED', `${target.host} was not asked: the gateway stops`)
   const seconds = Math.floor(at / 1000)
   const family = isIP(address.value)
   const headers = {
@@ -52,7 +56,6 @@ export const sendWebhook = async (
     ...(secret ? { 'x-gridtally-signature': signatureOf(secret.reveal(), seconds, body) } : {}),
   }
   return new Promise((done) => {
-    const limit = AbortSignal.timeout(timeoutMs)
     const failed = (error: Error) =>
       done(
         limit.aborted
@@ -89,3 +92,10 @@ export const sendWebhook = async (
     call.end(body)
   })
 }
+
+/** Null: it took longer. */
+const within = <T>(limit: AbortSignal, work: Promise<T>): Promise<T | null> =>
+  new Promise((done, failed) => {
+    limit.addEventListener('abort', () => done(null), { once: true })
+    work.then(done, failed)
+  })

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import { expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import {
@@ -81,6 +82,21 @@ it('tells secrets apart without showing them', () => {
   expect(changes(load(), load())).toEqual([])
   expect(JSON.stringify(plainConfig(load(), 'key'))).not.toContain('secret')
   expect(plainConfig(load()).mqtt).toMatchObject([{ password: '***' }])
+  // Webhooks carry their token in the address.
+  const hook = (url: string) => load({ notify: { webhooks: [{ id: 'ops', url }] } })
+  const [before, after] = [hook('https://hooks.example:8443/canary-1?key=canary-2'), hook('https://hooks.example:8443/canary-3')]
+  expect(plainConfig(before).notify).toMatchObject({ webhooks: [{ id: 'ops', url: 'https://hooks.example:8443/***' }] })
+  expect(changes(before, after)).toMatchObject([
+    {
+      path: 'notify/webhooks/ops/url',
+      before: 'https://hooks.example:8443/***',
+      after: 'https://hooks.example:8443/***',
+      effect: 'at-once',
+    },
+  ])
+  expect(JSON.stringify([plainConfig(before, 'key'), before, changes(before, after)]) + inspect(before, { depth: 9 })).not.toContain(
+    'canary',
+  )
 })
 
 it('gives a running gateway what is hot and leaves the rest as it was started', () => {

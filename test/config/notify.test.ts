@@ -47,4 +47,23 @@ it.each([
   [{ quietHours: { from: '07:00', to: '07:00' } }, 'notify/quietHours/to is the same as from'],
 ])('refuses %j', (file, message) => expect(read(file).wrong).toEqual([expect.stringContaining(message)]))
 
+it('takes an address with a token from elsewhere, and shows it nowhere, not even where it is none', () => {
+  const from = (text: string) => read({ webhooks: [{ id: 'a', url: `$${'{HOOK}'}` }] }, { HOOK: text })
+  const { value, wrong } = from('https://hooks.example/canary-1?t=canary-2')
+  expect([value.webhooks[0]?.url.reveal(), wrong]).toEqual(['https://hooks.example/canary-1?t=canary-2', []])
+  expect(`${JSON.stringify(value)} ${value.webhooks[0]?.url}`).not.toContain('canary')
+  for (const text of ['ftp://x/canary-3', 'canary-3', 'https://user:canary-3@hooks.example/', 'https://[canary-3/'])
+    expect(from(text).wrong).toEqual(['notify/webhooks/0/url is no URL: expected https://host/path, without user and password'])
+})
+
+it('takes what somebody is told of, and a secret for a broker', () => {
+  const { value } = read({
+    keepMost: 50,
+    webhooks: [{ id: 'a', url, about: ['billing', 'health'] }],
+    mqtt: [{ id: 'b', broker: 'scada', secret: 's3cret' }],
+  })
+  expect(value).toMatchObject({ keepMost: 50, webhooks: [{ about: ['billing', 'health'] }], mqtt: [{ about: ['cases'] }] })
+  expect(value.mqtt[0]?.secret?.reveal()).toBe('s3cret')
+})
+
 it('knows a range', () => expect(['10.1.2.3/32', '10.1.2.3/33', '::1', 'x'].map(isRange)).toEqual([true, false, true, false]))

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
 import { CaseBook, type CaseBookDeps } from '../../src/gateway/case-book.ts'
+import { CaseFile } from '../../src/gateway/case-file.ts'
 import { openDatabase } from '../../src/sqlite/index.ts'
 import { dayOf, finding, verdictOf } from '../anomaly/case-maker.ts'
 import { scratch } from '../support/processes.ts'
@@ -109,7 +110,30 @@ it('keeps for each listener what it wants to be told, and of a flood only the fl
   book.act(book.file.list({}, 'newest', null, 1)[0]?.num ?? 0, { act: 'close', cause: 'a', text: 'b' }, 'li', null, NOW)
   expect(book.file.notices('closed', 100)).toMatchObject([{ isUrgent: true }])
   expect(book.file.dropNoticesBut(['closed'])).toBe(2)
-  expect([book.file.dropOldNotices('closed', NOW), book.file.dropOldNotices('closed', NOW + 1)]).toEqual([0, 1])
+  expect([book.file.giveUpNotices('closed', NOW, 100), book.file.giveUpNotices('closed', NOW + 1, 100)]).toEqual([0, 1])
+  expect(book.file.told('closed', 'given-up')).toBe('1')
+})
+
+it('gives up the oldest of too many that wait for somebody, and takes up a file of the version before', () => {
+  const directory = scratch()
+  const before = new CaseFile(directory)
+  before.transaction(() => {
+    for (let at = 1; at <= 10; at++) before.addNotice('a', at, NOW, at > 8)
+    before.addNotice('b', 1, NOW, false)
+  })
+  expect([before.giveUpNotices('a', 0, 3), before.giveUpNotices('a', 0, 3), before.giveUpNotices('b', 0, 1)]).toEqual([7, 0, 0])
+  expect(before.notices('a', 100).map(({ seq }) => seq)).toEqual([8, 9, 10])
+  expect(before.told('a', 'given-up')).toBe('7')
+  before.close()
+  const database = openDatabase(join(directory, 'cases.db'))
+  database.exec('DROP TABLE told; PRAGMA user_version = 1')
+  database.close()
+  const after = new CaseFile(directory)
+  expect([after.noticeCount('a'), after.told('a', 'given-up')]).toEqual([3, null])
+  after.setTold('a', 'billing', '7')
+  after.dropNoticesBut(['b'])
+  expect([after.noticeCount('a'), after.told('a', 'billing'), after.noticeCount('b')]).toEqual([0, null, 1])
+  after.close()
 })
 
 it('finds cases by every filter, in every order, in pages without a gap', () => {

@@ -1,12 +1,12 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { expect, it, onTestFinished } from 'vitest'
-import type { NotifyConfig, PublishConfig, WebhookConfig } from '../../src/config/index.ts'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type NotifyConfig, type PublishConfig, Secret, SecretUrl, type WebhookConfig } from '../../src/config/index.ts'
 import { type Clock, failWith, ok, type Result, systemClock } from '../../src/core/index.ts'
 import { CaseBook } from '../../src/gateway/case-book.ts'
 import { Notifier, type NotifyDeps } from '../../src/gateway/notify.ts'
 import { Publisher } from '../../src/gateway/publish.ts'
-import type { Delivery } from '../../src/gateway/webhook.ts'
+import { type Delivery, signatureOf } from '../../src/gateway/webhook.ts'
 import { dayOf, finding, verdictOf } from '../anomaly/case-maker.ts'
 import { startMosquitto } from '../support/mosquitto.ts'
 import { scratch } from '../support/processes.ts'
@@ -16,10 +16,17 @@ const fail = failWith({ NO: { recovery: 'retry', hint: 'wait' } })
 const NOON = Date.parse('2026-03-02T12:00:00Z')
 const HOUR = 3_600_000
 
-const wanted = { events: ['opened', 'closed', 'reopened', 'escalated'], least: 'low', kinds: null, zones: null } as const
-const hook: WebhookConfig = { id: 'ops', url: 'http://hooks.example/x', secret: null, allow: [], timeoutMs: 1000, ...wanted }
+const wanted = { about: ['cases'], events: ['opened', 'closed', 'reopened', 'escalated'], least: 'low', kinds: null, zones: null } as const
+const hook: WebhookConfig = {
+  id: 'ops',
+  url: new SecretUrl('http://hooks.example/x?token=canary-7'),
+  secret: null,
+  allow: [],
+  timeoutMs: 1000,
+  ...wanted,
+}
 const config = (over: Partial<NotifyConfig> = {}): NotifyConfig => ({
-  ...{ quiet: null, digestMs: 60_000, keepMs: 72 * HOUR, webhooks: [hook], mqtt: [], ...over },
+  ...{ quiet: null, digestMs: 60_000, keepMs: 72 * HOUR, keepMost: 10_000, webhooks: [hook], mqtt: [], ...over },
 })
 
 /** A book and a notifier on a clock that stands still; what was sent, and how the next ones go. */
@@ -42,6 +49,11 @@ const site = (given: NotifyConfig, directory = scratch(), over: Partial<NotifyDe
   return { book, notifier, time, sent, answers, said }
 }
 interface Body {
+  readonly type: string
+  readonly dropped: number
+  readonly seq?: number
+  readonly ready?: boolean
+  readonly parts?: readonly { readonly part: string; readonly before: string; readonly state: string }[]
   readonly count: number
   readonly test: boolean
   readonly counts: readonly object[]
@@ -120,6 +132,35 @@ it('keeps what was not told over a restart, and gives it up when it is too old',
   second.time.now += 73 * HOUR
   second.notifier.tidy()
   expect(second.notifier.targets()).toMatchObject([{ waiting: 0, dropped: 1 }])
+  // That something was given up is told, once, when somebody is there again.
+  second.answers.push(fail('NO', 'still down'))
+  for (const at of [0, 5_000, 5_001]) {
+    second.time.monotonic = at
+    await second.notifier.tick()
+  }
+  expect(second.sent.slice(1)).toMatchObject([
+    { id: second.sent[2]?.id, body: { count: 0, dropped: 1, events: [] } },
+    { body: { count: 0, dropped: 1 } },
+  ])
+  expect(second.sent).toHaveLength(3)
+})
+
+it('keeps so many that wait and no more, and says how many were given up with the next message', async () => {
+  const { book, notifier, time, sent, said } = site(config({ keepMost: 2 }))
+  onTestFinished(() => book.close())
+  found(book, 5)
+  notifier.tidy()
+  expect(notifier.targets()).toMatchObject([{ waiting: 2, dropped: 3 }])
+  expect(said).toEqual([expect.stringContaining('3 changes')])
+  time.now += 60_000
+  await notifier.tick()
+  found(book, 1, 1)
+  time.now += 60_000
+  await notifier.tick()
+  expect(sent.map(({ body }) => [body.count, body.dropped])).toEqual([
+    [2, 3],
+    [1, 0],
+  ])
 })
 
 it('is quiet in quiet hours but for what may disturb, and tells the rest when they are over', async () => {
@@ -243,13 +284,146 @@ it('reaches a real server over HTTP, signed', async () => {
   onTestFinished(() => void server.close())
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
   const { sendWebhook } = await import('../../src/gateway/webhook.ts')
-  const given = config({ webhooks: [{ ...hook, url, allow: ['127.0.0.1'] }] })
+  const given = config({ webhooks: [{ ...hook, url: new SecretUrl(url), allow: ['127.0.0.1'] }] })
   const { book, notifier, time } = site(given, scratch(), { webhook: sendWebhook })
   onTestFinished(() => book.close())
   found(book, 2)
   time.now += 60_000
   await notifier.tick()
   expect(seen).toEqual([{ signature: 'site-1-1-2', count: 2 }])
+})
+
+describe('what is told as it stands', () => {
+  const part = (name: string, state: 'ok' | 'degraded' | 'failed', sentence = 'is so') => ({ part: name, state, sentence, cure: null })
+  /** A target that wants billing and health; what they are now can be set. */
+  const standing = (over: Partial<NotifyConfig> = {}, directory = scratch()) => {
+    const now: { seq: number; ready: boolean; parts: ReturnType<typeof part>[] } = { seq: 0, ready: true, parts: [] }
+    const asked = { billing: 0 }
+    const webhooks = [{ ...hook, about: ['billing', 'health'] as const }]
+    const made = site(config({ webhooks, ...over }), directory, {
+      billing: async () => {
+        asked.billing++
+        if (now.seq < 0) throw new Error('billing.db is closed')
+        return now.seq
+      },
+      health: () => ({ ready: now.ready, parts: now.parts }),
+    })
+    onTestFinished(() => made.book.close())
+    /** Some seconds later. */
+    const later = async (ms = 5_000) => {
+      made.time.now += ms
+      made.time.monotonic += ms
+      await made.notifier.tick()
+    }
+    return { ...made, now, asked, later }
+  }
+
+  it('of billing the newest number alone, at most every few seconds', async () => {
+    const { now, later, sent, asked } = standing()
+    await later()
+    expect(sent).toEqual([])
+    now.seq = 4
+    await later()
+    now.seq = 5
+    await later(1_000)
+    now.seq = 90
+    await later(1_000)
+    await later(1_000)
+    await later()
+    expect(asked.billing).toBe(4)
+    expect(sent.map(({ id, body }) => [id, body.type, body.seq])).toEqual([
+      ['site-1-billing-4', 'billing.changed', 4],
+      ['site-1-billing-90', 'billing.changed', 90],
+    ])
+  })
+
+  it('again after a failure, as it then is, and once only over a restart', async () => {
+    const directory = scratch()
+    const first = standing({}, directory)
+    first.now.seq = 7
+    first.answers.push(fail('NO', 'down'))
+    await first.later()
+    first.now.seq = 8
+    await first.later(4_999)
+    expect(first.sent).toHaveLength(1)
+    await first.later(1)
+    expect(first.sent.map(({ body }) => body.seq)).toEqual([7, 8])
+    expect(first.said).toEqual([expect.stringContaining('cannot be told of changed figures'), expect.stringContaining('again')])
+    const second = standing({}, directory)
+    second.now.seq = 8
+    await second.later()
+    expect(second.sent).toEqual([])
+    // A book that was put back from a backup has other changes.
+    second.now.seq = 6
+    await second.later()
+    expect(second.sent.map(({ body }) => body.seq)).toEqual([6])
+  })
+
+  it('a part that fails, and that it is well again, with what it was before; words alone are no change', async () => {
+    const { now, later, sent } = standing()
+    now.parts = [part('outbox', 'ok'), part('line a', 'degraded')]
+    await later()
+    now.parts = [part('outbox', 'ok', 'takes 9'), part('line a', 'degraded', '3 of 9')]
+    await later()
+    now.ready = false
+    now.parts = [part('outbox', 'failed'), part('line a', 'ok')]
+    await later()
+    now.ready = true
+    now.parts = [part('line a', 'ok')]
+    await later()
+    await later()
+    expect(sent.map(({ body: { type, ready, parts } }) => [type, ready, parts?.map((one) => [one.part, one.before, one.state])])).toEqual([
+      ['health.changed', true, [['line a', 'ok', 'degraded']]],
+      [
+        'health.changed',
+        false,
+        [
+          ['outbox', 'ok', 'failed'],
+          ['line a', 'degraded', 'ok'],
+        ],
+      ],
+      ['health.changed', true, [['outbox', 'failed', 'gone']]],
+    ])
+    expect(new Set(sent.map(({ id }) => id)).size).toBe(3)
+  })
+
+  it('in quiet hours only what fails, and the rest afterwards', async () => {
+    const quiet = { fromMin: 22 * 60, toMin: 7 * 60, breakThrough: 'critical' } as const
+    const { now, later, sent, time } = standing({ quiet })
+    time.now = Date.parse('2026-03-02T23:00:00Z')
+    now.parts = [part('line a', 'degraded')]
+    await later()
+    expect(sent).toEqual([])
+    now.parts = [part('line a', 'degraded'), part('line b', 'failed')]
+    await later()
+    expect(sent).toHaveLength(1)
+    now.parts = []
+    await later()
+    expect(sent).toHaveLength(1)
+    time.now = Date.parse('2026-03-03T07:00:00Z')
+    await later()
+    expect(sent).toHaveLength(2)
+  })
+
+  it('does not hold up the others when it cannot be looked at, which is said once', async () => {
+    const { now, later, sent, said } = standing()
+    now.seq = -1
+    now.parts = [part('line a', 'failed')]
+    await later()
+    await later()
+    expect(sent.map(({ body }) => body.type)).toEqual(['health.changed'])
+    expect(said).toEqual(['nobody can be told of changed figures of billing: billing.db is closed'])
+  })
+
+  it('nobody who did not ask for it, and no cases to who asked for these alone', async () => {
+    const { now, later, sent, book } = standing({ webhooks: [hook, { ...hook, id: 'health', about: ['health'] }] })
+    found(book, 1)
+    now.seq = 3
+    now.parts = [part('line a', 'failed')]
+    await later(60_000)
+    expect(sent.map(({ body }) => body.type).sort()).toEqual(['cases.changed', 'health.changed'])
+    expect(book.file.noticeCount('health')).toBe(0)
+  })
 })
 
 it('reaches subscribers of a real broker, QoS 1', async () => {
@@ -262,20 +436,30 @@ it('reaches subscribers of a real broker, QoS 1', async () => {
   if (!made.ok) throw new Error(made.error.message)
   onTestFinished(() => made.value.stop(1000))
   const heard: string[] = []
+  const signed: string[] = []
   const client = plainClient(mosquitto.port)
   await client.subscribeAsync('gridtally/#', { qos: 1 })
-  client.on('message', (topic, payload, packet) => heard.push(`${topic} ${packet.qos} ${(JSON.parse(String(payload)) as Body).count}`))
-  const given = config({ webhooks: [], mqtt: [{ id: 'cases', broker: 'scada', topic: 'gridtally/{gateway}/cases', ...wanted }] })
+  client.on('message', (topic, payload, packet) => {
+    if (topic.endsWith('/signed')) signed.push(String(payload))
+    else heard.push(`${topic} ${packet.qos} ${(JSON.parse(String(payload)) as Body).count}`)
+  })
+  const plain = { id: 'cases', broker: 'scada', topic: 'gridtally/{gateway}/cases', secret: null, ...wanted }
+  const withSecret = { ...plain, id: 'signed', topic: 'gridtally/{gateway}/signed', secret: new Secret('s3cret') }
+  const given = config({ webhooks: [], mqtt: [plain, withSecret] })
   const { book, notifier, time } = site(given, scratch(), { publish: (_, topic, body) => made.value.send(topic, body) })
   onTestFinished(() => book.close())
   found(book, 3)
   time.now += 60_000
   await notifier.tick()
-  expect(notifier.targets()).toMatchObject([{ waiting: 3, error: { code: 'PUBLISH_NOT_STARTED' } }])
+  expect(notifier.targets()).toMatchObject([{ waiting: 3, error: { code: 'PUBLISH_NOT_STARTED' } }, { waiting: 3 }])
   made.value.start()
   await until(() => made.value.state()?.connections[0]?.state === 'up')
   time.monotonic += 5_000
   await notifier.tick()
-  await until(() => heard.length > 0)
+  await until(() => heard.length > 0 && signed.length > 0)
   expect(heard).toEqual(['gridtally/site-1/cases 1 3'])
+  // MQTT 3.1.1: the signature stands in the payload, over the very bytes of the text beside it.
+  const { delivery, signature, body } = JSON.parse(signed[0] ?? '') as Record<string, string>
+  expect(JSON.parse(body ?? '')).toMatchObject({ count: 3, delivery })
+  expect(signature).toBe(signatureOf('s3cret', Number(/t=(\d+)/.exec(signature ?? '')?.[1]), body ?? ''))
 })

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer as createTcp, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { isRange, Secret } from '../../src/config/index.ts'
+import { isRange, Secret, SecretUrl } from '../../src/config/index.ts'
 import { addressFor, mayGoTo } from '../../src/gateway/notify-address.ts'
 import { sendWebhook, signatureOf } from '../../src/gateway/webhook.ts'
 
@@ -20,7 +20,7 @@ const bodyOf = async (request: IncomingMessage): Promise<string> => {
   return text
 }
 const send = (url: string, over: { allow?: readonly string[]; timeoutMs?: number; secret?: Secret | null } = {}) =>
-  sendWebhook({ url, secret: null, allow: LOCAL, timeoutMs: 5_000, ...over }, DELIVERY)
+  sendWebhook({ url: new SecretUrl(url), secret: null, allow: LOCAL, timeoutMs: 5_000, ...over }, DELIVERY)
 
 it('posts the body, signed with its time', async () => {
   const seen: { headers: IncomingMessage['headers']; body: string }[] = []
@@ -111,7 +111,7 @@ describe('goes to nobody inside', () => {
     let asked = 0
     const rebinding = async () => [asked++ === 0 ? '127.0.0.1' : '10.0.0.1']
     const done = await sendWebhook(
-      { url: url.replace('127.0.0.1', 'rebind.example'), secret: null, allow: LOCAL, timeoutMs: 5_000 },
+      { url: new SecretUrl(url.replace('127.0.0.1', 'rebind.example')), secret: null, allow: LOCAL, timeoutMs: 5_000 },
       DELIVERY,
       rebinding,
     )

@@ -64,7 +64,7 @@ export const caseFigureRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answer
       schema: {
         operationId: 'listNotifyTargets',
         tags: ['cases'],
-        summary: 'Who is told of cases',
+        summary: 'Who is told of what',
         description: 'Webhooks and brokers under `notify`, what waits for them and why the last message was not taken.',
         response: { 200: NotifyTargetsSchema },
       },
