@@ -13,6 +13,7 @@ describe('billing of gateway.yaml', () => {
       billing: {
         releaseEstimates: false,
         cycles: [],
+        ...{ registers: ['1.8.0', '1.8.1', '1.8.2', '1.8.3', '1.8.4', '2.8.0'], roles: ['customer', 'generation'], windowMs: 3_600_000 },
         tiers: { countFrom: 'registered', begunMonth: 'whole', allowance: 'to-date', tables: [] },
         keyAccounts: {
           ...{ monthlyKwh: '4000', inclusive: true, januaryDay: 5, checkDays: 7 },
