@@ -94,20 +94,25 @@ export const differs = (a: Decimal, b: Decimal): boolean => {
 export const bestRead = (at: number, windowMs: number, hanging: Hanging, reads: readonly NearRead[]): Choice => {
   let best: NearRead | null = null
   let setAside: NearRead | null = null
-  const usable: NearRead[] = []
+  let usable: NearRead[] | null = null
   for (const read of reads) {
     if (!isNear(read, at, windowMs) || !isOwn(read, hanging)) continue
     if (read.quality & UNUSABLE || read.value.raw < 0) {
       setAside = setAside === null || better(at, read, setAside) ? read : setAside
       continue
     }
+    if (best === null) {
+      best = read
+      continue
+    }
+    // Mostly there is one, and nothing to compare it with.
+    usable ??= [best]
     usable.push(read)
-    if (best === null || better(at, read, best)) best = read
+    if (better(at, read, best)) best = read
   }
   const chosen = best
-  const other =
-    chosen === null ? null : (usable.find((read) => read !== chosen && isEqual(read, chosen) && differs(read.value, chosen.value)) ?? null)
-  return { best, other, setAside }
+  const contradicts = (read: NearRead) => chosen !== null && read !== chosen && isEqual(read, chosen) && differs(read.value, chosen.value)
+  return { best, other: usable?.find(contradicts) ?? null, setAside }
 }
 
 const better = (at: number, a: NearRead, b: NearRead): boolean => {

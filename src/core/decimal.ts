@@ -23,13 +23,25 @@ export const tidy = (raw: bigint): Raw => (raw >= -9007199254740991n && raw <= 9
  * The digits after the point are kept as the meter shows them: (100, -2) is `1.00`.
  */
 export const decimalText = (raw: Raw, scaler: number): string => {
-  const negative = raw < 0
-  const digits = String(raw).replace('-', '')
-  const sign = negative ? '-' : ''
-  if (scaler >= 0) return digits === '0' ? '0' : sign + digits + '0'.repeat(scaler)
-  const padded = digits.padStart(1 - scaler, '0')
+  if (typeof raw === 'number' && raw >= 0 && raw < QUICK && scaler < 0 && scaler > -FRACTIONS.length) {
+    const power = POWERS[-scaler]!
+    const whole = Math.floor(raw / power)
+    return whole + FRACTIONS[-scaler]![raw - whole * power]!
+  }
+  const text = String(raw)
+  const sign = raw < 0 ? '-' : ''
+  const digits = raw < 0 ? text.slice(1) : text
+  if (scaler >= 0) return digits === '0' ? '0' : text + '0'.repeat(scaler)
+  const padded = digits.length > -scaler ? digits : digits.padStart(1 - scaler, '0')
   return `${sign}${padded.slice(0, scaler)}.${padded.slice(scaler)}`
 }
+
+/** Nearly every register: below it the quotient by a power of ten is never rounded up to a whole. */
+const QUICK = 1e12
+/** What stands behind the whole, from one digit to three: `.00` to `.99`. */
+const FRACTIONS: readonly (readonly string[])[] = [0, 1, 2, 3].map((places) =>
+  Array.from({ length: 10 ** places }, (_, digits) => `.${String(digits).padStart(places, '0')}`),
+)
 
 /** The nearest double. A division by a power of ten is correctly rounded, a multiplication by 0.01 is not. */
 export const decimalNumber = (raw: Raw, scaler: number): number => {

@@ -17,6 +17,7 @@ import {
   type Decimal,
   decimalText,
   explain,
+  isSource,
   multiply,
   parseDecimal,
   QUALITY,
@@ -25,9 +26,10 @@ import {
   type ReadingStore,
   rescale,
   type ScanQuery,
-  SOURCES,
+  type Shape,
   type Source,
   scalerAt,
+  type Unit,
 } from '../core/index.ts'
 import { type EvidenceBook, type EvidenceKey, evidenceKey } from '../evidence/index.ts'
 import { compareIds, type Ledger, type MeterFact, type PointAt } from '../ledger/index.ts'
@@ -53,7 +55,9 @@ export interface BillingReadParts {
 }
 
 /** Points looked at together. */
-const PIECE = 400
+const PIECE = 250
+/** Pieces under way at once: while one is written out, the threads of store and evidence work on those after it. */
+const AHEAD = 3
 const PAGE = 10_000
 const MOST_EXCHANGES = 10_000
 /** Without it no point can be billed. */
@@ -74,7 +78,6 @@ export const billingReads = (parts: BillingReadParts): BillingReads => ({
     const zones = zonesAt(ledger, at)
     const open = unacknowledged(ledger, at)
     const ids = scope.points ? [...new Set(scope.points)].sort(compareIds) : undefined
-    // The next piece is asked for before it is needed: the store's thread works while this one is written out.
     const size = Math.min(PIECE, scope.limit ?? PIECE)
     const begin = (from: string | null): Piece => {
       const { points, last } = ledger.pointsAt({
@@ -87,16 +90,22 @@ export const billingReads = (parts: BillingReadParts): BillingReads => ({
       work.catch(() => undefined)
       return { points: work, last }
     }
-    let piece: Piece | null = begin(after)
     let left = scope.limit ?? Number.POSITIVE_INFINITY
-    while (piece) {
-      const last: string | null = piece.last
-      const ahead: Piece | null = last === null || left <= size ? null : begin(last)
+    const pieces: Piece[] = []
+    let from: string | null = after
+    let isDone = false
+    while (left > 0) {
+      while (!isDone && pieces.length < AHEAD && (pieces.length === 0 || pieces.length * size < left)) {
+        const piece = begin(from)
+        pieces.push(piece)
+        from = piece.last
+        isDone = from === null
+      }
+      const piece = pieces.shift()
+      if (!piece) return
       const points = await piece.points
       if (points.length > 0) yield points.length > left ? points.slice(0, left) : points
       left -= points.length
-      const next: Piece | null = left <= 0 || last === null ? null : (ahead ?? begin(last))
-      piece = next
     }
   },
 })
@@ -184,8 +193,9 @@ const pieceOf = async (
   // What stands for its own instant needs no look around; most points are done with that.
   await take(parts, looked, at, { from: at, to: at + 1, sources: LABELLED })
   const around = { from: at - windowMs, to: at + windowMs + 1, sources: SHOWN }
-  await take(parts, lacking(looked, isImprovable), at, { ...around, near: at })
-  await take(parts, lacking(looked, isUnread), at, around)
+  const improvable = lacking(looked, isImprovable)
+  await take(parts, improvable, at, { ...around, near: at })
+  await take(parts, lacking(improvable, isUnread), at, around)
   const evidence = await evidenceOf(parts, looked)
   const holds = await held
   return looked.map((one) => pointOf(parts, at, one, evidence, { exchange: open.get(one.point.id), person: holds.get(one.point.id) }))
@@ -237,7 +247,7 @@ const take = async (
 ): Promise<void> => {
   if (looked.length === 0) return
   const { registers, windowMs } = parts.rules()
-  const wanted = new Set([...registers, TOTAL])
+  const columns = columnsOf(parts, new Set([...registers, TOTAL]))
   const byPoint = new Map(looked.map((one) => [one.point.id, one]))
   const touched = new Set<Looked>()
   let cursor: string | undefined
@@ -250,9 +260,12 @@ const take = async (
     for (const reading of page.value.readings) {
       const one = byPoint.get(reading.series.tags.point ?? '')
       if (!one?.hanging || reading.series.tags.meter !== one.hanging.meter) continue
-      const found = nearReads(parts, reading, one, wanted)
-      if (question.near !== undefined) one.isPatchy ||= one.due.some((register) => found.every((read) => read.register !== register))
-      one.reads.push(...found)
+      const known = one.reads.length
+      addReads(one.reads, reading, columns(reading.shape, one.fact?.profile ?? null))
+      if (question.near !== undefined) {
+        const found = one.reads.slice(known)
+        one.isPatchy ||= one.due.some((register) => found.every((read) => read.register !== register))
+      }
       touched.add(one)
     }
     cursor = page.value.next ?? undefined
@@ -269,38 +282,84 @@ const chosen = (at: number, windowMs: number, { hanging, reads }: Looked): Reado
     if (group) group.push(read)
     else groups.set(read.register, [read])
   }
-  for (const [register, group] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1)))
-    choices.set(register, bestRead(at, windowMs, hanging, group))
+  for (const register of [...groups.keys()].sort()) choices.set(register, bestRead(at, windowMs, hanging, groups.get(register)!))
   return choices
 }
 
-const isSource = (name: string | undefined): name is Source => SOURCES.some((source) => source === name)
+/** A column of a row that matters for billing. */
+interface BilledColumn {
+  readonly column: number
+  readonly register: string
+  readonly unit: Unit
+  /** A store of doubles forgets the zeros at the end; the model knows how many digits the face has. Null: it does not say. */
+  readonly shown: number | null
+}
 
-/** Registers of one reading that matter. The same reading twice is no harm. */
-const nearReads = ({ models }: BillingReadParts, reading: Reading, { fact }: Looked, wanted: ReadonlySet<string>): readonly NearRead[] => {
-  const { series, shape, raws, ratio, quality, measuredAt, receivedAt } = reading
+/** Columns that matter of a row by its shape and the meter's model, worked out once each. */
+const columnsOf = ({ models }: BillingReadParts, wanted: ReadonlySet<string>) => {
+  const known = new Map<Shape, Map<string | null, readonly BilledColumn[]>>()
+  return (shape: Shape, profile: string | null): readonly BilledColumn[] => {
+    let ofShape = known.get(shape)
+    if (!ofShape) {
+      ofShape = new Map()
+      known.set(shape, ofShape)
+    }
+    let found = ofShape.get(profile)
+    if (!found) {
+      found = shape.columns.flatMap(({ field, obis, unit }, column): BilledColumn[] => {
+        if (!wanted.has(field) || obis === null) return []
+        return [{ column, register: field, unit, shown: profile === null ? null : (models.of(profile, field)?.scaler ?? null) }]
+      })
+      ofShape.set(profile, found)
+    }
+    return found
+  }
+}
+
+/** Adds the registers of one reading that matter. The same reading twice is no harm. */
+const addReads = (reads: NearRead[], reading: Reading, columns: readonly BilledColumn[]): void => {
+  const { series, raws, ratio, quality, measuredAt, receivedAt } = reading
   const { source, meter } = series.tags
-  if (!isSource(source) || meter === undefined) return []
-  return shape.columns.flatMap(({ field, obis, unit }, column): NearRead[] => {
+  if (source === undefined || !isSource(source) || meter === undefined) return
+  for (const { column, register, unit, shown } of columns) {
     const raw = raws[column]
-    if (raw === null || raw === undefined || !wanted.has(field) || obis === null) return []
+    if (raw === null || raw === undefined) continue
     const value: Decimal = { raw, scaler: scalerAt(reading, column) }
-    // A store of doubles forgets the zeros at the end; the model knows how many digits the face has.
-    const shown = fact ? (models.of(fact.profile, field)?.scaler ?? null) : null
-    return [
-      {
-        ...{ register: field, unit, storedRatio: ratio, meter, source, quality, measuredAt, receivedAt },
-        value: shown === null ? value : rescale(value, shown),
-      },
-    ]
-  })
+    reads.push({
+      register,
+      unit,
+      value: shown === null || shown >= value.scaler ? value : rescale(value, shown),
+      storedRatio: ratio,
+      meter,
+      source,
+      quality,
+      measuredAt,
+      receivedAt,
+    })
+  }
+}
+
+/** Registers of one reading follow each other: its key is written once for all of them. */
+const evidenceKeys = (): ((read: NearRead) => string) => {
+  let last: NearRead | null = null
+  let key = ''
+  return (read) => {
+    if (last === null || read.measuredAt !== last.measuredAt || read.meter !== last.meter || read.source !== last.source)
+      key = evidenceKey(read)
+    last = read
+    return key
+  }
 }
 
 const evidenceOf = async ({ evidence }: BillingReadParts, looked: readonly Looked[]): Promise<ReadonlyMap<string, BillingEvidence>> => {
   const keys = new Map<string, EvidenceKey>()
+  const keyOf = evidenceKeys()
   for (const { choices } of looked)
-    for (const { best } of choices.values())
-      if (best) keys.set(evidenceKey(best), { meter: best.meter, measuredAt: best.measuredAt, source: best.source })
+    for (const { best } of choices.values()) {
+      if (!best) continue
+      const key = keyOf(best)
+      if (!keys.has(key)) keys.set(key, { meter: best.meter, measuredAt: best.measuredAt, source: best.source })
+    }
   return keys.size === 0 ? new Map() : evidence().refsOf([...keys.values()])
 }
 
@@ -319,15 +378,15 @@ const pointOf = (
   const holds: PointHold[] = hanging
     ? [...holdsOf(choices, due, `within ${minutes} minutes of it`)]
     : [{ reason: 'no-read', text: 'no meter hung there' }]
-  const registers = [...choices].flatMap(([register, { best }]): BillingRegister[] => {
-    if (!best || !fact) return []
+  const registers: BillingRegister[] = []
+  const keyOf = evidenceKeys()
+  for (const [register, { best }] of choices) {
+    if (!best || !fact) continue
     const factor = factorOf(models, fact, register, best.storedRatio)
-    if (factor === null) {
+    if (factor === null)
       holds.push({ reason: 'incomplete', text: `${register}: the ledger has no ratio that can be used (CT ${fact.ct}, PT ${fact.pt})` })
-      return []
-    }
-    return [registerOf(best, factor, evidence.get(evidenceKey(best)) ?? null)]
-  })
+    else registers.push(registerOf(best, factor, evidence.size === 0 ? null : (evidence.get(keyOf(best)) ?? null)))
+  }
   if (exchange !== undefined) holds.push({ reason: 'exchange-unacknowledged', text: exchange })
   if (person) holds.push({ reason: 'held-by-person', text: `${person.by} holds it: ${person.why}` })
   return {
@@ -338,33 +397,52 @@ const pointOf = (
   }
 }
 
-/** Factors by transformers and kind: few differ, and a division of decimals costs more than all else of a register. */
-const factors = new Map<string, Decimal | null>()
+/** A factor and how it is written. */
+interface Factor {
+  readonly ratio: Decimal
+  readonly text: string
+}
+
+/** Factors by kind and transformers: few differ, and a division of decimals costs more than all else of a register. */
+const factors = new Map<string, Factor | null>()
 
 /** The ratio the ledger has now for that time; a register that is primary already has none. */
-const factorOf = (models: RegisterModels, fact: MeterFact, register: string, stored: string): Decimal | null => {
+const factorOf = (models: RegisterModels, fact: MeterFact, register: string, stored: string): Factor | null => {
   const kind: RatioKind = models.of(fact.profile, register)?.ratio ?? (stored === '1' ? 'none' : 'ctpt')
   const key = `${kind}\n${fact.ct}\n${fact.pt}`
   const known = factors.get(key)
   if (known !== undefined) return known
-  const factor = kind !== 'none' && (parseRatio(fact.ct) === null || parseRatio(fact.pt) === null) ? null : ratioOf(fact, kind)
+  const isUnusable = kind !== 'none' && (parseRatio(fact.ct) === null || parseRatio(fact.pt) === null)
+  const ratio = isUnusable ? null : ratioOf(fact, kind)
+  const factor = ratio && { ratio, text: decimalText(ratio.raw, ratio.scaler) }
   if (factors.size > 10_000) factors.clear()
   factors.set(key, factor)
   return factor
 }
 
+/** Of every figure there is one such object: it is written out in full, since spreading parts together costs several times as much. */
 const registerOf = (
   { register, unit, value, meter, source, quality, measuredAt, receivedAt, storedRatio }: NearRead,
-  ratio: Decimal,
+  { ratio, text }: Factor,
   evidence: BillingEvidence | null,
 ): BillingRegister => {
-  const primary = multiply(value, ratio)
-  const written = decimalText(ratio.raw, ratio.scaler)
-  const stored = written === storedRatio ? ratio : parseDecimal(storedRatio)
-  return {
-    ...{ register, unit, value: decimalText(value.raw, value.scaler), ratio: written },
-    ...(stored && compare(stored, ratio) === 0 ? {} : { storedRatio }),
-    primary: decimalText(primary.raw, primary.scaler),
-    ...{ meter, source, quality, measuredAt, receivedAt, evidence },
+  const shown = decimalText(value.raw, value.scaler)
+  const isOne = ratio.raw === 1 && ratio.scaler === 0
+  const product = isOne ? value : multiply(value, ratio)
+  const found: BillingRegister = {
+    register,
+    unit,
+    value: shown,
+    ratio: text,
+    primary: isOne ? shown : decimalText(product.raw, product.scaler),
+    meter,
+    source,
+    quality,
+    measuredAt,
+    receivedAt,
+    evidence,
   }
+  if (text === storedRatio) return found
+  const stored = parseDecimal(storedRatio)
+  return stored && compare(stored, ratio) === 0 ? found : { ...found, storedRatio }
 }

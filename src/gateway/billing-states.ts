@@ -10,21 +10,43 @@ export async function* statedPoints(
   scope: BillingScope,
   after: string | null,
 ): AsyncGenerator<readonly BillingPointView[], void> {
-  for await (const points of reads.at(at, scope, after)) {
-    const released = await book.releasedAt(
+  const released = async (points: readonly BillingPoint[]) =>
+    book.releasedAt(
       at,
       points.map(({ point }) => point),
     )
-    yield points.map((point) => stated(point, released.get(point.point) ?? []))
+  // The book is asked of the next points while those before are written out.
+  let ahead: Asked | null = null
+  for await (const points of reads.at(at, scope, after)) {
+    const asked: Asked = { points, versions: released(points) }
+    // Whoever stops half-way does not wait for it, and it must not end the process.
+    asked.versions.catch(() => undefined)
+    if (ahead) yield await statedOf(ahead)
+    ahead = asked
   }
+  if (ahead) yield await statedOf(ahead)
+}
+
+interface Asked {
+  readonly points: readonly BillingPoint[]
+  readonly versions: ReturnType<ReleasedBook['releasedAt']>
+}
+
+const statedOf = async ({ points, versions }: Asked): Promise<readonly BillingPointView[]> => {
+  const released = await versions
+  return points.map((point) => stated(point, released.get(point.point) ?? []))
 }
 
 const stated = (read: BillingPoint, versions: readonly Released[]): BillingPointView => {
   const { point, area, customer, meter, missing, holds } = read
+  const isHeld = holds.length > 0 || missing.length > 0
+  if (versions.length === 0) {
+    const state = isHeld ? 'held' : 'provisional'
+    return { point, area, customer, meter, missing, holds, state, registers: unreleased(read.registers, state, null) }
+  }
   const found = new Map(read.registers.map((register) => [register.register, register]))
   const kept = new Map(versions.map((version) => [version.register, version]))
-  const isHeld = holds.length > 0 || missing.length > 0
-  const registers = [...new Set([...found.keys(), ...kept.keys()])].sort().flatMap((register): BillingRegisterView[] => {
+  const registers = [...new Set([...found.keys(), ...kept.keys()])].sort().flatMap((register): readonly BillingRegisterView[] => {
     const [now, version] = [found.get(register), kept.get(register)]
     if (version && !version.withdrawn)
       return [
@@ -35,16 +57,34 @@ const stated = (read: BillingPoint, versions: readonly Released[]): BillingPoint
         },
       ]
     if (!now) return []
-    return [
-      {
-        ...figure(now),
-        ...{ state: version ? 'withdrawn' : isHeld ? 'held' : 'provisional', version: version?.version ?? null },
-        ...{ releasedAt: null, pending: null },
-      },
-    ]
+    return unreleased([now], version ? 'withdrawn' : isHeld ? 'held' : 'provisional', version?.version ?? null)
   })
   return { ...{ point, area, customer, meter, missing, holds }, state: stateOf(registers, missing, kept, isHeld), registers }
 }
+
+/** What is read now, of registers nothing stands released of. */
+const unreleased = (registers: readonly BillingRegister[], state: BillingState, version: number | null): readonly BillingRegisterView[] =>
+  registers.map((now) => {
+    const { register, unit, value, ratio, storedRatio, primary, meter, source, quality, measuredAt, receivedAt, evidence } = now
+    const view: BillingRegisterView = {
+      register,
+      unit,
+      value,
+      ratio,
+      primary,
+      meter,
+      source,
+      quality,
+      measuredAt,
+      receivedAt,
+      evidence,
+      state,
+      version,
+      releasedAt: null,
+      pending: null,
+    }
+    return storedRatio === undefined ? view : { ...view, storedRatio }
+  })
 
 /** Of a point: released when all of it is. */
 const stateOf = (

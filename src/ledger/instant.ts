@@ -1,5 +1,5 @@
 import type { PointState, Value } from './kinds.ts'
-import { factOf, type MeterFact, pointState } from './period.ts'
+import { FACT_LIST, factOfList, type MeterFact, pointState } from './period.ts'
 import { integer, type Sql, text } from './sql.ts'
 import { type Body, bodyOf, type Patched, present, stateAt } from './timeline.ts'
 
@@ -47,11 +47,13 @@ export const pointsAt = (
   ))
     push(facts, text(row, 'id'), { from: integer(row, 'valid_from'), since: integer(row, 'since'), body: bodyOf(row.body) })
   for (const row of sql.all(
-    `SELECT * FROM period WHERE ${within.where('point')} AND valid_from <= ? AND (valid_to IS NULL OR valid_to >= ?) ORDER BY point, valid_from`,
+    `SELECT ${FACT_LIST} AS fact FROM period WHERE ${within.where('point')} AND valid_from <= ? AND (valid_to IS NULL OR valid_to >= ?) ORDER BY point, valid_from`,
     ...within.values,
     ...[to, from],
-  ))
-    push(periods, text(row, 'point'), factOf(row))
+  )) {
+    const fact = factOfList(text(row, 'fact'))
+    push(periods, fact.point, fact)
+  }
   const points = page.flatMap((id): PointAt[] => {
     const rows = facts.get(id)
     const meters = periods.get(id) ?? []
@@ -59,10 +61,16 @@ export const pointsAt = (
     if (!rows || !first) return []
     const hung = meters.some((fact) => fact.from <= at && (fact.to === null || fact.to > at))
     if (first.from > at && !hung) return []
-    const attributes: Body = present(stateAt(rows, Math.max(at, first.from)))
+    const attributes = rows.length === 1 && isWhole(first.body) ? first.body : present(stateAt(rows, Math.max(at, first.from)))
     return [{ id, attributes, state: pointState(attributes), meters }]
   })
   return { points, last: page.length < limit ? null : page.at(-1)! }
+}
+
+/** Does it say nothing that ended? Most points have one fact, and nothing has to be put together of it. */
+const isWhole = (body: Body): boolean => {
+  for (const name in body) if (body[name] === null) return false
+  return true
 }
 
 /** The order of the database: by the bytes of UTF-8. */

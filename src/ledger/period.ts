@@ -126,6 +126,34 @@ export const writePeriods = (sql: Sql, meter: string, periods: readonly MeterFac
   }
 }
 
+/** Columns of a period as one value: of many rows that is several times quicker to take over than each column of its own. */
+export const FACT_LIST =
+  'json_array(meter, point, line, address, profile, ct, pt, timeout_ms, valid_from, valid_to, state, concentrator, pn, archive_number, port, collector)'
+
+/** @param json  a {@link FACT_LIST} */
+export const factOfList = (json: string): MeterFact => {
+  const list: readonly (string | number | null)[] = JSON.parse(json)
+  const state = word(list[10])
+  return {
+    meter: word(list[0]),
+    point: word(list[1]),
+    line: word(list[2]),
+    address: word(list[3]),
+    profile: word(list[4]),
+    ct: word(list[5]),
+    pt: word(list[6]),
+    timeoutMs: whole(list[7]),
+    from: whole(list[8]) ?? 0,
+    to: whole(list[9]),
+    state: isState(state) ? state : 'in-service',
+    concentrator: word(list[11]),
+    measuringPoint: whole(list[12]),
+    archiveNumber: whole(list[13]),
+    port: whole(list[14]),
+    collector: word(list[15]),
+  }
+}
+
 export const factOf = (row: Row): MeterFact => {
   const state = text(row, 'state')
   return {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { BillingPlace } from '../billing-read-deps.ts'
-import { billingEnergyJson, billingPointJson, withSummary } from '../billing-read-json.ts'
+import { billingEnergyJson, billingPointJson, billingPointText, withSummary } from '../billing-read-json.ts'
 import {
   BillingCompletenessQuery,
   BillingCompletenessSchema,
@@ -17,6 +17,7 @@ import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import { badValue, INSTANT } from '../invalid.ts'
 import { type Problem, problem, problemOf, refuse, sendStream } from '../problems.ts'
+import { whileHeld } from '../right-watch.ts'
 import { ref } from '../schema-words.ts'
 import { iso } from './common.ts'
 
@@ -42,7 +43,9 @@ export const billingReadRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = a
         response: { 200: ref(BillingPointPage, 'One page; as NDJSON every point, a line each, and a summary as the last line.') },
       },
     },
-    async ({ query: { at, state, format, limit = 200, cursor, ...place }, who, headers }, reply) => {
+    async (request, reply) => {
+      const { at, state, format, limit = 200, cursor, ...place } = request.query
+      const { who, headers } = request
       const instant = instantOf(at, 'querystring/at', deps.now())
       if (typeof instant !== 'number') return refuse(reply, instant)
       const asked = placeOf(place)
@@ -51,10 +54,10 @@ export const billingReadRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = a
       if (refused) return refuse(reply, problemOf(refused.because, refused.error))
       const fits = (item: { readonly state: string }) => state === undefined || item.state === state
       if (isNdjson(format, headers.accept)) {
-        const pieces = filtered(billingReads.readings(instant, asked, scope, null), fits)
+        const pieces = filtered(whileHeld(billingReads.readings(instant, asked, scope, null), request), fits)
         const lines = withSummary(
           pieces,
-          (item) => billingPointJson(item, instant),
+          (item) => billingPointText(item, instant),
           { at: iso(instant) },
           state === undefined ? (asked.points ?? []) : [],
         )
@@ -90,7 +93,9 @@ export const billingReadRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = a
         response: { 200: ref(BillingEnergyPage, 'One page; as NDJSON every point, a line each, and a summary as the last line.') },
       },
     },
-    async ({ query: { from, to, format, limit = 200, cursor, ...place }, who, headers }, reply) => {
+    async (request, reply) => {
+      const { from, to, format, limit = 200, cursor, ...place } = request.query
+      const { who, headers } = request
       const span = spanOf(from, to, deps.now())
       if (!Array.isArray(span)) return refuse(reply, span)
       const [start, end] = span
@@ -100,8 +105,8 @@ export const billingReadRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = a
       if (refused) return refuse(reply, problemOf(refused.because, refused.error))
       if (isNdjson(format, headers.accept)) {
         const lines = withSummary(
-          billingReads.energy(start, end, asked, scope, null),
-          billingEnergyJson,
+          whileHeld(billingReads.energy(start, end, asked, scope, null), request),
+          (item) => JSON.stringify(billingEnergyJson(item)),
           { from: iso(start), to: iso(end) },
           asked.points ?? [],
         )
