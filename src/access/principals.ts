@@ -52,6 +52,15 @@ export const maySee = ({ zones, customer, roles }: Pick<Principal, 'zones' | 'cu
   return zones === null || place.zones.some((zone) => zones.includes(zone))
 }
 
+/**
+ * Whether somebody may see now all that another might then, who may be himself with the rights of that time: what was made with those is
+ * his to see, or to go on with, only then.
+ */
+export const seesAsMuchAs = (now: Pick<Principal, 'zones' | 'customer'>, then: Pick<Principal, 'zones' | 'customer'>): boolean =>
+  now.customer === null
+    ? now.zones === null || (then.zones?.every((zone) => now.zones?.includes(zone)) ?? false)
+    : now.customer === then.customer
+
 /** What to ask a list for; null: no limit. An empty list of zones: nothing. */
 export const scopeOf = ({ zones, customer, roles }: Pick<Principal, 'zones' | 'customer' | 'roles'>) =>
   customer !== null || roles.includes('customer') ? { zones: [], customer } : { zones, customer: null }

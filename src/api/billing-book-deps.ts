@@ -152,7 +152,7 @@ export type SeesPoint = ((point: string) => boolean) | null
 
 /** What the API needs of the book of what was billed. */
 export interface BillingBookDeps {
-  /** Who says so must be named: a release is an act. `key`: the same key of the same person is the same release. */
+  /** Who says so must be named: a release is an act. `key`: the same key of the same person is the same release, as far as it is. */
   beginBillingRelease(
     draft: BillingReleaseDraft,
     who: Principal,

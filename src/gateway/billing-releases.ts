@@ -35,15 +35,14 @@ export class BillingReleases {
     this.#parts = parts
   }
 
-  /** Begins a release, or goes on with the one that has this key. @errors BILLING_KEY, those of the book */
+  /** Begins a release, or names the one that has this key. @errors BILLING_KEY, those of the book */
   async begin(draft: ReleaseDraft, asked: Asked, sees: Sees): Promise<Result<Release>> {
     const { ask, clock } = this.#parts
     const begun = await ask('begin', { draft, asked, now: clock.now() })
     if (!begun.ok) return begun
     if (!begun.value.ok) return begun.value
     const { release, isNew } = begun.value.value
-    if (!isNew) return release.state === 'interrupted' ? this.resume(release.id, sees) : ok(release)
-    this.#queue(release, sees)
+    if (isNew) this.#queue(release, sees)
     return ok(release)
   }
 

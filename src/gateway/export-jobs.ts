@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { hasExpired, mayDo, type Principal, personOf } from '../access/principals.ts'
+import { hasExpired, mayDo, type Principal, personOf, seesAsMuchAs } from '../access/principals.ts'
 import type { DirectFile, ExportJobView, ExportLogView, ExportPort, ExportWanted, OpenRows, Refusal } from '../api/index.ts'
 import { type Clock, err, type GatewayError, ok } from '../core/index.ts'
 import { encode, exportFailure, FORMATS, fileName, type RowSource, type Tally } from '../export/index.ts'
@@ -308,7 +308,7 @@ export const openExportJobs = ({ settings, zone, clock, book, log, write = write
 const stillSees = (who: Principal, { needs, who: asked }: ExportJob): boolean =>
   mayDo(who, needs) &&
   who.customer === asked.customer &&
-  (who.zones === null || (asked.zones !== null && asked.zones.every((zone) => who.zones?.includes(zone)))) &&
+  seesAsMuchAs(who, asked) &&
   (mayDo(who, 'personal:read') || !mayDo(asked, 'personal:read'))
 
 const wantedOf = ({ result, query, format, language }: ExportWanted): ExportWanted => ({ result, query, format, language })

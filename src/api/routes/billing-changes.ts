@@ -5,7 +5,7 @@ import { changeJson } from '../billing-book-json.ts'
 import { BillingChangePage, BillingChangesQuery, BillingNoticePage, BillingNoticesQuery } from '../billing-book-schemas.ts'
 import { seesOf } from '../billing-seen.ts'
 import type { ApiDeps } from '../deps.ts'
-import { problemOf, refuse } from '../problems.ts'
+import { problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
 import { iso } from './common.ts'
 
@@ -32,7 +32,7 @@ export const billingChangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> =
     },
     async (request, reply) => {
       const { since = 0, limit = 500, waitS = 0 } = request.query
-      const sees = seesOf(deps, request.who)
+      let sees = seesOf(deps, request.who)
       const gone = new AbortController()
       reply.raw.once('close', () => gone.abort())
       const until = performance.now() + waitS * 1000
@@ -53,6 +53,10 @@ export const billingChangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> =
         const left = until - performance.now()
         if (items.length > 0 || left <= 0 || gone.signal.aborted) break
         await deps.awaitBillingChange(next, left, gone.signal)
+        // Rights may have ended or shrunk while it waited.
+        const still = request.again()
+        if (still === null) return refuse(reply, problem('API_TOKEN_REFUSED', 'the token or session is no longer accepted'))
+        sees = seesOf(deps, still)
       }
       return { items: items.map(changeJson), next, more: next < newest }
     },

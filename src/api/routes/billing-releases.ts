@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { Principal } from '../../access/principals.ts'
+import { type Principal, seesAsMuchAs } from '../../access/principals.ts'
 import type { BillingReleaseScope, BillingReleaseView } from '../billing-book-deps.ts'
 import { leftJson, releaseJson, versionJson } from '../billing-book-json.ts'
 import {
@@ -24,15 +24,26 @@ const KEY = /^[\x21-\x7e]{1,200}$/
 
 /** Releases: named acts that make figures stand. */
 export const billingReleaseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (app, { deps }) => {
-  /** A release says what lies in its scope: somebody who does not see everything sees those of their own. */
+  /**
+   * A release says what lies in its scope: somebody who does not see everything sees those of their own, as long as they see what they saw
+   * when they asked.
+   */
   const sees = (who: Principal | null) => {
     const isAll = deps.scopeOf(who).all
-    return ({ asker }: BillingReleaseView) => isAll || (who !== null && asker.id === who.id && asker.kind === who.kind)
+    return ({ asker }: BillingReleaseView) =>
+      isAll || (who !== null && asker.id === who.id && asker.kind === who.kind && seesAsMuchAs(who, asker))
+  }
+  /** Points move to other zones. */
+  const seesPoint = (who: Principal | null) => {
+    const seen = seesOf(deps, who)
+    return seen && (({ point }: { readonly point: string }) => seen(point))
   }
   const found = async (id: number, who: Principal | null): Promise<BillingReleaseView | null> => {
     const release = await deps.billingRelease(id)
     return release && sees(who)(release) ? release : null
   }
+  /** Within what whoever began it sees: a part of it would pass for the whole, and more was never asked for. */
+  const goOn = ({ id, asker }: BillingReleaseView) => deps.resumeBillingRelease(id, seesOf(deps, asker))
   const unknown = (id: number) => problem('API_BILLING', `there is no release ${id}`)
 
   app.post(
@@ -63,7 +74,11 @@ export const billingReleaseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> 
       if (strange) return refuse(reply, problem('API_BILLING', strange))
       const draft = { at: instant, scope: tidy(scope), note, policy, again }
       const begun = await deps.beginBillingRelease(draft, who, key ?? null, seesOf(deps, who))
-      return begun.ok ? releaseJson(begun.value) : refuse(reply, problemOf(begun.error.because, begun.error.error))
+      if (!begun.ok) return refuse(reply, problemOf(begun.error.because, begun.error.error))
+      // Of the same person, begun with a token of other rights, or before these shrank.
+      if (!sees(who)(begun.value)) return refuse(reply, problem('API_REPEAT_OTHER', 'this Idempotency-Key is of another release'))
+      const gone = begun.value.state === 'interrupted' ? await goOn(begun.value) : begun
+      return gone.ok ? releaseJson(gone.value) : refuse(reply, problemOf(gone.error.because, gone.error.error))
     },
   )
   app.get(
@@ -127,7 +142,7 @@ export const billingReleaseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> 
       const { id } = request.params
       const release = await found(id, actorOf(request))
       if (!release) return refuse(reply, unknown(id))
-      const resumed = await deps.resumeBillingRelease(id, seesOf(deps, release.asker))
+      const resumed = await goOn(release)
       return resumed.ok ? releaseJson(resumed.value) : refuse(reply, problemOf(resumed.error.because, resumed.error.error))
     },
   )
@@ -149,10 +164,14 @@ export const billingReleaseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> 
       const from = cursor === undefined ? [''] : readCursor(cursor, ['string'])
       if (from === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
       if (!(await found(id, who))) return refuse(reply, unknown(id))
-      const rows = await deps.billingLeftOut(id, reason, String(from[0]), limit + 1)
-      const items = rows.slice(0, limit)
-      const last = items.at(-1)
-      return { items: items.map(leftJson), next: rows.length > limit && last ? cursorOf([last.point]) : null }
+      const page = await seenPage(
+        (after: string, most) => deps.billingLeftOut(id, reason, after, most),
+        String(from[0]),
+        limit,
+        seesPoint(who),
+        ({ point }) => point,
+      )
+      return { items: page.items.map(leftJson), next: page.last === null ? null : cursorOf([page.last]) }
     },
   )
   app.get(
@@ -173,10 +192,14 @@ export const billingReleaseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> 
       const from = cursor === undefined ? [0] : readCursor(cursor, ['number'])
       if (from === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
       if (!(await found(id, who))) return refuse(reply, unknown(id))
-      const rows = await deps.billingReleased(id, Number(from[0]), limit + 1)
-      const items = rows.slice(0, limit)
-      const last = items.at(-1)
-      return { items: items.map(versionJson), next: rows.length > limit && last ? cursorOf([last.seq]) : null }
+      const page = await seenPage(
+        (after: number, most) => deps.billingReleased(id, after, most),
+        Number(from[0]),
+        limit,
+        seesPoint(who),
+        ({ seq }) => seq,
+      )
+      return { items: page.items.map(versionJson), next: page.last === null ? null : cursorOf([page.last]) }
     },
   )
 }
