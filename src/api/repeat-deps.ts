@@ -3,6 +3,8 @@ export interface KeptAnswer {
   readonly status: number
   /** Content type, and of the other headers those that say something: `etag`, `location`. */
   readonly headers: Readonly<Record<string, string>>
+  /** What whoever it was given to might do and see then. */
+  readonly rights: string
   /** null: it was too long, a stream, or held a secret. */
   readonly body: string | null
 }

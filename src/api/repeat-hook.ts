@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import { personOf } from '../access/principals.ts'
+import { type Principal, personOf } from '../access/principals.ts'
 import { problem, refuse } from './problems.ts'
 import type { KeptAnswer, RepeatDeps } from './repeat-deps.ts'
 
@@ -29,6 +29,12 @@ const printOf = ({ method, url, body, headers, routeOptions: { config } }: Fasti
     )
     .digest('hex')
 
+/** What somebody may do and see: an answer is given again to who would be given it now. */
+const rightsOf = ({ roles, former, zones, customer }: Principal): string =>
+  createHash('sha256')
+    .update(JSON.stringify([roles.toSorted(), former, zones?.toSorted() ?? null, customer]))
+    .digest('base64url')
+
 const REFUSALS = {
   'under-way': ['API_REPEAT_UNDER_WAY', 'a request with this Idempotency-Key is being done'],
   unfinished: ['API_REPEAT_UNKNOWN', 'a request with this Idempotency-Key was begun and nobody can say how it ended'],
@@ -49,8 +55,16 @@ const wasDone = (status: number, body: unknown): 'done' | 'not' | 'unknown' => {
  * To be registered after the audit log: what is only repeated is no act.
  */
 export const repeatHook = (app: FastifyInstance, { repeats }: RepeatDeps): void => {
-  const open = new WeakMap<FastifyRequest, { readonly who: string; readonly key: string; readonly isSecret: boolean }>()
-  const again = (reply: FastifyReply, { status, headers, body }: KeptAnswer) => {
+  const open = new WeakMap<
+    FastifyRequest,
+    { readonly who: string; readonly key: string; readonly rights: string; readonly isSecret: boolean }
+  >()
+  const again = (reply: FastifyReply, { status, headers, body, rights }: KeptAnswer, rightsNow: string) => {
+    if (rights !== rightsNow)
+      return refuse(
+        reply,
+        problem('API_REPEAT_DONE', `this was done and answered with ${status}, to somebody with other rights than yours are now`),
+      )
     if (body === null)
       return refuse(reply, problem('API_REPEAT_DONE', `this was done and answered with ${status}; the answer itself was not kept`))
     for (const [name, value] of Object.entries(headers)) reply.header(name, value)
@@ -73,14 +87,15 @@ export const repeatHook = (app: FastifyInstance, { repeats }: RepeatDeps): void 
           ]),
         )
       const who = personOf(request.who)
+      const rights = rightsOf(request.who)
       const begun = repeats.begin(who, key, printOf(request))
-      if (begun.state === 'done') return again(reply, begun.answer)
+      if (begun.state === 'done') return again(reply, begun.answer, rights)
       if (begun.state !== 'new') {
         if (begun.state === 'under-way') reply.header('retry-after', 1)
         const [code, detail] = REFUSALS[begun.state]
         return refuse(reply, problem(code, detail))
       }
-      open.set(request, { who, key, isSecret: request.routeOptions.config.secretAnswer === true })
+      open.set(request, { who, key, rights, isSecret: request.routeOptions.config.secretAnswer === true })
     }
     route.preHandler = [before, ...[route.preHandler ?? []].flat()]
   })
@@ -88,7 +103,7 @@ export const repeatHook = (app: FastifyInstance, { repeats }: RepeatDeps): void 
     const one = open.get(request)
     if (!one) return
     open.delete(request)
-    const { who, key, isSecret } = one
+    const { who, key, rights, isSecret } = one
     const how = wasDone(reply.statusCode, payload)
     if (how === 'not') return repeats.forget(who, key)
     if (how === 'unknown') return repeats.leave(who, key)
@@ -98,6 +113,6 @@ export const repeatHook = (app: FastifyInstance, { repeats }: RepeatDeps): void 
       const value = reply.getHeader(name)
       return value === undefined ? [] : [[name, String(value)] as const]
     })
-    repeats.finish(who, key, { status: reply.statusCode, headers: Object.fromEntries(headers), body: isKept ? text : null })
+    repeats.finish(who, key, { status: reply.statusCode, headers: Object.fromEntries(headers), rights, body: isKept ? text : null })
   })
 }

@@ -11,10 +11,12 @@ const SWEEP_EVERY = 100
 
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS request (who TEXT NOT NULL, key TEXT NOT NULL, print TEXT NOT NULL, at INTEGER NOT NULL, status INTEGER, headers TEXT,
-  body TEXT, PRIMARY KEY (who, key)) STRICT, WITHOUT ROWID;
+  body TEXT, rights TEXT, PRIMARY KEY (who, key)) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS request_age ON request (at);
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 `
+/** Form 1 did not say to whom an answer was given: it is given to nobody again. */
+const FROM_1 = 'ALTER TABLE request ADD COLUMN rights TEXT'
 
 const headersOf = (text: unknown): Readonly<Record<string, string>> => {
   const read: unknown = JSON.parse(String(text))
@@ -33,10 +35,12 @@ export const openRepeats = (
   log: (level: 'error', message: string) => void,
 ): { readonly port: RepeatPort; close(): void } => {
   const database = openDatabase(join(directory, 'requests.db'))
+  const before = database.prepare('PRAGMA user_version').get()
+  if (before?.user_version === 1) database.exec(FROM_1)
   database.exec(SCHEMA)
-  const find = database.prepare('SELECT print, status, headers, body FROM request WHERE who = ? AND key = ? AND at >= ?')
+  const find = database.prepare('SELECT print, status, headers, body, rights FROM request WHERE who = ? AND key = ? AND at >= ?')
   const insert = database.prepare('INSERT OR REPLACE INTO request (who, key, print, at) VALUES (?, ?, ?, ?)')
-  const update = database.prepare('UPDATE request SET status = ?, headers = ?, body = ? WHERE who = ? AND key = ?')
+  const update = database.prepare('UPDATE request SET status = ?, headers = ?, body = ?, rights = ? WHERE who = ? AND key = ?')
   const remove = database.prepare('DELETE FROM request WHERE who = ? AND key = ?')
   const tooOld = database.prepare('DELETE FROM request WHERE at < ?')
   const tooMany = database.prepare(
@@ -55,6 +59,7 @@ export const openRepeats = (
       if (row.status === null) return { state: running.has(nameOf(who, key)) ? 'under-way' : 'unfinished' }
       const answer: KeptAnswer = {
         ...{ status: Number(row.status), headers: headersOf(row.headers), body: row.body === null ? null : String(row.body) },
+        rights: String(row.rights ?? ''),
       }
       return { state: 'done', answer }
     }
@@ -85,8 +90,8 @@ export const openRepeats = (
           return { state: 'unavailable' }
         }
       },
-      finish: (who, key, { status, headers, body }) =>
-        ended(who, key, () => void update.run(status, JSON.stringify(headers), body, who, key)),
+      finish: (who, key, { status, headers, body, rights }) =>
+        ended(who, key, () => void update.run(status, JSON.stringify(headers), body, rights, who, key)),
       forget: (who, key) => ended(who, key, () => void remove.run(who, key)),
       leave: (who, key) => void running.delete(nameOf(who, key)),
     },

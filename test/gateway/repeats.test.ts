@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { openRepeats } from '../../src/gateway/repeats.ts'
+import { openDatabase } from '../../src/sqlite/index.ts'
 
 const DAY_MS = 86_400_000
 const folder = () => {
@@ -11,7 +12,7 @@ const folder = () => {
   return directory
 }
 const silent = () => undefined
-const ANSWER = { status: 200, headers: { 'content-type': 'application/json' }, body: '{"replayed":2}' }
+const ANSWER = { status: 200, headers: { 'content-type': 'application/json' }, rights: 'r', body: '{"replayed":2}' }
 
 it('knows after a restart what was answered, and what was begun and not ended', () => {
   const directory = folder()
@@ -53,4 +54,21 @@ it('says when a key cannot be written down', () => {
   repeats.close()
   expect(repeats.port.begin('u', 'a', 'p')).toEqual({ state: 'unavailable' })
   expect(said).toHaveLength(1)
+})
+
+it('an answer of a form that did not say to whom is given to nobody', () => {
+  const directory = folder()
+  const old = openDatabase(join(directory, 'requests.db'))
+  old.exec(`CREATE TABLE request (who TEXT NOT NULL, key TEXT NOT NULL, print TEXT NOT NULL, at INTEGER NOT NULL, status INTEGER, headers TEXT,
+    body TEXT, PRIMARY KEY (who, key)) STRICT, WITHOUT ROWID;
+    INSERT INTO request VALUES ('u', 'a', 'p', 1000, 200, '{}', 'x'); PRAGMA user_version = 1;`)
+  old.close()
+  for (const key of ['b', 'c']) {
+    const { port, close } = openRepeats(directory, () => 2000, silent)
+    expect(port.begin('u', 'a', 'p')).toEqual({ state: 'done', answer: { status: 200, headers: {}, rights: '', body: 'x' } })
+    expect(port.begin('u', key, 'p')).toEqual({ state: 'new' })
+    port.finish('u', key, ANSWER)
+    expect(port.begin('u', key, 'p')).toEqual({ state: 'done', answer: ANSWER })
+    close()
+  }
 })
