@@ -68,6 +68,18 @@ describe('readings as they come', () => {
     expect((await open(address, '?after=x')).status).toBe(400)
   })
 
+  it('tells a customer nothing of the time before, late readings of it neither', async () => {
+    const { address, ring } = await listening({
+      scopeOf: () => ({ all: false, sees: (kind, id) => kind === 'point' && id === 'P-001', since: () => NOW + 5 }),
+    })
+    const place = ring.idOf(0)
+    ring.add([...readings(2, 3), ...readings(1, 20, 'P-002'), ...readings(1, 5), ...readings(1, 4)])
+    const stream = eventsOf(await open(address, `?after=${place}`))
+    expect(instantOf(await stream.next())).toBe(5)
+    ring.add([...readings(1, 4), ...readings(1, 6)])
+    expect(instantOf(await stream.next())).toBe(6)
+  })
+
   it('goes on where a client was, without loss and without double, as often as it is cut off', async () => {
     const { address, ring } = await listening()
     const seen: number[] = []

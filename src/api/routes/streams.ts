@@ -9,6 +9,7 @@ import { badValue } from '../invalid.ts'
 import { type Problem, problem, refuse, sendStream } from '../problems.ts'
 import { readingJson } from '../reading-json.ts'
 import { closed, oneOf } from '../schema-words.ts'
+import { sinceOf } from '../scoped.ts'
 import { type EventRing, type LiveStreams, ringStream, SSE, sseEvent } from '../sse.ts'
 import { fullCodes } from './common.ts'
 
@@ -139,8 +140,12 @@ const listOf = (text: string | undefined): ReadonlySet<string> | null =>
   text === undefined ? null : new Set(text.split(',').map((one) => one.trim()))
 
 /** Communication figures and figures of areas are of no meter: for those who see everything. */
-const seesReading = (scope: Scope, { series: { tags } }: Reading): boolean =>
-  scope.all || (tags.point !== undefined && tags.point !== '-' && scope.sees('point', tags.point))
+const seesReading = (scope: Scope, { series: { tags }, measuredAt }: Reading): boolean => {
+  if (scope.all) return true
+  const { point } = tags
+  // Late ones of the time before he was the customer come, too.
+  return point !== undefined && point !== '-' && scope.sees('point', point) && measuredAt >= sinceOf(scope, point)
+}
 
 /** Where a client goes on. */
 const placeIn = (
