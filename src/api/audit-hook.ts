@@ -11,6 +11,8 @@ declare module 'fastify' {
      * asks, so it is not. `own`: the room behind it writes its own records.
      */
     audit?: 'act' | 'reads' | 'own'
+    /** Of a GET that is an act where it hands out a file: whether this request asks for one. Absent: every one is an act. */
+    isFile?: (request: FastifyRequest) => boolean
   }
 }
 
@@ -70,9 +72,16 @@ export const auditHook = (app: FastifyInstance, { audit }: Pick<AccessDeps, 'aud
     if (route.config?.permission === 'public') unrecorded.push(`${route.method} ${route.url}`)
     const before: NonNullable<RouteOptions['preHandler']> = async (request, reply) => {
       const { who, ip, query, routeOptions } = request
-      if (who === null) return
+      if (who === null || routeOptions.config.isFile?.(request) === false) return
+      const { permission, also, isFile } = routeOptions.config
       const begun = audit.begin({
-        ...{ who, from: ip, route: routeName(request), permission: String(routeOptions.config.permission), params: paramsOf(request) },
+        ...{
+          who,
+          from: ip,
+          route: routeName(request),
+          permission: String(also ?? (isFile ? 'export' : permission)),
+          params: paramsOf(request),
+        },
         ...{ query, body: bodyOf(request), why: whyOf(request.body) },
       })
       if (!begun.ok) return refuse(reply, problemOf('unavailable', begun.error))

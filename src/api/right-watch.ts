@@ -1,3 +1,7 @@
+import type { FastifyRequest } from 'fastify'
+import { mayDo, type Principal, seesAsMuchAs } from '../access/principals.ts'
+import type { Permission } from '../access/roles.ts'
+import { exportFailure, RowsStopped } from '../export/index.ts'
 import type { Holder } from './guard.ts'
 
 /** Tokens are looked up again within a quarter of a second; with this, what streams ends within one of a revocation. */
@@ -17,4 +21,24 @@ export const watchRight = ({ again }: Pick<Holder, 'again'>, lost: (reason: stri
   }, ASK_MS)
   timer.unref()
   return () => clearInterval(timer)
+}
+
+/**
+ * Pieces of a long answer, as long as whoever asked may still see all he saw when he did: one that ends early is broken off, so that
+ * nobody takes it for the whole.
+ *
+ * @param needs   what it takes beside the permission of the route; null: nothing
+ * @throws        RowsStopped
+ */
+export async function* whileHeld<Piece>(
+  pieces: AsyncIterable<Piece>,
+  { who, again }: Pick<FastifyRequest, 'who' | 'again'>,
+  needs: Permission | null = null,
+): AsyncGenerator<Piece, void> {
+  const holds = (now: Principal | null): boolean =>
+    now !== null && who !== null && (needs === null || mayDo(now, needs)) && seesAsMuchAs(now, who)
+  for await (const piece of pieces) {
+    if (!holds(again())) throw new RowsStopped(exportFailure('EXPORT_RIGHT', 'the right to see it has ended').error)
+    yield piece
+  }
 }

@@ -157,7 +157,9 @@ export const listResults = (app: FastifyInstance, inside: InsideCalls, named: Re
         for (const param of Object.keys(paths)) {
           const key = param in filters ? `${param}_of_path` : param
           const given = rest[key]
-          if (typeof given !== 'string' || given === '') return err(badValue(`querystring/${key}`, String(given ?? 'missing'), 'required'))
+          // Dots alone would climb to another route.
+          if (typeof given !== 'string' || /^\.{0,2}$/.test(given))
+            return err(badValue(`querystring/${key}`, String(given ?? 'missing'), 'required'))
           path = path.replace(`:${param}`, encodeURIComponent(given))
           delete rest[key]
         }

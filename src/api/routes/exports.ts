@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type TObject, Type } from 'typebox'
 import { mayDo, type Principal } from '../../access/principals.ts'
 import { err, ok } from '../../core/index.ts'
-import { type ExportFormat, exportFailure, type Language } from '../../export/index.ts'
+import { type ExportFormat, exportFailure, type Language, type RowSource } from '../../export/index.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import type { ExportJobView, ExportLogView, ResultQuery } from '../export-deps.ts'
@@ -22,6 +22,7 @@ import {
 } from '../export-schemas.ts'
 import { type Problem, problem, problemOf, refuse, sendStream } from '../problems.ts'
 import type { ResultContext, ResultKind } from '../results/types.ts'
+import { whileHeld } from '../right-watch.ts'
 import { ref } from '../schema-words.ts'
 import { iso, isoOrNull } from './common.ts'
 
@@ -60,9 +61,11 @@ export const sendFile = async ({
   if (who === null) return refuse(reply, problem('API_TOKEN_MISSING', 'nobody asks'))
   const refused = mayNot(kind, who)
   if (refused) return refuse(reply, refused)
-  const rows = await kind.open(query, contextOf(deps, who, language))
-  if (!rows.ok) return refuse(reply, rows.error)
-  const file = await deps.exports.direct({ result: kind.name, query, format, language }, rows.value, who)
+  const opened = await kind.open(query, contextOf(deps, who, language))
+  if (!opened.ok) return refuse(reply, opened.error)
+  const { rows, ...rest } = opened.value
+  const source: RowSource = { ...rest, rows: (signal) => whileHeld(rows(signal), request, kind.needs) }
+  const file = await deps.exports.direct({ result: kind.name, query, format, language }, source, who)
   if (!file.ok) return refuse(reply, problemOf(file.error.because, file.error.error))
   const { name, type, content, whole, digest } = file.value
   reply.type(type).header('content-disposition', `attachment; filename="${name}"`).header('cache-control', 'no-store')

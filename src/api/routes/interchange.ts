@@ -9,6 +9,7 @@ import { CIM_CONTENTS, type CimContent, type CimQuestion, type MessageText } fro
 import { CimQuery, FeedParams, FeedQuery, UsagePointPage, UsagePointsQuery } from '../interchange-schemas.ts'
 import { badValue } from '../invalid.ts'
 import { type Problem, problem, problemOf, refuse, sendStream } from '../problems.ts'
+import { whileHeld } from '../right-watch.ts'
 import { ref } from '../schema-words.ts'
 import { inTime, iso } from './common.ts'
 
@@ -33,13 +34,19 @@ export const interchangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answe
         response: { 200: Type.String({ description: 'The message, all of it.' }) },
       },
     },
-    async ({ query, who, again }, reply) => {
+    async (request, reply) => {
+      const { query, who } = request
       const asked = cimQuestion(query)
       if ('problem' in asked) return refuse(reply, asked.problem)
       const made = deps.meterReadings(asked.question, deps.scopeOf(who))
       if (!made.ok) return refuse(reply, problemOf(made.error.because, made.error.error))
       const { format } = asked.question
-      return answer(reply, made.value, { type: `application/${format}; charset=utf-8`, name: `meter-readings.${format}`, answerMs, again })
+      return answer(reply, made.value, {
+        type: `application/${format}; charset=utf-8`,
+        name: `meter-readings.${format}`,
+        answerMs,
+        request,
+      })
     },
   )
   app.get(
@@ -83,14 +90,19 @@ export const interchangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answe
         response: { 200: Type.String({ description: 'The feed, all of it.' }) },
       },
     },
-    async ({ params: { id }, query: { from, to, period = '1h' }, who, again }, reply) => {
+    async (request, reply) => {
+      const {
+        params: { id },
+        query: { from, to, period = '1h' },
+        who,
+      } = request
       const end = to === undefined ? deps.now() : Date.parse(to)
       const start = from === undefined ? end - USUAL_DAYS * DAY_MS : Date.parse(from)
       const wrong = wrongRange(from ?? iso(start), to ?? iso(end), start, end)
       if (wrong) return refuse(reply, wrong)
       const made = await deps.usageFeed(id, { from: start, to: end, period, path: pathOf(id) }, deps.scopeOf(who))
       if (!made.ok) return refuse(reply, problemOf(made.error.because, made.error.error))
-      return answer(reply, made.value, { type: 'application/atom+xml; charset=utf-8', name: `usage-${plain(id)}.xml`, answerMs, again })
+      return answer(reply, made.value, { type: 'application/atom+xml; charset=utf-8', name: `usage-${plain(id)}.xml`, answerMs, request })
     },
   )
 }
@@ -146,8 +158,8 @@ const answer = async (
     type,
     name,
     answerMs,
-    again,
-  }: { readonly type: string; readonly name: string; readonly answerMs: number; readonly again: FastifyRequest['again'] },
+    request,
+  }: { readonly type: string; readonly name: string; readonly answerMs: number; readonly request: FastifyRequest },
 ): Promise<FastifyReply> => {
   const parts = text[Symbol.asyncIterator]()
   const first = await inTime(parts.next(), answerMs)
@@ -155,18 +167,16 @@ const answer = async (
   if (!first.done && !first.value.ok) return refuse(reply, problemOf('unavailable', first.value.error))
   return sendStream(
     reply.type(type).header('content-disposition', `attachment; filename="${name}"`),
-    Readable.from(rest(first, parts, again), { objectMode: false }),
+    Readable.from(whileHeld(rest(first, parts), request), { objectMode: false }),
   )
 }
 
 async function* rest(
   first: IteratorResult<Result<string, GatewayError>>,
   parts: AsyncIterator<Result<string, GatewayError>>,
-  again: FastifyRequest['again'],
 ): AsyncGenerator<string> {
   try {
     for (let part = first; !part.done; part = await parts.next()) {
-      if (again() === null) throw new Error('the right to read it has ended')
       if (!part.value.ok) throw new Error(explain(part.value.error))
       yield part.value.value
     }

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { mayDo } from '../../access/principals.ts'
 import { EXPORT_FORMATS, localClock, type RowSource } from '../../export/index.ts'
@@ -9,6 +10,7 @@ import { problem, problemOf, refuse, sendStream } from '../problems.ts'
 import { readingsResult } from '../results/readings.ts'
 import { lineTitle, type OpenSeries, planSeries, rawQuestion, SeriesQuery, seriesResult } from '../results/series.ts'
 import type { ResultContext } from '../results/types.ts'
+import { whileHeld } from '../right-watch.ts'
 import { closed, oneOf } from '../schema-words.ts'
 import { ref } from '../schemas.ts'
 import type { SeriesLine } from '../series-deps.ts'
@@ -38,12 +40,18 @@ const BY_TYPE = [
 ] as const
 const accepted = (accept: string | undefined): (typeof FORMATS)[number] => BY_TYPE.find(([type]) => accept?.includes(type))?.[1] ?? 'json'
 
+/** Whether it is asked for as a file to be taken away. */
+const isFile = ({ query, headers }: FastifyRequest): boolean => {
+  const given = typeof query === 'object' && query !== null && 'format' in query ? query.format : undefined
+  return (given ?? accepted(headers.accept)) !== 'json'
+}
+
 /** Series of many points for analysts. */
 export const seriesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (app, { deps }) => {
   app.get(
     '/series',
     {
-      config: { permission: 'readings:read', failures: [404, 414, 422], stream: true },
+      config: { permission: 'readings:read', failures: [404, 414, 422], stream: true, audit: 'act', isFile },
       schema: {
         operationId: 'getSeries',
         tags: ['readings'],
@@ -68,13 +76,16 @@ export const seriesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
         if (!mayDo(who, 'export')) return refuse(reply, problem('API_PERMISSION', `"${who.name}" may not take files away: it needs export`))
         return sendFile({ deps, kind: seriesResult, request, reply, query: asked(query), format, language })
       }
+      const held = (pieces: AsyncIterable<string>) => whileHeld(pieces, request)
       const context: ResultContext = { deps, who, language, scope: deps.scopeOf(who) }
       const opened = await planSeries(query, context)
       if (!opened.ok) return refuse(reply, opened.error)
       reply.type('application/json; charset=utf-8')
       if (opened.value === null) {
         const rows = await readingsResult.open(rawQuestion(asked(query)), context)
-        return rows.ok ? sendStream(reply, Readable.from(rowsJson(rows.value, deps), { objectMode: false })) : refuse(reply, rows.error)
+        return rows.ok
+          ? sendStream(reply, Readable.from(held(rowsJson(rows.value, deps)), { objectMode: false }))
+          : refuse(reply, rows.error)
       }
       const ids: string[] = []
       for await (const id of opened.value.ids()) {
@@ -94,7 +105,7 @@ export const seriesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
       const [first] = ids
       const lines = first === undefined ? null : await deps.series.lines(opened.value.plan, first)
       if (lines && !lines.ok) return refuse(reply, problemOf(lines.error.because, lines.error.error))
-      return sendStream(reply, Readable.from(seriesJson(deps, opened.value.plan, ids, lines?.value ?? []), { objectMode: false }))
+      return sendStream(reply, Readable.from(held(seriesJson(deps, opened.value.plan, ids, lines?.value ?? [])), { objectMode: false }))
     },
   )
 }
