@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { ok, type Result } from '../core/index.ts'
+import { bytesOrNullIn, numberIn, type Row, textIn } from '../sqlite/row.ts'
 import { chunkOf, readHead, scan, seal } from './entry.ts'
 import { Damaged, fail, isDamage, type OutboxError, textOf } from './errors.ts'
 import { failpoint } from './failpoint.ts'
@@ -221,8 +222,10 @@ export class Vault {
   }
 
   #letters(after: number, limit: number): DeadRow[] {
-    return (this.#file.sql.dead.all(after, limit) as unknown as StoredLetter[]).map(
-      ({ id, sink, series, measured_at, reason, first_try, last_try, raw }) => ({
+    return this.#file.sql.dead
+      .all(after, limit)
+      .flatMap((row) => letterOf(row) ?? [])
+      .map(({ id, sink, series, measured_at, reason, first_try, last_try, raw }) => ({
         id,
         sink,
         series,
@@ -231,8 +234,7 @@ export class Vault {
         firstTry: first_try,
         lastTry: last_try,
         raw,
-      }),
-    )
+      }))
   }
 
   /** Back into the queue in one transaction; a letter that no longer agrees with its checksum stays where it is. */
@@ -240,7 +242,8 @@ export class Vault {
     const file = this.#file
     const { figures, sql } = file
     const found = [...new Set(ids)].flatMap((id) => {
-      const row = sql.deadOne.get(id) as unknown as StoredLetter | undefined
+      const kept = sql.deadOne.get(id)
+      const row = kept ? letterOf(kept) : null
       return row && row.crc === checksumOfLetter(row) ? [row] : []
     })
     let { next, bytes } = figures
@@ -299,6 +302,17 @@ interface StoredLetter {
   readonly last_try: number
   readonly raw: Uint8Array
   readonly crc: number
+}
+
+/** null: damage has made something else of its bytes. */
+const letterOf = (row: Row): StoredLetter | null => {
+  const raw = bytesOrNullIn(row, 'raw')
+  if (raw === null) return null
+  return {
+    ...{ id: numberIn(row, 'id'), sink: textIn(row, 'sink'), series: textIn(row, 'series'), measured_at: numberIn(row, 'measured_at') },
+    ...{ reason: textIn(row, 'reason'), first_try: numberIn(row, 'first_try'), last_try: numberIn(row, 'last_try'), raw },
+    crc: numberIn(row, 'crc'),
+  }
 }
 
 const checksumOfLetter = ({ sink, series, measured_at, reason, first_try, last_try, raw }: StoredLetter): number =>
