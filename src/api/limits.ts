@@ -87,11 +87,36 @@ export const shedLoad = async (
   if (limit !== false) await app.register(rateLimit, { max: limit.max, timeWindow: limit.windowMs })
 }
 
+/** No body of ours has ten levels. Thousands of brackets are parsed, but whoever writes them out again (log, refusal) would run out of stack. */
+const MOST_LEVELS = 64
+
+/** @param text  JSON, or what claims to be */
+const nestsDeeper = (text: string, most: number): boolean => {
+  let level = 0
+  let isText = false
+  for (let at = 0; at < text.length; at += 1) {
+    const sign = text[at]
+    if (isText) {
+      if (sign === '\\') at += 1
+      else if (sign === '"') isText = false
+    } else if (sign === '"') isText = true
+    else if (sign === '[' || sign === '{') {
+      level += 1
+      if (level > most) return true
+    } else if (sign === ']' || sign === '}') level -= 1
+  }
+  return false
+}
+
 /** Takes bodies as `application/json`, in UTF-8, and as nothing else. */
 const onlyJson = (app: FastifyInstance): void => {
   app.removeAllContentTypeParsers()
   const parse = app.getDefaultJsonParser('error', 'error')
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, parse)
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (nestsDeeper(body, MOST_LEVELS))
+      return done(Object.assign(new Error(`the body nests deeper than ${MOST_LEVELS} levels`), { statusCode: 400 }))
+    return parse(request, body, done)
+  })
   app.addHook('onRequest', async (request, reply) => {
     const type = request.headers['content-type']
     if (type === undefined || request.method === 'GET' || request.method === 'HEAD' || request.routeOptions.config.upload === true) return

@@ -36,14 +36,12 @@ const json = { ...asOperator, 'content-type': 'application/json' }
 describe('over the wire', () => {
   it('gives up on a body that comes too slowly', async () => {
     const { port } = await listening({}, { requestTimeoutMs: 300 })
-    const start = performance.now()
     const answer = await raw(
       port,
       `POST ${post} HTTP/1.1\r\nhost: x\r\nauthorization: ${asOperator.authorization}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{`,
     )
     expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/)
     expect(problemIn(answer)).toMatchObject({ status: 408, code: 'API_SLOW', hint: expect.stringMatching(/./) })
-    expect(performance.now() - start).toBeLessThan(5_000)
   })
 
   it('gives up on headers that come too slowly', async () => {
@@ -174,6 +172,26 @@ describe('bodies', () => {
       expect(answer.statusCode).toBe(200)
     },
   )
+
+  it('that nest without end are refused before anything looks at them', async () => {
+    const { app } = await api()
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
+    for (const [url, payload] of [
+      [post, deep],
+      ['/api/v1/login', deep],
+      ['/api/v1/login', `{"name":${deep},"password":"x"}`],
+    ] as const) {
+      const answer = await app.inject({ method: 'POST', url, headers: json, payload })
+      expect(answer.json()).toMatchObject({ status: 400, code: 'API_JSON', detail: 'the body nests deeper than 64 levels' })
+    }
+    const text = await app.inject({
+      method: 'POST',
+      url: '/api/v1/login',
+      headers: json,
+      payload: JSON.stringify({ name: '[{"'.repeat(50), password: 'x' }),
+    })
+    expect(text.json().code).not.toBe('API_JSON')
+  })
 
   it('without a type are not taken', async () => {
     const { app } = await api()
