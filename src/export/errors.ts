@@ -11,8 +11,8 @@ export const exportFailure = failWith({
   EXPORT_BUSY: { recovery: 'wait', hint: 'wait until an export is done, or cancel one' },
   EXPORT_UNKNOWN: { recovery: 'stop', hint: 'GET /api/v1/exports lists your exports; they are deleted after exports.keepHours' },
   EXPORT_STATE: { recovery: 'wait', hint: 'GET the export: its file is there when its state is "done"' },
-  EXPORT_RESULT: { recovery: 'stop', hint: 'GET /api/v1/exports/results lists what can be exported and what each takes' },
-  EXPORT_QUESTION: { recovery: 'stop', hint: 'GET /api/v1/exports/results lists what each result takes' },
+  EXPORT_RESULT: { recovery: 'stop', hint: 'GET /api/v1/results lists what can be exported and what each takes' },
+  EXPORT_QUESTION: { recovery: 'stop', hint: 'GET /api/v1/results lists what each result takes' },
   EXPORT_RIGHT: { recovery: 'stop', hint: 'ask for the permission that the result names' },
   EXPORT_THREAD: { recovery: 'stop', hint: 'the thread that writes files ended: the log says why; start the export again' },
   SERIES_SUM: {
