@@ -65,6 +65,10 @@ const table = {
   API_HEADER_SIZE: { status: 431, hint: 'send fewer or shorter headers' },
   API_INTERNAL: { status: 500, hint: 'an error in the gateway: report it with the requestId, the log has the rest under it' },
   API_BUSY: { status: 503, hint: 'the gateway is busy reading meters: try again after the header "retry-after"' },
+  API_TURN: {
+    status: 503,
+    hint: 'wait for the answers that are under way, then ask again; POST /api/v1/exports makes files one after the other',
+  },
   API_CLOSING: { status: 503, hint: 'the gateway is stopping: try again when it is back' },
   API_LATE: { status: 503, hint: 'a part of the gateway did not answer in time: GET /health/ready names it' },
 } as const satisfies Record<string, { status: number; hint: string }>

@@ -66,6 +66,7 @@ import { NAMED } from './schemas.ts'
 import { scopeHook } from './scoped.ts'
 import { liveStreams } from './sse.ts'
 import { traceStreams } from './trace-streams.ts'
+import { turnsHook } from './turns-hook.ts'
 import { unchangedHook } from './unchanged-hook.ts'
 
 declare module 'fastify' {
@@ -117,6 +118,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
   scopeHook(app, deps)
   auditHook(app, deps)
   repeatHook(app, deps)
+  turnsHook(app)
   unchangedHook(app)
   answerUnknownRoutes(app)
   await describeApi(app, deps.version)

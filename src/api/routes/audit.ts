@@ -64,7 +64,7 @@ export const auditRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
     '/audit/verify',
     {
       // It reads: that it was asked is no line of the log it looks at.
-      config: { permission: 'audit:read', everywhere: true, audit: 'reads', stream: true, failures: [413, 415, 422] },
+      config: { permission: 'audit:read', everywhere: true, audit: 'reads', stream: true, failures: [413, 415, 422], heavy: true },
       schema: {
         operationId: 'verifyAudit',
         tags: ['access'],

@@ -56,7 +56,7 @@ export const billingCycleRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = 
   app.get(
     '/billing/cycles/:id/completeness',
     {
-      config: { permission: 'billing:read', failures: [404, 414, 422] },
+      config: { permission: 'billing:read', failures: [404, 414, 422], heavy: true },
       schema: {
         operationId: 'getBillingCompleteness',
         tags,

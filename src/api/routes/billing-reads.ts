@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
 import type { BillingPlace } from '../billing-read-deps.ts'
 import { billingEnergyJson, billingPointJson, billingPointText, withSummary } from '../billing-read-json.ts'
 import {
@@ -31,7 +32,7 @@ export const billingReadRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = a
   app.get(
     '/billing/readings',
     {
-      config: { permission: 'billing:read', failures: [404, 422], stream: true },
+      config: { permission: 'billing:read', failures: [404, 422], stream: true, heavy: asksAll },
       schema: {
         operationId: 'listBillingReadings',
         tags: ['billing'],
@@ -81,7 +82,7 @@ export const billingReadRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = a
   app.get(
     '/billing/energy',
     {
-      config: { permission: 'billing:read', failures: [404, 422], stream: true },
+      config: { permission: 'billing:read', failures: [404, 422], stream: true, heavy: asksAll },
       schema: {
         operationId: 'listBillingEnergy',
         tags: ['billing'],
@@ -130,7 +131,7 @@ export const billingReadRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = a
   app.get(
     '/billing/completeness',
     {
-      config: { permission: 'billing:read', failures: [404, 422], stream: true },
+      config: { permission: 'billing:read', failures: [404, 422], stream: true, heavy: true },
       schema: {
         operationId: 'getBillingInstantCompleteness',
         tags: ['billing'],
@@ -211,6 +212,12 @@ const placeOf = ({ point, area, zone }: { point?: string | readonly string[]; ar
 
 const isNdjson = (format: 'json' | 'ndjson' | undefined, accept: string | undefined): boolean =>
   format === undefined ? (accept ?? '').includes(NDJSON) : format === 'ndjson'
+
+/** Whether a page of it needs a look at every point, or all of it is asked for. */
+const asksAll = ({ query, headers }: FastifyRequest): boolean => {
+  const { state, format } = typeof query === 'object' && query !== null ? { state: undefined, format: undefined, ...query } : {}
+  return state !== undefined || isNdjson(format === 'json' || format === 'ndjson' ? format : undefined, headers.accept)
+}
 
 /** The point to go on after; undefined: it is no cursor of this question. */
 const placeOfCursor = (cursor: string, instants: readonly number[]): string | undefined => {

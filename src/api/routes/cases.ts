@@ -83,7 +83,7 @@ export const caseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
   app.get(
     '/cases/export',
     {
-      config: { permission: 'cases:read', also: 'export', stream: true, audit: 'act' },
+      config: { permission: 'cases:read', also: 'export', stream: true, audit: 'act', heavy: true },
       schema: {
         operationId: 'exportCases',
         tags: ['cases'],

@@ -128,7 +128,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<{
     app.get(
       `/results/${kind.name}`,
       {
-        config: { permission: kind.needs, also: 'export', audit: 'act', failures: [404, 414, 422], stream: true },
+        config: { permission: kind.needs, also: 'export', audit: 'act', failures: [404, 414, 422], stream: true, heavy: true },
         schema: {
           operationId: `export${kind.name.replace(/(^|-)(\w)/g, (_, _dash, letter: string) => letter.toUpperCase())}`,
           tags: ['exports'],
@@ -147,7 +147,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<{
   app.get(
     '/results/:result',
     {
-      config: { permission: 'export', audit: 'act', failures: [404, 414, 422], stream: true },
+      config: { permission: 'export', audit: 'act', failures: [404, 414, 422], stream: true, heavy: true },
       schema: {
         operationId: 'exportResult',
         tags: ['exports'],

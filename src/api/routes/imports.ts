@@ -210,7 +210,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/ledger/export',
     {
-      config: { permission: 'ledger:read', also: 'export', stream: true, audit: 'act' },
+      config: { permission: 'ledger:read', also: 'export', stream: true, audit: 'act', heavy: true },
       schema: {
         operationId: 'exportLedger',
         tags: ['ledger'],

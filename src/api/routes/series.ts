@@ -51,7 +51,7 @@ export const seriesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.get(
     '/series',
     {
-      config: { permission: 'readings:read', failures: [404, 414, 422], stream: true, audit: 'act', isFile },
+      config: { permission: 'readings:read', failures: [404, 414, 422], stream: true, audit: 'act', isFile, heavy: true },
       schema: {
         operationId: 'getSeries',
         tags: ['readings'],
