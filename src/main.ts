@@ -362,6 +362,7 @@ const open = async (
   const house = openHouse({
     ...{ clock, ledger, field, clocks: clocks.views, strangers: unregistered.list, days: energy.runner.days, log: say },
     loss: { balance: loss.views.busBalance, thresholds },
+    unread: () => keyAccounts.unread(),
     take: (verdict, day, now) => cases.book.take(verdict, day, now),
   })
   const audit = openAudit(config.dataDirectory, () => systemClock.now(), say, config.access.auditHead ?? undefined)
@@ -435,7 +436,7 @@ const open = async (
       ...billingReadViews({ store: store.value, ledger, models: energy.models, reads: billing.reads, book: billing.book }),
     },
     tiers: tiers.views,
-    keyAccounts: keyAccounts.views,
+    keyAccounts: { ...keyAccounts.views, health: keyAccounts.health },
     liveReadings,
     evidence: {
       ...evidenceViews({

@@ -31,6 +31,14 @@ export const HOUSE_RULES = {
       days: number(1, '>', 'd', 90, '换表后天数', 'days since the exchange', 'one working day, as for every new meter'),
     },
   },
+  keyAccount: {
+    id: 'key-account-unread',
+    version: 1,
+    title: { zh: '重点客户逾期未核抄', en: 'a key account that was not read in time' },
+    thresholds: {
+      days: number(7, '>=', 'd', 31, '无合格读数天数', 'days without a good reading', 'every key account is read and checked once a week'),
+    },
+  },
 } as const satisfies Record<string, RuleSpec>
 
 /** Names of these rules: a verdict of the detectors says nothing about them, and one of theirs about nothing else. */

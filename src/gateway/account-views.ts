@@ -132,6 +132,54 @@ export const accountViews = (parts: AccountViewParts): KeyAccountPort => {
   }
 }
 
+/** A point of a key account without a good reading of the time. Instants are milliseconds since 1970 UTC. */
+export interface UnreadPoint {
+  readonly customer: string
+  readonly point: string
+  readonly meter: string | null
+  /** Newest reading of any kind; null: there is none. */
+  readonly newestAt: number | null
+  /** Since when, as far as it can be told. */
+  readonly since: number
+  readonly days: number
+}
+
+/**
+ * Every point of the key accounts of the newest list that was not read for so many days (重点客户周核抄). A point that has no meter for so long yet is not due.
+ *
+ * @param before  as it was found the time before: where nobody can tell when it began, it began then
+ * @errors        those of the store
+ */
+export const unreadPoints = async (
+  parts: Omit<AccountViewParts, 'make'>,
+  before: readonly UnreadPoint[],
+): Promise<Result<readonly UnreadPoint[], Refusal>> => {
+  const { file, ledger, clock, settings } = parts
+  const [run] = file.runs()
+  const known = new Map(before.map(({ point, since }) => [point, since]))
+  const unread: UnreadPoint[] = []
+  if (!run) return ok(unread)
+  const pointsOf = pointIndex(ledger)
+  const days = settings().checkDays
+  const to = clock.now()
+  const from = to - days * DAY
+  for (let last = ''; ; ) {
+    const page = file.entries(run.id, { isKeyOrUnknown: true }, last, PAGE, true)
+    for (const { customer, isKey } of page) {
+      last = customer
+      if (!isKey) continue
+      const check = await checkOf(parts, customer, pointsOf(customer), from, to)
+      if (!check.ok) return check
+      for (const { point, meter, goodAt, newestAt } of check.value.points)
+        if (goodAt === null && ledger.meterAt(point, from) !== null) {
+          const since = newestAt !== null && newestAt < from ? newestAt : (known.get(point) ?? from)
+          unread.push({ customer, point, meter, newestAt, since, days })
+        }
+    }
+    if (page.length < PAGE) return ok(unread)
+  }
+}
+
 const sees = (scope: Scope, customer: string): boolean => scope.all || scope.sees('customer', customer)
 
 /** Entries somebody may see, page after page until there are enough. */
@@ -203,7 +251,7 @@ const isGood = ({ series: { measurement, tags }, quality, raws }: Reading): bool
   raws.some((raw) => raw !== null)
 
 const checkOf = async (
-  { ledger, latest, store }: AccountViewParts,
+  { ledger, latest, store }: Pick<AccountViewParts, 'ledger' | 'latest' | 'store'>,
   customer: string,
   points: readonly string[],
   from: number,

@@ -1,6 +1,7 @@
 import { type Finding, HOUSE_RULES, type RuleSpec, type SeriesRef } from '../anomaly/index.ts'
 import type { ClockPoint, ClockState } from '../collection/clock-rules.ts'
 import type { Exchange } from '../ledger/index.ts'
+import type { UnreadPoint } from './account-views.ts'
 
 /** A clock that was read. */
 export interface ReadClock {
@@ -32,6 +33,8 @@ export interface HouseFacts {
   readonly strangers: () => Iterable<WaitingStranger>
   /** Exchanges that billing has not acknowledged, with the area of their point. */
   readonly exchanges: () => Iterable<{ readonly exchange: Exchange; readonly area: string }>
+  /** Points of key accounts that were not read in time, with their area. */
+  readonly unread: () => Iterable<UnreadPoint & { readonly area: string }>
   /** Buses that are out of balance. */
   readonly buses: () => Iterable<Finding>
   readonly now: () => number
@@ -42,13 +45,14 @@ const DAY = 86_400_000
 
 /**
  * Findings of one area that need no look at its balance: meters nobody registered, clocks that were read and are off, exchanges nobody acknowledged,
- * buses out of balance.
+ * key accounts nobody read, buses out of balance.
  * They become cases as every other finding does.
  */
 export const houseFindings = (facts: HouseFacts, area: string): readonly Finding[] => [
   ...[...facts.clocks()].flatMap((clock) => (clock.area === area ? clockFindings(clock) : [])),
   ...[...facts.strangers()].flatMap((stranger) => (stranger.area === area ? [strangerFinding(stranger, area)] : [])),
   ...[...facts.exchanges()].flatMap((one) => (one.area === area ? exchangeFindings(one.exchange, area, facts.now()) : [])),
+  ...[...facts.unread()].flatMap((one) => (one.area === area ? [unreadFinding(one, facts.now())] : [])),
   ...[...facts.buses()].filter((finding) => finding.area === area),
 ]
 
@@ -141,6 +145,36 @@ const exchangeFindings = ({ id, kind, point, at, oldMeter, newMeter }: Exchange,
       },
     },
   ]
+}
+
+const unreadFinding = (
+  { customer, point, meter, newestAt, since, days, area }: UnreadPoint & { readonly area: string },
+  now: number,
+): Finding => {
+  // Readings that come and are no good are another fault than none.
+  const isNone = newestAt === null || newestAt <= since
+  return {
+    ...common(HOUSE_RULES.keyAccount, point, area),
+    kind: 'comm_fault',
+    level: 'meter',
+    from: since,
+    to: null,
+    score: 0.95,
+    severity: 'medium',
+    cause: isNone ? 'not-read' : 'no-good-reading',
+    numbers: { customer, meter, days },
+    thresholds: { 'key-account-unread.days': days },
+    series: [seriesOf('register', point, ['1.8.0'], Math.min(since, now - days * DAY), now)],
+    ruledOut: [],
+    why: {
+      zh: `重点客户 ${customer} 的计量点 ${point} 已 ${days} 天无合格读数（每周核抄一次）${isNone ? '' : '；有读数上来，但均不合格'}`,
+      en: `point ${point} of key account ${customer} has no good reading for ${days} days; it is to be read and checked every week${isNone ? '' : '; readings come, and none is good'}`,
+    },
+    action: {
+      zh: '补抄或现场抄表核对，查明通信或数据质量原因',
+      en: 'read it now or on site and check it; find out why it is not read, or why what is read is doubtful',
+    },
+  }
 }
 
 const common = ({ id, version }: RuleSpec, target: string, area: string) => ({

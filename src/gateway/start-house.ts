@@ -1,6 +1,7 @@
 import type { JudgedDay, Verdict } from '../anomaly/index.ts'
 import type { Clock } from '../core/index.ts'
 import type { Ledger } from '../ledger/index.ts'
+import type { UnreadPoint } from './account-views.ts'
 import { type BusParts, busWatch } from './bus-findings.ts'
 import type { ClockViews } from './clock-views.ts'
 import type { Field } from './field.ts'
@@ -14,6 +15,8 @@ export interface StartHouse {
   readonly field: Pick<Field, 'meters'>
   readonly clocks: Pick<ClockViews, 'clockOf'>
   readonly strangers: Pick<Unregistered, 'list'>
+  /** Points of key accounts that were not read in time. */
+  readonly unread: () => readonly UnreadPoint[]
   readonly days: BusParts['days']
   /** Balance of a bus, and the thresholds it is judged by. */
   readonly loss: Pick<BusParts, 'balance' | 'thresholds'>
@@ -29,7 +32,7 @@ export const NO_AREA = '-'
 const CLOCK_UNCERTAINTY_MS = 1000
 
 /** Watches what the gateway's rooms know by themselves and hands it to the case book. */
-export const openHouse = ({ clock, ledger, field, clocks, strangers, days, loss, take, log }: StartHouse): HouseWatch => {
+export const openHouse = ({ clock, ledger, field, clocks, strangers, unread, days, loss, take, log }: StartHouse): HouseWatch => {
   const areaOf = (point: string): string => {
     const area = ledger.get('point', point, null)?.attributes.area
     return typeof area === 'string' ? area : NO_AREA
@@ -50,7 +53,8 @@ export const openHouse = ({ clock, ledger, field, clocks, strangers, days, loss,
     const exchanges = ledger
       .exchanges({ unacknowledged: true, limit: MOST })
       .map((exchange) => ({ exchange, area: areaOf(exchange.point) }))
-    return { clocks: () => read, strangers: () => waiting, exchanges: () => exchanges, buses, now: () => clock.now() }
+    const late = unread().map((one) => ({ ...one, area: areaOf(one.point) }))
+    return { clocks: () => read, unread: () => late, strangers: () => waiting, exchanges: () => exchanges, buses, now: () => clock.now() }
   }
   let facts: HouseFacts | null = null
   return new HouseWatch({

@@ -74,7 +74,7 @@ export interface ViewDeps {
   readonly energy: EnergyDeps
   readonly billing: BillingBookDeps & BillingReadDeps
   readonly tiers: TierDeps
-  readonly keyAccounts: KeyAccountDeps
+  readonly keyAccounts: KeyAccountDeps & { readonly health: () => readonly HealthView['parts'][number][] }
   readonly liveReadings: ApiDeps['liveReadings']
   readonly evidence: EvidenceDeps & { readonly health: () => HealthView['parts'][number] }
   readonly loss: LossDeps
@@ -117,7 +117,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     ...deps.energy,
     ...deps.billing,
     ...deps.tiers,
-    ...deps.keyAccounts,
+    keyAccounts: deps.keyAccounts.keyAccounts,
     ...evidence,
     liveReadings: deps.liveReadings,
     ...deps.loss,
@@ -220,6 +220,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
         ...deps.unregistered.unregisteredHealth(),
         deps.audit.health(),
         evidenceHealth(),
+        ...deps.keyAccounts.health(),
         deps.access.health(),
         ...(deps.tls ? [deps.tls.health()] : []),
         hot.health(),

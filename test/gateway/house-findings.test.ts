@@ -21,6 +21,7 @@ const facts = (of: Partial<HouseFacts>): HouseFacts => ({
   clocks: () => [],
   strangers: () => [],
   exchanges: () => [],
+  unread: () => [],
   buses: () => [],
   now: () => NOW,
   ...of,
@@ -60,5 +61,19 @@ describe('what the house knows by itself', () => {
   ])('an exchange %i ms ago that nobody acknowledged', (age, severities) => {
     const found = houseFindings(facts({ exchanges: () => [{ exchange: exchange(NOW - age), area: 'A1' }] }), 'A1')
     expect(found.map(({ severity }) => severity)).toEqual(severities)
+  })
+
+  it('a key account nobody read for a week, or whose readings are none good, in its area', () => {
+    const none = { customer: 'C-1', point: 'P-1', meter: 'M-1', newestAt: NOW - 9 * DAY, since: NOW - 9 * DAY, days: 7, area: 'A1' }
+    const bad = { ...none, point: 'P-2', newestAt: NOW - 1000, since: NOW - 7 * DAY }
+    const of = facts({ unread: () => [none, bad, { ...none, point: 'P-3', area: 'A2' }] })
+    expect(houseFindings(of, 'A1')).toMatchObject([
+      {
+        ...{ key: 'key-account-unread/P-1', kind: 'comm_fault', target: 'P-1', cause: 'not-read', from: NOW - 9 * DAY, to: null },
+        thresholds: { 'key-account-unread.days': 7 },
+      },
+      { target: 'P-2', cause: 'no-good-reading', why: { en: expect.stringContaining('none is good') } },
+    ])
+    expect(houseFindings(of, 'A3')).toEqual([])
   })
 })

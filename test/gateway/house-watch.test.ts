@@ -31,7 +31,10 @@ const world = () => {
   const watch = new HouseWatch({
     areas: () => ['A1'],
     findings: (area) =>
-      houseFindings({ clocks: () => [], exchanges: () => [], buses: () => [], strangers: () => waiting, now: () => today.start + 1 }, area),
+      houseFindings(
+        { clocks: () => [], exchanges: () => [], unread: () => [], buses: () => [], strangers: () => waiting, now: () => today.start + 1 },
+        area,
+      ),
     take: (verdict, day) => {
       handed++
       book = takeVerdict(book, verdict, day).book

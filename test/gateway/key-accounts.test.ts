@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { KeyAccountPort, KeyListQuestion } from '../../src/api/index.ts'
 import { billingOf } from '../../src/config/index.ts'
 import { EVERYTHING, type Reading, type Scope } from '../../src/core/index.ts'
@@ -109,6 +109,7 @@ describe('the list of a year', () => {
     const accounts = open(made, [], log)
     // Too early: what was read last is still coming in.
     expect(await accounts.look()).toBeNull()
+    expect(accounts.health()).toEqual([])
     made.clock.at = days.start('2027-01-05') + 3_600_000
     expect(await accounts.look()).toMatchObject({
       year: 2027,
@@ -154,6 +155,23 @@ describe('the list of a year', () => {
     expect(await listOf(accounts.views.keyAccounts, { year: 2026 })).toBe('TARIFF_LIST')
     // It is there: nothing is made twice.
     expect(await accounts.look()).toBeNull()
+    expect(accounts.health()).toMatchObject([{ state: 'ok', sentence: expect.stringContaining('list of 2027, version 1') }])
+    // Not so in a year whose list cannot be made: that is said, and at the end of January it is a failure.
+    const broken = vi.spyOn(made.ledger, 'points').mockImplementation(() => {
+      throw new Error('disk is full')
+    })
+    for (const [today, state, sentence] of [
+      ['2028-01-06', 'degraded', 'the list of 2028 could not be made'],
+      ['2028-01-31', 'failed', 'the list of 2028 could not be made'],
+      ['2028-02-05', 'failed', 'the list of 2028 could not be made; figures of 2027 that nobody took away are gone since 2028-02-05'],
+    ] as const) {
+      made.clock.at = days.start(today) + 3_600_000
+      await expect(accounts.look()).rejects.toThrow('disk is full')
+      expect(accounts.health()).toMatchObject([{ state, sentence, cure: expect.stringContaining('gridtally key-accounts run 2028') }])
+    }
+    broken.mockRestore()
+    expect(await accounts.look()).toMatchObject({ year: 2028 })
+    expect(accounts.health()).toMatchObject([{ state: 'ok' }])
     await accounts.stop()
     accounts.close()
   })
@@ -245,6 +263,15 @@ it('the weekly check wants a good reading of every point, and looks behind a bad
     ['C-5', false],
   ])
   expect(await checks(9, true)).toEqual([['C-5', false]])
+  // What the house makes a case of: the point of the mill. The hospital was read, C-5 has no point.
+  expect(accounts.unread()).toEqual([])
+  await accounts.check()
+  expect(accounts.unread()).toEqual([
+    { customer: 'C-1', point: 'P-C-1', meter: 'M-P-C-1', newestAt: clock.at - 8 * day, since: clock.at - 8 * day, days: 7 },
+  ])
+  expect(accounts.health()).toEqual([
+    { part: 'key accounts', state: 'ok', sentence: 'list of 2027, version 1; 1 point of them not read in time', cure: null },
+  ])
   // Of a customer with points in two zones, those of the zone are named and judged, and notes that name others are left out.
   made.apply([{ kind: 'point', id: 'P-C-3', from: null, set: { customer: 'C-1' } }], clock.at - 1000)
   const north: Scope = { all: false, sees: (_, id) => id === 'C-1' || id === 'P-C-3' }
