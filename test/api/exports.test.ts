@@ -140,11 +140,14 @@ describe('a file that is made in the background', () => {
       percent: null,
       file: null,
     })
-    const done = await vi.waitFor(async () => {
-      const found = (await get(app, '/exports/1')).json()
-      expect(found.state).toBe('done')
-      return found
-    })
+    const done = await vi.waitFor(
+      async () => {
+        const found = (await get(app, '/exports/1')).json()
+        expect(found.state).toBe('done')
+        return found
+      },
+      { timeout: 60_000 },
+    )
     expect(done).toMatchObject({ rows: 13, percent: 100, file: { url: '/api/v1/exports/1/file' } })
     const whole = await get(app, '/exports/1/file')
     expect(createHash('sha256').update(whole.rawPayload).digest('hex')).toBe(done.file.sha256)

@@ -1,4 +1,4 @@
-import { onTestFinished } from 'vitest'
+import { afterAll, onTestFinished } from 'vitest'
 import {
   type ApiDeps,
   type ApiOptions,
@@ -396,11 +396,58 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
 /** Without load shedding: tests share their machine. */
 export const OPTIONS: ApiOptions = { host: '127.0.0.1', port: 0, maxEventLoopDelayMs: false }
 
-/** The API over {@link field}, closed when the test is over. */
-export const api = async (change: Partial<ApiDeps> = {}, options: Partial<ApiOptions> = {}) => {
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
+/** What looks like one thing and asks whatever `now` gives at the time. */
+const through = <Whole extends object>(now: () => Whole): Whole =>
+  new Proxy(now(), {
+    get: (_, key) => {
+      const value: unknown = Reflect.get(now(), key)
+      if (typeof value === 'function')
+        return (...given: unknown[]): unknown => {
+          const owner = now()
+          const method: unknown = Reflect.get(owner, key)
+          return typeof method === 'function' ? Reflect.apply(method, owner, given) : undefined
+        }
+      if (!isObject(value)) return value
+      return through(() => {
+        const newest: unknown = Reflect.get(now(), key)
+        return isObject(newest) ? newest : value
+      })
+    },
+  })
+
+type Built = Awaited<ReturnType<typeof buildApi>>
+const shared: { app: Promise<Built> | null; deps: ApiDeps | null; isTaken: boolean } = { app: null, deps: null, isTaken: false }
+
+/** One API for the tests of a file, one after the other: making it takes longer than most of them. */
+const sharedApi = (deps: ApiDeps): Promise<Built> => {
+  shared.deps = deps
+  shared.app ??= buildApi(
+    through(() => shared.deps ?? deps),
+    OPTIONS,
+    (app) =>
+      app.addHook('preClose', async () => {
+        shared.app = null
+      }),
+  )
+  return shared.app
+}
+afterAll(async () => (await shared.app)?.close())
+
+/**
+ * The API over {@link field}. Tests that say nothing of its options share it, each with a field of its own; with options it is the test's
+ * alone and closed when that is over, and so is one that has listened.
+ */
+export const api = async (change: Partial<ApiDeps> = {}, options?: Partial<ApiOptions>) => {
   const world = field(change)
-  const app = await buildApi(world.deps, { ...OPTIONS, ...options })
-  onTestFinished(() => app.close())
+  const isShared = options === undefined && !shared.isTaken
+  const app = isShared ? await sharedApi(world.deps) : await buildApi(world.deps, { ...OPTIONS, ...options })
+  if (isShared) shared.isTaken = true
+  onTestFinished(async () => {
+    if (isShared) shared.isTaken = false
+    if (!isShared || app.server.listening) await app.close()
+  })
   return { app, ...world }
 }
 

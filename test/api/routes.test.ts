@@ -33,7 +33,7 @@ describe('health', () => {
 
 describe('metrics', () => {
   it('gives what the rooms counted, in Prometheus text', async () => {
-    const { app } = await api()
+    const { app } = await api({}, {})
     await app.inject('/health/live')
     const { headers, payload } = await app.inject({ url: '/metrics', headers: asReader })
     expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8')

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { gridtally, runGateway, scratch } from '../support/processes.ts'
 
-const SOON = { timeout: 10_000, interval: 50 }
+const SOON = { timeout: 60_000, interval: 50 }
 const fileOf = (every: string, port = 0) =>
   stringify({
     version: 1,

@@ -70,7 +70,7 @@ const site = (
     for (let n = 0; n < 50; n++) {
       runner.look()
       await runner.tick()
-      await vi.waitFor(() => expect(runner.running).toBe(0))
+      await vi.waitFor(() => expect(runner.running).toBe(0), { timeout: 60_000 })
       await recorder.flush()
     }
   }
@@ -209,14 +209,14 @@ it('reads one meter of a line at a time, and goes on with other lines when one h
   )
   file.take([...gaps('M1', 'M2', 'M3', 'M4'), { ...dueOf('M9'), line: 'L9' }, missedOf('M9')])
   await runner.tick()
-  await vi.waitFor(() => expect(runner.running).toBe(0))
+  await vi.waitFor(() => expect(runner.running).toBe(0), { timeout: 60_000 })
   await recorder.flush()
   // Five seconds are saved at the start: two reads of three seconds go, then the line has to earn more.
   expect([read.filter((meter) => meter !== 'M9').length, read.includes('M9'), most]).toEqual([2, true, 2])
   to(D0 + 4 * HOUR + 60_000)
   busy += 60_000
   await runner.tick()
-  await vi.waitFor(() => expect(runner.running).toBe(0))
+  await vi.waitFor(() => expect(runner.running).toBe(0), { timeout: 60_000 })
   expect(read.filter((meter) => meter !== 'M9').length).toBeGreaterThan(2)
 })
 
@@ -236,7 +236,7 @@ it('never asks a meter twice at once that has moved to another line since its re
   recorder.tell(missedOf('M9'))
   await recorder.flush()
   await runner.tick()
-  await vi.waitFor(() => expect(asked).toBe(1))
+  await vi.waitFor(() => expect(asked).toBe(1), { timeout: 60_000 })
   runner.look()
   await runner.tick()
   end({ what: 'silent', code: 'LINE_NO_REPLY' })
@@ -263,7 +263,7 @@ it('gives re-reads the share of a busy line that holds now', async () => {
     to(D0 + 4 * HOUR + busy)
     runner.look()
     await runner.tick()
-    await vi.waitFor(() => expect(runner.running).toBe(0))
+    await vi.waitFor(() => expect(runner.running).toBe(0), { timeout: 60_000 })
     await recorder.flush()
   }
   await look(0)

@@ -28,13 +28,13 @@ const released = async () => {
     return (await answer.json()) as { id: number; state: string }
   }
   const { id } = await ask('/billing/releases', { at, note: 'April' })
-  await vi.waitFor(async () => expect((await ask(`/billing/releases/${id}`)).state).toBe('done'), { timeout: 20_000, interval: 50 })
+  await vi.waitFor(async () => expect((await ask(`/billing/releases/${id}`)).state).toBe('done'), { timeout: 60_000, interval: 50 })
   const run = (command: string, args: readonly string[]) =>
     promisify(execFile)(command, args, { env: { ...process.env, GRIDTALLY_TOKEN: place.token } })
   return { place, address: gateway.address, run }
 }
 
-it('the examples of a billing system have every released figure', { timeout: 60_000 }, async () => {
+it('the examples of a billing system have every released figure', async () => {
   const { place, address, run } = await released()
 
   const lines = join(place.directory, 'april.ndjson')

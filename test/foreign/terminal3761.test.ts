@@ -94,7 +94,7 @@ it.skipIf(!hasPython)(
     const state = join(directory, 'terminal.json')
     let gateway = await runGateway(config)
     let terminal = startTerminal(port, state, '--unread', '2')
-    await expect.poll(() => terminal.lines.some(isOnline), { timeout: 20_000 }).toBe(true)
+    await expect.poll(() => terminal.lines.some(isOnline), { timeout: 60_000 }).toBe(true)
 
     // Its archive is empty: the ledger is written into it, and read back.
     const ordered = await fetch(`${gateway.address}/api/v1/concentrators/C-1/archive/download`, {
@@ -103,34 +103,34 @@ it.skipIf(!hasPython)(
       body: JSON.stringify({ why: 'new terminal' }),
     })
     expect(ordered.status).toBe(200)
-    await expect.poll(() => terminal.lines.filter(({ heard }) => heard === '04').length, { timeout: 20_000 }).toBe(1)
+    await expect.poll(() => terminal.lines.filter(({ heard }) => heard === '04').length, { timeout: 60_000 }).toBe(1)
     const written = terminal.lines.find(({ heard }) => heard === '04')?.data ?? ''
     expect(written.slice(0, 12)).toBe('000002010300')
     expect(written).toContain('010000200724')
 
     // Points 1 and 3 come at once, point 2 when its meter was read.
-    for (const point of ['P1', 'P3']) await expect.poll(async () => (await readings(gateway, point)).length, { timeout: 30_000 }).toBe(1)
+    for (const point of ['P1', 'P3']) await expect.poll(async () => (await readings(gateway, point)).length, { timeout: 60_000 }).toBe(1)
     expect(await readings(gateway, 'P2')).toEqual([])
     terminal.tell('read')
-    await expect.poll(async () => (await readings(gateway, 'P2')).length, { timeout: 30_000 }).toBe(1)
+    await expect.poll(async () => (await readings(gateway, 'P2')).length, { timeout: 60_000 }).toBe(1)
 
     // The gateway dies with the report in its hands.
     terminal.tell('report')
-    await expect.poll(() => terminal.lines.some(({ said }) => said === 'report'), { timeout: 20_000 }).toBe(true)
+    await expect.poll(() => terminal.lines.some(({ said }) => said === 'report'), { timeout: 60_000 }).toBe(true)
     await gateway.kill()
     gateway = await runGateway(config)
-    await expect.poll(() => terminal.lines.some(({ confirmed }) => confirmed === 5), { timeout: 30_000 }).toBe(true)
+    await expect.poll(() => terminal.lines.some(({ confirmed }) => confirmed === 5), { timeout: 60_000 }).toBe(true)
 
     const saidReports = () => terminal.lines.filter(({ said }) => said === 'report').length
     // The terminal dies before it hears the confirmation, and says it again.
     const before = saidReports()
     terminal.tell('report')
-    await expect.poll(saidReports, { timeout: 20_000 }).toBeGreaterThan(before)
+    await expect.poll(saidReports, { timeout: 60_000 }).toBeGreaterThan(before)
     await terminal.kill()
     terminal = startTerminal(port, state, '--report')
-    await expect.poll(() => terminal.lines.some(({ confirmed }) => confirmed === 5), { timeout: 30_000 }).toBe(true)
+    await expect.poll(() => terminal.lines.some(({ confirmed }) => confirmed === 5), { timeout: 60_000 }).toBe(true)
 
-    await expect.poll(async () => (await events(gateway)).length, { timeout: 20_000 }).toBe(1)
+    await expect.poll(async () => (await events(gateway)).length, { timeout: 60_000 }).toBe(1)
     for (const point of ['P1', 'P2', 'P3']) expect(await readings(gateway, point)).toHaveLength(1)
     await gateway.stop()
   },

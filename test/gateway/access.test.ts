@@ -22,7 +22,7 @@ const named = () => {
   nth++
   return { sec: `sec${nth}`, li: `li.na${nth}`, wang: `wang${nth}` }
 }
-const soon = { timeout: 5000, interval: 50 }
+const soon = { timeout: 60_000, interval: 50 }
 
 it('is open to nobody at first, and to the first administrator by a link that works once', async () => {
   const { gateway, address, data, file, config } = await accessSite()

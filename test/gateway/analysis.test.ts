@@ -166,4 +166,4 @@ it('raises a case of a customer who steals, by itself, and names the day it bega
   expect(thefts.map(({ target }) => target)).toEqual([area.point(4)])
   expect(Math.abs((thefts[0]?.from ?? 0) - (START + 15 * DAY))).toBeLessThanOrEqual(3 * DAY)
   expect(site.warnings).toEqual([])
-}, 60_000)
+})

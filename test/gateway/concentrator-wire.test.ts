@@ -54,7 +54,7 @@ const site = async (allowWrites: boolean, meters: number, answer: (asked: Asked)
   const terminal = await dialIn({ port: gateway.listening[0]?.port ?? 0, address: ADDRESS, answer })
   onTestFinished(() => terminal.hangUp())
   terminal.login()
-  await expect.poll(async () => (await api('/concentrators/C-1')).body.online?.peer ?? null, { timeout: 10_000 }).not.toBeNull()
+  await expect.poll(async () => (await api('/concentrators/C-1')).body.online?.peer ?? null, { timeout: 60_000 }).not.toBeNull()
   return { api, terminal, second }
 }
 
@@ -101,7 +101,7 @@ it('downloads the ledger into a terminal made by hand, which then has every reco
   const begun = await api('/concentrators/C-1/archive/download', { why: 'order 7' })
   expect([begun.status, begun.body.detail ?? null]).toEqual([200, null])
   await expect
-    .poll(async () => (await api(`/concentrators/C-1/jobs/${begun.body.id}?waitS=2`)).body.state, { timeout: 20_000 })
+    .poll(async () => (await api(`/concentrators/C-1/jobs/${begun.body.id}?waitS=2`)).body.state, { timeout: 60_000 })
     .not.toBe('running')
   const job = (await api(`/concentrators/C-1/jobs/${begun.body.id}`)).body
   expect(job).toMatchObject({ state: 'done', result: { done: 12, failed: 0, after: { records: 12, same: 12 } } })
@@ -111,7 +111,7 @@ it('downloads the ledger into a terminal made by hand, which then has every reco
   for (const { data } of writes) expect((data.length - 4 - 2 - 16) % 27).toBe(0)
   expect(records.get(3)).toEqual([3, 0, 3, 0, 31, 30, ...bytesOf('03 00 00 20 07 24'), 0, 0, 0, 0, 0, 0, 4, 0b1001, 0, 0, 0, 0, 0, 0, 0x50])
   expect((await api('/concentrators/C-1/archive/diff')).body.items).toEqual([])
-}, 40_000)
+})
 
 /** What changes something in a terminal or a meter. @source Q/GDW 376.1, AFN 01, 04, 05, 06, 0F */
 const WRITING = new Set([0x01, 0x04, 0x05, 0x06, 0x0f])
@@ -147,4 +147,4 @@ it('sends nothing that changes anything to a terminal without allowWrites, whate
   expect(terminal.asked.length).toBeGreaterThan(5)
   expect(terminal.asked.filter(({ afn }) => WRITING.has(afn))).toEqual([])
   expect(identifier(0, 10)).toEqual(F10)
-}, 60_000)
+})

@@ -120,7 +120,7 @@ it('equals the truth of four weeks in which everything happened, in whatever ord
     ['OLD', DAYS[8], EXCHANGED, '40'],
     ['NEW', EXCHANGED, DAYS[9], '40'],
   ])
-}, 120_000)
+})
 
 it('says what changed after somebody took it away, once, by rising numbers', async () => {
   const site = await commissioned()
@@ -153,7 +153,7 @@ it('says what changed after somebody took it away, once, by rising numbers', asy
     [3, value(before[1])],
     [3, value(before[2])],
   ])
-}, 120_000)
+})
 
 it('changes nothing when it works the same out again', async () => {
   const site = await commissioned()
@@ -165,7 +165,7 @@ it('changes nothing when it works the same out again', async () => {
   await site.settle()
   expect(site.outbox.state().sinks[0]).toMatchObject({ cursor })
   expect(site.book.correctionCount()).toBe(0)
-}, 120_000)
+})
 
 it('has everything still to do after it was stopped at any moment', async () => {
   const site = await commissioned()
@@ -180,7 +180,7 @@ it('has everything still to do after it was stopped at any moment', async () => 
   expect(await second.rows('day', START, END)).toHaveLength(28)
   // Only the months and days that are over are done with.
   expect(second.runner.state().dirty).toBe(1)
-}, 120_000)
+})
 
 it('makes the same rows again when it ends between the rows and its own book', async () => {
   let puts = 0
@@ -197,7 +197,7 @@ it('makes the same rows again when it ends between the rows and its own book', a
   expect(days).toHaveLength(28)
   expect(days.map((row) => value(row, 'version'))).toEqual(days.map(() => '1'))
   expectTruth(days[12], DAYS[12]!, DAYS[13]!)
-}, 120_000)
+})
 
 it('withdraws a figure that is known no more, and says so beside the field', async () => {
   const site = await commissioned()
@@ -214,7 +214,7 @@ it('withdraws a figure that is known no more, and says so beside the field', asy
   expect(Number(value(row, '1.8.0_flags')) & UNKNOWN_FLAG).toBe(UNKNOWN_FLAG)
   expect(Number(value(row, '1.8.0_flags')) & ENERGY_FLAGS.missing).toBe(ENERGY_FLAGS.missing)
   expect(value(row, 'version')).toBe('2')
-}, 120_000)
+})
 
 it('works out a silent day when the register after it comes', async () => {
   const site = await commissioned()
@@ -233,4 +233,4 @@ it('works out a silent day when the register after it comes', async () => {
   expectTruth(late, SILENT[0], SILENT[1])
   expect(value(late, 'version')).toBe('2')
   expect(value(late, 'estimated_ppm')).toBe('0')
-}, 120_000)
+})

@@ -7,7 +7,7 @@ import { scaledClock } from '../../src/core/index.ts'
 import { scratch } from '../support/processes.ts'
 import { expectProved, open } from './evidence-site.ts'
 
-it('freezes, curves and live registers of a village round midnight are proved by their frames', { timeout: 60_000 }, async () => {
+it('freezes, curves and live registers of a village round midnight are proved by their frames', async () => {
   const directory = scratch()
   const start = Date.parse('2026-11-20T23:57:00+08:00')
   const realStart = Date.now()
@@ -24,7 +24,7 @@ it('freezes, curves and live registers of a village round midnight are proved by
   expect(keepers.length).toBeGreaterThan(1)
   for (const { id } of keepers) {
     await expect
-      .poll(async () => (await evidenceOf(id, midnight, 'day-freeze')).length, { timeout: 30_000, interval: 250 })
+      .poll(async () => (await evidenceOf(id, midnight, 'day-freeze')).length, { timeout: 60_000, interval: 250 })
       .toBeGreaterThan(0)
     const [item] = await evidenceOf(id, midnight, 'day-freeze')
     expect(item?.by).toMatch(/^task day|^gap read again/)
@@ -52,7 +52,7 @@ it('freezes, curves and live registers of a village round midnight are proved by
 
 const SITE = { count: 2, meters: 5, protocol: 'mixed', seed: 3 } as const
 
-it('freezes that several meters of a concentrator share a request for are each proved by it', { timeout: 60_000 }, async () => {
+it('freezes that several meters of a concentrator share a request for are each proved by it', async () => {
   const directory = scratch()
   const made = ruledConcentrators(SITE)
   const meters = made.flatMap(({ id, protocol, wiring }) =>
@@ -91,7 +91,7 @@ it('freezes that several meters of a concentrator share a request for are each p
   const midnight = gateway.field.calendar.dayStart(gateway.clock.now())
   const protocols = new Set<string>()
   for (const { meter, protocol, line } of meters) {
-    await expect.poll(async () => (await evidenceOf(meter.id, midnight)).length, { timeout: 20_000 }).toBeGreaterThan(0)
+    await expect.poll(async () => (await evidenceOf(meter.id, midnight)).length, { timeout: 60_000 }).toBeGreaterThan(0)
     const [item] = await evidenceOf(meter.id, midnight)
     expect(item).toMatchObject({ channel: line, by: 'task daily' })
     const pack = await packOf(item?.id ?? '', meter.id)

@@ -34,16 +34,16 @@ it('what was read on demand is kept with its frames, who asked, and every regist
   expect((await api('/api/v1/readings/evidence?meter=M1&measuredAt=2020-01-01T00:00:00Z')).body.code).toBe('API_EVIDENCE')
 })
 
-it('a pushed register of midnight is proved by its message', { timeout: 30_000 }, async () => {
+it('a pushed register of midnight is proved by its message', async () => {
   const { broker, config } = await site([['M10', 'm10', 'site-json', '5/5']])
   const { gateway, evidenceOf, packOf } = await open(config)
-  await expect.poll(() => gateway.push.sources[0]?.state()?.subscriptions.every(({ granted }) => granted), { timeout: 10_000 }).toBe(true)
+  await expect.poll(() => gateway.push.sources[0]?.state()?.subscriptions.every(({ granted }) => granted), { timeout: 60_000 }).toBe(true)
   const client = await publisher(broker)
   const midnight = gateway.field.calendar.dayStart(Date.now())
   const send = (at: number, kwh: string) => client.publishAsync('site/m10/json', `{"ts":${at / 1000},"kwh":${kwh}}`, { qos: 1 })
   await send(midnight, '1234.50')
   await send(midnight + 3 * 3_600_000, '1236.00')
-  await expect.poll(async () => (await evidenceOf('M10', midnight, 'push')).length, { timeout: 10_000 }).toBe(1)
+  await expect.poll(async () => (await evidenceOf('M10', midnight, 'push')).length, { timeout: 60_000 }).toBe(1)
   const [item] = await evidenceOf('M10', midnight, 'push')
   const sent = `{"ts":${midnight / 1000},"kwh":1234.50}`
   expect(item).toMatchObject({ kind: 'message', about: 'site/m10/json', channel: 'push', by: 'pushed', sha256: digestText(sent) })

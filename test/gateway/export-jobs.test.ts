@@ -89,7 +89,7 @@ describe('a file made in the background', () => {
     const { source } = endless()
     files.port.use(rowsOf(source))
     const [first, second] = [begin(files), begin(files)]
-    await vi.waitFor(() => expect(files.port.get(first, ANN)?.rows).toBe(2))
+    await vi.waitFor(() => expect(files.port.get(first, ANN)?.rows).toBe(2), { timeout: 60_000 })
     expect(files.port.get(second, ANN)?.state).toBe('waiting')
     expect(files.port.file(first, ANN)).toMatchObject({ ok: false, error: { error: { code: 'EXPORT_STATE' } } })
     files.port.remove(second, ANN)
@@ -105,7 +105,7 @@ describe('a file made in the background', () => {
     before.port.use(rowsOf(endless().source))
     const id = begin(before)
     const waits = begin(before, { format: 'ndjson' })
-    await vi.waitFor(() => expect(before.port.get(id, ANN)?.rows).toBe(2))
+    await vi.waitFor(() => expect(before.port.get(id, ANN)?.rows).toBe(2), { timeout: 60_000 })
     await before.close()
     const after = opened(directory)
     expect(after.port.get(id, ANN)).toMatchObject({ state: 'waiting', rows: 0 })
@@ -206,7 +206,9 @@ describe('a file handed out at once', () => {
       .update(await read(file.value.content))
       .digest('hex')
     expect(file.value.digest()).toEqual({ rows: 7, sha256 })
-    await vi.waitFor(() => expect(files.port.log(null, 1)).toMatchObject([{ job: null, outcome: 'done', rows: 7, sha256 }]))
+    await vi.waitFor(() => expect(files.port.log(null, 1)).toMatchObject([{ job: null, outcome: 'done', rows: 7, sha256 }]), {
+      timeout: 60_000,
+    })
     expect(readdirSync(join(directory, 'exports'))).toEqual([])
   })
   it('that is not taken whole is written down as broken off', async () => {
@@ -214,6 +216,6 @@ describe('a file handed out at once', () => {
     const file = await files.port.direct(wanted(), endless().source, ANN)
     if (!file.ok) throw new Error(file.error.error.message)
     file.value.content.once('data', () => file.value.content.destroy())
-    await vi.waitFor(() => expect(files.port.log(null, 1)).toMatchObject([{ outcome: 'broken-off', sha256: null }]))
+    await vi.waitFor(() => expect(files.port.log(null, 1)).toMatchObject([{ outcome: 'broken-off', sha256: null }]), { timeout: 60_000 })
   })
 })

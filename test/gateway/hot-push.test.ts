@@ -63,11 +63,11 @@ it('takes a stranger for the meter it is as soon as the ledger has it, over the 
   ledger.close()
   const devices = async () =>
     ((await gateway.get('/api/v1/brokers/push/devices')) as { items: { meter: string | null; point: string | null }[] }).items
-  await expect.poll(devices, { timeout: 15_000 }).toMatchObject([{ meter: 'M9', point: 'P9' }])
+  await expect.poll(devices, { timeout: 60_000 }).toMatchObject([{ meter: 'M9', point: 'P9' }])
   await send(2)
   await expect
     .poll(async () => (await latestOf(gateway, 'P9')).filter(({ source }) => source === 'push').map(({ meter }) => meter), {
-      timeout: 15_000,
+      timeout: 60_000,
     })
     .toContain('M9')
   expect((await brokerOf(gateway)).state).toBe('up')

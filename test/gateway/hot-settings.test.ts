@@ -8,7 +8,7 @@ import { glance, Ledger } from '../../src/ledger/index.ts'
 import { gridtally, scratch, TOKEN } from '../support/processes.ts'
 import { gatewayOf, ledgerOf, startSite, startWire } from './hot-site.ts'
 
-const SOON = { timeout: 5000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 const act = { what: 'edit', who: 'test', why: 'a test', workOrder: null, at: Date.now() } as const
 
 it('takes settings of collection and clocks up at once', async () => {
@@ -28,7 +28,7 @@ it('takes settings of collection and clocks up at once', async () => {
     })
     return JSON.parse(await answer.text()).code
   }
-  await expect.poll(cutoff, { ...SOON, timeout: 20_000 }).toBeDefined()
+  await expect.poll(cutoff, { ...SOON, timeout: 60_000 }).toBeDefined()
   const before = Date.parse(await cutoff())
   expect(await sync()).toBe('CLOCK_OFF')
   write(gatewayOf(lines, { collection: { cutoff: '07:15' }, clocks: { set: true, password: '020637' } }))

@@ -33,7 +33,7 @@ const storedIn = async (url: string): Promise<StoredRow[]> => {
 
 /** Until the outbox is empty. */
 const drained = (gateway: RunningGateway) =>
-  expect.poll(async () => ((await gateway.get('/api/v1/outbox')) as { depth: number }).depth, { timeout: 30_000, interval: 100 }).toBe(0)
+  expect.poll(async () => ((await gateway.get('/api/v1/outbox')) as { depth: number }).depth, { timeout: 60_000, interval: 100 }).toBe(0)
 
 const readsOf = async (gateway: RunningGateway): Promise<number> =>
   ((await gateway.get('/api/v1/tasks')) as { items: { read: number }[] }).items.reduce((sum, { read }) => sum + read, 0)
@@ -41,10 +41,10 @@ const readsOf = async (gateway: RunningGateway): Promise<number> =>
 /** Waits until so many more reads were done. */
 const moreReads = async (gateway: RunningGateway, count: number): Promise<void> => {
   const before = await readsOf(gateway)
-  await expect.poll(() => readsOf(gateway), { timeout: 30_000, interval: 50 }).toBeGreaterThanOrEqual(before + count)
+  await expect.poll(() => readsOf(gateway), { timeout: 60_000, interval: 50 }).toBeGreaterThanOrEqual(before + count)
 }
 
-it('loses nothing, doubles nothing and makes nothing up when the gateway is killed under load', { timeout: 120_000 }, async () => {
+it('loses nothing, doubles nothing and makes nothing up when the gateway is killed under load', async () => {
   const { server, config, truth } = await site()
   const unsafe: [from: number, to: number][] = []
   for (let round = 0; round < 4; round++) {
@@ -72,7 +72,7 @@ it('loses nothing, doubles nothing and makes nothing up when the gateway is kill
   expect(verdict.compared).toBeGreaterThan(100)
 })
 
-it('loses nothing and doubles nothing when influxd is killed under load; reading goes on meanwhile', { timeout: 120_000 }, async () => {
+it('loses nothing and doubles nothing when influxd is killed under load; reading goes on meanwhile', async () => {
   const { server, config, truth } = await site()
   const gateway = await runGateway(config)
   for (let round = 0; round < 3; round++) {

@@ -53,7 +53,7 @@ it('tells a meter of the ledger from a stranger, and secondary values from prima
   const values = { time, ua: 220.1, ia: 1.25, wh: 1234.56, ct: 40, pt: 1 }
   await broker.publish('/gw/acrelHW/adw300/data/12209263660002', JSON.stringify(values))
   await broker.publish('/gw/acrelHW/adw300/data/999', JSON.stringify(values))
-  await expect.poll(async () => (await latestOf(gateway, 'P-M1')).length, { timeout: 15_000 }).toBe(2)
+  await expect.poll(async () => (await latestOf(gateway, 'P-M1')).length, { timeout: 60_000 }).toBe(2)
   const latest = await latestOf(gateway, 'P-M1')
   const register = latest.find(({ values: [first] }) => first?.obis === '1-0:1.8.0')
   // The ratio that came with the values counts, not the ledger's; the register stays as the face shows it.
@@ -62,7 +62,7 @@ it('tells a meter of the ledger from a stranger, and secondary values from prima
   expect(instant?.values.find(({ obis }) => obis === '1-0:31.7.0')?.value).toMatch(/^50(\.0*)?$/)
   const strangers = async () =>
     ((await gateway.get('/api/v1/brokers/push/devices?registered=false')) as { items: { name: string }[] }).items.map(({ name }) => name)
-  await expect.poll(strangers, { timeout: 10_000 }).toEqual(['999'])
+  await expect.poll(strangers, { timeout: 60_000 }).toEqual(['999'])
   await gateway.stop()
 })
 
@@ -77,9 +77,9 @@ it('answers what a device waits for, notes presence and how well it is heard', a
   await client.publishAsync('/gw/acrelHW/adw300/login/7', JSON.stringify({ type: 'login', rssi: 40 }), { qos: 1 })
   await client.publishAsync('tele/plug/LWT', 'Online', { qos: 1, retain: true })
   await client.publishAsync('tele/plug/STATE', JSON.stringify({ Wifi: { RSSI: 64, Signal: -68 } }), { qos: 1 })
-  await expect.poll(() => heard, { timeout: 10_000 }).toEqual(['/server/acrelHW/adw300/login/7 {"type":"login","res":1}'])
+  await expect.poll(() => heard, { timeout: 60_000 }).toEqual(['/server/acrelHW/adw300/login/7 {"type":"login","res":1}'])
   const device = async () => (await gateway.get('/api/v1/brokers/push/devices/plug')) as Record<string, unknown>
-  await expect.poll(device, { timeout: 10_000 }).toMatchObject({ presence: 'online', signal: { figures: { dBm: -68, percent: 64 } } })
+  await expect.poll(device, { timeout: 60_000 }).toMatchObject({ presence: 'online', signal: { figures: { dBm: -68, percent: 64 } } })
   await gateway.stop()
 })
 
@@ -95,7 +95,7 @@ it('puts aside what it cannot use, acknowledges it, and takes it again when told
   await broker.publish('site/m1/json', 'x'.repeat(300_000))
   await broker.publish('site/stranger/json', JSON.stringify({ ts: now(), kwh: 3 }))
   await broker.publish('site/m1/json', JSON.stringify({ ts: now(), kwh: 5, __proto__: 1, constructor: { prototype: 2 } }))
-  await expect.poll(async () => (await latestOf(gateway, 'P-M1')).length, { timeout: 20_000 }).toBe(1)
+  await expect.poll(async () => (await latestOf(gateway, 'P-M1')).length, { timeout: 60_000 }).toBe(1)
   const refused = (await gateway.get('/api/v1/refused-messages')) as {
     items: { error: { code: string }; replayable: boolean; bytes: number }[]
   }
@@ -141,7 +141,7 @@ it('drops subscriptions that a former configuration had, although the broker kep
   await second.stop()
 })
 
-it('loses nothing and doubles nothing when it is killed with messages in hand', { timeout: 120_000 }, async () => {
+it('loses nothing and doubles nothing when it is killed with messages in hand', async () => {
   const plain = Array.from({ length: 20 }, (_, n) => [`N${n}`, `plain-${n}`, 'site-json'] as const)
   const { broker, config } = await site([['M1', 'timed', 'site-json'], ...plain])
   const began = Date.now()
@@ -182,7 +182,7 @@ it('loses nothing and doubles nothing when it is killed with messages in hand', 
   expect(await registers('P-M1', base * 1000, (base + sent) * 1000)).toEqual(all)
   const arrived = async () =>
     (await Promise.all(plain.map(([id]) => registers(`P-${id}`, began, Date.now() + 1000)))).flat().sort((a, b) => a - b)
-  await expect.poll(async () => (await arrived()).length, { timeout: 30_000, interval: 200 }).toBeGreaterThanOrEqual(sent)
+  await expect.poll(async () => (await arrived()).length, { timeout: 60_000, interval: 200 }).toBeGreaterThanOrEqual(sent)
   expect(await arrived()).toEqual(all)
   expect(sent).toBeGreaterThan(1000)
   await gateway.stop()
@@ -222,7 +222,7 @@ it('publishes readings, findings and its health; what cannot be sent waits in a 
   await broker.publish('site/m1/json', JSON.stringify({ ts: t, kwh: 12.5 }))
   await broker.publish('site/m1/json', JSON.stringify({ ts: t, kwh: 13 }))
   await expect
-    .poll(() => heard.get('grid/g1/M1/register'), { timeout: 15_000 })
+    .poll(() => heard.get('grid/g1/M1/register'), { timeout: 60_000 })
     .toMatchObject([
       {
         meter: 'M1',
@@ -234,20 +234,20 @@ it('publishes readings, findings and its health; what cannot be sent waits in a 
       },
     ])
   await expect
-    .poll(() => [...heard.keys()].filter((topic) => topic.startsWith('grid/g1/findings/')), { timeout: 15_000 })
+    .poll(() => [...heard.keys()].filter((topic) => topic.startsWith('grid/g1/findings/')), { timeout: 60_000 })
     .toEqual(['grid/g1/findings/PUSH_CONFLICT 1.8.0'])
-  await expect.poll(() => heard.get('grid/g1/health')?.at(-1), { timeout: 15_000 }).toMatchObject({ state: 'online' })
+  await expect.poll(() => heard.get('grid/g1/health')?.at(-1), { timeout: 60_000 }).toMatchObject({ state: 'online' })
   // Its broker goes away: storing goes on, and what waited is sent when it is back.
   await out.stop()
   await broker.publish('site/m1/json', JSON.stringify({ ts: t + 30, kwh: 14 }))
   await expect
-    .poll(async () => (await latestOf(gateway, 'P-M1')).find(({ source }) => source === 'push')?.values[0]?.value, { timeout: 15_000 })
+    .poll(async () => (await latestOf(gateway, 'P-M1')).find(({ source }) => source === 'push')?.values[0]?.value, { timeout: 60_000 })
     .toBe('14')
   await out.start()
   await expect.poll(() => heard.get('grid/g1/M1/register')?.length, { timeout: 45_000 }).toBeGreaterThanOrEqual(2)
   expect(heard.get('grid/g1/M1/register')?.at(-1)).toMatchObject({ values: [{ value: '14' }] })
   await gateway.stop()
-  await expect.poll(() => heard.get('grid/g1/health')?.at(-1), { timeout: 15_000 }).toMatchObject({ state: 'offline' })
+  await expect.poll(() => heard.get('grid/g1/health')?.at(-1), { timeout: 60_000 }).toMatchObject({ state: 'offline' })
 })
 
 it('starts with one broken mapping, names its place, and uses the others', async () => {
@@ -274,6 +274,6 @@ examples:
   await connected(gateway)
   expect(gateway.output()).toMatch(/ours\.yaml:7:12 \/rules\/0\/meter has \{metre\}, which nothing captures; there are: \{meter\}/)
   await broker.publish('site/m1/json', JSON.stringify({ ts: now(), kwh: 5 }))
-  await expect.poll(async () => (await latestOf(gateway, 'P-M1')).length, { timeout: 15_000 }).toBe(1)
+  await expect.poll(async () => (await latestOf(gateway, 'P-M1')).length, { timeout: 60_000 }).toBe(1)
   await gateway.stop()
 })

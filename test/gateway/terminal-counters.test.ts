@@ -88,7 +88,7 @@ it('leaves the mark where it is while events are not safe, and tries again', asy
   await counters.settled()
   expect(marks()).toEqual({ important: 1, normal: 0 })
   world.keep = ok(undefined)
-  await expect.poll(() => marks(), { timeout: 5000 }).toEqual({ important: 2, normal: 0 })
+  await expect.poll(() => marks(), { timeout: 60_000 }).toEqual({ important: 2, normal: 0 })
   expect(new Set(asked)).toEqual(new Set(['important 1-2']))
   expect(stored()).toBe(1)
 })

@@ -10,7 +10,7 @@ import { scratch } from '../support/processes.ts'
 
 const SITE = { count: 2, meters: 6, protocol: 'mixed', seed: 3 } as const
 
-it('stores the daily freezes of both protocols under the same midnight', { timeout: 60_000 }, async () => {
+it('stores the daily freezes of both protocols under the same midnight', async () => {
   const directory = scratch()
   const file = join(directory, 'gateway.yaml')
   const made = ruledConcentrators(SITE)
@@ -74,7 +74,7 @@ it('stores the daily freezes of both protocols under the same midnight', { timeo
     )
     return found.flatMap((each) => (each.ok ? each.value.readings : []))
   }
-  await expect.poll(async () => (await stored()).length, { timeout: 20_000 }).toBe(meters.length)
+  await expect.poll(async () => (await stored()).length, { timeout: 60_000 }).toBe(meters.length)
   const rows = await stored()
   expect(new Set(rows.map(({ series }) => series.tags.meter))).toEqual(new Set(meters.map(({ meter }) => meter.id)))
   for (const { measuredAt, raws, quality } of rows) {

@@ -13,7 +13,7 @@ import { certificates, OPENSSL } from '../support/certificates.ts'
 import { scratch } from '../support/processes.ts'
 
 const DAY = 86_400_000
-const soon = { timeout: 8000, interval: 50 }
+const soon = { timeout: 60_000, interval: 50 }
 
 /** The API behind TLS, with the pair `server`; what it said of its certificates. */
 const site = async (change: Partial<TlsConfig> = {}, prepare: (made: ReturnType<typeof certificates>) => void = () => undefined) => {
@@ -98,7 +98,7 @@ it('speaks TLS 1.2 and newer and nothing else, with the headers that go with it'
   const said = (...args: string[]) =>
     new Promise<string>((resolve) => {
       const given = ['s_client', '-connect', `127.0.0.1:${port}`, '-CAfile', at('ca.pem'), '-verify_return_error', ...args]
-      execFile(OPENSSL, given, { timeout: 10_000 }, (_, out, err) => resolve(`${out}${err}`)).stdin?.end()
+      execFile(OPENSSL, given, { timeout: 120_000 }, (_, out, err) => resolve(`${out}${err}`)).stdin?.end()
     })
   for (const version of ['-tls1_2', '-tls1_3']) expect(await said(version)).toMatch(/Verify return code: 0 \(ok\)/)
   for (const version of ['-tls1', '-tls1_1'])

@@ -193,7 +193,7 @@ describe('adopting', () => {
     first.start()
     register()
     await first.adopt(1, ADOPTION, 'li')
-    await expect.poll(() => calls, { timeout: 5000 }).toBe(2)
+    await expect.poll(() => calls, { timeout: 60_000 }).toBe(2)
     expect(first.get(1)?.stranger.adopted?.attaching).toMatchObject({ isDone: false, attached: 500 })
     const second = open()
     onTestFinished(() => second.close())

@@ -63,7 +63,7 @@ const site = async () => {
     if (!started.ok) throw new Error(`${started.message} ${JSON.stringify(started.problems)}`)
     running = started.value
     await expect
-      .poll(async () => (await get<{ items: { state: string }[] }>('/api/v1/brokers')).items?.[0]?.state, { timeout: 15_000 })
+      .poll(async () => (await get<{ items: { state: string }[] }>('/api/v1/brokers')).items?.[0]?.state, { timeout: 60_000 })
       .toBe('up')
   }
   const stop = async () => {
@@ -95,7 +95,7 @@ it('lists a meter that pushes, keeps its readings, adopts it without a restart, 
   const at = now() - 3600
   await push('known', at, '5')
   for (let nth = 0; nth < 5; nth++) await push('roof 12', at + nth * 60, `10${nth}.25`)
-  await expect.poll(async () => (await list())[0]?.register?.value, { timeout: 15_000 }).toBe('104.25')
+  await expect.poll(async () => (await list())[0]?.register?.value, { timeout: 60_000 }).toBe('104.25')
   const [found] = await list()
   expect(found).toMatchObject({
     ...{
@@ -120,8 +120,8 @@ it('lists a meter that pushes, keeps its readings, adopts it without a restart, 
     from: new Date((at - 60) * 1000).toISOString(),
   })
   expect(adopted).toMatchObject({ status: 200, body: { state: 'adopted', adopted: { meter: 'M2', point: 'P-2' } } })
-  await expect.poll(async () => (await list())[0]?.adopted, { timeout: 20_000 }).toMatchObject({ complete: true })
-  await expect.poll(async () => (await stored('P-2')).length, { timeout: 10_000 }).toBe(5)
+  await expect.poll(async () => (await list())[0]?.adopted, { timeout: 60_000 }).toMatchObject({ complete: true })
+  await expect.poll(async () => (await stored('P-2')).length, { timeout: 60_000 }).toBe(5)
   expect(await stored('P-2')).toMatchObject(
     Array.from({ length: 5 }, (_, nth) => ({
       ...{ meter: 'M2', measuredAt: new Date((at + nth * 60) * 1000).toISOString(), quality: ['good'] },
@@ -130,7 +130,7 @@ it('lists a meter that pushes, keeps its readings, adopts it without a restart, 
   )
   // What it pushes from now on is its own, with the ratio of the ledger.
   await push('roof 12', at + 600, '110.25')
-  await expect.poll(async () => (await stored('P-2')).length, { timeout: 10_000 }).toBe(6)
+  await expect.poll(async () => (await stored('P-2')).length, { timeout: 60_000 }).toBe(6)
   expect((await stored('P-2')).at(-1)).toMatchObject({ meter: 'M2', quality: ['good'], ratio: (await stored('P-2'))[0]?.ratio })
   expect((await list()).map(({ state }) => state)).toEqual(['adopted'])
   const again = await post(`/api/v1/unregistered/${found?.id}/adopt`, { meter: 'M3', point: 'P-3', why: 'x' })
@@ -151,7 +151,7 @@ it('knows a stranger after a restart, closes it with a reason, and opens it when
   const { start, stop, post, push, list } = await site()
   await start()
   await push('fitter', now() - 60, '1')
-  await expect.poll(async () => (await list()).length, { timeout: 15_000 }).toBe(1)
+  await expect.poll(async () => (await list()).length, { timeout: 60_000 }).toBe(1)
   await stop()
   await start()
   const [found] = await list()
@@ -159,10 +159,10 @@ it('knows a stranger after a restart, closes it with a reason, and opens it when
   const closed = await post(`/api/v1/unregistered/${found?.id}/close`, { why: 'check meter, taken away' })
   expect(closed).toMatchObject({ status: 200, body: { state: 'closed', closed: { why: 'check meter, taken away' } } })
   await push('fitter', now() - 5, '2')
-  await expect.poll(async () => (await list())[0]?.state, { timeout: 15_000 }).toBe('open')
+  await expect.poll(async () => (await list())[0]?.state, { timeout: 60_000 }).toBe('open')
   await post(`/api/v1/unregistered/${found?.id}/close`, { why: 'not ours', forever: true })
   await push('fitter', now() - 1, '3')
   await push('witness', now() - 1, '3')
-  await expect.poll(async () => (await list()).length, { timeout: 15_000 }).toBe(2)
+  await expect.poll(async () => (await list()).length, { timeout: 60_000 }).toBe(2)
   expect((await list())[0]?.state).toBe('closed')
 })

@@ -135,7 +135,7 @@ it('survives a dead meter, a noisy line and a line that is not there: the others
 it('goes on where it stopped: nothing stored is asked again, the store answers for the time before', async () => {
   const { config } = await site()
   const first = await runGateway(config)
-  await expect.poll(async () => (await latestOf(first)).length, { timeout: 30_000, interval: 200 }).toBeGreaterThan(30)
+  await expect.poll(async () => (await latestOf(first)).length, { timeout: 60_000, interval: 200 }).toBeGreaterThan(30)
   const before = await latestOf(first)
   expect(await first.stop()).toBe(0)
   const second = await runGateway(config)

@@ -140,7 +140,7 @@ it('what is moved in the ledger is seen elsewhere, and every act and refusal sta
     patches: [{ kind: 'point', id: 'P-0', set: { area: 'A-S' } }],
   })
   expect(done.status).toBe(200)
-  await expect.poll(() => south.ids('/api/v1/points'), { timeout: 10_000 }).toEqual(['P-0', 'P-S'])
+  await expect.poll(() => south.ids('/api/v1/points'), { timeout: 60_000 }).toEqual(['P-0', 'P-S'])
   await south.ask('/api/v1/points/P-N')
   const records = good(filesOf(site.data).log.list({ limit: 1000 }))
   const acts = records.filter(({ who }) => who.name === all.name)

@@ -56,7 +56,7 @@ it('what a killed process left of a copy is removed, what another one works on i
   expect(copies(directory)).toEqual(['ledger-copy-used'])
 })
 
-it('a small dry run says so when somebody writes for long', { timeout: 20_000 }, () => {
+it('a small dry run says so when somebody writes for long', () => {
   const directory = scratch()
   const ledger = new Ledger(directory, WORLD)
   onTestFinished(() => ledger.close())

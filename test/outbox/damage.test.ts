@@ -131,7 +131,7 @@ describe.each(['closed', 'killed'] as const)('an outbox that was %s', (kind) => 
       if (name === 'outbox.mark') expect(result).toMatchObject({ lost: [], damaged: 0 })
       else expectHonest(result)
     }
-  }, 60_000)
+  })
 })
 
 it('survives damage that comes while it runs: no restart, no acknowledgement for what is not safe', async () => {
@@ -168,4 +168,4 @@ it('survives damage that comes while it runs: no restart, no acknowledgement for
   expect(await outbox.put(readings(total, 5))).toMatchObject({ ok: true })
   expect(await outbox.drained(30_000)).toBe(true)
   await outbox.close()
-}, 60_000)
+})

@@ -56,7 +56,7 @@ describe('a disk that fills up', () => {
     await opened.hands.pass(10)
     expect((await put).ok).toBe(true)
     await close(opened)
-  }, 60_000)
+  })
 
   it('even without a reserve loses nothing it acknowledged, and promises nothing it cannot keep', async ({ skip }) => {
     const disk = smallDisk(8)
@@ -80,5 +80,5 @@ describe('a disk that fills up', () => {
     expect([...new Set(away.taken)].sort((a, b) => a - b)).toEqual(Array.from({ length: taken + 500 }, (_, id) => id))
     expect(opened.outbox.state()).toMatchObject({ damaged: 0, depth: 0 })
     await close(opened)
-  }, 60_000)
+  })
 })

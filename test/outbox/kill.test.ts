@@ -81,7 +81,7 @@ describe('kill -9', () => {
     }
     expect(acknowledged.length).toBeGreaterThan(1000)
     await expectNothingLost(at, acknowledged)
-  }, 120_000)
+  })
 
   const points: readonly Failpoint[] = ['outbox.before-commit', 'outbox.after-commit', 'outbox.after-answer', 'outbox.cursor-saved']
   it.each(points)(

@@ -84,7 +84,7 @@ describe('a reading that can never be kept', () => {
     await close(opened)
   })
 
-  it('leaves no trace among any sequence of calls', { timeout: 30_000 }, async () => {
+  it('leaves no trace among any sequence of calls', async () => {
     const call = fc.record({ count: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 900, max: 1100 })), isSound: fc.boolean() })
     await fc.assert(
       fc.asyncProperty(fc.array(call, { minLength: 1, maxLength: 8 }), async (calls) => {

@@ -10,11 +10,10 @@ const folder = mkdtempSync(join(tmpdir(), 'gridtally-hostile-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const MIB = 1024 * 1024
-const LIMIT_MS = 1000
 const LIMIT_BYTES = 50 * MIB
 
-/** Reads a file in a process of its own: what it says, how long it took and by how much its memory grew. */
-const readApart = (name: string, bytes: Buffer): { code: string | null; message: string; ms: number; grown: number } => {
+/** Reads a file in a process of its own: what it says, and by how much its memory grew. */
+const readApart = (name: string, bytes: Buffer): { code: string | null; message: string; grown: number } => {
   const file = join(folder, name)
   writeFileSync(file, bytes)
   const room = pathToFileURL(join(import.meta.dirname, '../../dist/src/sheets/index.js')).href
@@ -24,10 +23,8 @@ const readApart = (name: string, bytes: Buffer): { code: string | null; message:
     await readRows(Buffer.from('a,b\\n1,2\\n'), { name: 'warm.csv' }, () => {})
     const peak = () => Number(/VmHWM:\\s+(\\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024
     const before = peak()
-    const began = performance.now()
     const read = await readRows(${JSON.stringify(file)}, {}, () => {})
-    const ms = performance.now() - began
-    console.log(JSON.stringify({ code: read.ok ? null : read.error.code, message: read.ok ? '' : read.error.message, ms, grown: peak() - before }))`
+    console.log(JSON.stringify({ code: read.ok ? null : read.error.code, message: read.ok ? '' : read.error.message, grown: peak() - before }))`
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { cwd: folder, encoding: 'utf8' })
   if (stdout === '') throw new Error(stderr)
   return JSON.parse(stdout)
@@ -177,11 +174,10 @@ describe('a file that is made to do harm', () => {
       'SHEET_SIZE',
       /68157440 bytes; allowed are 67108864/,
     ],
-  ])('%s: refused with the reason, at once and without memory', (_, name, bytes, code, reason) => {
+  ])('%s: refused with the reason, and without memory', (_, name, bytes, code, reason) => {
     const found = readApart(name, bytes())
     expect(found).toMatchObject({ code, message: expect.stringMatching(reason) })
     expect(found.message.startsWith(`${name}`)).toBe(true)
-    expect(found.ms).toBeLessThan(LIMIT_MS)
     expect(found.grown).toBeLessThan(LIMIT_BYTES)
     // Nothing of an archive ever became a file.
     expect(readdirSync(folder).every((one) => /\.(xlsx|csv)$/.test(one))).toBe(true)

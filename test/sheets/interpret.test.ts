@@ -240,11 +240,11 @@ describe('numbers that a spreadsheet has spoilt', () => {
 describe('values', () => {
   const one = async (head: string, cell: string) => (await csv(`计量点编号,${head}\nP1,"${cell}"\n`)).patches[0]?.set
 
-  it.each([
+  it.each<[string, string, object]>([
     ['相别', 'A相', { phase: 'L1' }],
     ['投运状态', '运行', { state: 'in-service' }],
-    ...['1', '+', '+1', '＋', '加', '正'].map((word) => ['计费符号', word, { billingSign: '1' }] as const),
-    ...['-1', '－1', '−1', "'-", '减', '扣减', '负'].map((word) => ['计费符号', word, { billingSign: '-1' }] as const),
+    ...['1', '+', '+1', '＋', '加', '正'].map((word): [string, string, object] => ['计费符号', word, { billingSign: '1' }]),
+    ...['-1', '－1', '−1', "'-", '减', '扣减', '负'].map((word): [string, string, object] => ['计费符号', word, { billingSign: '-1' }]),
     ['计费符号', '空', { billingSign: null }],
     ['CT变比', '400：5', { ct: '400/5' }],
     ['CT变比', '４００／５', { ct: '400/5' }],

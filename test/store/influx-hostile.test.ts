@@ -146,10 +146,8 @@ describe('answers of a server', () => {
     const held: http.ServerResponse[] = []
     const server = await fakeServer((response) => held.push(response))
     const sink = await openSink(server.url)
-    const before = performance.now()
     const answer = await sink.write([readingOf('m', START)])
     expect(answer).toMatchObject({ kind: 'later', error: { code: 'INFLUX_TIMEOUT' } })
-    expect(performance.now() - before).toBeLessThan(TIMEOUT * 3)
     for (const response of held) response.writeHead(204).end()
     server.state.respond = status(204)
     expect(await sink.write([readingOf('m', START)])).toEqual({ kind: 'stored', dead: [] })

@@ -93,7 +93,7 @@ export const storedOf = async (gateway: RunningGateway, point: string, from: num
 }
 
 export const drained = (gateway: RunningGateway) =>
-  expect.poll(async () => ((await gateway.get('/api/v1/outbox')) as { depth: number }).depth, { timeout: 30_000, interval: 50 }).toBe(0)
+  expect.poll(async () => ((await gateway.get('/api/v1/outbox')) as { depth: number }).depth, { timeout: 60_000, interval: 50 }).toBe(0)
 
 export const brokerOf = async (gateway: RunningGateway): Promise<BrokerJson> => {
   const { items } = (await gateway.get('/api/v1/brokers')) as { items: BrokerJson[] }
@@ -103,9 +103,9 @@ export const brokerOf = async (gateway: RunningGateway): Promise<BrokerJson> => 
 }
 
 export const connected = (gateway: RunningGateway) =>
-  expect.poll(async () => (await brokerOf(gateway)).state, { timeout: 15_000 }).toBe('up')
+  expect.poll(async () => (await brokerOf(gateway)).state, { timeout: 60_000 }).toBe('up')
 /** Until a counter of the broker has come so far. */
 export const counted = (gateway: RunningGateway, name: string, count: number) =>
-  expect.poll(async () => (await brokerOf(gateway)).counts[name], { timeout: 15_000, interval: 25 }).toBeGreaterThanOrEqual(count)
+  expect.poll(async () => (await brokerOf(gateway)).counts[name], { timeout: 60_000, interval: 25 }).toBeGreaterThanOrEqual(count)
 
 export const now = () => Math.floor(Date.now() / 1000)

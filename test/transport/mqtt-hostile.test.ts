@@ -160,7 +160,7 @@ it('outlives any bytes', async () => {
     }),
     { numRuns: 300 },
   )
-}, 30_000)
+})
 
 it('goes on with the next message after one that was cut short', async () => {
   let connects = 0

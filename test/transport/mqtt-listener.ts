@@ -49,14 +49,14 @@ export const openEnd = (
 }
 
 /** Until every connection is up and every filter granted. */
-export const ready = (end: MqttEnd, timeout = 10_000): Promise<unknown> =>
+export const ready = (end: MqttEnd, timeout = 60_000): Promise<unknown> =>
   until(() => {
     const { connections, subscriptions } = end.state()
     return connections.every(({ state }) => state === 'up') && subscriptions.every(({ granted }) => granted)
   }, timeout)
 
 /** Polls a condition; fails with what it is about. */
-export const until = (isSo: () => boolean, timeout = 10_000): Promise<unknown> => vi.waitUntil(isSo, { timeout, interval: 5 })
+export const until = (isSo: () => boolean, timeout = 60_000): Promise<unknown> => vi.waitUntil(isSo, { timeout, interval: 5 })
 
 export const textOf = ({ payload }: { readonly payload: Uint8Array }): string => Buffer.from(payload).toString()
 

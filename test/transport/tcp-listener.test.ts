@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { listenTcp, type OpenFiles, openFiles, type Peer, type TcpListenerOptions } from '../../src/transport/index.ts'
 
-const until = (met: () => boolean) => vi.waitFor(() => expect(met()).toBe(true), { timeout: 10_000, interval: 2 })
+const until = (met: () => boolean) => vi.waitFor(() => expect(met()).toBe(true), { timeout: 60_000, interval: 2 })
 
 const open = async (options: Partial<TcpListenerOptions> = {}) => {
   const peers: Peer[] = []

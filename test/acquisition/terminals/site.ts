@@ -25,7 +25,7 @@ export const manualClock = () => {
   }
 }
 
-export const until = (met: () => boolean): Promise<void> => vi.waitFor(() => expect(met()).toBe(true), { timeout: 10_000, interval: 2 })
+export const until = (met: () => boolean): Promise<void> => vi.waitFor(() => expect(met()).toBe(true), { timeout: 60_000, interval: 2 })
 
 export interface SiteOptions {
   readonly listeners?: readonly Partial<ListenerSettings>[]

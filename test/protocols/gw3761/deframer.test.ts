@@ -160,7 +160,7 @@ describe('streams that somebody damaged', () => {
       { numRuns: 3600 },
     )
     expect(cases).toBeGreaterThan(100_000)
-  }, 60_000)
+  })
 
   it('any data behind any head are taken apart without a throw, every byte once', () =>
     fc.assert(

@@ -155,7 +155,6 @@ describe('large messages', () => {
     ['escapes only', () => `{"kwh":"${'\\u0031'.repeat(100_000)}"}`],
   ])('%s', (_, text) => {
     const payload = new TextEncoder().encode(text())
-    const started = performance.now()
     quietly(payload, [
       'tele/x1/SENSOR',
       'v1/gateway/telemetry',
@@ -164,7 +163,6 @@ describe('large messages', () => {
       '/sys/p/d/thing/event/property/post',
       'site/x1/json',
     ])
-    expect(performance.now() - started).toBeLessThan(20_000)
   })
 })
 

@@ -199,9 +199,10 @@ describe('limits', () => {
     const text = (count: number) => `{${Array.from({ length: count }, (_, at) => `"k${at}":[0]`).join(',')}}`
     const time = (count: number): number => {
       const written = text(count)
-      const started = performance.now()
+      const started = process.cpuUsage()
       expect(read(written).ok).toBe(true)
-      return performance.now() - started
+      const { user, system } = process.cpuUsage(started)
+      return (user + system) / 1000
     }
     time(2000)
     // Sixteen times the members: sixteen times the work, 256 times if each looked at all others.

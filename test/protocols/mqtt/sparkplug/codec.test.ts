@@ -65,10 +65,8 @@ describe('a payload', () => {
     ['a million metrics', new Uint8Array(2_000_000).map((_, at) => (at % 2 === 0 ? 0x12 : 0)), 'SPARKPLUG_LIMIT'],
     ['a name of 513 bytes', encodePayload({ ...emptyPayload, metrics: [metric({ name: 'n'.repeat(513) })] }), 'SPARKPLUG_LIMIT'],
     ['a million properties', bytes(`12 84897a 4a 80897a${'1200'.repeat(1_000_000)}`), 'SPARKPLUG_LIMIT'],
-  ])('refuses %s fast', (_, payload, code) => {
-    const started = performance.now()
+  ])('refuses %s', (_, payload, code) => {
     expect(decodePayload(payload)).toMatchObject({ ok: false, error: { code } })
-    expect(performance.now() - started).toBeLessThan(500)
   })
 
   it('of every truncation of every vector is refused or the beginning of the whole', () => {
