@@ -95,4 +95,19 @@ describe('acts', () => {
   it.each([{ grade: 'E', why: 'w' }, { grade: 'A' }, { grade: 'A', why: '' }, { why: 'w' }])('refuse %j', async (payload) => {
     expect((await call('PUT', '/customers/C-1/grade', 'engineer', payload)).statusCode).toBe(400)
   })
+  it('are files too, with who moved and who was not read', async () => {
+    const { app } = await api()
+    const results = (await app.inject({ url: '/api/v1/results?limit=500', headers: asRole('engineer') })).json()
+    const names = results.items.map(({ name }: { readonly name: string }) => name)
+    for (const [name, query] of [
+      ['key-accounts', 'year=2026'],
+      ['key-accounts-movers', 'year=2026'],
+      ['key-accounts-checks', 'days=7'],
+      ['key-accounts-runs', ''],
+    ] as const) {
+      expect(names).toContain(name)
+      const file = await app.inject({ url: `/api/v1/results/${name}?format=ndjson&${query}`, headers: asRole('engineer') })
+      expect([name, file.statusCode]).toEqual([name, 200])
+    }
+  })
 })
