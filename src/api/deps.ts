@@ -268,7 +268,7 @@ export interface ApiDeps
   /** Points with an id greater than `after`, by id ascending (in code units), at most `limit`. */
   points(filter: PointFilter, after: string | null, limit: number): Soon<readonly PointView[]>
   point(id: string): Soon<PointView | null>
-  /** The newest reading of each series of a point. */
+  /** The newest reading of each series of a point: another list when one of them is another, so the same list says the same. */
   latest(pointId: string): Soon<readonly Reading[]>
   /** Stored readings; a code that ends in `_CURSOR` means the cursor is not one of ours, every other error that the store is out. */
   range(query: RangeQuery): Promise<Result<RangePage>>

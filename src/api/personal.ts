@@ -35,5 +35,9 @@ export const diffFor = (request: Pick<FastifyRequest, 'who'>, entry: DiffEntry):
 /** The name of a point as a request may see it: one that tells who the customer is is for those who may see that, and for himself. */
 export const nameFor = (
   request: Pick<FastifyRequest, 'who'>,
-  { name, namesPerson = false }: { readonly name: string; readonly namesPerson?: boolean | undefined },
-): string => (namesPerson && !maySeePersonal(request) && (request.who?.customer ?? null) === null ? HIDDEN : name)
+  point: { readonly name: string; readonly namesPerson?: boolean | undefined },
+): string => (hidesNames(request) && point.namesPerson === true ? HIDDEN : point.name)
+
+/** Whether names of points that tell who the customer is are hidden from a request. */
+export const hidesNames = (request: Pick<FastifyRequest, 'who'>): boolean =>
+  !maySeePersonal(request) && (request.who?.customer ?? null) === null

@@ -8,6 +8,7 @@ import {
   parseDecimal,
   qualityNames,
   type Reading,
+  type Series,
   type Shape,
   scalerAt,
 } from '../core/index.ts'
@@ -29,6 +30,8 @@ interface ColumnView {
   readonly unit: string
   /** The ratio still has to be applied for the primary value: energy, power and demand registers. */
   readonly scaled: boolean
+  /** What stands before the value in JSON. */
+  readonly before: string
 }
 
 /**
@@ -68,28 +71,52 @@ export const readingJson = (reading: Reading, { wanted, hintOf }: ReadingView): 
   }
 }
 
-/** What stands before the value of a column, made once for each shape. */
-const prefixes = new WeakMap<readonly ColumnView[], readonly string[]>()
-const prefixesOf = (columns: readonly ColumnView[]): readonly string[] => {
-  let known = prefixes.get(columns)
-  if (known === undefined) {
-    known = columns.map(({ obis, name, unit }) => `${JSON.stringify({ obis, name, unit }).slice(0, -1)},"value":"`)
-    prefixes.set(columns, known)
-  }
-  return known
+/** What is said about every reading of one answer, and what was made for the reading before: series and shapes repeat. */
+interface Written {
+  series: Series | null
+  head: string
+  quality: number
+  names: string
 }
 
-/** The same as JSON text, made in one go: of twenty thousand meters nothing stands in memory but what is being sent. */
-export const readingText = (reading: Reading, { wanted, hintOf }: ReadingView): string => {
-  const { series, shape, raws, ratio, absent, quality, measuredAt, receivedAt } = reading
-  const { tags, measurement } = series
-  const columns = measurement === 'event' ? eventColumns(shape, tags.code ?? '-') : columnsOf(shape)
-  const factor = measurement === 'register' ? factorOf(ratio) : 1
-  const before = prefixesOf(columns)
+/**
+ * The same as JSON text, byte for byte, made in one go: of twenty thousand meters nothing stands in memory but what is being sent.
+ *
+ * @returns  writes one reading after the other
+ */
+export const readingTexts = (view: ReadingView): ((reading: Reading) => string) => {
+  const last: Written = { series: null, head: '', quality: 0, names: '["good"]' }
+  return (reading) => {
+    const { series, ratio, quality, measuredAt, receivedAt } = reading
+    if (series !== last.series) {
+      const { tags, measurement } = series
+      last.series = series
+      last.head = JSON.stringify({ point: tags.point ?? '-', meter: tags.meter ?? '-', measurement, source: tags.source ?? '-' }).slice(
+        0,
+        -1,
+      )
+    }
+    if (quality !== last.quality) {
+      last.quality = quality
+      last.names = JSON.stringify(qualityNames(quality))
+    }
+    const times = `"measuredAt":"${new Date(measuredAt).toISOString()}","receivedAt":"${new Date(receivedAt).toISOString()}"`
+    return `${last.head},${times},"ratio":${JSON.stringify(ratio)},"quality":${last.names},${valuesText(reading, view)}}`
+  }
+}
+
+/** Whether a text of {@link readingTexts} has no value, and none that is absent either. */
+export const saysNothing = (text: string): boolean => text.endsWith('"values":[],"absent":[]}')
+
+/** The two members of values that are there and of those that are not. */
+const valuesText = (reading: Reading, { wanted, hintOf }: ReadingView): string => {
+  const { series, shape, raws, ratio, absent } = reading
+  const columns = series.measurement === 'event' ? eventColumns(shape, series.tags.code ?? '-') : columnsOf(shape)
+  const factor = series.measurement === 'register' ? factorOf(ratio) : 1
   let values = ''
   let missing = ''
   for (let at = 0; at < columns.length; at++) {
-    const { obis, name, scaled } = columns[at]!
+    const { obis, name, scaled, before } = columns[at]!
     if (wanted !== null && !wanted.has(obis)) continue
     const raw = raws[at]
     if (raw === null || raw === undefined) {
@@ -100,32 +127,16 @@ export const readingText = (reading: Reading, { wanted, hintOf }: ReadingView): 
     const scaler = scalerAt(reading, at)
     const value = decimalText(raw, scaler)
     const primary = factor === 1 || !scaled ? value : factor && productText({ raw, scaler }, factor)
-    values += `${values === '' ? '' : ','}${before[at]}${value}","primary":${primary === null ? 'null' : `"${primary}"`}}`
+    values += `${values === '' ? '' : ','}${before}${value}","primary":${primary === null ? 'null' : `"${primary}"`}}`
   }
-  const head = JSON.stringify({ point: tags.point ?? '-', meter: tags.meter ?? '-', measurement, source: tags.source ?? '-' }).slice(0, -1)
-  const times = `"measuredAt":"${new Date(measuredAt).toISOString()}","receivedAt":"${new Date(receivedAt).toISOString()}"`
-  const names = quality === 0 ? '["good"]' : JSON.stringify(qualityNames(quality))
-  return `${head},${times},"ratio":${JSON.stringify(ratio)},"quality":${names},"values":[${values}],"absent":[${missing}]}`
-}
-
-/** Texts of readings that are asked for again and again, for as long as they are the newest. */
-const texts = new WeakMap<Reading, { readonly key: string; readonly text: string }>()
-/** Longer ones are made anew: of a site they would be tens of megabytes. */
-const MOST_KEPT = 700
-
-/** {@link readingText}, kept as long as the reading is and the same registers are asked for. */
-export const keptTexts = (view: ReadingView): ((reading: Reading) => string) => {
-  const key = view.wanted === null ? '' : [...view.wanted].join()
-  return (reading) => {
-    const known = texts.get(reading)
-    if (known?.key === key) return known.text
-    const text = readingText(reading, view)
-    if (text.length <= MOST_KEPT) texts.set(reading, { key, text })
-    return text
-  }
+  return `"values":[${values}],"absent":[${missing}]`
 }
 
 const SCALED: ReadonlySet<string> = new Set(['kWh', 'kvarh', 'kVAh', 'kW', 'kvar', 'kVA'])
+const columnView = (obis: string, name: string, unit: string): ColumnView => ({
+  ...{ obis, name, unit, scaled: SCALED.has(unit) },
+  before: `${JSON.stringify({ obis, name, unit }).slice(0, -1)},"value":"`,
+})
 const views = new WeakMap<Shape, readonly ColumnView[]>()
 
 const columnsOf = (shape: Shape): readonly ColumnView[] => {
@@ -133,7 +144,7 @@ const columnsOf = (shape: Shape): readonly ColumnView[] => {
   if (view === undefined) {
     view = shape.columns.map(({ field, obis, unit }) => {
       const code = obis ?? fullObis(field) ?? field
-      return { obis: code, name: nameOfObis(code).en, unit, scaled: SCALED.has(unit) }
+      return columnView(code, nameOfObis(code).en, unit)
     })
     views.set(shape, view)
   }
@@ -143,7 +154,7 @@ const columnsOf = (shape: Shape): readonly ColumnView[] => {
 /** The first column of an event says that it was, its name what; the others are what the meter said with it. */
 const eventColumns = (shape: Shape, code: string): readonly ColumnView[] => {
   const [first, ...others] = columnsOf(shape)
-  return first ? [{ ...first, name: code }, ...others] : []
+  return first ? [columnView(first.obis, code, first.unit), ...others] : []
 }
 
 /** The ratio as a factor: 1 where it changes nothing, null when it is no number. Few ratios exist; each is parsed once. */

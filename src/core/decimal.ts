@@ -26,7 +26,8 @@ export const decimalText = (raw: Raw, scaler: number): string => {
   if (typeof raw === 'number' && raw >= 0 && raw < QUICK && scaler < 0 && scaler > -FRACTIONS.length) {
     const power = POWERS[-scaler]!
     const whole = Math.floor(raw / power)
-    return whole + FRACTIONS[-scaler]![raw - whole * power]!
+    const fraction = FRACTIONS[-scaler]?.[raw - whole * power]
+    if (fraction !== undefined) return whole + fraction
   }
   const text = String(raw)
   const sign = raw < 0 ? '-' : ''
@@ -80,6 +81,10 @@ export const rescale = ({ raw, scaler }: Decimal, wanted: number): Decimal => {
 }
 
 export const subtract = (a: Decimal, b: Decimal): Decimal => {
+  if (a.scaler === b.scaler && typeof a.raw === 'number' && typeof b.raw === 'number') {
+    const raw = a.raw - b.raw
+    if (raw <= SAFE && raw >= -SAFE) return { raw, scaler: a.scaler }
+  }
   const scaler = Math.min(a.scaler, b.scaler)
   return { raw: tidy(BigInt(rescale(a, scaler).raw) - BigInt(rescale(b, scaler).raw)), scaler }
 }

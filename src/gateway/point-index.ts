@@ -12,6 +12,8 @@ export class PointIndex {
   readonly #ledger: Pick<Ledger, 'points' | 'areas' | 'history' | 'get'>
   readonly #points = new Map<string, Point>()
   readonly #facts = new Map<string, readonly MeterFact[]>()
+  /** What was asked for and did not change since. */
+  readonly #views = new Map<string, PointView>()
   #areas: ReadonlyMap<string, Area>
   /** Ids in order; null: to be sorted again when somebody asks. */
   #sorted: readonly string[] | null = null
@@ -52,11 +54,10 @@ export class PointIndex {
       if (sees?.(id) === false) continue
       const point = this.#points.get(id)
       if (!point || (area !== undefined && point.area !== area)) continue
-      const meters = this.#facts.get(id) ?? []
-      if (line !== undefined && !meters.some((fact) => fact.to === null && fact.line === line)) continue
+      if (line !== undefined && !this.#factsOf(id).some((fact) => fact.to === null && fact.line === line)) continue
       if (
         part !== undefined &&
-        !textsOf(hidesPersonal && this.#namesPerson(id, point.name) ? { id, name: '' } : point, meters).some((one) =>
+        !textsOf(hidesPersonal && this.#namesPerson(id, point.name) ? { id, name: '' } : point, this.#factsOf(id)).some((one) =>
           one.toLowerCase().includes(part),
         )
       )
@@ -71,6 +72,7 @@ export class PointIndex {
   refresh(ids: Iterable<string>): void {
     for (const id of ids) {
       const point = pointOf(this.#ledger, id)
+      this.#views.delete(id)
       if (this.#points.has(id) !== (point !== null)) this.#sorted = null
       if (!point) {
         this.#points.delete(id)
@@ -84,6 +86,7 @@ export class PointIndex {
 
   refreshAreas(): void {
     this.#areas = areasOf(this.#ledger)
+    this.#views.clear()
   }
 
   /** Points where a meter hangs or hung. */
@@ -92,15 +95,55 @@ export class PointIndex {
     return [...this.#facts].flatMap(([point, facts]) => (facts.some(({ meter }) => meters.has(meter)) ? [point] : []))
   }
 
-  #view({ id, name, area, role, phase }: Point): PointView {
-    const facts = this.#facts.get(id) ?? []
-    return {
-      ...{ id, name, namesPerson: this.#namesPerson(id, name), area, areaName: this.#areas.get(area)?.name ?? '', role, phase },
-      // Whoever asks for the newest values of all points never looks at them.
-      get meters() {
-        return metersOf(facts)
-      },
+  #factsOf(id: string): readonly MeterFact[] {
+    return this.#facts.get(id) ?? []
+  }
+
+  #view(point: Point): PointView {
+    let view = this.#views.get(point.id)
+    if (view === undefined) {
+      const areaName = this.#areas.get(point.area)?.name ?? ''
+      view = new PlacedPoint(point, areaName, this.#factsOf(point.id), this.#namesPerson)
+      this.#views.set(point.id, view)
     }
+    return view
+  }
+}
+
+/** A point with what is worked out only for whoever looks at it: lists of the newest values of all points never do. */
+class PlacedPoint implements PointView {
+  readonly id: string
+  readonly name: string
+  readonly area: string
+  readonly areaName: string
+  readonly role: string
+  readonly phase: string
+  readonly #facts: readonly MeterFact[]
+  readonly #namesPerson: (id: string, name: string) => boolean
+
+  constructor(
+    { id, name, area, role, phase }: Point,
+    areaName: string,
+    facts: readonly MeterFact[],
+    namesPerson: (id: string, name: string) => boolean,
+  ) {
+    this.id = id
+    this.name = name
+    this.area = area
+    this.areaName = areaName
+    this.role = role
+    this.phase = phase
+    this.#facts = facts
+    this.#namesPerson = namesPerson
+  }
+
+  /** Asked anew each time: customers change their names. */
+  get namesPerson(): boolean {
+    return this.#namesPerson(this.id, this.name)
+  }
+
+  get meters(): PointView['meters'] {
+    return metersOf(this.#facts)
   }
 }
 

@@ -25,7 +25,7 @@ export type Whose = { readonly meter: string } | { readonly point: string } | { 
  * no store has to be asked for it. A sink like any other: its place in the outbox moves on when the changes are on the disk.
  */
 export interface Latest extends Sink {
-  /** Every series of a meter, a point, or an id of `comm`. */
+  /** Every series of a meter, a point, or an id of `comm`: the same list as long as no newer reading came. */
   latestOf(whose: Whose): readonly Reading[]
   all(measurement?: Measurement): readonly Reading[]
   /** By {@link Series.key}. */
@@ -154,55 +154,91 @@ const isNewer = (reading: Reading, known: Reading): boolean =>
     ? reading.receivedAt >= known.receivedAt
     : reading.measuredAt >= known.measuredAt
 
+const OWNERS = ['meter', 'point', 'id'] as const
+
+interface Entry {
+  reading: Reading
+  readonly owners: readonly Owner[]
+}
+interface Owner {
+  readonly entries: Entry[]
+  /** Of the entries; null: to be made again when somebody asks. */
+  list: readonly Reading[] | null
+}
+
 /** The readings in memory, by series and by whose they are. */
 class Board {
-  readonly #bySeries = new Map<string, Reading>()
-  readonly #byOwner = new Map<string, Set<string>>()
+  readonly #bySeries = new Map<string, Entry>()
+  readonly #byOwner = { meter: new Map<string, Owner>(), point: new Map<string, Owner>(), id: new Map<string, Owner>() }
 
   put(reading: Reading): void {
-    const { key } = reading.series
-    const isNew = !this.#bySeries.has(key)
-    this.#bySeries.set(key, reading)
-    if (!isNew) return
-    for (const owner of ownersOf(reading)) {
-      const keys = this.#byOwner.get(owner)
-      if (keys) keys.add(key)
-      else this.#byOwner.set(owner, new Set([key]))
+    const { key, tags } = reading.series
+    const known = this.#bySeries.get(key)
+    if (known) {
+      known.reading = reading
+      for (const owner of known.owners) owner.list = null
+      return
     }
+    const owners: Owner[] = []
+    const entry = { reading, owners }
+    for (const [kind, id] of ownersOf(tags)) {
+      const all = this.#byOwner[kind]
+      let owner = all.get(id)
+      if (owner === undefined) {
+        owner = { entries: [], list: null }
+        all.set(id, owner)
+      }
+      owner.entries.push(entry)
+      owner.list = null
+      owners.push(owner)
+    }
+    this.#bySeries.set(key, entry)
   }
 
-  remove(reading: Reading): void {
-    const { key } = reading.series
+  remove({ series: { key, tags } }: Reading): void {
+    const entry = this.#bySeries.get(key)
+    if (!entry) return
     this.#bySeries.delete(key)
-    for (const owner of ownersOf(reading)) {
-      const keys = this.#byOwner.get(owner)
-      keys?.delete(key)
-      if (keys?.size === 0) this.#byOwner.delete(owner)
+    for (const [kind, id] of ownersOf(tags)) {
+      const owner = this.#byOwner[kind].get(id)
+      if (!owner) continue
+      owner.entries.splice(owner.entries.indexOf(entry), 1)
+      owner.list = null
+      if (owner.entries.length === 0) this.#byOwner[kind].delete(id)
     }
   }
 
   newest(key: string): Reading | undefined {
-    return this.#bySeries.get(key)
+    return this.#bySeries.get(key)?.reading
   }
 
   of(whose: Whose): readonly Reading[] {
-    const owner = 'meter' in whose ? `meter ${whose.meter}` : 'point' in whose ? `point ${whose.point}` : `id ${whose.id}`
-    const found: Reading[] = []
-    for (const key of this.#byOwner.get(owner) ?? []) {
-      const reading = this.#bySeries.get(key)
-      if (reading) found.push(reading)
-    }
-    return found
+    const owner =
+      'point' in whose
+        ? this.#byOwner.point.get(whose.point)
+        : 'meter' in whose
+          ? this.#byOwner.meter.get(whose.meter)
+          : this.#byOwner.id.get(whose.id)
+    if (owner === undefined) return NOTHING
+    owner.list ??= owner.entries.map(({ reading }) => reading)
+    return owner.list
   }
 
   all(measurement?: Measurement): readonly Reading[] {
-    const readings = [...this.#bySeries.values()]
-    return measurement === undefined ? readings : readings.filter(({ series }) => series.measurement === measurement)
+    const readings: Reading[] = []
+    for (const { reading } of this.#bySeries.values())
+      if (measurement === undefined || reading.series.measurement === measurement) readings.push(reading)
+    return readings
   }
 }
 
-const ownersOf = ({ series: { tags } }: Reading): string[] =>
-  ['meter', 'point', 'id'].flatMap((name) => (tags[name] === undefined || tags[name] === '-' ? [] : [`${name} ${tags[name]}`]))
+const NOTHING: readonly Reading[] = []
+
+const ownersOf = (tags: Reading['series']['tags']) =>
+  OWNERS.flatMap((kind) => {
+    const id = tags[kind]
+    return id === undefined || id === '-' ? [] : [[kind, id] as const]
+  })
 
 const encodeRows = (codec: RowCodec, readings: Iterable<Reading>) => {
   const list = [...readings]

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readingJson } from '../../src/api/index.ts'
-import { readingText } from '../../src/api/reading-json.ts'
+import { readingTexts } from '../../src/api/reading-json.ts'
 import { seriesOf } from '../../src/core/index.ts'
 import { api, asReader, field, NOW, readingOf } from './fake.ts'
 
@@ -30,7 +30,7 @@ describe('the newest readings of many points', () => {
             series: seriesOf(measurement, { meter, point: 'P-1', area: 'A', source: 'live', code: 'open "cover"' }),
           })
           const view = { wanted, hintOf }
-          expect(JSON.parse(readingText(reading, view))).toEqual(readingJson(reading, view))
+          expect(readingTexts(view)(reading)).toBe(JSON.stringify(readingJson(reading, view)))
         },
       ),
     )
@@ -53,5 +53,20 @@ describe('the newest readings of many points', () => {
     const rest = await get(`limit=700&cursor=${page.next}`)
     expect([rest.items[0].point, rest.items.length, rest.next]).toEqual(['P-00700', 534, null])
     expect(rest.items[0].readings[0].values).toHaveLength(12)
+  })
+  it('are told anew when one of them is newer, other registers are asked for or the point has another name', async () => {
+    const { points } = field()
+    let point = { ...points[0]!, id: 'P-1', name: 'first' }
+    let readings = [readingOf('P-1', NOW)]
+    const { app } = await api({ points: (_, after) => (after === null ? [point] : []), latest: () => readings })
+    const get = async (query: string) => (await app.inject({ url: `/api/v1/latest?${query}`, headers: asReader })).json().items[0]
+    const before = await get('registers=1.8.0')
+    expect(await get('registers=1.8.0')).toEqual(before)
+    expect((await get('registers=2.8.0')).readings[0].values).toMatchObject([{ obis: '1-0:2.8.0' }])
+    expect(await get('registers=1.8.0')).toEqual(before)
+    point = { ...point, name: 'second', area: 'A-9' }
+    expect(await get('registers=1.8.0')).toEqual({ ...before, name: 'second', area: 'A-9' })
+    readings = [readingOf('P-1', NOW + 900_000)]
+    expect((await get('registers=1.8.0')).readings[0].measuredAt).toBe(new Date(NOW + 900_000).toISOString())
   })
 })

@@ -23,6 +23,13 @@ it.each([
   [18446744073709551615n, -2, '184467440737095516.15'],
 ])('writes %s × 10^%s as %s', (raw, scaler, text) => expect(decimalText(raw, scaler)).toBe(text))
 
+it('writes a number digit for digit as it writes a long one', () =>
+  fc.assert(
+    fc.property(fc.oneof(fc.maxSafeInteger(), fc.integer({ min: -2000, max: 2000 })), fc.integer({ min: -8, max: 4 }), (raw, scaler) => {
+      expect(decimalText(raw, scaler)).toBe(decimalText(BigInt(raw), scaler))
+    }),
+  ))
+
 it.each(['', '.', '1e', 'NaN', 'Infinity', '0x10', '1_000', '--1', '1e99999'])('refuses %j', (text) =>
   expect(parseDecimal(text)).toBeNull(),
 )

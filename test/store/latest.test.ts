@@ -163,3 +163,18 @@ it('belongs to one process', async () => {
   await open(directory)
   expect(await openLatest({ directory })).toMatchObject({ ok: false, error: { code: 'STORE_LOCKED' } })
 })
+
+it('gives the same list of a point as long as nothing newer came, and another one then', async () => {
+  const latest = await open(await temporary())
+  await written(latest, registers('m1', START), registers('m1', START, { source: 'push' }), registers('m2', START))
+  const before = latest.latestOf({ meter: 'm1' })
+  expect(before).toHaveLength(2)
+  await written(latest, registers('m1', START - HOUR), registers('m2', START + HOUR))
+  expect(latest.latestOf({ meter: 'm1' })).toBe(before)
+  const newer = registers('m1', START + HOUR)
+  await written(latest, newer)
+  expect(latest.latestOf({ meter: 'm1' })).toEqual([newer, before[1]])
+  expect(before[0]).not.toEqual(newer)
+  await latest.forget(START + HOUR)
+  expect(latest.latestOf({ meter: 'm1' })).toEqual([newer])
+})

@@ -3,9 +3,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Reading, Scope } from '../../core/index.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps, PointFilter, PointView } from '../deps.ts'
-import { maySeePersonal, nameFor } from '../personal.ts'
+import { latestTexts } from '../latest-texts.ts'
+import { hidesNames, maySeePersonal, nameFor } from '../personal.ts'
 import { problem, refuse, sendStream, sendText } from '../problems.ts'
-import { keptTexts, readingJson } from '../reading-json.ts'
+import { readingJson } from '../reading-json.ts'
 import { LatestPage, LatestQuery, LatestSchema, PointPage, PointParams, PointSchema, PointsQuery, ref } from '../schemas.ts'
 import { sinceOf } from '../scoped.ts'
 import { everything, fullCodes, iso, isoOrNull } from './common.ts'
@@ -15,6 +16,7 @@ const SLICE = 250
 
 /** Metering points and the newest they said. */
 export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (app, { deps }) => {
+  const texts = latestTexts()
   /** One page of the points somebody sees; null when the cursor is not ours. */
   const page = async (request: Asking, scope: Scope, filter: PointFilter, limit: number, cursor: string | undefined) => {
     const after = cursor === undefined ? [null] : readCursor(cursor, ['string'])
@@ -30,9 +32,7 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
     point: point.id,
     name: nameFor(request, point),
     area: point.area,
-    readings: (await deps.latest(point.id))
-      .filter(({ measuredAt }) => measuredAt >= sinceOf(scope, point.id))
-      .map((reading) => readingJson(reading, everything(deps))),
+    readings: readingsSince(await deps.latest(point.id), sinceOf(scope, point.id)).map((reading) => readingJson(reading, everything(deps))),
   })
 
   app.get(
@@ -117,14 +117,9 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
       const first = await page(request, scope, filterOf({ area, line }), Math.min(limit, SLICE), cursor)
       if (first === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
       const view = { ...everything(deps), wanted: codes?.codes ?? null }
-      const kept = keptTexts(view)
-      const textOf = (point: PointView, readings: readonly Reading[]): string => {
-        const since = sinceOf(scope, point.id)
-        const texts: string[] = []
-        for (const reading of readings) if (reading.measuredAt >= since) texts.push(kept(reading))
-        const head = JSON.stringify({ point: point.id, name: nameFor(request, point), area: point.area }).slice(0, -1)
-        return `${head},"readings":[${texts.join(',')}]}`
-      }
+      const textOf = texts(view)
+      const hides = hidesNames(request)
+      const since = scope.since && ((id: string, readings: readonly Reading[]) => readingsSince(readings, sinceOf(scope, id)))
       /** Slice after slice, as the client takes them; others have their turn in between. */
       async function* pieces(): AsyncGenerator<string, void> {
         let found = first
@@ -135,7 +130,9 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
           let text = ''
           for (const point of found.items) {
             const known = deps.latest(point.id)
-            text += `${comma}${textOf(point, known instanceof Promise ? await known : known)}`
+            const readings = known instanceof Promise ? await known : known
+            const name = hides ? nameFor(request, point) : point.name
+            text += comma + textOf(point, name, since ? since(point.id, readings) : readings)
             comma = ','
           }
           yield text
@@ -156,6 +153,10 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
 }
 
 type Asking = Parameters<typeof maySeePersonal>[0]
+
+/** A list of which nothing is too old stays the same list. */
+const readingsSince = (readings: readonly Reading[], since: number): readonly Reading[] =>
+  readings.every(({ measuredAt }) => measuredAt >= since) ? readings : readings.filter(({ measuredAt }) => measuredAt >= since)
 
 export const unknownPoint = (id: string) => problem('API_POINT', `there is no metering point "${id}"`)
 

@@ -6,8 +6,8 @@ import { csvHead, csvLines } from '../csv.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import { badValue, INSTANT } from '../invalid.ts'
-import { type Problem, problem, problemOf, refuse, sendStream } from '../problems.ts'
-import { type ReadingJson, type ReadingView, readingJson } from '../reading-json.ts'
+import { type Problem, problem, problemOf, refuse, sendStream, sendText } from '../problems.ts'
+import { type ReadingJson, type ReadingView, readingJson, readingTexts, saysNothing } from '../reading-json.ts'
 import { PointParams, ReadingPage, ReadingsQuery, ref } from '../schemas.ts'
 import { sinceOf } from '../scoped.ts'
 import { fullCodes, inTime } from './common.ts'
@@ -64,10 +64,10 @@ export const readingRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs:
             .header('content-disposition', `attachment; filename="readings-${id.replace(/[^\w.-]/g, '_')}.csv"`),
           Readable.from(csvOf(first.value, view, follow), { objectMode: false }),
         )
-      // A day is a thousand values: written by the engine itself this takes half the time, and `readingJson` makes nothing but the schema's members.
-      reply.type('application/json; charset=utf-8').serializer(JSON.stringify)
+      reply.type('application/json; charset=utf-8').serializer((text: string) => text)
       const { readings, next } = first.value
-      return { items: jsonOf(readings, view), next: next === null ? null : cursorOf([range.from, range.to, next]) }
+      const rest = next === null ? null : cursorOf([range.from, range.to, next])
+      return sendText(reply, `{"items":[${textOf(readings, view)}],"next":${JSON.stringify(rest)}}`)
     },
   )
 }
@@ -98,6 +98,17 @@ const askedFor = (
   if (from !== undefined && Number.isNaN(start)) return { problem: badValue('querystring/from', from, INSTANT) }
   if (start > end) return { problem: badValue('querystring/from', from ?? '', 'an instant before `to`') }
   return { range: { ...common, from: Math.min(Math.max(start, since), end), to: end }, view }
+}
+
+/** A day is a thousand values: written at once it takes a third of the time that objects would, and then their JSON. */
+const textOf = (readings: RangePage['readings'], view: ReadingView): string => {
+  const text = readingTexts(view)
+  const items: string[] = []
+  for (const reading of readings) {
+    const item = text(reading)
+    if (view.wanted === null || !saysNothing(item)) items.push(item)
+  }
+  return items.join(',')
 }
 
 const jsonOf = (readings: RangePage['readings'], view: ReadingView): ReadingJson[] => {
