@@ -46,17 +46,19 @@ const site = async () => {
   const made = await energySite(days.start('2027-01-04') + 3_600_000)
   const apply = (patches: readonly Patch[], at = days.start('2026-11-02')) =>
     expect(made.ledger.apply(patches, act(at))).toMatchObject({ ok: true })
-  const begin = days.start('2026-11-01')
+  const [begin, december] = [days.start('2026-11-01'), days.start('2026-12-01')]
   apply([
     { kind: 'area', id: 'A-1', from: null, set: {} },
     // 4,000 a month in the mean of the two months it was there: the limit counts.
     ...person('C-1', { name: 'mill', category: 'industrial' }, begin),
-    ...person('C-2', { name: 'shop', category: 'commercial' }, begin),
-    ...person('C-3', { category: 'hospital' }, begin),
     // Nothing is known of it before December.
     ...person('C-4', { category: 'commercial' }),
     { kind: 'customer', id: 'C-5', from: null, set: { keyAccount: true } },
   ])
+  apply(
+    [...person('C-2', { name: 'shop', category: 'commercial' }, december), ...person('C-3', { category: 'hospital' }, december)],
+    days.start('2026-12-02'),
+  )
   const end = '2027-01-01'
   await made.put([
     ...use(
@@ -67,22 +69,8 @@ const site = async () => {
       ],
       end,
     ),
-    ...use(
-      'P-C-2',
-      [
-        ['2026-11', 3000],
-        ['2026-12', 4999],
-      ],
-      end,
-    ),
-    ...use(
-      'P-C-3',
-      [
-        ['2026-11', 10],
-        ['2026-12', 10],
-      ],
-      end,
-    ),
+    ...use('P-C-2', [['2026-12', 3999]], end),
+    ...use('P-C-3', [['2026-12', 20]], end),
     ...use('P-C-4', [['2026-12', 900]], end),
   ])
   await made.settle()
@@ -130,7 +118,7 @@ describe('the list of a year', () => {
         grade: 'A',
         state: 'computed',
       },
-      { customer: 'C-2', key: false, reasons: [], kwh: '7999.00', meanKwh: '3999.50', grade: 'D' },
+      { customer: 'C-2', key: false, reasons: [], kwh: '3999.00', meanKwh: '3999.00', grade: 'D' },
       { customer: 'C-3', key: true, reasons: ['category'], kwh: '20.00' },
       {
         customer: 'C-4',
