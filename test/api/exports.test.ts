@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
 import { asOperator, asReader, asRole, NOW, api as opened } from './fake.ts'
 
-const api = async (gateway: Parameters<typeof opened>[0] = {}) => (await opened(gateway)).app
+/** An API of the test's own: what makes files is known to it from the start. */
+const api = async (gateway: Parameters<typeof opened>[0] = {}) => (await opened(gateway, {})).app
 const at = (hours: number) => encodeURIComponent(new Date(NOW + hours * 3_600_000).toISOString())
 const DAY = `from=${at(-24)}&to=${at(0)}`
 const get = async (app: Awaited<ReturnType<typeof api>>, url: string, headers = asRole('analyst')) =>
