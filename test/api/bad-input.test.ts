@@ -6,7 +6,7 @@ import { buildApi } from '../../src/api/index.ts'
 import { Ledger } from '../../src/ledger/index.ts'
 import { asOperator, asRole, field, NOW, OPTIONS } from './fake.ts'
 import { portOver } from './fake-ledger.ts'
-import { type ApiDocument, BAD_TEXTS, badBodies, type Operation, type Parameter, sampleOf } from './openapi-samples.ts'
+import { type ApiDocument, BAD_TEXTS, badBodies, type Operation, type Parameter, sampleOf, someOf } from './openapi-samples.ts'
 
 /** Nobody is refused for want of a right: this is about what is said, not who says it. */
 const ASKERS = [asOperator, ...(['billing', 'secadm', 'auditor', 'customer'] as const).map((role) => asRole(role))]
@@ -91,9 +91,11 @@ const requestsOf = function* (method: Method, path: string, { parameters = [], r
   const whole = body && JSON.stringify(sampleOf(document, body))
   const sent = (url: string): Sent => ({ method, url, ...(whole === undefined ? {} : { payload: whole }) })
   if (!ENDLESS.test(path)) yield sent(urlOf(path, good, needed))
-  for (const { name } of inPath) for (const text of BAD_TEXTS) yield sent(urlOf(path, { ...good, [name]: text }, needed))
-  for (const { name } of inQuery)
-    for (const text of BAD_TEXTS) yield sent(urlOf(path, good, [...needed.filter(([other]) => other !== name), [name, text]]))
+  for (const { name, schema } of inPath)
+    for (const text of someOf(document, schema, BAD_TEXTS)) yield sent(urlOf(path, { ...good, [name]: text }, needed))
+  for (const { name, schema } of inQuery)
+    for (const text of someOf(document, schema, BAD_TEXTS))
+      yield sent(urlOf(path, good, [...needed.filter(([other]) => other !== name), [name, text]]))
   for (const { name } of inQuery) yield sent(urlOf(path, good, [...needed, [name, 'a'], [name, 'b']]))
   yield sent(urlOf(path, good, [...needed, ['nonsense', '1']]))
   if (!body || method === 'GET') return
