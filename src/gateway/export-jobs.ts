@@ -25,9 +25,11 @@ export interface ExportJobDeps {
   readonly write?: typeof writeInThread
 }
 
-/** Waiting and under way of one person, and handed out directly at the same time. */
+/** Waiting and under way of one person. */
 const MOST_WAITING = 20
-const MOST_DIRECT = 4
+/** Handed out directly at the same time, to one person and to all. */
+const MOST_OWN = 4
+const MOST_DIRECT = 8
 const LOOK_MS = 600_000
 /** A file grows past nobody's notice by so little only. */
 const SAY_MS = 1000
@@ -50,7 +52,8 @@ export const openExportJobs = ({ settings, zone, clock, book, log, write = write
   const jobs = new Map<number, Live>()
   const underWay = new Set<Promise<void>>()
   let open: OpenRows | null = null
-  let direct = 0
+  /** To whom files are being handed out; somebody is named for each. */
+  const direct: string[] = []
   let isClosed = false
   const pathOf = ({ id, format }: Pick<ExportJob, 'id' | 'format'>): string => join(directory, `export-${id}.${FORMATS[format].extension}`)
   const partOf = (job: Pick<ExportJob, 'id' | 'format'>): string => `${pathOf(job)}.part`
@@ -215,11 +218,14 @@ export const openExportJobs = ({ settings, zone, clock, book, log, write = write
         : refuse('unavailable', 'EXPORT_DISK', `the file of export ${id} is not there any more, or not whole`)
     },
     direct: async (wanted, source, who) => {
-      if (isClosed || direct >= MOST_DIRECT) return refuse('busy', 'EXPORT_BUSY', `${direct} files are being handed out`)
-      direct++
+      const owner = personOf(who)
+      const own = direct.filter((other) => other === owner).length
+      if (isClosed || direct.length >= MOST_DIRECT) return refuse('busy', 'EXPORT_BUSY', `${direct.length} files are being handed out`)
+      if (own >= MOST_OWN) return refuse('busy', 'EXPORT_BUSY', `${own} files are being handed out to you`)
+      direct.push(owner)
       const line = book.begin(who, wanted, null, clock.now())
       const ended = (outcome: ExportLogView['outcome'], tally: Tally, sha256: string | null): void => {
-        direct--
+        direct.splice(direct.indexOf(owner), 1)
         if (!isClosed) book.end(line, outcome, { ...tally, sha256 }, clock.now())
       }
       const head = { name: fileName(source, wanted.format, clock.now()), type: FORMATS[wanted.format].type }
@@ -261,7 +267,9 @@ export const openExportJobs = ({ settings, zone, clock, book, log, write = write
     const hash = createHash('sha256')
     const stop = new AbortController()
     let done: { readonly rows: number; readonly sha256: string } | null = null
+    let isBegun = false
     async function* pieces(): AsyncGenerator<Uint8Array, void> {
+      isBegun = true
       let outcome: ExportLogView['outcome'] = 'broken-off'
       try {
         for await (const piece of encode(source, wanted.format, { zone, language: wanted.language }, stop.signal, tally)) {
@@ -285,7 +293,11 @@ export const openExportJobs = ({ settings, zone, clock, book, log, write = write
       }
     }
     const content = Readable.from(pieces(), { objectMode: false })
-    content.once('close', () => stop.abort())
+    content.once('close', () => {
+      stop.abort()
+      // What was never begun has no end of its own.
+      if (!isBegun) ended('broken-off', tally, null)
+    })
     return { content, whole: null, digest: () => done }
   }
 

@@ -218,4 +218,29 @@ describe('a file handed out at once', () => {
     file.value.content.once('data', () => file.value.content.destroy())
     await vi.waitFor(() => expect(files.port.log(null, 1)).toMatchObject([{ outcome: 'broken-off', sha256: null }]), { timeout: 60_000 })
   })
+  it('that nobody began to take is broken off too, and keeps no place', async () => {
+    const files = opened(folder())
+    for (let turn = 0; turn < 10; turn++) {
+      const file = await files.port.direct(wanted(), sourceOf([ROWS]), ANN)
+      if (!file.ok) throw new Error(file.error.error.message)
+      // Whoever asked was gone before the first byte.
+      const closed = new Promise((resolve) => file.value.content.once('close', resolve))
+      file.value.content.destroy()
+      await closed
+    }
+    expect(files.port.log(null, 10).map(({ outcome }) => outcome)).toEqual(Array(10).fill('broken-off'))
+  })
+  it('is one of some for each person: nobody takes the places of all', async () => {
+    const files = opened(folder())
+    const take = async (by: Principal) => {
+      const file = await files.port.direct(wanted(), endless().source, by)
+      if (file.ok) onTestFinished(() => void file.value.content.destroy())
+      return file.ok ? 'begun' : file.error.error.code
+    }
+    const of = async (by: Principal) => [await take(by), await take(by), await take(by), await take(by), await take(by)]
+    expect(await of(ANN)).toEqual([...Array(4).fill('begun'), 'EXPORT_BUSY'])
+    expect(await take(who('bob'))).toBe('begun')
+    for (const name of ['bob', 'eve']) await of(who(name))
+    expect(await take(who('joe'))).toBe('EXPORT_BUSY')
+  })
 })
