@@ -35,10 +35,10 @@ describe('days of a zone with summer time', () => {
 
 describe('what a model says of a register', () => {
   it('knows how far a DL/T 645 register counts, and that it is secondary', () => {
-    expect(models.of('dlt645-2007/three-phase', '1.8.0')).toEqual({ ratio: 'ctpt', capacity: { raw: 1, scaler: 6 } })
+    expect(models.of('dlt645-2007/three-phase', '1.8.0')).toEqual({ ratio: 'ctpt', capacity: { raw: 1, scaler: 6 }, scaler: -2 })
   })
   it('knows that floats never roll over and that some models are primary already', () => {
-    expect(models.of('eastron-sdm630', '1.8.0')).toEqual({ ratio: 'none', capacity: null })
+    expect(models.of('eastron-sdm630', '1.8.0')).toEqual({ ratio: 'none', capacity: null, scaler: null })
   })
   it('knows nothing of a model nobody has', () => {
     expect(models.of('unheard/of', '1.8.0')).toBeNull()
