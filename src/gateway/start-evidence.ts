@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Calendar } from '../acquisition/index.ts'
@@ -22,7 +23,9 @@ const DAY_MS = 86_400_000
 /** Opens what keeps the bytes behind readings. It may fail in every way, and readings go on. */
 export const openEvidence = ({ directory, zone, settings, clock, log }: EvidenceParts) => {
   let current = settings
+  let isUsed = false
   const thread = new EvidenceThread(() => {
+    isUsed = true
     const workerData: EvidenceWorkerData = { directory, settings: current }
     return new Worker(workerUrl(import.meta.url, 'evidence-worker'), { workerData })
   })
@@ -33,6 +36,8 @@ export const openEvidence = ({ directory, zone, settings, clock, log }: Evidence
   let tidiedAt = Date.now()
 
   const look = async (): Promise<void> => {
+    // Where nothing was ever kept, a thread would take 10 MB to say so.
+    if (!isUsed && !existsSync(join(directory, EVIDENCE_FILE))) return
     if (Date.now() - tidiedAt >= HOUR_MS) {
       tidiedAt = Date.now()
       // A long stop leaves much to take away: a little at a time.
