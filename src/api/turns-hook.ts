@@ -22,7 +22,7 @@ export const TURNS: TurnLimits = { perPerson: 6, total: 18 }
  * To be called after the guard: who asks has to be known.
  */
 export const turnsHook = (app: FastifyInstance, { perPerson, total }: TurnLimits = TURNS): void => {
-  const underWay = new Map<FastifyRequest, string>()
+  const underWay = new Map<FastifyRequest, { readonly person: string; isAnswered: boolean }>()
   app.addHook('onRoute', (route: RouteOptions) => {
     const heavy = route.config?.heavy
     if (heavy === undefined) return
@@ -30,21 +30,25 @@ export const turnsHook = (app: FastifyInstance, { perPerson, total }: TurnLimits
       if (request.who === null || (heavy !== true && !heavy(request))) return
       const person = personOf(request.who)
       let own = 0
-      for (const other of underWay.values()) if (other === person) own++
-      if (own >= perPerson || underWay.size >= total)
-        return refuse(
-          reply.header('retry-after', 1),
-          problem(
-            'API_TURN',
-            own >= perPerson
-              ? `${own} questions of yours like this one are being answered`
-              : 'many questions like this one are being answered',
-          ),
-        )
-      underWay.set(request, person)
+      for (const other of underWay.values()) if (other.person === person) own++
+      if (own >= perPerson || underWay.size >= total) {
+        const whose = own >= perPerson ? `${own} questions of yours` : 'many questions'
+        return refuse(reply.header('retry-after', 1), problem('API_TURN', `${whose} like this one are being answered`))
+      }
+      const turn = { person, isAnswered: false }
+      underWay.set(request, turn)
+      reply.raw.once('close', () => {
+        if (turn.isAnswered) underWay.delete(request)
+      })
     }
     route.preHandler = [before, ...[route.preHandler ?? []].flat()]
   })
-  // Also when whoever asked is gone.
+  // What was begun for somebody who is gone is worked on until there is an answer, and counts as long.
+  app.addHook('onSend', async (request, { raw }) => {
+    const turn = underWay.get(request)
+    if (!turn) return
+    turn.isAnswered = true
+    if (raw.destroyed) underWay.delete(request)
+  })
   app.addHook('onResponse', async (request) => void underWay.delete(request))
 }

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
+import { listenApi } from '../../src/api/index.ts'
 import { TURNS } from '../../src/api/turns-hook.ts'
-import { api, asOperator, asRole } from './fake.ts'
+import { api, asOperator, asRole, OPTIONS } from './fake.ts'
 
 const AT = encodeURIComponent('2026-08-01T00:00:00+08:00')
 
@@ -43,4 +44,28 @@ it('a person has some turns at what looks at everything; others, and what is sma
   await begun(1)
   open[0]?.()
   expect((await next).statusCode).toBe(200)
+})
+
+it('what is worked on for somebody who hung up counts until it is done', async () => {
+  const { app, open, begun } = await waiting()
+  const address = await listenApi(app, OPTIONS)
+  const ask = (path: string, signal?: AbortSignal) =>
+    fetch(`${address}/api/v1/billing/${path}`, { headers: asRole('billing'), ...(signal ? { signal } : {}) })
+  const held = async () => (await ask(`readings?at=${AT}&state=held`)).status
+  const stop = new AbortController()
+  const answers = Array.from({ length: TURNS.perPerson }, () => ask(`completeness?at=${AT}`, stop.signal).catch(() => null))
+  await begun(TURNS.perPerson)
+  stop.abort()
+  await Promise.all(answers)
+  expect(await held()).toBe(503)
+  for (const done of open.splice(0)) done()
+  await expect.poll(held).toBe(200)
+  // Of a long answer, too, that nobody takes to its end.
+  for (let turn = 0; turn < 3 * TURNS.perPerson; turn++) {
+    const gone = new AbortController()
+    const answer = await ask(`readings?at=${AT}&format=ndjson`, gone.signal)
+    gone.abort()
+    await answer.body?.cancel().catch(() => undefined)
+  }
+  await expect.poll(held).toBe(200)
 })
