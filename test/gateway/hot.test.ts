@@ -19,7 +19,8 @@ const expectPeriod = (times: readonly number[]) => {
   expect(began.length).toBeGreaterThan(2)
   const seconds = began.map((time) => Math.floor(time / 1000))
   const between = pauses(seconds)
-  expect(Math.min(...between)).toBe(1)
+  // One that was held up falls into the second of the next.
+  expect(began.length).toBeLessThanOrEqual((seconds.at(-1) ?? 0) - (seconds[0] ?? 0) + 2)
   expect(between.filter((pause) => pause === 1).length * 2).toBeGreaterThan(between.length)
 }
 
