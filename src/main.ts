@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import type { Logger } from 'pino'
 import { adapterOf, terminalAdapterOf } from '../protocols/index.ts'
 import { buildApi, type CaseDeps, EventRing, listenApi } from './api/index.ts'
@@ -107,6 +108,9 @@ export const startGateway = async (
   log: Logger,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<{ readonly ok: true; readonly value: Gateway } | StartFailure> => {
+  // Nearly all a gateway makes is gone a moment later, however long it lived in a busy hour. V8 learns from that hour to make such objects
+  // where only a full collection finds them: an answer of 20,000 points left 150 MB behind that way.
+  setFlagsFromString('--no-allocation-site-pretenuring')
   const closers: Closer[] = []
   try {
     return await open(config, log, environment, closers)

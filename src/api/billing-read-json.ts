@@ -111,6 +111,11 @@ interface Line {
   readonly holds: readonly { readonly reason: string }[]
 }
 
+/** Lines are handed on so many bytes at a time. */
+const CHUNK = 131_072
+/** Bytes of a UTF-16 unit in UTF-8, at most. */
+const MOST_BYTES = 3
+
 /**
  * One line a point, and a last one with the counts, the digest of all lines before it and `"complete": true`.
  *
@@ -127,21 +132,30 @@ export async function* withSummary<Item extends Line>(
   const reasons: Record<string, number> = {}
   const left = new Set(asked)
   let points = 0
+  let bytes = Buffer.allocUnsafeSlow(CHUNK)
+  let size = 0
+  const filled = (): Uint8Array => {
+    const done = bytes.subarray(0, size)
+    size = 0
+    hash.update(done)
+    return done
+  }
   for await (const piece of pieces) {
-    let text = ''
     for (const item of piece) {
       points++
       left.delete(item.point)
       states[item.state] = (states[item.state] ?? 0) + 1
       if (item.state !== 'released')
         for (const reason of new Set(item.holds.map((hold) => hold.reason))) reasons[reason] = (reasons[reason] ?? 0) + 1
-      text += `${line(item)}\n`
+      const text = `${line(item)}\n`
+      if (size + text.length * MOST_BYTES > bytes.length) {
+        if (size > 0) yield filled()
+        bytes = Buffer.allocUnsafeSlow(Math.max(CHUNK, text.length * MOST_BYTES))
+      }
+      size += bytes.write(text, size)
     }
-    if (text === '') continue
-    const bytes = Buffer.from(text)
-    hash.update(bytes)
-    yield bytes
   }
+  if (size > 0) yield filled()
   const summary = { ...question, points, states, reasons, notBilled: [...left], sha256: hash.digest('hex'), complete: true }
   yield Buffer.from(`${JSON.stringify({ summary })}\n`)
 }

@@ -55,7 +55,7 @@ export interface BillingReadParts {
 }
 
 /** Points looked at together. */
-const PIECE = 250
+const PIECE = 100
 /** Pieces under way at once: while one is written out, the threads of store and evidence work on those after it. */
 const AHEAD = 3
 const PAGE = 10_000
@@ -198,8 +198,18 @@ const pieceOf = async (
   await take(parts, lacking(improvable, isUnread), at, around)
   const evidence = await evidenceOf(parts, looked)
   const holds = await held
-  return looked.map((one) => pointOf(parts, at, one, evidence, { exchange: open.get(one.point.id), person: holds.get(one.point.id) }))
+  const found = looked.map((one) =>
+    pointOf(parts, at, one, evidence, { exchange: open.get(one.point.id), person: holds.get(one.point.id) }),
+  )
+  // What waited long is freed late, and all it holds with it: it lets go of what came afterwards.
+  for (const one of looked) {
+    one.reads.length = 0
+    one.choices = NOTHING_CHOSEN
+  }
+  return found
 }
+
+const NOTHING_CHOSEN: ReadonlyMap<string, Choice> = new Map()
 
 const lacking = (looked: readonly Looked[], isWanting: (choice: Choice | undefined) => boolean): readonly Looked[] =>
   looked.filter(
@@ -224,7 +234,7 @@ const lookedAt = ({ models, rules }: BillingReadParts, at: number, point: PointA
     hanging: fact && hangingOf(point.meters, fact),
     due: due.length > 0 ? due : [TOTAL],
     reads: [],
-    choices: new Map(),
+    choices: NOTHING_CHOSEN,
     isPatchy: false,
   }
 }
@@ -276,13 +286,12 @@ const take = async (
 const chosen = (at: number, windowMs: number, { hanging, reads }: Looked): ReadonlyMap<string, Choice> => {
   const choices = new Map<string, Choice>()
   if (!hanging) return choices
-  const groups = new Map<string, NearRead[]>()
-  for (const read of reads) {
-    const group = groups.get(read.register)
-    if (group) group.push(read)
-    else groups.set(read.register, [read])
+  const registers: string[] = []
+  for (const { register } of reads) if (!registers.includes(register)) registers.push(register)
+  for (const register of registers.sort()) {
+    const own = reads.filter((read) => read.register === register)
+    choices.set(register, bestRead(at, windowMs, hanging, own))
   }
-  for (const register of [...groups.keys()].sort()) choices.set(register, bestRead(at, windowMs, hanging, groups.get(register)!))
   return choices
 }
 

@@ -70,13 +70,30 @@ describe('points at a billing instant as text', () => {
     const texts: string[] = []
     for await (const bytes of withSummary(pieces(), ({ point }) => JSON.stringify({ point }), { at: 'then' }, ['P-2', 'P-9']))
       texts.push(Buffer.from(bytes).toString())
-    expect(texts.slice(0, 2)).toEqual(['{"point":"P-1"}\n{"point":"李"}\n', '{"point":"P-2"}\n'])
-    expect(JSON.parse(texts[2]!)).toEqual({
+    const lines = texts.join('').split('\n')
+    expect(lines.slice(0, 3)).toEqual(['{"point":"P-1"}', '{"point":"李"}', '{"point":"P-2"}'])
+    expect(JSON.parse(lines[3]!)).toEqual({
       summary: {
         ...{ at: 'then', points: 3, states: { released: 0, provisional: 0, held: 3, withdrawn: 0 }, reasons: { 'no-read': 3 } },
         // Of the three lines, by sha256sum.
         ...{ notBilled: ['P-9'], sha256: '77522c34518921ed3e4a560f4791aa89cbdf363de0b9876ddc7d13014359262f', complete: true },
       },
     })
+  })
+
+  it('go on in pieces of some size, whatever the length of a line', async () => {
+    const lengths = [10, 300_000, 1, 60_000, 131_071, 43_690, 43_691, 5]
+    const pieces = async function* () {
+      yield lengths.map((length, index) => ({ point: String(index), state: 'held', holds: [], text: '李'.repeat(length) }))
+    }
+    let whole = ''
+    const decoder = new TextDecoder()
+    for await (const bytes of withSummary(pieces(), ({ text }) => text, {}, [])) whole += decoder.decode(bytes, { stream: true })
+    expect(
+      whole
+        .split('\n')
+        .slice(0, -2)
+        .map((line) => line.length),
+    ).toEqual(lengths)
   })
 })
