@@ -208,7 +208,8 @@ export class EnergyRunner {
       book.moveOnward(onward.point, null)
       return true
     }
-    const days = this.days.between(from, last).slice(0, DAYS_AT_ONCE)
+    const end = this.days.add(from, DAYS_AT_ONCE - 1)
+    const days = this.days.between(from, end < last ? end : last)
     this.#marks.add(onward.point, days, onward.why)
     book.moveOnward(onward.point, this.days.add(days.at(-1)!, 1))
     return true

@@ -115,4 +115,10 @@ it('says how far it is, and works out again what it is told to', async () => {
   const order = { from: '2026-08-01T00:00:00Z', to: '2026-08-15T00:00:00Z', why: 'history from before' }
   expect(await post('/api/v1/energy/again', order)).toEqual({ status: 200, body: { points: 12 } })
   expect(await post('/api/v1/energy/again', { ...order, point: 'P-001' })).toEqual({ status: 200, body: { points: 1 } })
+  for (const change of [
+    { from: '0026-08-01T00:00:00Z' },
+    { from: '0026-08-01T00:00:00Z', to: '0026-08-02T00:00:00Z' },
+    { to: '9999-01-01T00:00:00Z' },
+  ])
+    expect(await post('/api/v1/energy/again', { ...order, ...change })).toMatchObject({ status: 400, body: { code: 'API_VALUE' } })
 })

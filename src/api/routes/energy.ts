@@ -183,6 +183,12 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
       if (hidden) return refuse(reply, hidden)
       const [start, end] = [Date.parse(from), Date.parse(to)]
       if (!(end > start)) return refuse(reply, badValue('body/to', to, 'an instant after `from`'))
+      // Every day of every point is work: a year that was mistyped would keep the gateway busy for good.
+      if (end - start > MOST_AGAIN_DAYS * DAY_MS)
+        return refuse(reply, badValue('body/to', to, `at most ${MOST_AGAIN_DAYS} days after \`from\``))
+      const now = deps.now()
+      if (start < now - MOST_AGAIN_DAYS * DAY_MS) return refuse(reply, badValue('body/from', from, `at most ${MOST_AGAIN_DAYS} days ago`))
+      if (end > now + DAY_MS) return refuse(reply, badValue('body/to', to, 'no later than tomorrow'))
       const marked = await deps.energyAgain(point, start, end, why)
       return marked.ok ? { points: marked.value } : refuse(reply, problemOf(marked.error.because, marked.error.error))
     },
@@ -202,6 +208,9 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
     async () => deps.energyState(),
   )
 }
+
+/** Ten years. */
+const MOST_AGAIN_DAYS = 3700
 
 /** Why somebody may not act on a point, or on all of them (null); null: he may. */
 const unseenPoint = (scope: Scope, point: string | null) => {
