@@ -208,8 +208,7 @@ export class EnergyRunner {
       book.moveOnward(onward.point, null)
       return true
     }
-    const end = this.days.add(from, DAYS_AT_ONCE - 1)
-    const days = this.days.between(from, end < last ? end : last)
+    const days = this.days.between(from, this.days.add(from, DAYS_AT_ONCE - 1)).filter((day) => day <= last)
     this.#marks.add(onward.point, days, onward.why)
     book.moveOnward(onward.point, this.days.add(days.at(-1)!, 1))
     return true
