@@ -20,7 +20,7 @@ const MOST_POINTS = 50_000
 
 /**
  * Texts of the newest readings of points, which are asked for again and again: each is kept as long as nothing newer comes and the same
- * registers are asked for, 20,000 with one register each in about 15 MB.
+ * registers are asked for, 20,000 with one register each in about 25 MB.
  */
 export const latestTexts = () => {
   const all = new Map<string, Kept>()
