@@ -1,5 +1,6 @@
 import type { FastifyError, FastifySchemaValidationError } from 'fastify'
-import { type Problem, type ProblemCode, problem, type WrongValue } from './problems.ts'
+import { PartFailed } from '../core/index.ts'
+import { type Problem, type ProblemCode, problem, problemOf, type WrongValue } from './problems.ts'
 
 /** What Fastify and its plugins call a refusal, and what we call it. */
 const CODES: Readonly<Record<string, ProblemCode>> = {
@@ -25,6 +26,7 @@ const STATUS: Readonly<Record<number, ProblemCode>> = {
 
 /** The problem behind an error of the framework; `API_INTERNAL` for everything that is a bug, without a word of it. */
 export const problemFromError = (error: FastifyError): Problem => {
+  if (error instanceof PartFailed) return problemOf('unavailable', error.failure)
   if (error.validation) return invalid(error.validationContext ?? 'request', error.validation)
   const code = CODES[error.code] ?? STATUS[error.statusCode ?? 500] ?? 'API_INTERNAL'
   return problem(code, code === 'API_INTERNAL' ? 'an error in the gateway' : error.message)

@@ -48,5 +48,16 @@ export const hintOf = (code: string): string | null => hints.get(code) ?? null
 /** One line for a person: code, what happened, what to do. */
 export const explain = (error: GatewayError): string => `${error.code} ${error.message}; ${error.hint}`
 
+/** A failure out of the middle of a stream, where it cannot be a value: a part of the gateway is out, and that is no bug. */
+export class PartFailed extends Error {
+  override readonly name = 'PartFailed'
+  readonly failure: GatewayError
+
+  constructor(failure: GatewayError) {
+    super(explain(failure))
+    this.failure = failure
+  }
+}
+
 /** A count and its word: `1 meter`, `3 meters`. */
 export const many = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`

@@ -1,5 +1,5 @@
 import type { AskBilling, BillingCalls, ReleasedBook, Version } from '../billing/index.ts'
-import { explain } from '../core/index.ts'
+import { PartFailed } from '../core/index.ts'
 
 /** Asks the book, or throws: the API answers that it is out, and nobody takes an empty answer for "nothing was released". */
 export const askOrThrow = async <Call extends keyof BillingCalls>(
@@ -8,7 +8,7 @@ export const askOrThrow = async <Call extends keyof BillingCalls>(
   request: BillingCalls[Call]['request'],
 ): Promise<BillingCalls[Call]['answer']> => {
   const answer = await ask(call, request)
-  if (!answer.ok) throw new Error(explain(answer.error))
+  if (!answer.ok) throw new PartFailed(answer.error)
   return answer.value
 }
 

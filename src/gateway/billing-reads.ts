@@ -16,9 +16,9 @@ import {
   compare,
   type Decimal,
   decimalText,
-  explain,
   isSource,
   multiply,
+  PartFailed,
   parseDecimal,
   QUALITY,
   type RatioKind,
@@ -266,7 +266,7 @@ const take = async (
       ...{ measurement: 'register', points: new Set(byPoint.keys()), limit: PAGE, ...question },
       ...(cursor === undefined ? {} : { cursor }),
     })
-    if (!page.ok) throw new Error(explain(page.error))
+    if (!page.ok) throw new PartFailed(page.error)
     for (const reading of page.value.readings) {
       const one = byPoint.get(reading.series.tags.point ?? '')
       if (!one?.hanging || reading.series.tags.meter !== one.hanging.meter) continue

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Calendar } from '../acquisition/index.ts'
-import { type Clock, many } from '../core/index.ts'
+import { type Clock, many, PartFailed } from '../core/index.ts'
 import { workerUrl } from '../core/worker.ts'
 import { EVIDENCE_FILE, type EvidenceBook, type EvidenceSettings, type EvidenceState, EvidenceThread } from '../evidence/index.ts'
 import { EvidenceKeeper } from './evidence-keeper.ts'
@@ -65,7 +65,7 @@ export const openEvidence = ({ directory, zone, settings, clock, log }: Evidence
       await keeper.flush()
       const answer = await thread.ask('refs', keys)
       // No evidence and evidence that cannot be had are two things.
-      if (!answer.ok) throw new Error(answer.error.message)
+      if (!answer.ok) throw new PartFailed(answer.error)
       return answer.value
     },
     item: async (id) => {

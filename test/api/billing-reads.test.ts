@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { failWith, PartFailed } from '../../src/core/index.ts'
 import { api, asRole } from './fake.ts'
 import { fakeBillingReads } from './fake-billing-reads.ts'
 
@@ -17,6 +18,19 @@ const seeing = (...points: string[]) => ({
 })
 
 describe('registers at a billing instant', () => {
+  it('are out when the store is, which is no bug of the gateway', async () => {
+    const { billingReads } = fakeBillingReads()
+    const outage = failWith({ STORE_SLOW: { recovery: 'wait', hint: 'the disk is overloaded; ask again later' } })
+    const out = async function* (): ReturnType<typeof billingReads.readings> {
+      yield []
+      throw new PartFailed(outage('STORE_SLOW', 'the reader: scan took longer than 30000 ms').error)
+    }
+    const { status, json } = await get(READINGS, asRole('billing'), { billingReads: { ...billingReads, readings: out } })
+    expect({ status, code: json().code, hint: json().hint }).toEqual({
+      ...{ status: 503, code: 'STORE_SLOW', hint: 'the disk is overloaded; ask again later' },
+    })
+  })
+
   it('gives what was released as it was released, and what is read now beside it', async () => {
     const { status, json } = await get(READINGS)
     expect(status).toBe(200)
