@@ -8,6 +8,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The answer holds a secret that is shown once: it is not kept for a repeat. */
     secretAnswer?: boolean
+    /** The room behind the route knows the key: it goes on with what was interrupted, where an old answer would only say that it had begun. */
+    repeats?: 'own'
     /** The body holds a password: nothing that could be guessed back from it is kept. */
     secretBody?: boolean
   }
@@ -75,7 +77,7 @@ export const repeatHook = (app: FastifyInstance, { repeats }: RepeatDeps): void 
       .send(body)
   }
   app.addHook('onRoute', (route: RouteOptions) => {
-    if ([route.method].flat().every((method) => SAFE.has(method))) return
+    if ([route.method].flat().every((method) => SAFE.has(method)) || route.config?.repeats === 'own') return
     const before: NonNullable<RouteOptions['preHandler']> = async (request, reply) => {
       const key = request.headers['idempotency-key']
       if (key === undefined || request.who === null) return

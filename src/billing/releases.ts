@@ -134,7 +134,9 @@ export class Releases {
       if (release?.state !== 'running') return null
       const act = integer(this.#sql.one('SELECT act FROM release WHERE id = ?', id) ?? {}, 'act')
       // What a run before this one did is not done again, whatever is handed in.
-      const rest = points.filter(({ point }) => release.after === null || Buffer.compare(Buffer.from(point), Buffer.from(release.after)) > 0)
+      const rest = points.filter(
+        ({ point }) => release.after === null || Buffer.compare(Buffer.from(point), Buffer.from(release.after)) > 0,
+      )
       let [released, releasedPoints, already] = [0, 0, 0]
       for (const { point, decision, versions } of this.#decide(release, rest)) {
         already += decision.already

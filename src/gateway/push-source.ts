@@ -20,7 +20,8 @@ export interface FormerSession {
 }
 
 /** Everything a source needs of the gateway. */
-export interface SourceDeps extends Pick<IntakeDeps, 'arrivals' | 'letters' | 'put' | 'lookUp' | 'newest' | 'log' | 'stranger' | 'evidence'> {
+export interface SourceDeps
+  extends Pick<IntakeDeps, 'arrivals' | 'letters' | 'put' | 'lookUp' | 'newest' | 'log' | 'stranger' | 'evidence'> {
   readonly config: MqttConfig
   readonly clock: Clock
   readonly mappings: readonly Mapping[]

@@ -103,6 +103,20 @@ describe('a request with an Idempotency-Key', () => {
     expect(calls).toBe(2)
   })
 
+  it('is left to a route that knows its keys: a release is shown as it is now, and goes on', async () => {
+    const { app } = await api({}, {})
+    const release = () =>
+      app.inject({
+        ...{ method: 'POST', url: '/api/v1/billing/releases', headers: { ...asRole('billing'), 'idempotency-key': 'k-1' } },
+        payload: { at: '2026-08-01T00:00:00Z', note: 'July' },
+      })
+    const answers = [await release(), await release()]
+    expect(answers.map(({ statusCode, headers }) => [statusCode, headers['idempotency-replayed']])).toEqual([
+      [200, undefined],
+      [200, undefined],
+    ])
+  })
+
   it.each(['', 'x'.repeat(256), 'two words', 'é'])('refuses the key "%s"', async (key) => {
     const { app, done } = await counted()
     const answer = await app.inject(replay(key))

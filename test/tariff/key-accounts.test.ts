@@ -43,7 +43,10 @@ describe('grades', () => {
       ),
     ]
       .map(([, grade]) => grade)
-      .reduce<Record<string, number>>((all, grade) => ({ ...all, [grade]: (all[grade] ?? 0) + 1 }), {})
+      .reduce<Record<string, number>>((all, grade) => {
+        all[grade] = (all[grade] ?? 0) + 1
+        return all
+      }, {})
   it('are the first 1 %, the next 4 %, the next 15 % and the rest', () => {
     expect(grades(1000)).toEqual({ A: 10, B: 40, C: 150, D: 800 })
     expect(grades(3)).toEqual({ A: 1, D: 2 })

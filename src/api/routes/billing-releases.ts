@@ -49,7 +49,7 @@ export const billingReleaseRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> 
   app.post(
     '/billing/releases',
     {
-      config: { permission: 'billing:release', failures: [404, 413, 415, 422] },
+      config: { permission: 'billing:release', repeats: 'own', failures: [404, 413, 415, 422] },
       schema: {
         operationId: 'releaseBilling',
         tags,

@@ -127,11 +127,15 @@ export const exchangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs
     '/exchanges/:id/acknowledge',
     {
       config: { permission: 'billing:acknowledge', failures: [404, 413, 415, 422] },
+      preValidation: async (request) => {
+        request.body ??= {}
+      },
       schema: {
         operationId: 'acknowledgeExchange',
         tags: ['ledger'],
         summary: 'Acknowledge an exchange',
-        description: 'Billing has taken notice of it.',
+        description: 'Billing has taken notice of it. The body may be left out.',
+        'x-body-optional': true,
         params: ExchangeParams,
         body: AcknowledgeBody,
         response: { 200: ref(ExchangeSchema, 'Acknowledged.') },

@@ -116,9 +116,8 @@ export const exportRoutes: FastifyPluginAsyncTypebox<{
     },
     async ({ who }, reply) => {
       reply.serializer(JSON.stringify)
-      const seen = [...own, ...[...lists.values()].sort((a, b) => (a.name < b.name ? -1 : 1))].filter(
-        ({ needs }) => who !== null && mayDo(who, needs),
-      )
+      const others = [...lists.values()].filter(({ name }) => !own.some((kind) => kind.name === name))
+      const seen = [...own, ...others.sort((a, b) => (a.name < b.name ? -1 : 1))].filter(({ needs }) => who !== null && mayDo(who, needs))
       return {
         items: seen.map(({ name, summary, description, needs, query }) => ({ name, summary, description, permission: needs, query })),
       }

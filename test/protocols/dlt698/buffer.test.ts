@@ -4,7 +4,12 @@ import { C, encodeFrame, singleAddress } from '../../../protocols/dlt698/frame.t
 import { isDiscarded } from '../../../src/core/index.ts'
 
 it('a frame out of a Buffer of the system keeps its own bytes, and leaves those of the Buffer alone', () => {
-  const bytes = encodeFrame({ control: C.request, sa: singleAddress('451000000002'), ca: 16, apdu: Uint8Array.of(5, 1, 1, 0x40, 0, 2, 0, 0) })
+  const bytes = encodeFrame({
+    control: C.request,
+    sa: singleAddress('451000000002'),
+    ca: 16,
+    apdu: Uint8Array.of(5, 1, 1, 0x40, 0, 2, 0, 0),
+  })
   const lent = Buffer.from(bytes)
   const [frame] = createDeframer().push(lent)
   expect(Buffer.from(lent).equals(bytes)).toBe(true)
