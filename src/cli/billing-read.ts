@@ -195,6 +195,41 @@ const ask = async (address: URL, { url, token = process.env.GRIDTALLY_TOKEN }: P
   throw new CommandFailed(`${url} answered ${response.status}: ${text}`, response.status === 400 ? EXIT.usage : EXIT.failed)
 }
 
+interface Group {
+  readonly zone: string | null
+  readonly area: string | null
+  readonly due: number
+  readonly released: number
+  readonly provisional: number
+  readonly held: number
+  readonly withdrawn: number
+  readonly pending: number
+  readonly reasons: Readonly<Record<string, number>>
+}
+
+/** `gridtally billing completeness`: how far a billing instant is, by area or zone. */
+export const billingCompleteness = async (args: Place & { readonly at: string; readonly by: string }): Promise<void> => {
+  const address = new URL('/api/v1/billing/completeness', args.url)
+  for (const [name, value] of Object.entries({ at: args.at, by: args.by, area: args.area, zone: args.zone }))
+    if (value !== undefined) address.searchParams.set(name, value)
+  for (const point of args.point ?? []) address.searchParams.append('point', point)
+  const answer: { readonly items: readonly Group[]; readonly total: Group } = JSON.parse(await (await ask(address, args)).text())
+  if (args.json) return print(JSON.stringify(answer))
+  const row = (name: string, { due, released, provisional, held, withdrawn, pending, reasons }: Group) => [
+    ...[name, ...[due, released, provisional, held, withdrawn, pending].map(String)],
+    Object.entries(reasons)
+      .map(([reason, count]) => `${reason} ${count}`)
+      .join(', '),
+  ]
+  const head = [args.by, 'due', 'released', 'provisional', 'held', 'withdrawn', 'pending', 'why not']
+  const groups = answer.items.map((group) => row((args.by === 'zone' ? group.zone : group.area) ?? '(none)', group))
+  print(table([head, ...groups, row('all', answer.total)]))
+  const { due, released, pending } = answer.total
+  complain(
+    due === released && pending === 0 ? 'complete: every point is released' : `not complete: ${due - released} of ${due} not released`,
+  )
+}
+
 /** Whole lines of a body; one that breaks off ends the lines. */
 async function* linesOf({ body }: Response): AsyncGenerator<string, void> {
   if (!body) return
@@ -237,4 +272,15 @@ export const addBillingReads = (group: Command): void => {
       .requiredOption('--from <instant>', 'first billing instant')
       .requiredOption('--to <instant>', 'second billing instant'),
   ).action(billingEnergy)
+  group
+    .command('completeness')
+    .description('how far a billing instant is, by area or zone: due, released, provisional, held and why')
+    .requiredOption('--at <instant>', 'the billing instant: 2026-11-01T00:00:00+08:00')
+    .addOption(new Option('--by <place>', 'a line for each').choices(['area', 'zone']).default('area'))
+    .option('--area <area>', 'only this transformer area')
+    .option('--zone <zone>', 'only this zone and what lies in it')
+    .option('--url <url>', 'address of the API', 'http://127.0.0.1:8645')
+    .option('--token <token>', 'bearer token; or in the environment as GRIDTALLY_TOKEN')
+    .option('--json', 'one JSON document instead of text')
+    .action(billingCompleteness)
 }

@@ -60,7 +60,9 @@ const urlOf = ({ host, port, tls }: GatewayConfig['http']): string =>
 
 const addressOf = ({ config, data }: AccessPlace): string => {
   const loaded = data === undefined ? loadGatewayConfig(config, process.env, linesInLedger) : null
-  return loaded?.ok ? urlOf(loaded.value.http) : 'http://127.0.0.1:8645'
+  if (!loaded?.ok) return 'http://127.0.0.1:8645'
+  // Port 0: the system chooses one at each start.
+  return loaded.value.http.port === 0 ? 'ADDRESS' : urlOf(loaded.value.http)
 }
 
 const sayLink = (link: string, now: number, { json }: AccessPlace): void => {

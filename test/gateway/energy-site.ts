@@ -115,7 +115,8 @@ export const energySite = async (
     },
   })
   const settle = async () => {
-    for (let round = 0; round < 20; round++) {
+    // A day hands on to its neighbours once its own rows are stored: a gap of a month is some thirty rounds.
+    for (let round = 0; round < 200; round++) {
       // Looked at first: what the runner does by itself while the outbox drains leaves rows that are to be waited for again.
       const before = runner.worked
       if (!(await outbox.drained(20_000))) throw new Error('the outbox does not drain')

@@ -1,0 +1,38 @@
+import { expect, it, onTestFinished } from 'vitest'
+import { billingPlace, MONTHS, pointId, rawsOf } from '../gateway/billing-book-site.ts'
+import { gridtally, runGateway } from '../support/processes.ts'
+
+const POINTS = 6
+const [FROM = 0, AT = 0] = MONTHS
+const at = new Date(AT).toISOString()
+/** What a register shows, hundredths of a kWh. */
+const shown = (raw: number) => (raw / 100).toFixed(2)
+
+it('gridtally billing: readings, energy, completeness, release and changes of a running gateway', async () => {
+  const place = await billingPlace(POINTS, { months: MONTHS.slice(0, 2) })
+  const gateway = await runGateway(place.file)
+  onTestFinished(async () => void (await gateway.stop()))
+  const billing = (...args: string[]) =>
+    gridtally(['billing', ...args, '--url', gateway.address], { env: { GRIDTALLY_TOKEN: place.token } })
+
+  const readings = await billing('readings', '--at', at, '--csv')
+  expect([readings.code, readings.stderr]).toEqual([0, `${POINTS} points: 0 released, ${POINTS} provisional, 0 held, 0 withdrawn\n`])
+  expect(readings.stdout.trimEnd().split('\r\n')).toHaveLength(1 + 2 * POINTS)
+
+  const energy = await billing('energy', '--from', new Date(FROM).toISOString(), '--to', at, '--point', pointId(3), '--json')
+  const line: { readonly registers: readonly unknown[] } = JSON.parse(energy.stdout.split('\n')[0] ?? '')
+  expect(line.registers[0]).toMatchObject({ register: '1.8.0', energy: shown(rawsOf(3, 1)[0] - rawsOf(3, 0)[0]) })
+
+  const before = await billing('completeness', '--at', at, '--by', 'zone')
+  expect(before.stdout).toMatch(/^Z-1 +3 +0 +3 +0 +0 +0/m)
+  expect(before.stderr).toBe(`not complete: ${POINTS} of ${POINTS} not released\n`)
+  expect((await billing('release', '--at', at, '--note', 'April')).code).toBe(0)
+  const after = await billing('completeness', '--at', at)
+  expect(after.stdout).toMatch(/^all +6 +6 +0 +0 +0 +0/m)
+  expect(after.stderr).toBe('complete: every point is released\n')
+  const changes = await billing('changes', '--json')
+  expect(changes.stdout.trimEnd().split('\n')).toHaveLength(2 * POINTS)
+
+  const refused = await billing('readings', '--at', 'yesterday')
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('querystring/at')])
+})
