@@ -3,6 +3,7 @@
  *
  *   node http-own.js gateway FILE                    a gateway; prints its address, ends when its standard input does
  *   node http-own.js readers URL SECONDS RATE READERS POINTS   reads; the token comes in GRIDTALLY_TOKEN; prints one JSON object
+ *   node http-own.js clock URL ROUNDS PATH           asks one thing again and again; prints milliseconds until the last byte, as a JSON list
  */
 import autocannon from 'autocannon'
 import pino from 'pino'
@@ -47,7 +48,23 @@ const readers = async (url: string, seconds: number, rate: number, connections: 
   process.stdout.write(`${JSON.stringify(figures)}\n`)
 }
 
+const clocked = async (url: string, rounds: number, path: string): Promise<void> => {
+  const headers = { authorization: `Bearer ${process.env.GRIDTALLY_TOKEN ?? ''}` }
+  const times: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    const began = performance.now()
+    const answer = await fetch(new URL(path, url), { headers })
+    for await (const _ of answer.body ?? []) {
+      // Only until it is there.
+    }
+    times.push(performance.now() - began)
+    if (!answer.ok) throw new Error(`${path}: ${answer.status}`)
+  }
+  process.stdout.write(`${JSON.stringify(times)}\n`)
+}
+
 const [what, where = '', ...numbers] = process.argv.slice(2)
 const [seconds = 0, rate = 0, connections = 0, points = 0] = numbers.map(Number)
 if (what === 'gateway') await runGateway(where)
+else if (what === 'clock') await clocked(where, seconds, numbers[1] ?? '')
 else await readers(where, seconds, rate, connections, points)

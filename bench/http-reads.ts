@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { pino } from 'pino'
 import { stringify } from 'yaml'
 import { makeToken } from '../src/api/index.ts'
@@ -9,6 +11,7 @@ import { type Reading, seriesOf, shapeOf } from '../src/core/index.ts'
 import { Ledger, type Patch } from '../src/ledger/index.ts'
 import { type Gateway, startGateway } from '../src/main.ts'
 import { type Anchor, type BenchContext, median } from './anchor.ts'
+import { ownProgram } from './reference/programs.ts'
 
 const METERS = 20_000
 const PER_AREA = 100
@@ -78,7 +81,14 @@ const siteOf = async (context: Pick<BenchContext, 'onEnd' | 'log'>, meters: numb
   return { gateway, token, from: to - DAY_MS }
 }
 
-/** Milliseconds until the last byte is there; the client is in the same process and counts too. */
+/** Milliseconds until the last byte is there, for a client in a process of its own. */
+const clocked = async ({ gateway, token }: Site, path: string, rounds: number): Promise<readonly number[]> => {
+  const [program, args] = ownProgram('bench/http-own', ['clock', gateway.address, String(rounds), path])
+  const { stdout } = await promisify(execFile)(program, args, { env: { ...process.env, GRIDTALLY_TOKEN: token }, maxBuffer: 1 << 20 })
+  return JSON.parse(stdout)
+}
+
+/** What is answered, to look at it. */
 const timed = async (
   { gateway, token }: Site,
   path: string,
@@ -107,8 +117,7 @@ export const latestOfAll: Anchor = {
     const first = await timed(site, path)
     const found = countOf(first.text, '"measuredAt"')
     if (found !== meters) throw new Error(`${found} readings of ${meters} meters`)
-    const times: number[] = []
-    for (let round = 0; round < Math.max(7, context.rounds); round++) times.push((await timed(site, path)).ms)
+    const times = await clocked(site, path, Math.max(7, context.rounds))
     const whole = await timed(site, `/api/v1/latest?limit=${METERS}`)
     const ours = median(times)
     return {
@@ -138,8 +147,7 @@ export const dayOfOne: Anchor = {
     const first = await timed(site, path)
     const found = countOf(first.text, '"measuredAt"')
     if (found !== 96) throw new Error(`${found} readings of the day`)
-    const times: number[] = []
-    for (let round = 0; round < (context.quick ? 20 : 200); round++) times.push((await timed(site, path)).ms)
+    const times = await clocked(site, path, context.quick ? 20 : 200)
     const ours = median(times)
     const sorted = times.toSorted((a, b) => a - b)
     return {
