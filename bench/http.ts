@@ -77,7 +77,14 @@ export const apiUnderLoad: Anchor = {
     const env = { ...process.env, GRIDTALLY_TOKEN: token }
     const [command, args] = ownProgram('bench/http-own', ['gateway', file])
     const gateway = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'inherit'] })
-    context.onEnd(() => gateway.kill('SIGKILL'))
+    context.onEnd(
+      () =>
+        new Promise<void>((resolve) => {
+          gateway.once('exit', () => resolve())
+          gateway.stdin.end()
+          setTimeout(() => gateway.kill('SIGKILL'), 15_000).unref()
+        }),
+    )
     const said = createInterface({ input: gateway.stdout })[Symbol.asyncIterator]()
     const next = async (): Promise<string> => String((await said.next()).value)
     const address = await next()
