@@ -33,7 +33,10 @@ export interface DeviceHealth {
   due: number
   read: number
   firstTry: number
+  /** Not read in time. */
   missed: number
+  /** Of the missed ones: had since. */
+  late: number
   readonly reasons: Map<string, number>
   readonly talk: TalkCounts
 }
@@ -140,6 +143,7 @@ const bound = <Frame extends object>(adapter: ProtocolAdapter<Frame>, channel: C
     read: 0,
     firstTry: 0,
     missed: 0,
+    late: 0,
     reasons: new Map(),
     talk: newTalkCounts(),
   }

@@ -5,6 +5,8 @@ import type { Mode } from './schedule-work.ts'
 export interface Open {
   cancel: AbortController
   attempts: number
+  /** When we knew that it is due, milliseconds since 1970 UTC. */
+  readonly since: number
   timer: NodeJS.Timeout | null
   lastCode: string
   isRunning: boolean
@@ -16,6 +18,8 @@ export interface Member {
   readonly id: string
   mode: Mode
   lastLabel: number
+  /** Labels that were missed and may still come, the newest ones. */
+  lost: readonly number[]
   readonly open: Map<number, Open>
 }
 
@@ -31,7 +35,7 @@ export interface Task {
   nextAt: number
 }
 
-export const newCounters = (): TaskCounters => ({ due: 0, read: 0, firstTry: 0, missed: 0, reasons: new Map() })
+export const newCounters = (): TaskCounters => ({ due: 0, read: 0, firstTry: 0, missed: 0, late: 0, reasons: new Map() })
 
 export const newTask = (spec: TaskDefinition): Task => ({
   spec,
@@ -43,19 +47,23 @@ export const newTask = (spec: TaskDefinition): Task => ({
   nextAt: 0,
 })
 
-export const newMember = (id: string): Member => ({ id, mode: 'native', lastLabel: Number.NaN, open: new Map() })
+const NOTHING: readonly number[] = []
 
-export const addTo = (sum: TaskCounters, { due, read, firstTry, missed, reasons }: Readonly<TaskCounters>): void => {
+export const newMember = (id: string): Member => ({ id, mode: 'native', lastLabel: Number.NaN, lost: NOTHING, open: new Map() })
+
+export const addTo = (sum: TaskCounters, { due, read, firstTry, missed, late, reasons }: Readonly<TaskCounters>): void => {
   sum.due += due
   sum.read += read
   sum.firstTry += firstTry
   sum.missed += missed
+  sum.late += late
   for (const [code, count] of reasons) sum.reasons.set(code, (sum.reasons.get(code) ?? 0) + count)
 }
 
-export const newOpen = (): Open => ({
+export const newOpen = (since: number): Open => ({
   cancel: new AbortController(),
   attempts: 0,
+  since,
   timer: null,
   lastCode: 'READ_OVERTAKEN',
   isRunning: false,

@@ -24,7 +24,10 @@ export interface TaskCounters {
   due: number
   read: number
   firstTry: number
+  /** Not read in time. */
   missed: number
+  /** Of the missed ones: had since, by a later reading of the curve or a re-read of the gap. */
+  late: number
   readonly reasons: Map<string, number>
 }
 

@@ -24,7 +24,8 @@ const FREEZES_BACK: Readonly<Partial<Record<ReadKind, number>>> = { 'day-freeze'
 const CURVE_BACK_MS = 2 * 86_400_000
 /** A live read stands in for a freeze only this close to its set time. */
 const STAND_IN_MS = 15 * 60_000
-const MOST_LABELS = 62
+/** Periods of one device that are kept in mind. */
+export const MOST_LABELS = 62
 
 type Times = Pick<ScheduleDeps, 'calendar' | 'newest' | 'firstPassMs'>
 
@@ -90,13 +91,16 @@ export const workOf = (
     return planned(device.plan({ kind: 'current', ...filter }), read === 'day-freeze' || read === 'month-freeze' ? read : null)
   if (read === 'curve') {
     const stored = newest(device.spec.id, 'curve') ?? 0
-    const since = Math.max(stored > now ? 0 : stored, now - CURVE_BACK_MS)
+    const since = Math.max(stored > now ? 0 : stored, oldestOfCurve(now))
     return planned(device.plan({ kind: 'curve', since: calendar.meterTime(since), until: calendar.meterTime(now), ...filter }), null)
   }
   const current = calendar.periodStart(period, now)
   const nth = 1 + (read === 'month-freeze' ? calendar.monthsBetween(label, current) : calendar.daysBetween(label, current))
   return planned(device.plan({ kind: read, nth, ...filter }), null)
 }
+
+/** The oldest instant of a load record that is asked for. */
+export const oldestOfCurve = (now: number): number => now - CURVE_BACK_MS
 
 const planned = (plan: Result<RegisterPlan>, standsFor: Source | null): Result<Work> =>
   plan.ok ? ok({ plan: plan.value, standsFor }) : plan

@@ -1,43 +1,11 @@
-import { explain, type GatewayError, type Result, type Source } from '../core/index.ts'
+import type { ReadKind } from '../core/index.ts'
 import { ClockJump } from './clock-jump.ts'
-import {
-  addTo,
-  isSameRhythm,
-  type Member,
-  newCounters,
-  newMember,
-  newOpen,
-  newTask,
-  type Open,
-  statusOf,
-  type Task,
-} from './schedule-task.ts'
+import { DueReads } from './schedule-reads.ts'
+import { addTo, isSameRhythm, type Member, newCounters, newMember, newTask, statusOf, type Task } from './schedule-task.ts'
 import type { ScheduleDeps, TaskCounters, TaskDefinition, TaskStatus } from './schedule-types.ts'
-import {
-  endedWithin,
-  firstLabel,
-  hash,
-  internal,
-  isFreeze,
-  isFreezeOf,
-  isLiveAt,
-  isMoved,
-  isPast,
-  isTooOld,
-  labelsUpTo,
-  type Mode,
-  notYet,
-  PRIORITIES,
-  type Work,
-  workOf,
-} from './schedule-work.ts'
-import { countIn } from './stats.ts'
+import { firstLabel, isFreeze, isTooOld, labelsUpTo, type Mode } from './schedule-work.ts'
 
 const LONGEST_WAIT_MS = 1000
-const FIRST_RETRY_MS = 2000
-const LONGEST_RETRY_MS = 60_000
-/** A read whose line was replaced under it goes on with the new one after this long. */
-const MOVED_MS = 250
 /** Devices that join later need not wait for their place in the spread: the first read comes within this time. */
 const JOIN_SPREAD_MS = 2000
 /** Devices that become due in one go. */
@@ -51,7 +19,7 @@ const FAR_BACK_MS = 2 * 3_600_000
  *
  * Tasks and devices come and go while it runs. A device that joins is due as at a start: for the present period unless that is stored
  * already, and for the freezes of the last days. What is open for a device that leaves ends as missed, `READ_WITHDRAWN`; an answer that
- * is already on its way is still kept, and counts.
+ * is already on its way is still kept, and counts. How a due read is carried out: {@link DueReads}.
  */
 export class Schedule {
   readonly #deps: ScheduleDeps
@@ -64,10 +32,11 @@ export class Schedule {
   #isStarted = false
   #isStopped = false
   readonly #jump: ClockJump
-  readonly #running = new Set<Promise<void>>()
+  readonly #reads: DueReads
 
   constructor(deps: ScheduleDeps) {
     this.#deps = deps
+    this.#reads = new DueReads(deps)
     this.#jump = new ClockJump(deps.clock)
     for (const { devices, ...spec } of deps.tasks) {
       const task = newTask(spec)
@@ -91,9 +60,7 @@ export class Schedule {
   async stop(withinMs: number): Promise<void> {
     this.#isStopped = true
     if (this.#timer) clearTimeout(this.#timer)
-    for (const task of [...this.#tasks.values(), ...this.#former])
-      for (const member of task.members.values()) for (const open of member.open.values()) if (open.timer) clearTimeout(open.timer)
-    await endedWithin(this.#running, withinMs)
+    await this.#reads.stop([...this.#tasks.values(), ...this.#former], withinMs)
   }
 
   /**
@@ -142,6 +109,14 @@ export class Schedule {
     return sum
   }
 
+  /** What was missed of these labels has been read since, by whoever keeps the gaps. Milliseconds since 1970 UTC; `before` is not of them. */
+  had(device: string, read: ReadKind, from: number, before: number): void {
+    for (const task of this.#tasks.values()) {
+      const member = task.spec.read === read ? task.members.get(device) : undefined
+      if (member) this.#reads.had(task, member, from, before)
+    }
+  }
+
   status(): readonly TaskStatus[] {
     return [...this.#tasks.values()].map(statusOf)
   }
@@ -161,7 +136,7 @@ export class Schedule {
     const now = this.#deps.clock.now()
     for (const member of task.members.values()) {
       if (!isSameWork) {
-        for (const [label, open] of member.open) this.#giveUp(task, member, label, open)
+        for (const [label, open] of member.open) this.#reads.giveUp(task, member, label, open)
         if (this.#isStarted) member.mode = this.#modeOf(spec, member.id)
       }
       // A freeze has the same label whenever it is asked for: it is not asked for again.
@@ -174,7 +149,7 @@ export class Schedule {
     const mode = this.#modeOf(task.spec, member.id)
     const isNew = Number.isNaN(member.lastLabel)
     if (isNew || mode !== member.mode) {
-      if (mode === 'none') for (const [label, open] of member.open) this.#giveUp(task, member, label, open)
+      if (mode === 'none') for (const [label, open] of member.open) this.#reads.giveUp(task, member, label, open)
       const wasIdle = member.mode === 'none'
       member.mode = mode
       if (isNew || wasIdle) member.lastLabel = firstLabel(this.#deps, task.spec, member, now)
@@ -187,17 +162,7 @@ export class Schedule {
 
   #withdraw(task: Task, member: Member): void {
     task.members.delete(member.id)
-    for (const [label, open] of member.open) this.#giveUp(task, member, label, open)
-  }
-
-  /** Nothing more is tried. What is on the wire may still end well; what only waits is over. */
-  #giveUp(task: Task, member: Member, label: number, open: Open): void {
-    open.lastCode = 'READ_WITHDRAWN'
-    if (!open.isRunning) this.#miss(task, member, label, open)
-    else {
-      open.isWithdrawn = true
-      open.cancel.abort()
-    }
+    for (const [label, open] of member.open) this.#reads.giveUp(task, member, label, open)
   }
 
   #modeOf({ read, obis }: TaskDefinition, id: string): Mode {
@@ -271,174 +236,20 @@ export class Schedule {
 
   #dueOf(task: Task, member: Member, label: number, spreadMs: number): void {
     if (member.mode === 'none' || !(label > member.lastLabel)) return
-    const { calendar, clock, find, events, firstPassMs } = this.#deps
+    const { calendar, firstPassMs } = this.#deps
     const { read, period } = task.spec
     const isKept = isFreeze(read) && member.mode === 'native' && firstPassMs === undefined
-    if (firstPassMs !== undefined && isFreeze(read)) this.#handOver(task, member, label)
+    if (firstPassMs !== undefined && isFreeze(read)) this.#reads.handOver(task, member, label)
     // Freezes that were due while nobody looked are fetched too; a live value of the past cannot be.
     const labels = isKept ? labelsUpTo(calendar, period, member.lastLabel, label) : [label]
     member.lastLabel = label
-    for (const [old, open] of member.open) if (!isKept || isTooOld(calendar, task.spec, old, label)) this.#miss(task, member, old, open)
-    for (const each of labels) {
-      task.counters.due++
-      task.open++
-      events?.due(task.spec, member.id, each)
-      const found = find(member.id)
-      if (found) found.device.health.due++
-      member.open.set(each, newOpen())
-      this.#launch(task, member, each, spreadMs > 0 ? (hash(this.#deps.together?.(member.id) ?? member.id) % spreadMs) / clock.speed : 0)
-    }
-  }
-
-  /** Freezes that were due while nobody looked: somebody else fetches them. */
-  #handOver(task: Task, member: Member, label: number): void {
-    const { calendar, events } = this.#deps
-    for (const each of labelsUpTo(calendar, task.spec.period, member.lastLabel, label).slice(0, -1)) {
-      task.counters.due++
-      task.counters.missed++
-      countIn(task.counters.reasons, 'READ_OVERTAKEN')
-      events?.due(task.spec, member.id, each)
-      events?.missed(task.spec, member.id, each, 0, 'READ_OVERTAKEN')
-    }
-  }
-
-  #end(task: Task, member: Member, label: number): void {
-    if (member.open.delete(label)) task.open--
-  }
-
-  #miss(task: Task, member: Member, label: number, open: Open): void {
-    // Counted already: it was overtaken while it waited on its line.
-    if (member.open.get(label) !== open) return
-    if (open.timer) clearTimeout(open.timer)
-    // One that still waits on its line leaves the queue: the next period has its own.
-    open.cancel.abort()
-    this.#end(task, member, label)
-    task.counters.missed++
-    countIn(task.counters.reasons, open.lastCode)
-    this.#deps.events?.missed(task.spec, member.id, label, open.attempts, open.lastCode)
-    const found = this.#deps.find(member.id)
-    if (!found) return
-    found.device.health.missed++
-    if (open.lastCode === 'READ_OVERTAKEN') countIn(found.device.health.reasons, open.lastCode)
-  }
-
-  #launch(task: Task, member: Member, label: number, delayMs: number): void {
-    const open = member.open.get(label)
-    if (!open || this.#isStopped) return
-    open.timer = setTimeout(() => {
-      open.timer = null
-      open.isRunning = true
-      const work = this.#carryOut(task, member, label, open)
-        .catch((bug: unknown) => {
-          this.#deps.log(
-            'warn',
-            `${member.id}: reading failed by a fault of the gateway: ${bug instanceof Error ? (bug.stack ?? bug.message) : String(bug)}`,
-          )
-          this.#failed(task, member, label, open, internal(member.id).error)
-        })
-        .finally(() => this.#running.delete(work))
-      this.#running.add(work)
-    }, delayMs)
-  }
-
-  async #carryOut(task: Task, member: Member, label: number, open: Open): Promise<void> {
-    const { calendar, clock, find, take, log } = this.#deps
-    const found = find(member.id)
-    if (!found) return this.#miss(task, member, label, open)
-    open.attempts++
-    const { spec } = task
-    const work: Result<Work> = workOf(this.#deps, spec, member.mode, label, found.device, clock.now())
-    if (!work.ok) {
-      open.lastCode = work.error.code
-      log('debug', `${member.id}: ${explain(work.error)}`)
-      return this.#miss(task, member, label, open)
-    }
-    const { plan, standsFor } = work.value
-    // Midnight's register is not what the meter shows at noon, however long it was asked for.
-    if (standsFor && isPast(clock, spec, label)) return this.#miss(task, member, label, open)
-    if (open.cancel.signal.aborted) open.cancel = new AbortController()
-    const done = await found.poller.read(found.device, plan, {
-      priority: open.attempts > 1 ? 'reread' : PRIORITIES[spec.read],
-      signal: open.cancel.signal,
-      keepsFrames: this.#deps.keepsFrames?.(standsFor ?? plan.source) ?? false,
-    })
-    // Its label may have passed while it waited on the line: then it was counted as missed, but a value that came is kept.
-    const isStillDue = member.open.get(label) === open
-    if (done.ok && standsFor && isPast(clock, spec, label)) return this.#miss(task, member, label, open)
-    if (!done.ok && isStillDue && !open.isWithdrawn && isMoved(done.error)) {
-      // Its line was replaced under it: that was no try.
-      open.attempts--
-      return this.#again(task, member, label, open, MOVED_MS)
-    }
-    if (done.ok && standsFor && !isLiveAt(calendar, label, done.value)) {
-      if (isStillDue) this.#failed(task, member, label, open, notYet(member.id, label).error)
-      return
-    }
-    const safe: Result<void> = done.ok ? await take(done.value, label, standsFor, spec.id) : done
-    if (!safe.ok) {
-      this.#failed(task, member, label, open, safe.error)
-      return
-    }
-    if (!isStillDue || !done.ok) return
-    if (!standsFor && isFreeze(spec.read) && !isFreezeOf(calendar, spec, label, done.value)) {
-      this.#failed(task, member, label, open, notYet(member.id, label).error)
-      return
-    }
-    // Another device may stand for the meter by now, with the counters of this one.
-    const { health } = find(member.id)?.device ?? found.device
-    this.#wasRead(task, member, label, open, health, done.value.isFirstTry, standsFor)
-  }
-
-  #wasRead(
-    task: Task,
-    member: Member,
-    label: number,
-    open: Open,
-    health: { read: number; firstTry: number },
-    isFirstAsk: boolean,
-    standsFor: Source | null,
-  ): void {
-    this.#end(task, member, label)
-    task.counters.read++
-    health.read++
-    const isFirstTry = open.attempts === 1 && isFirstAsk
-    if (isFirstTry) {
-      task.counters.firstTry++
-      health.firstTry++
-    }
-    this.#deps.events?.read(task.spec, member.id, label, open.attempts, isFirstTry, standsFor)
-    if (open.attempts > 1)
-      this.#deps.log(
-        'debug',
-        `${member.id}: ${task.spec.id} of ${new Date(label).toISOString()} read at try ${open.attempts} (${this.#deps.clock.now()})`,
-      )
+    for (const [old, open] of member.open)
+      if (!isKept || isTooOld(calendar, task.spec, old, label)) this.#reads.miss(task, member, old, open)
+    for (const each of labels) this.#reads.open(task, member, each, spreadMs)
   }
 
   #isReadLive(device: string): boolean {
     for (const { spec, members } of this.#tasks.values()) if (spec.read === 'current' && members.has(device)) return true
     return false
-  }
-
-  #failed(task: Task, member: Member, label: number, open: Open, error: GatewayError): void {
-    if (member.open.get(label) !== open) return
-    const { clock, firstPassMs, events } = this.#deps
-    const { spec } = task
-    if (!open.isWithdrawn) {
-      open.lastCode = error.code
-      events?.failed(spec, member.id, label, open.attempts, error.code)
-    }
-    const isPassOver = firstPassMs !== undefined && isFreeze(spec.read) && clock.now() > label + spec.offsetMs + firstPassMs()
-    if (open.isWithdrawn || isPassOver) {
-      this.#miss(task, member, label, open)
-      return
-    }
-    const leftMs = (task.nextAt - clock.now()) / clock.speed
-    const pause = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (open.attempts - 1), Math.max(500, leftMs / 4))
-    this.#again(task, member, label, open, pause * (0.75 + Math.random() / 2))
-  }
-
-  #again(task: Task, member: Member, label: number, open: Open, delayMs: number): void {
-    open.isRunning = false
-    this.#launch(task, member, label, delayMs)
   }
 }

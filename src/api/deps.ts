@@ -75,13 +75,16 @@ export interface PointFilter {
   readonly hidesPersonal?: boolean
 }
 
-/** How reads went since the process started. read + missed = due, once nothing is under way. */
+/** How reads went since the process started. read + late + missed = due, once nothing is under way. */
 export interface ReadCounts {
   readonly due: number
   readonly read: number
   /** Read without a second try. */
   readonly firstTry: number
   readonly missed: number
+  /** Not read in time, and had since. */
+  readonly late: number
+  /** Not read in time, and not had since. */
   /** Error code → how many exchanges ended so. */
   readonly reasons: Readonly<Record<string, number>>
 }

@@ -64,9 +64,15 @@ export const apiMetrics = (app: FastifyInstance, { metrics, version }: Pick<ApiD
   )
   counter(
     'gridtally_reads_missed_total',
-    'Reads given up',
+    'Reads not done in time, also those had since',
     ['line'],
-    perLine(({ missed }) => missed),
+    perLine(({ missed, late }) => missed + late),
+  )
+  counter(
+    'gridtally_reads_late_total',
+    'Reads not done in time and had since',
+    ['line'],
+    perLine(({ late }) => late),
   )
   counter('gridtally_exchange_failures_total', 'Exchanges that failed, by error code', ['line', 'reason'], ({ lines }) =>
     lines.flatMap(({ id, reasons }) => Object.entries(reasons).map(([reason, count]): Value => [{ line: id, reason }, count])),

@@ -18,6 +18,7 @@ import { INTERCHANGE_NAMED } from './interchange-schemas.ts'
 import { LEDGER_NAMED, LedgerProblemSchema } from './ledger-schemas.ts'
 import { LOSS_NAMED } from './loss-schemas.ts'
 import { OUTAGE_NAMED } from './outage-schemas.ts'
+import { REPORT_NAMED } from './report-schemas.ts'
 import { RULES_NAMED } from './rules-schemas.ts'
 import { SCAN_NAMED } from './scan-schemas.ts'
 import {
@@ -160,7 +161,8 @@ const counts = {
   due: Count('Reads that were due since the start.'),
   read: Count('Read.'),
   firstTry: Count('Read without a second try.'),
-  missed: Count('Given up.'),
+  late: Count('Not read in time, had since: by a later reading of the load record or a re-read of the gap.'),
+  missed: Count('Not read in time, and not had since; live values are of their instant only.'),
   reasons: Reasons,
 }
 
@@ -416,6 +418,7 @@ export const NAMED = [
   ...SERIES_NAMED,
   ...TIER_NAMED,
   ...KEY_NAMED,
+  ...REPORT_NAMED,
   ...EVIDENCE_NAMED,
   ...INTERCHANGE_NAMED,
   ...CASE_NAMED,

@@ -26,8 +26,7 @@ export interface DemoOptions {
 }
 
 /** What the demo is asked for when it is over. A public interface: scripts read it. */
-interface DemoReport extends Omit<Summary, 'missed'> {
-  readonly missed: number
+interface DemoReport extends Summary {
   readonly cases: readonly DemoCase[]
   readonly durationS: number
   readonly firstReadingS: number | null
@@ -132,10 +131,11 @@ const live = async (gateway: Gateway, village: ChildProcess, { options, signal, 
     durationS: Math.round(secondsIn() * 10) / 10,
     firstReadingS: firstReadingS === null ? null : Math.round(firstReadingS * 10) / 10,
   }
+  const underWay = report.due - report.read - report.late - report.missed
   if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`)
   else
     print(
-      `due ${report.due}, read ${report.read}, first try ${report.firstTry}, rows stored ${report.rowsStored}, waiting ${report.outboxDepth}, dead letters ${report.deadLetters}`,
+      `due ${report.due}: read ${report.read} (first try ${report.firstTry}), late ${report.late}, missed ${report.missed}, under way ${underWay}; rows stored ${report.rowsStored}, waiting ${report.outboxDepth}, dead letters ${report.deadLetters}`,
     )
   if (villageDied) throw new CommandFailed(`the village ended by itself with exit code ${village.exitCode}`)
 }

@@ -39,6 +39,8 @@ export interface RunnerDeps {
   readonly tell: (event: CollectionEvent) => void
   /** A re-read failed by silence: its gaps wait until the meter is heard. */
   readonly silent: (meter: string) => void
+  /** A re-read brought what was due. */
+  readonly had?: (gap: DueRecord) => void
   readonly flush: () => Promise<void>
   readonly clock: Clock
   readonly days: Days
@@ -190,6 +192,7 @@ export class GapRunner {
     if (this.#abort.signal.aborted) return
     if (await isStored(gap)) {
       tell({ what: 'filled', at: clock.now(), id: gap.id, fill: 'stored', instant: gap.label, spentMs: 0, by: null, note: null })
+      this.#deps.had?.(gap)
       return
     }
     if (this.#deps.isOff?.(gap)) return this.#failed(gap, 'METER_WITHOUT_POWER', 0, 'outage calendar')
@@ -225,6 +228,8 @@ export class GapRunner {
           by: null,
           note: note || null,
         })
+        // A value of another instant is not the one that was due.
+        if (source.id !== 'later-live') this.#deps.had?.(gap)
         return
       }
       code = outcome.code

@@ -128,6 +128,7 @@ export class Collection {
       ask: this.ask,
       tell: (event) => this.#recorder.tell(event),
       silent: (meter) => this.#recorder.silent(meter),
+      had: ({ meter, kind, label }) => field.schedule.had(meter, kind, label, kind === 'curve' ? this.calendar.dayAfter(label) : label + 1),
       flush: () => this.#recorder.flush(),
       clock,
       days: this.calendar,

@@ -8,6 +8,7 @@ export interface ReadFigures {
   readonly read: number
   readonly firstTry: number
   readonly missed: number
+  readonly late: number
   readonly reasons: ReadonlyMap<string, number>
 }
 
@@ -38,7 +39,7 @@ export interface MeterHost {
 
 /** The meters of a host and the figures of those that have left. */
 export class Members {
-  readonly gone = { due: 0, read: 0, firstTry: 0, missed: 0, reasons: new Map<string, number>() }
+  readonly gone = { due: 0, read: 0, firstTry: 0, missed: 0, late: 0, reasons: new Map<string, number>() }
   readonly #meters = new Map<string, FieldMeter>()
   #list: readonly FieldMeter[] | null = null
 
@@ -65,11 +66,12 @@ export class Members {
   }
 
   /** Counts the reads of a meter that leaves for good. */
-  keepFigures({ due, read, firstTry, missed, reasons }: ReadFigures): void {
+  keepFigures({ due, read, firstTry, missed, late, reasons }: ReadFigures): void {
     this.gone.due += due
     this.gone.read += read
     this.gone.firstTry += firstTry
     this.gone.missed += missed
+    this.gone.late += late
     for (const [code, count] of reasons) this.gone.reasons.set(code, (this.gone.reasons.get(code) ?? 0) + count)
   }
 }

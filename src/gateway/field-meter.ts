@@ -59,6 +59,7 @@ export const keepCounts = ({ health: from }: Device, { health: to }: Device): vo
   to.read = from.read
   to.firstTry = from.firstTry
   to.missed = from.missed
+  to.late = from.late
   for (const [code, count] of from.reasons) to.reasons.set(code, count)
 }
 

@@ -12,13 +12,14 @@ const countsOf = ({ line, meters, gone }: FieldLine): ReadCounts => readCounts(l
 
 /** @param failures  of exchanges, by code */
 export const readCounts = (failures: ReadonlyMap<string, number>, meters: FieldLine['meters'], gone: FieldLine['gone']): ReadCounts => {
-  const { due, read, firstTry, missed } = gone
-  const sum = { due, read, firstTry, missed }
+  const { due, read, firstTry, missed, late } = gone
+  const sum = { due, read, firstTry, late, missed: missed - late }
   for (const { device } of meters) {
     sum.due += device.health.due
     sum.read += device.health.read
     sum.firstTry += device.health.firstTry
-    sum.missed += device.health.missed
+    sum.late += device.health.late
+    sum.missed += device.health.missed - device.health.late
   }
   const reasons = new Map(failures)
   // Exchanges name the line's own failures; what a meter refused, or was never asked in time, is known of its reads.

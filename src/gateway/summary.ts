@@ -4,11 +4,14 @@ import type { Field } from './field.ts'
 import type { Push } from './push.ts'
 import { type BusyShares, lineView, rowsStored } from './views.ts'
 
-/** What a gateway has done since its start. */
+/** What a gateway has done since its start. due = read + late + missed + what is under way. */
 export interface Summary {
   readonly due: number
   readonly read: number
   readonly firstTry: number
+  /** Not read in time, had since: by a later reading of the load record or a re-read of the gap. */
+  readonly late: number
+  /** Not read in time, and not had since. */
   readonly missed: number
   readonly rowsStored: number
   readonly outboxDepth: number
@@ -41,13 +44,14 @@ export interface Summary {
 
 /** What it has done so far, from the counters of its parts. */
 export const summaryOf = (field: Field, push: Push, outbox: Outbox, busy: BusyShares, dialled: readonly LineView[] = []): Summary => {
-  const { due, read, firstTry, missed } = field.schedule.totals()
+  const { due, read, firstTry, missed, late } = field.schedule.totals()
   const { depth, deadLetters } = outbox.state()
   return {
     due,
     read,
     firstTry,
-    missed,
+    late,
+    missed: missed - late,
     rowsStored: rowsStored(outbox),
     outboxDepth: depth,
     deadLetters,

@@ -19,6 +19,7 @@ import type {
   OutageDeps,
   Refusal,
   RepeatPort,
+  ReportDeps,
   RulesDeps,
   SeriesPort,
   SignalDeps,
@@ -74,6 +75,7 @@ export interface ViewDeps {
   readonly energy: EnergyDeps
   readonly billing: BillingBookDeps & BillingReadDeps
   readonly tiers: TierDeps
+  readonly reports: ReportDeps['reports']
   readonly keyAccounts: KeyAccountDeps & { readonly health: () => readonly HealthView['parts'][number][] }
   readonly liveReadings: ApiDeps['liveReadings']
   readonly evidence: EvidenceDeps & { readonly health: () => HealthView['parts'][number] }
@@ -118,6 +120,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     ...deps.billing,
     ...deps.tiers,
     keyAccounts: deps.keyAccounts.keyAccounts,
+    reports: deps.reports,
     ...evidence,
     liveReadings: deps.liveReadings,
     ...deps.loss,
@@ -199,7 +202,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
       return done.ok ? done : refuse('unavailable', done.error)
     },
     tasks: () =>
-      field.schedule.status().map(({ id, kind, devices, nextAt, due, read, firstTry, missed, reasons, everyMs, lastAt }) => ({
+      field.schedule.status().map(({ id, kind, devices, nextAt, due, read, firstTry, missed, late, reasons, everyMs, lastAt }) => ({
         id,
         group: many(devices, 'meter'),
         kind,
@@ -209,7 +212,8 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
         due,
         read,
         firstTry,
-        missed,
+        late,
+        missed: missed - late,
         reasons: Object.fromEntries(reasons),
       })),
     health: () =>

@@ -30,6 +30,7 @@ const deviceOf = (id: string): Device => ({
     read: 0,
     firstTry: 0,
     missed: 0,
+    late: 0,
     reasons: new Map(),
     talk: newTalkCounts(),
   },

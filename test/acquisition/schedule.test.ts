@@ -28,6 +28,8 @@ const site = (options: {
   readonly valueAt?: (now: number) => number
   readonly devices?: readonly string[]
   readonly firstPassMs?: number
+  /** How long a read waits on its line before its turn comes. */
+  readonly waitMs?: (at: number) => number
 }) => {
   let offset = (options.start ?? T0) - Date.now()
   const clock: Clock = { now: () => Date.now() + offset, monotonic: () => performance.now(), speed: 1 }
@@ -52,6 +54,7 @@ const site = (options: {
           read: 0,
           firstTry: 0,
           missed: 0,
+          late: 0,
           reasons: new Map(),
           talk: newTalkCounts(),
         },
@@ -72,6 +75,8 @@ const site = (options: {
     if (!selection) throw new Error('unknown plan')
     const question = { kind: selection.kind, nth: selection.nth, at: clock.now() }
     asked.push({ device: device.spec.id, ...question })
+    const waitMs = options.waitMs?.(clock.now()) ?? 0
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
     if (!(options.answers ?? (() => true))(question)) return failed('LINE_NO_REPLY')
     // A freeze is stamped with the midnight it is of, by the meter's own clock.
     const meterNow = clock.now() + (options.meterAheadMs ?? 0)
@@ -119,7 +124,7 @@ const site = (options: {
   const step = (ms: number) => {
     offset += ms
   }
-  return { schedule, told, asked, taken, warnings, step, clock }
+  return { schedule, told, asked, taken, warnings, step, clock, device: (id: string) => devices.get(id) }
 }
 
 const failed = (code: string) => ({ ok: false as const, error: { code, message: code, hint: '', recovery: 'retry' as const, context: {} } })
@@ -344,5 +349,72 @@ it('takes no value a concentrator read before midnight for the freeze, and the o
   await vi.advanceTimersByTimeAsync(8 * MINUTE)
   expect(taken).toEqual([{ device: 'M1', label: '2026-11-22T00:00', standsFor: 'day-freeze' }])
   expect(told.filter((text) => text.startsWith('read'))).toEqual(['read 2026-11-22T00:00'])
+  await schedule.stop(0)
+})
+
+it('gives a freeze that was due before its concentrator dialled in a whole first pass', async () => {
+  const dialledIn = T0 + 10 * 60 * MINUTE + 3 * MINUTE
+  const { schedule, told, taken } = site({
+    tasks: [DAILY],
+    firstPassMs: 120 * MINUTE,
+    answers: ({ at }) => at >= dialledIn,
+    start: T0 + 10 * 60 * MINUTE,
+  })
+  schedule.start()
+  await vi.advanceTimersByTimeAsync(2 * MINUTE)
+  expect(told).toEqual(['due 2026-11-21T00:00'])
+  await vi.advanceTimersByTimeAsync(3 * MINUTE)
+  expect(labels(taken)).toEqual(['2026-11-21T00:00'])
+  expect(schedule.totals()).toMatchObject({ due: 1, read: 1, missed: 0, late: 0 })
+  await schedule.stop(0)
+})
+
+it('asks again by the new place, and counts no try, for a freeze that waited on its line over midnight', async () => {
+  const { schedule, asked, told } = site({
+    tasks: [DAILY],
+    firstPassMs: 120 * MINUTE,
+    start: Date.parse('2026-11-21T23:59:00+08:00'),
+    waitMs: (at) => (at < Date.parse('2026-11-22T00:00:00+08:00') ? 2 * MINUTE : 0),
+  })
+  schedule.start()
+  await vi.advanceTimersByTimeAsync(3 * MINUTE)
+  expect(told).toEqual(['due 2026-11-21T00:00', 'read 2026-11-21T00:00'])
+  expect(asked.map(({ nth }) => nth)).toEqual([1, 2])
+  expect(schedule.totals()).toMatchObject({ due: 1, read: 1, firstTry: 1, missed: 0 })
+  await schedule.stop(0)
+})
+
+it('counts a missed reading of a curve as late once the next one has brought it', async () => {
+  let up = false
+  const { schedule } = site({ tasks: [{ read: 'curve' }], answers: () => up })
+  schedule.start()
+  await vi.advanceTimersByTimeAsync(30 * MINUTE)
+  expect(schedule.totals()).toMatchObject({ read: 0, missed: 2, late: 0 })
+  up = true
+  await vi.advanceTimersByTimeAsync(15 * MINUTE)
+  const { due, read, missed, late } = schedule.totals()
+  expect({ missed, late, isWhole: due === read + missed }).toEqual({ missed: late, late: missed, isWhole: true })
+  expect(late).toBeGreaterThanOrEqual(2)
+  await schedule.stop(0)
+})
+
+it('counts a missed freeze as late once whoever keeps the gaps has it, and a live value never', async () => {
+  const { schedule, device } = site({
+    tasks: [DAILY, { id: 'live' }],
+    firstPassMs: 10 * MINUTE,
+    answers: () => false,
+  })
+  schedule.start()
+  await vi.advanceTimersByTimeAsync(40 * MINUTE)
+  const { missed } = schedule.totals()
+  expect(missed).toBeGreaterThan(2)
+  const midnight = Date.parse('2026-11-21T00:00:00+08:00')
+  schedule.had('M1', 'day-freeze', midnight - 1000, midnight)
+  schedule.had('M1', 'current', midnight, Number.POSITIVE_INFINITY)
+  expect(schedule.totals()).toMatchObject({ missed, late: 0 })
+  // Told twice is told once.
+  for (let n = 0; n < 2; n++) schedule.had('M1', 'day-freeze', midnight, midnight + 1)
+  expect(schedule.totals()).toMatchObject({ missed, late: 1 })
+  expect(device('M1')?.health).toMatchObject({ missed, late: 1 })
   await schedule.stop(0)
 })

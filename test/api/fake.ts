@@ -148,7 +148,7 @@ export interface Field {
   readonly listeners: Set<(frame: TracedFrame) => void>
 }
 
-const counts = { due: 10, read: 8, firstTry: 7, missed: 2, reasons: { LINE_TIMEOUT: 2, LINE_NOISE: 5 } }
+const counts = { due: 10, read: 8, firstTry: 7, late: 1, missed: 1, reasons: { LINE_TIMEOUT: 2, LINE_NOISE: 5 } }
 const line = {
   id: 'line-1',
   address: 'tcp://10.0.0.7:502',

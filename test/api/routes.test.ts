@@ -42,6 +42,7 @@ describe('metrics', () => {
       'gridtally_reads_done_total{line="line-1"} 8',
       'gridtally_reads_first_try_total{line="line-1"} 7',
       'gridtally_reads_missed_total{line="line-1"} 2',
+      'gridtally_reads_late_total{line="line-1"} 1',
       'gridtally_exchange_failures_total{line="line-1",reason="LINE_NOISE"} 5',
       'gridtally_line_up{line="line-1"} 1',
       'gridtally_line_busy_ratio{line="line-1"} 0.25',
@@ -167,7 +168,19 @@ describe('lines and tasks', () => {
     { code: 'LINE_NOISE', count: 5, hint: '' },
     { code: 'LINE_TIMEOUT', count: 2, hint: '' },
   ]
-  const line = { id: 'line-1', state: 'up', busyShare: 0.25, queue: 3, due: 10, read: 8, firstTry: 7, missed: 2, reasons, error: null }
+  const line = {
+    id: 'line-1',
+    state: 'up',
+    busyShare: 0.25,
+    queue: 3,
+    due: 10,
+    read: 8,
+    firstTry: 7,
+    late: 1,
+    missed: 1,
+    reasons,
+    error: null,
+  }
 
   it('lists lines with their reasons, most frequent first', async () => {
     const { app } = await api()

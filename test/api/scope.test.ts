@@ -128,7 +128,7 @@ describe('lists', () => {
 
 const LINE = {
   ...{ id: 'line-1', address: 'tcp://10.0.0.7:502', state: 'up' as const, quarantined: false, since: 0, busyShare: 0.25, queue: 3 },
-  ...{ devices: 1, error: null, due: 1, read: 1, firstTry: 1, missed: 0, reasons: {} },
+  ...{ devices: 1, error: null, due: 1, read: 1, firstTry: 1, late: 0, missed: 0, reasons: {} },
 }
 
 const WHY = { why: 'order 7 of the shift' }

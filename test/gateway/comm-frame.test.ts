@@ -20,7 +20,7 @@ type Quarter = {
 
 const rowsOf = (quarters: readonly Quarter[], from = START): Reading[] => {
   const talk = newTalkCounts()
-  const health = { due: 0, read: 0, firstTry: 0, missed: 0, talk }
+  const health = { due: 0, read: 0, firstTry: 0, missed: 0, late: 0, talk }
   const stats = {
     exchanges: 0,
     answered: 0,
@@ -33,7 +33,7 @@ const rowsOf = (quarters: readonly Quarter[], from = START): Reading[] => {
     failures: new Map<string, number>(),
   }
   const meters = [{ fact: { meter: 'M1' }, point: { area: 'A' }, device: { health } }]
-  const lines = [{ config: { id: 'L1' }, line: { stats }, meters, gone: { due: 0, read: 0, firstTry: 0, missed: 0 } }]
+  const lines = [{ config: { id: 'L1' }, line: { stats }, meters, gone: { due: 0, read: 0, firstTry: 0, missed: 0, late: 0 } }]
   const statistics = new CommStatistics({ lines } as never, { sources: [] }, 0)
   return quarters.flatMap(({ read = 0, missed = 0, noReply = 0, damaged = 0, foreign = 0, ms = 0 }, index) => {
     health.due += read + missed

@@ -106,7 +106,7 @@ export class TerminalPoller {
   /** One meter behind the terminal. It has no clock that could be read or set this way. */
   device(spec: DeviceSpec, meter: TerminalMeter): Device {
     const health: DeviceHealth = {
-      ...{ failures: 0, lastAnswerAt: null, lastError: null, usualMs: null, due: 0, read: 0, firstTry: 0, missed: 0 },
+      ...{ failures: 0, lastAnswerAt: null, lastError: null, usualMs: null, due: 0, read: 0, firstTry: 0, missed: 0, late: 0 },
       reasons: new Map(),
       talk: newTalkCounts(),
     }
