@@ -119,7 +119,8 @@ const onlyJson = (app: FastifyInstance): void => {
   })
   app.addHook('onRequest', async (request, reply) => {
     const type = request.headers['content-type']
-    if (type === undefined || request.method === 'GET' || request.method === 'HEAD' || request.routeOptions.config.upload === true) return
+    if (type === undefined || request.is404 || request.method === 'GET' || request.method === 'HEAD') return
+    if (request.routeOptions.config.upload === true) return
     if (!/^application\/json(?:\s*;\s*charset="?utf-8"?)?\s*$/i.test(type))
       return refuse(reply, problem('API_CONTENT_TYPE', `a body of type ${type.slice(0, 100)}`))
   })

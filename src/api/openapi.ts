@@ -1,5 +1,6 @@
 import swagger from '@fastify/swagger'
 import type { FastifyContextConfig, FastifyInstance, FastifySchema } from 'fastify'
+import { GRANTS } from '../access/roles.ts'
 import { sessionCookie } from './access-deps.ts'
 import { recordOf } from './audit-hook.ts'
 import { ProblemSchema, ref } from './schemas.ts'
@@ -16,7 +17,8 @@ const WHY = {
   401: 'No token and no session, or one that is not accepted.',
   403: 'Whoever asks may not do this.',
   404: 'There is no such thing.',
-  409: 'The line is down.',
+  408: 'The request came too slowly.',
+  409: 'Something stands against it, and `code` says what: a line that is down, or a request with this Idempotency-Key.',
   412: 'Somebody else was quicker: `current` is what is there now.',
   413: 'The body is larger than 1 MiB.',
   414: 'The path is too long.',
@@ -25,18 +27,21 @@ const WHY = {
   422: 'Understood, but this cannot be done.',
   428: 'Say with If-Match which version you have seen.',
   429: 'Too many requests; see the header retry-after.',
+  431: 'The address and the headers are larger than 16 kB.',
   500: 'An error in the gateway.',
   503: 'Busy, stopping, or a part of the gateway is out; see the header retry-after.',
   504: 'The meter did not answer.',
 } as const
 type Failure = keyof typeof WHY
-const ALWAYS: readonly Failure[] = [429, 500]
-const GUARDED: readonly Failure[] = [400, 401, 403, 429, 500, 503]
+const ALWAYS: readonly Failure[] = [408, 429, 431, 500]
+const GUARDED: readonly Failure[] = [...ALWAYS, 400, 401, 403, 503]
+/** What an Idempotency-Key can be answered with. */
+const REPEATED: readonly Failure[] = [409, 422]
 
 const DESCRIPTION = `Readings, lines and health of the gateway.
 
-**Access.** Every route but the public ones wants \`Authorization: Bearer gt_…\`, or the cookie of a session. \`x-permission\` is what it needs; docs/access.md says
-which role has it. What lies outside the zones of a token or a user does not exist for it: 404, and in no list or count.
+**Access.** Every route but the public ones wants \`Authorization: Bearer gt_…\`, or the cookie of a session. \`x-permission\` is what it needs (\`self\`: only to be known),
+\`x-also-permission\` what besides; \`x-roles\` says which role has it; where \`x-own\` stands a customer has it for what is his. What lies outside the zones of a token or a user does not exist for it: 404, and in no list or count.
 
 **Record.** Whatever is not a GET is written to the audit log before it is done; it is refused with 503 while that cannot be written.
 
@@ -46,13 +51,15 @@ which role has it. What lies outside the zones of a token or a user does not exi
 
 **Times** are ISO 8601 in UTC. \`measuredAt\` is the meter's time or the instant of its freeze, \`receivedAt\` is when the gateway had it.
 
-**Pages.** Pass \`next\` as \`cursor\` until it is null; the other parameters may stay as they were.
+**Pages.** Pass \`next\` as \`cursor\` until it is null; the other parameters may stay as they were. A list that takes \`since\` and no \`cursor\` is a sequence: its \`next\` is the next \`since\`.
 
 **Twice.** A request that changes something may carry an \`Idempotency-Key\`. Answers carry an \`ETag\`; \`If-None-Match\` saves sending them again.
 
 **Versions.** Within \`/api/v1\` things are added, never taken away or given another meaning; docs/api.md says how something ends.
 
 **Errors** are \`application/problem+json\` with a \`code\` to branch on and a \`hint\` for people.`
+
+const SESSION = `Somebody who has logged in with a browser. Without TLS the cookie is called \`${sessionCookie(false)}\`.`
 
 const TAGS = [
   { name: 'readings', description: 'Metering points and what their meters said.' },
@@ -86,14 +93,15 @@ export const describeApi = async (app: FastifyInstance, version: string): Promis
       components: {
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer', description: 'A token of the gateway, `gt_…`.' },
-          session: { type: 'apiKey', in: 'cookie', name: sessionCookie(true), description: 'Somebody who has logged in with a browser.' },
+          session: { type: 'apiKey', in: 'cookie', name: sessionCookie(true), description: SESSION },
         },
       },
     },
     convertConstToEnum: false,
     refResolver: { buildLocalReference: (json, _baseUri, _fragment, at) => (typeof json.$id === 'string' ? json.$id : `def-${at}`) },
-    transform: ({ schema, url, route }) => ({ schema: described(schema, route.config ?? {}, [route.method].flat()[0] ?? 'GET'), url }),
-    transformObject: (document) => ('openapiObject' in document ? finished(document.openapiObject) : document.swaggerObject),
+    transform: ({ schema, url, route }) => ({ schema: described(schema, route.config ?? {}, [route.method].flat()[0] ?? 'GET', url), url }),
+    transformObject: (document) =>
+      'openapiObject' in document ? { ...finished(document.openapiObject), 'x-roles': GRANTS } : document.swaggerObject,
   })
 }
 
@@ -102,8 +110,15 @@ const described = (
   schema: FastifySchema,
   { permission, also, own, everywhere, sees, audit, failures = [] }: FastifyContextConfig,
   method: string,
+  url: string,
 ): FastifySchema => {
-  const statuses = [...(permission === 'public' ? ALWAYS : GUARDED), ...(sees ? ([404] as const) : []), ...failures]
+  const statuses: Failure[] = [
+    ...(permission === 'public' ? ALWAYS : GUARDED),
+    ...(permission === 'public' || method === 'GET' ? [] : REPEATED),
+    ...(url.includes('/:') ? ([414] as const) : []),
+    ...(sees ? ([404] as const) : []),
+    ...failures,
+  ]
   return {
     ...schema,
     ...{ 'x-permission': permission },

@@ -1,6 +1,6 @@
 import { Server as TlsServer } from 'node:tls'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyError, FastifyInstance } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { auditHook } from './audit-hook.ts'
 import { caseStreams } from './case-streams.ts'
 import type { ApiDeps, ApiOptions } from './deps.ts'
@@ -105,8 +105,11 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
   app.addHook('onRoute', (route) => {
     if (route.config?.stream !== true) route.handlerTimeout ??= answerMs
   })
+  const unknown = unknownRoutes(app)
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const found = problemFromError(error)
+    // What is wrong with a body matters to nobody where there is nothing to send it to.
+    if (request.is404 && UNREAD.has(found.status)) return unknown(request, reply)
     if (found.status === 500) options.log?.error({ err: error, requestId: request.id, route: request.routeOptions.url }, 'request failed')
     return refuse(reply, found)
   })
@@ -120,7 +123,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
   repeatHook(app, deps)
   turnsHook(app)
   unchangedHook(app)
-  answerUnknownRoutes(app)
+  app.setNotFoundHandler(app.hasDecorator('rateLimit') ? { preHandler: app.rateLimit() } : {}, unknown)
   await describeApi(app, deps.version)
   for (const schema of NAMED) app.addSchema(schema)
 
@@ -195,8 +198,11 @@ export const listenApi = async (app: FastifyInstance, { host, port }: Pick<ApiOp
   return app.server instanceof TlsServer ? address.replace(/^http:/, 'https:') : address
 }
 
-/** 404 for what is not there, 405 with the header `allow` for what is there with another method. */
-const answerUnknownRoutes = (app: FastifyInstance): void => {
+/** A body that was not read. */
+const UNREAD: ReadonlySet<number> = new Set([400, 413, 415])
+
+/** Answers 404 for what is not there, 405 with the header `allow` for what is there with another method; to be made before the routes. */
+const unknownRoutes = (app: FastifyInstance): ((request: FastifyRequest, reply: FastifyReply) => FastifyReply) => {
   const routes: { readonly methods: readonly string[]; readonly form: RegExp }[] = []
   app.addHook('onRoute', ({ method, url }) => {
     const form = new RegExp(
@@ -207,8 +213,7 @@ const answerUnknownRoutes = (app: FastifyInstance): void => {
     )
     routes.push({ methods: [method].flat(), form })
   })
-  const limited = app.hasDecorator('rateLimit') ? { preHandler: app.rateLimit() } : {}
-  app.setNotFoundHandler(limited, (request, reply) => {
+  return (request, reply) => {
     const path = request.url.split('?', 1)[0] ?? ''
     const allowed = new Set(routes.filter(({ form }) => form.test(path)).flatMap(({ methods }) => methods))
     if (allowed.size === 0 || allowed.has(request.method)) return refuse(reply, problem('API_ROUTE', 'there is no such route'))
@@ -216,5 +221,5 @@ const answerUnknownRoutes = (app: FastifyInstance): void => {
       reply.header('allow', [...allowed].join(', ')),
       problem('API_METHOD', `the method ${request.method} is not for this route`),
     )
-  })
+  }
 }

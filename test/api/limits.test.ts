@@ -225,11 +225,24 @@ describe('paths and methods', () => {
     ['GET', '/api/v1/points/P-001/read-now', 'POST'],
     ['OPTIONS', '/api/v1/lines', 'GET'],
     ['POST', '/health/live', 'GET, HEAD'],
+    ['QUERY', '/api/v1/lines', 'GET'],
   ] as const)('says which method is right instead of %s %s', async (method, url, allow) => {
     const { app } = await api()
     const answer = await app.inject({ method, url, headers: asOperator })
     expect([answer.statusCode, answer.json().code]).toEqual([405, 'API_METHOD'])
     expect(new Set(String(answer.headers.allow).split(', '))).toEqual(new Set(allow.split(', ')))
+  })
+
+  it('says so before it looks at what was sent', async () => {
+    const { app } = await api()
+    const sent = {
+      method: 'PUT',
+      url: '/api/v1/lines',
+      headers: { ...asOperator, 'content-type': 'text/x-nothing' },
+      payload: 'x',
+    } as const
+    expect((await app.inject(sent)).statusCode).toBe(405)
+    expect((await app.inject({ ...sent, url: '/api/v1/nothing' })).statusCode).toBe(404)
   })
 
   const pieces = [

@@ -1,6 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
 import { afterAll, describe, expect, it } from 'vitest'
+import { GRANTS } from '../../src/access/roles.ts'
 import { buildApi, readingJson } from '../../src/api/index.ts'
 import { NAMED } from '../../src/api/schemas.ts'
 import { api, asReader, dayOf, field, OPTIONS } from './fake.ts'
@@ -19,6 +20,7 @@ interface Operation {
   readonly description: string
   readonly tags: readonly string[]
   readonly security: readonly object[]
+  readonly 'x-permission': string
   readonly parameters?: readonly Parameter[]
   readonly requestBody?: { readonly required: boolean }
   readonly responses: Readonly<
@@ -27,6 +29,7 @@ interface Operation {
 }
 interface Document {
   readonly openapi: string
+  readonly 'x-roles': object
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
   readonly components: { readonly schemas: Readonly<Record<string, object>>; readonly securitySchemes: object }
   readonly tags: readonly { readonly name: string }[]
@@ -104,6 +107,29 @@ describe('the OpenAPI document', () => {
         if (parameter.in === 'path') expect([name, parameter.name, parameter.required]).toEqual([name, parameter.name, true])
       }
     }
+  })
+
+  it('names every refusal that no route is spared, and those of an Idempotency-Key', async () => {
+    const { operations } = await describe31()
+    for (const { name, operation } of operations) {
+      const isOpen = operation.security.length === 0
+      const hasId = name.includes('{')
+      const writes = !name.startsWith('GET') && !isOpen
+      expect([name, Object.keys(operation.responses)]).toEqual([
+        name,
+        expect.arrayContaining([...['408', '429', '431', '500'], ...(hasId ? ['414'] : []), ...(writes ? ['409', '422'] : [])]),
+      ])
+      if (operation.requestBody) expect([name, Object.keys(operation.responses)]).toEqual([name, expect.arrayContaining(['400'])])
+    }
+    expect(operations.find(({ name }) => name === 'POST /api/v1/login')?.operation.responses).toHaveProperty('401')
+  })
+
+  it('has all that a table of roles and routes is made from', async () => {
+    const { document, operations } = await describe31()
+    expect(document['x-roles']).toEqual(GRANTS)
+    const known = new Set<string>(['public', 'self', ...Object.values(GRANTS).flat()])
+    for (const { name, operation } of operations) expect([name, known.has(operation['x-permission'])]).toEqual([name, true])
+    expect(JSON.stringify(document.components.securitySchemes)).toContain('`gridtally`')
   })
 
   it('says which route wants a token', async () => {

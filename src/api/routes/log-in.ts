@@ -41,7 +41,7 @@ export const logInRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
   app.post(
     '/login',
     {
-      config: { ...open, failures: [403, 413, 415, 503] },
+      config: { ...open, failures: [400, 401, 403, 413, 415, 503] },
       schema: {
         operationId: 'logIn',
         tags: ['access'],
@@ -171,7 +171,7 @@ export const logInRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
   app.post(
     '/links/look',
     {
-      config: { ...open, failures: [413, 415, 422] },
+      config: { ...open, failures: [400, 413, 415, 422] },
       schema: {
         operationId: 'lookAtLink',
         tags: ['access'],
@@ -189,7 +189,7 @@ export const logInRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
   app.post(
     '/links/redeem',
     {
-      config: { ...open, failures: [403, 404, 409, 413, 415, 422, 503] },
+      config: { ...open, failures: [400, 403, 404, 409, 413, 415, 422, 503] },
       schema: {
         operationId: 'redeemLink',
         tags: ['access'],
