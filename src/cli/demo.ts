@@ -137,6 +137,8 @@ const live = async (gateway: Gateway, village: ChildProcess, { options, signal, 
     print(
       `due ${report.due}: read ${report.read} (first try ${report.firstTry}), late ${report.late}, missed ${report.missed}, under way ${underWay}; rows stored ${report.rowsStored}, waiting ${report.outboxDepth}, dead letters ${report.deadLetters}`,
     )
+  for (const { id, late, missed, reasons } of options.json ? [] : report.tasks)
+    if (late + missed > 0) print(`  ${id}: not in time ${late + missed} (${reasonText(reasons)}), of these here since ${late}`)
   if (villageDied) throw new CommandFailed(`the village ended by itself with exit code ${village.exitCode}`)
 }
 
@@ -229,6 +231,11 @@ const sampleText = (gateway: Gateway): string => {
   }
   return 'see the API'
 }
+
+const reasonText = (reasons: Readonly<Record<string, number>>): string =>
+  Object.entries(reasons)
+    .map(([code, count]) => `${code} ${count}`)
+    .join(', ')
 
 const summaryText = (gateway: Gateway, { due, read, firstTry, rowsStored, outboxDepth, lines }: Summary): string => {
   const slowest = [...lines].sort((a, b) => b.busyShare - a.busyShare)[0]

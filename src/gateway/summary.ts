@@ -13,6 +13,15 @@ export interface Summary {
   readonly late: number
   /** Not read in time, and not had since. */
   readonly missed: number
+  /** The same by task, with the codes of what was not read in time. */
+  readonly tasks: readonly {
+    readonly id: string
+    readonly due: number
+    readonly read: number
+    readonly late: number
+    readonly missed: number
+    readonly reasons: Readonly<Record<string, number>>
+  }[]
   readonly rowsStored: number
   readonly outboxDepth: number
   readonly deadLetters: number
@@ -52,6 +61,10 @@ export const summaryOf = (field: Field, push: Push, outbox: Outbox, busy: BusySh
     firstTry,
     late,
     missed: missed - late,
+    tasks: field.schedule.status().map((task) => ({
+      ...{ id: task.id, due: task.due, read: task.read, late: task.late, missed: task.missed - task.late },
+      reasons: Object.fromEntries(task.reasons),
+    })),
     rowsStored: rowsStored(outbox),
     outboxDepth: depth,
     deadLetters,
