@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
-import { ok, type Result } from '../core/index.ts'
+import type { Result } from '../core/index.ts'
+import { AnsweringThread, type AnswerPort, type Answers, type Ask, answerQuestions } from '../core/thread.ts'
 import type { Actor, Change, Hold, LeftOut, LeftReason, Pending, Release, ReleaseDraft, Version } from './book-types.ts'
 import { fail } from './errors.ts'
 import type { BillingFile } from './file.ts'
@@ -53,20 +54,14 @@ export interface BillingCalls {
   counts: { request: null; answer: { newest: number; pending: number; looks: number } }
   close: { request: null; answer: null }
 }
-export type BillingCall = keyof BillingCalls
 
 /** Asks the book, wherever it is kept. */
-export type AskBilling = <Call extends BillingCall>(
-  call: Call,
-  request: BillingCalls[Call]['request'],
-) => Promise<Result<BillingCalls[Call]['answer']>>
-
-export type BillingHandlers = { readonly [Call in BillingCall]: (request: BillingCalls[Call]['request']) => BillingCalls[Call]['answer'] }
+export type AskBilling = Ask<BillingCalls>
 
 const nothing = (_done: unknown): null => null
 
 /** The calls as a file answers them. */
-export const billingHandlers = ({ figures, holds, releases, pendings, looks }: BillingFile, close: () => void): BillingHandlers => ({
+export const billingHandlers = ({ figures, holds, releases, pendings, looks }: BillingFile, close: () => void): Answers<BillingCalls> => ({
   current: ({ at, points }) => JSON.stringify([...figures.currentOf(at, points)]),
   held: ({ at, points }) => holds.heldAt(at, points),
   versions: ({ point, at, before, limit }) => figures.versions(point, at, before, limit),
@@ -107,96 +102,19 @@ export const billingHandlers = ({ figures, holds, releases, pendings, looks }: B
   close: () => nothing(close()),
 })
 
-type Answer =
-  | { readonly id: number; readonly ok: true; readonly value: unknown }
-  | { readonly id: number; readonly ok: false; readonly message: string }
+const failed = (thrown: unknown) => fail('BILLING_FILE', `billing.db: ${thrown instanceof Error ? thrown.message : String(thrown)}`).error
 
-/** The thread's end of the wire. */
-export interface BillingPort {
-  on(event: 'message', listener: (message: { id: number; call: BillingCall; request: never }) => void): unknown
-  postMessage(answer: Answer): void
-}
+/** Answers {@link billingThread}. */
+export const serveBilling = (port: AnswerPort, start: () => Answers<BillingCalls>): void => answerQuestions(port, failed, start)
 
-/** Answers a {@link BillingThread}. When `start` fails, every question is answered with its reason. */
-export const serveBilling = (port: BillingPort, start: () => BillingHandlers): void => {
-  let handlers: BillingHandlers | null = null
-  port.on('message', ({ id, call, request }) => {
-    try {
-      if (call === 'close' && handlers === null) return port.postMessage({ id, ok: true, value: null })
-      // The reason of a failed start may pass (a lock, a full disk): the next question tries again.
-      handlers ??= start()
-      const handler: (request: never) => unknown = handlers[call]
-      port.postMessage({ id, ok: true, value: handler(request) })
-    } catch (thrown) {
-      port.postMessage({ id, ok: false, message: thrown instanceof Error ? thrown.message : String(thrown) })
-    }
+/**
+ * The thread with the book.
+ *
+ * @errors BILLING_WORKER, BILLING_SLOW, BILLING_FILE
+ */
+export const billingThread = (start: () => Worker): AnsweringThread<BillingCalls> =>
+  new AnsweringThread<BillingCalls>({
+    name: 'the book of billed figures',
+    start,
+    failures: { slow: (message) => fail('BILLING_SLOW', message), ended: (message) => fail('BILLING_WORKER', message) },
   })
-}
-
-const DEADLINE_MS = 60_000
-
-/** One thread with the book: started at the first question, again after it died, every question behind a deadline. */
-export class BillingThread {
-  readonly #start: () => Worker
-  readonly #waiting = new Map<number, (answer: Result<unknown>) => void>()
-  #worker: Worker | null = null
-  #last = 0
-  #isClosed = false
-
-  constructor(start: () => Worker) {
-    this.#start = start
-  }
-
-  /** @errors BILLING_WORKER, BILLING_SLOW, BILLING_FILE */
-  readonly ask: AskBilling = (call, request) => {
-    if (this.#isClosed) return Promise.resolve(fail('BILLING_WORKER', 'the book of billed figures is closed'))
-    return new Promise((resolve) => {
-      const id = ++this.#last
-      const timer = setTimeout(
-        () => this.#settle(id, fail('BILLING_SLOW', `${call} took longer than ${DEADLINE_MS / 1000} s`)),
-        DEADLINE_MS,
-      )
-      this.#waiting.set(id, (answer) => {
-        clearTimeout(timer)
-        // What comes back is of the call's own type: both ends are written against the same BillingCalls.
-        resolve(answer as Result<never>)
-      })
-      this.#started().postMessage({ id, call, request })
-    })
-  }
-
-  async close(): Promise<void> {
-    if (this.#isClosed) return
-    const worker = this.#worker
-    if (worker) await this.ask('close', null)
-    this.#isClosed = true
-    this.#worker = null
-    await worker?.terminate()
-  }
-
-  #started(): Worker {
-    if (this.#worker) return this.#worker
-    const worker = this.#start()
-    let why = ''
-    worker.on('message', (answer: Answer) =>
-      this.#settle(answer.id, answer.ok ? ok(answer.value) : fail('BILLING_FILE', `billing.db: ${answer.message}`)),
-    )
-    worker.on('error', (error) => {
-      why = String(error)
-    })
-    worker.on('exit', (code) => {
-      if (this.#worker !== worker) return
-      this.#worker = null
-      for (const id of [...this.#waiting.keys()])
-        this.#settle(id, fail('BILLING_WORKER', `the thread of the book ended: ${why || `exit code ${code}`}`))
-    })
-    this.#worker = worker
-    return worker
-  }
-
-  #settle(id: number, answer: Result<unknown>): void {
-    const settle = this.#waiting.get(id)
-    this.#waiting.delete(id)
-    settle?.(answer)
-  }
-}

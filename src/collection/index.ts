@@ -21,7 +21,7 @@ export type { PersonAct } from './record.ts'
 export { Recorder } from './recorder.ts'
 export { type FillContext, GapRunner, type GapSource, type Outcome } from './runner.ts'
 export * from './strangers.ts'
-export { type AskCollection, CollectionThread, collectionHandlers, serveCollection } from './thread.ts'
+export { type AskCollection, collectionHandlers, collectionThread, serveCollection } from './thread.ts'
 export {
   type CollectionEvent,
   type CollectionSettings,

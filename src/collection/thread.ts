@@ -1,5 +1,6 @@
 import type { Worker } from 'node:worker_threads'
-import { ok, type Result } from '../core/index.ts'
+import type { Result } from '../core/index.ts'
+import { AnsweringThread, type AnswerPort, type Answers, type Ask, answerQuestions } from '../core/thread.ts'
 import { fail } from './errors.ts'
 import type { CollectionFile, DueTask, LiveMeter } from './file.ts'
 import type { Kpi, KpiGroup, Member } from './kpi.ts'
@@ -34,18 +35,12 @@ export interface CollectionCalls {
   }
   close: { request: null; answer: null }
 }
-export type CollectionCall = keyof CollectionCalls
 
 /** Asks the gap ledger, wherever it runs. */
-export type AskCollection = <Call extends CollectionCall>(
-  call: Call,
-  request: CollectionCalls[Call]['request'],
-) => Promise<Result<CollectionCalls[Call]['answer']>>
-
-type Handlers = { readonly [Call in CollectionCall]: (request: CollectionCalls[Call]['request']) => CollectionCalls[Call]['answer'] }
+export type AskCollection = Ask<CollectionCalls>
 
 /** The calls as a file answers them. */
-export const collectionHandlers = (file: CollectionFile, kpis: KpiFile): Handlers => ({
+export const collectionHandlers = (file: CollectionFile, kpis: KpiFile): Answers<CollectionCalls> => ({
   take: (events) => {
     file.take(events)
     return null
@@ -72,96 +67,20 @@ export const collectionHandlers = (file: CollectionFile, kpis: KpiFile): Handler
   },
 })
 
-type Answer =
-  | { readonly id: number; readonly ok: true; readonly value: unknown }
-  | { readonly id: number; readonly ok: false; readonly message: string }
+const failed = (thrown: unknown) =>
+  fail('COLLECTION_FILE', `collection.db: ${thrown instanceof Error ? thrown.message : String(thrown)}`).error
 
-/** The thread's end of the wire. */
-export interface CollectionPort {
-  on(event: 'message', listener: (message: { id: number; call: CollectionCall; request: never }) => void): unknown
-  postMessage(answer: Answer): void
-}
+/** Answers {@link collectionThread}. */
+export const serveCollection = (port: AnswerPort, start: () => Answers<CollectionCalls>): void => answerQuestions(port, failed, start)
 
-/** Answers a {@link CollectionThread}. When `start` fails, every question is answered with its reason. */
-export const serveCollection = (port: CollectionPort, start: () => Handlers): void => {
-  let handlers: Handlers | null = null
-  port.on('message', ({ id, call, request }) => {
-    try {
-      if (call === 'close' && handlers === null) return port.postMessage({ id, ok: true, value: null })
-      // The reason of a failed start may pass (a lock, a full disk): the next question tries again.
-      handlers ??= start()
-      const handler: (request: never) => unknown = handlers[call]
-      port.postMessage({ id, ok: true, value: handler(request) })
-    } catch (thrown) {
-      port.postMessage({ id, ok: false, message: thrown instanceof Error ? thrown.message : String(thrown) })
-    }
+/**
+ * The thread with the gap ledger.
+ *
+ * @errors COLLECTION_WORKER, COLLECTION_SLOW, COLLECTION_FILE
+ */
+export const collectionThread = (start: () => Worker): AnsweringThread<CollectionCalls> =>
+  new AnsweringThread<CollectionCalls>({
+    name: 'the gap ledger',
+    start,
+    failures: { slow: (message) => fail('COLLECTION_SLOW', message), ended: (message) => fail('COLLECTION_WORKER', message) },
   })
-}
-
-const DEADLINE_MS = 60_000
-
-/** One thread with the gap ledger: started at the first question, again after it died, every question behind a deadline. */
-export class CollectionThread {
-  readonly #start: () => Worker
-  readonly #waiting = new Map<number, (answer: Result<unknown>) => void>()
-  #worker: Worker | null = null
-  #last = 0
-  #isClosed = false
-
-  constructor(start: () => Worker) {
-    this.#start = start
-  }
-
-  /** @errors COLLECTION_WORKER, COLLECTION_SLOW, COLLECTION_FILE */
-  readonly ask: AskCollection = (call, request) => {
-    if (this.#isClosed) return Promise.resolve(fail('COLLECTION_WORKER', 'the gap ledger is closed'))
-    return new Promise((resolve) => {
-      const id = ++this.#last
-      const timer = setTimeout(
-        () => this.#settle(id, fail('COLLECTION_SLOW', `${call} took longer than ${DEADLINE_MS / 1000} s`)),
-        DEADLINE_MS,
-      )
-      this.#waiting.set(id, (answer) => {
-        clearTimeout(timer)
-        // What comes back is of the call's own type: both ends are written against the same CollectionCalls.
-        resolve(answer as Result<never>)
-      })
-      this.#started().postMessage({ id, call, request })
-    })
-  }
-
-  async close(): Promise<void> {
-    if (this.#isClosed) return
-    const worker = this.#worker
-    if (worker) await this.ask('close', null)
-    this.#isClosed = true
-    this.#worker = null
-    await worker?.terminate()
-  }
-
-  #started(): Worker {
-    if (this.#worker) return this.#worker
-    const worker = this.#start()
-    let why = ''
-    worker.on('message', (answer: Answer) =>
-      this.#settle(answer.id, answer.ok ? ok(answer.value) : fail('COLLECTION_FILE', `collection.db: ${answer.message}`)),
-    )
-    worker.on('error', (error) => {
-      why = String(error)
-    })
-    worker.on('exit', (code) => {
-      if (this.#worker !== worker) return
-      this.#worker = null
-      for (const id of [...this.#waiting.keys()])
-        this.#settle(id, fail('COLLECTION_WORKER', `the thread of the gap ledger ended: ${why || `exit code ${code}`}`))
-    })
-    this.#worker = worker
-    return worker
-  }
-
-  #settle(id: number, answer: Result<unknown>): void {
-    const settle = this.#waiting.get(id)
-    this.#waiting.delete(id)
-    settle?.(answer)
-  }
-}

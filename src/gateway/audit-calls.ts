@@ -8,11 +8,8 @@ export interface AuditPlace {
 }
 
 /** What the threads that read the audit log are asked, and what they answer. */
-export type AuditQuestion =
-  | ({ readonly kind: 'list'; readonly filter: AuditFilter } & AuditPlace)
-  | ({ readonly kind: 'verify'; readonly anchors: readonly AuditHead[] } & AuditPlace)
-
-export type AuditAnswer =
-  | { readonly kind: 'list'; readonly records: Result<readonly AuditRecord[]> }
-  | { readonly kind: 'verify'; readonly verdict: AuditVerdict }
-  | { readonly kind: 'failed'; readonly message: string }
+export interface AuditCalls {
+  list: { request: { readonly filter: AuditFilter }; answer: Result<readonly AuditRecord[]> }
+  verify: { request: { readonly anchors: readonly AuditHead[] }; answer: AuditVerdict }
+  close: { request: null; answer: null }
+}

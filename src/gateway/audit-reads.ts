@@ -2,73 +2,43 @@ import { Worker } from 'node:worker_threads'
 import { type AuditHead, type AuditLog, accessFailure, anchorOf, anchorText } from '../access/index.ts'
 import type { AuditHeadView, AuditReads, AuditVerdictView } from '../api/index.ts'
 import { ok, type Result } from '../core/index.ts'
+import { AnsweringThread } from '../core/thread.ts'
 import { workerUrl } from '../core/worker.ts'
-import type { AuditAnswer, AuditPlace, AuditQuestion } from './audit-calls.ts'
+import type { AuditCalls, AuditPlace } from './audit-calls.ts'
+import { unread } from './audit-errors.ts'
 
 /** A thread that nobody asks any more is given back after this. */
 const IDLE_MS = 30_000
+/** A log of years is gone through at about 50 MB/s. */
+const DEADLINE_MS = 600_000
 
 /** A thread that answers one question after the other; started when somebody asks, ended when nobody does. */
-const threadOf = () => {
-  let worker: Worker | null = null
-  let idle: NodeJS.Timeout | null = null
-  let isClosed = false
-  const waiting: ((answer: AuditAnswer) => void)[] = []
-  const end = (why: string): void => {
-    const ended = worker
-    worker = null
-    for (const each of waiting.splice(0)) each({ kind: 'failed', message: why })
-    void ended?.terminate()
-  }
-  const start = (): Worker => {
-    const started = new Worker(workerUrl(import.meta.url, 'audit-worker'))
-    started.unref()
-    started.on('message', (answer: AuditAnswer) => {
-      waiting.shift()?.(answer)
-      if (waiting.length > 0) return
-      idle = setTimeout(() => end('nobody asks'), IDLE_MS)
-      idle.unref()
-    })
-    started.on('error', (error) => {
-      if (worker === started) end(error.message)
-    })
-    return started
-  }
-  return {
-    ask: (question: AuditQuestion): Promise<AuditAnswer> => {
-      if (isClosed) return Promise.resolve({ kind: 'failed', message: 'the gateway is stopping' })
-      if (idle) clearTimeout(idle)
-      worker ??= start()
-      worker.postMessage(question)
-      return new Promise((answered) => waiting.push(answered))
-    },
-    close: (): void => {
-      isClosed = true
-      if (idle) clearTimeout(idle)
-      end('the gateway is stopping')
-    },
-  }
-}
+const threadOf = (place: AuditPlace): AnsweringThread<AuditCalls> =>
+  new AnsweringThread<AuditCalls>({
+    name: 'the reader of the audit log',
+    start: () => new Worker(workerUrl(import.meta.url, 'audit-worker'), { workerData: place }),
+    failures: { slow: unread, ended: unread },
+    ...{ deadlineMs: DEADLINE_MS, idleMs: IDLE_MS },
+  })
 
 const headView = (head: AuditHead): AuditHeadView => ({ ...head, anchor: anchorText(head) })
-const unread = (message: string) => accessFailure('AUDIT_READ', `the audit log cannot be read: ${message}`)
 
 /** Reads the audit log for the API. What may take long, a search or verifying, is done in threads; verifying holds no search up. */
-export const openAuditReads = (place: AuditPlace, log: Pick<AuditLog, 'head'>): AuditReads & { close(): void } => {
-  const lists = threadOf()
-  const verifying = threadOf()
+export const openAuditReads = (place: AuditPlace, log: Pick<AuditLog, 'head'>): AuditReads & { close(): Promise<void> } => {
+  const lists = threadOf(place)
+  const verifying = threadOf(place)
   /** Under way, by what it was asked: whoever asks the same gets the same answer. */
   const underWay = new Map<string, Promise<Result<AuditVerdictView>>>()
   const verify = async (anchors: readonly AuditHead[]): Promise<Result<AuditVerdictView>> => {
-    const answer = await verifying.ask({ kind: 'verify', anchors, ...place })
-    if (answer.kind !== 'verify') return unread(answer.kind === 'failed' ? answer.message : 'no answer')
-    const { head, ...verdict } = answer.verdict
+    const answer = await verifying.ask('verify', { anchors })
+    if (!answer.ok) return answer
+    const { head, ...verdict } = answer.value
     return ok({ ...verdict, head: head === null ? null : headView(head) })
   }
   return {
     list: async (filter) => {
-      const answer = await lists.ask({ kind: 'list', filter, ...place })
-      return answer.kind === 'list' ? answer.records : unread(answer.kind === 'failed' ? answer.message : 'no answer')
+      const answer = await lists.ask('list', { filter })
+      return answer.ok ? answer.value : answer
     },
     head: async () => {
       const head = log.head()
@@ -86,9 +56,8 @@ export const openAuditReads = (place: AuditPlace, log: Pick<AuditLog, 'head'>): 
       underWay.set(key, known)
       return known
     },
-    close: () => {
-      lists.close()
-      verifying.close()
+    close: async () => {
+      await Promise.all([lists.stop(), verifying.stop()])
     },
   }
 }

@@ -1,16 +1,22 @@
-import { parentPort } from 'node:worker_threads'
+/** Entry of a thread that reads the audit log. */
+import { parentPort, workerData } from 'node:worker_threads'
 import { readAudit, verifyAudit } from '../access/index.ts'
-import type { AuditAnswer, AuditQuestion } from './audit-calls.ts'
+import { type Answers, answerQuestions } from '../core/thread.ts'
+import type { AuditCalls, AuditPlace } from './audit-calls.ts'
+import { unread } from './audit-errors.ts'
 
-const answerTo = (question: AuditQuestion): AuditAnswer => {
-  try {
-    return question.kind === 'list'
-      ? { kind: 'list', records: readAudit(question.directory, question.filter) }
-      : { kind: 'verify', verdict: verifyAudit(question.directory, question.anchors, question.headDirectory) }
-  } catch (error) {
-    return { kind: 'failed', message: error instanceof Error ? error.message : String(error) }
-  }
+const port = parentPort
+if (!port) throw new Error('this file runs in a worker thread')
+const { directory, headDirectory }: AuditPlace = workerData
+
+const answers: Answers<AuditCalls> = {
+  list: ({ filter }) => readAudit(directory, filter),
+  verify: ({ anchors }) => verifyAudit(directory, anchors, headDirectory),
+  close: () => null,
 }
 
-// One question at a time; the answer to each leaves before the next is looked at.
-parentPort?.on('message', (question: AuditQuestion) => parentPort?.postMessage(answerTo(question)))
+answerQuestions(
+  port,
+  (thrown) => unread(thrown instanceof Error ? thrown.message : String(thrown)).error,
+  () => answers,
+)

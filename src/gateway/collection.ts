@@ -4,7 +4,7 @@ import { Calendar, type ScheduleEvents, type Taken, type TaskDefinition } from '
 import {
   type AskCollection,
   type CollectionSettings,
-  CollectionThread,
+  collectionThread,
   type DueKind,
   type DueTask,
   GapRunner,
@@ -55,7 +55,7 @@ export class Collection {
   readonly ask: AskCollection
   readonly calendar: Calendar
   readonly #deps: CollectionDeps
-  readonly #thread: CollectionThread
+  readonly #thread: ReturnType<typeof collectionThread>
   readonly #recorder: Recorder
   #settings: CollectionSettings
   /** The thread knows the settings. */
@@ -73,7 +73,7 @@ export class Collection {
     this.#settings = deps.settings
     this.calendar = new Calendar(deps.zone)
     const { directory, zone, brokers, clock, log } = deps
-    this.#thread = new CollectionThread(() => {
+    this.#thread = collectionThread(() => {
       const workerData: CollectionWorkerData = { directory, zone, settings: this.#settings, brokers }
       return new Worker(workerUrl(import.meta.url, 'collection-worker'), { workerData })
     })

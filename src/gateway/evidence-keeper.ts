@@ -1,7 +1,7 @@
 import type { Calendar } from '../acquisition/index.ts'
-import type { Clock, Exchanged, Reading, Result, Source } from '../core/index.ts'
+import type { Clock, Exchanged, Reading, Source } from '../core/index.ts'
 import { isSource } from '../core/index.ts'
-import type { EvidenceCall, EvidenceCalls, EvidenceDraft, EvidenceKey, EvidenceSettings } from '../evidence/index.ts'
+import type { AskEvidence, EvidenceDraft, EvidenceKey, EvidenceSettings } from '../evidence/index.ts'
 
 /** Where and why something was read, beside what the frames say. */
 export interface EvidenceAbout {
@@ -33,10 +33,7 @@ export interface EvidenceIntake {
 }
 
 export interface KeeperDeps {
-  readonly ask: <Call extends EvidenceCall>(
-    call: Call,
-    request: EvidenceCalls[Call]['request'],
-  ) => Promise<Result<EvidenceCalls[Call]['answer']>>
+  readonly ask: AskEvidence
   readonly calendar: Pick<Calendar, 'dayStart' | 'dayAfter'>
   readonly clock: Clock
   readonly settings: EvidenceSettings

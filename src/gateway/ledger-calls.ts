@@ -1,4 +1,5 @@
 import type { Result } from '../core/index.ts'
+import type { Answers } from '../core/thread.ts'
 import type {
   Act,
   Applied,
@@ -40,11 +41,7 @@ export type LedgerCalls = {
   close: { request: null; answer: null }
 }
 
-export type Handlers<Calls extends Record<string, { request: unknown; answer: unknown }>> = {
-  readonly [Kind in keyof Calls]: (request: Calls[Kind]['request']) => Calls[Kind]['answer']
-}
-
-export const ledgerHandlers = (ledger: Ledger): Handlers<LedgerCalls> => ({
+export const ledgerAnswers = (ledger: Ledger): Answers<LedgerCalls> => ({
   plan: ({ patches, ...options }) => ledger.plan(patches, options),
   apply: ({ patches, act, ...options }) => ledger.apply(patches, act, options),
   undo: ({ seq, act, dry }) => (dry ? ledger.planUndo(seq, act) : ledger.undo(seq, act)),

@@ -1,8 +1,9 @@
 /** Entry of the ledger's thread: a connection of its own, so that a large change never holds up the lines. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { adapterOf } from '../../protocols/index.ts'
+import { answerQuestions } from '../core/thread.ts'
 import { Ledger } from '../ledger/index.ts'
-import { type LedgerThreadData, ledgerHandlers } from './ledger-calls.ts'
+import { type LedgerThreadData, ledgerAnswers } from './ledger-calls.ts'
 import { ledgerWorld } from './ledger-world.ts'
 import { openProfiles } from './profiles.ts'
 
@@ -10,16 +11,8 @@ const port = parentPort
 if (!port) throw new Error('this file runs in a worker thread')
 const { directory, world }: LedgerThreadData = workerData
 
-const ledger = new Ledger(directory, ledgerWorld(world, openProfiles(world.profileDirectory), adapterOf))
-const handlers: Readonly<Record<string, ((request: never) => unknown) | undefined>> = ledgerHandlers(ledger)
+const failed = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)))
 
-port.on('message', ({ id, kind, request }: { id: number; kind: string; request: never }) => {
-  try {
-    const handler = handlers[kind]
-    if (!handler) throw new Error(`nobody answers ${kind}`)
-    port.postMessage({ id, ok: true, value: handler(request) })
-  } catch (error) {
-    port.postMessage({ id, ok: false, error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
-  }
-  if (kind === 'close') port.close()
-})
+answerQuestions(port, failed, () =>
+  ledgerAnswers(new Ledger(directory, ledgerWorld(world, openProfiles(world.profileDirectory), adapterOf))),
+)

@@ -140,8 +140,8 @@ export const openAccess = ({ config, environment, audit, scopeOf, say }: AccessP
       disk.stop()
       tell(true)
       if (isStarted) log.append({ ...HOUSE, what: 'stop', on: 'gateway', outcome: 'done' })
-      reads.close()
       store.close()
+      return reads.close()
     },
   }
 }

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { BillingBookDeps } from '../api/index.ts'
-import { BillingThread } from '../billing/index.ts'
+import { billingThread } from '../billing/index.ts'
 import type { AskCollection } from '../collection/index.ts'
 import { type Clock, explain } from '../core/index.ts'
 import { workerUrl } from '../core/worker.ts'
@@ -36,7 +36,7 @@ export interface BillingParts {
 export const openBilling = (parts: BillingParts) => {
   const { directory, clock, ledger, store, models, days, evidence, log } = parts
   let { settings } = parts
-  const thread = new BillingThread(() => {
+  const thread = billingThread(() => {
     const workerData: BillingWorkerData = { directory }
     return new Worker(workerUrl(import.meta.url, 'billing-worker'), { workerData })
   })

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { Calendar } from '../acquisition/index.ts'
 import { type Clock, many, PartFailed } from '../core/index.ts'
 import { workerUrl } from '../core/worker.ts'
-import { EVIDENCE_FILE, type EvidenceBook, type EvidenceSettings, type EvidenceState, EvidenceThread } from '../evidence/index.ts'
+import { EVIDENCE_FILE, type EvidenceBook, type EvidenceSettings, type EvidenceState, evidenceThread } from '../evidence/index.ts'
 import { EvidenceKeeper } from './evidence-keeper.ts'
 import type { EvidenceWorkerData } from './evidence-worker.ts'
 
@@ -24,12 +24,12 @@ const DAY_MS = 86_400_000
 export const openEvidence = ({ directory, zone, settings, clock, log }: EvidenceParts) => {
   let current = settings
   let isUsed = false
-  const thread = new EvidenceThread(() => {
+  const thread = evidenceThread(() => {
     isUsed = true
     const workerData: EvidenceWorkerData = { directory, settings: current }
     return new Worker(workerUrl(import.meta.url, 'evidence-worker'), { workerData })
   })
-  const keeper = new EvidenceKeeper({ ask: (call, request) => thread.ask(call, request), calendar: new Calendar(zone), clock, settings })
+  const keeper = new EvidenceKeeper({ ask: thread.ask, calendar: new Calendar(zone), clock, settings })
   let state: EvidenceState | null = null
   let saidLost = 0
   let saidAside = 0

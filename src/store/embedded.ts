@@ -78,7 +78,7 @@ export const openEmbeddedStore = async (options: EmbeddedStoreOptions): Promise<
   if (!isZone(zone)) return fail('STORE_QUERY', `${zone} is no time zone`)
   const writer = writerThread(directory, zone, log)
   const reader = readerThread(directory, zone, log)
-  const opened = await writer.call('open', null, READ_MS)
+  const opened = await writer.ask('open', null, { deadlineMs: READ_MS })
   if (!opened.ok) {
     await writer.close()
     return opened
@@ -94,7 +94,7 @@ export const openEmbeddedStore = async (options: EmbeddedStoreOptions): Promise<
       states.set(month, known)
       return ok(known)
     }
-    const words = await writer.call('words', month, WRITE_MS)
+    const words = await writer.ask('words', month, { deadlineMs: WRITE_MS })
     if (!words.ok) return words
     // Another batch may have asked meanwhile; both must go on with the same dictionary.
     const state = states.get(month) ?? new MonthState(words.value)
@@ -117,7 +117,7 @@ export const openEmbeddedStore = async (options: EmbeddedStoreOptions): Promise<
       for (const [month, state] of used) if (states.get(month) === state) states.delete(month)
     }
     if (parts.length === 0) return { kind: 'stored', dead }
-    const answer = await writer.call('write', parts, WRITE_MS, transfer)
+    const answer = await writer.ask('write', parts, { deadlineMs: WRITE_MS, transfer })
     if (!answer.ok) {
       forget()
       return refuse(answer.error)
@@ -167,7 +167,7 @@ export const openEmbeddedStore = async (options: EmbeddedStoreOptions): Promise<
       const { month } = value.error.context
       if ((asides.get(month) ?? 0) < began) {
         asides.set(month, Number.POSITIVE_INFINITY)
-        const aside = await writer.call('setAside', month, WRITE_MS)
+        const aside = await writer.ask('setAside', month, { deadlineMs: WRITE_MS })
         asides.set(month, ++turn)
         if (!aside.ok) log(aside.error)
       }
@@ -181,7 +181,7 @@ export const openEmbeddedStore = async (options: EmbeddedStoreOptions): Promise<
     const days = new LocalDays(wanted)
     const areas: AreaDay[] = []
     for (let day = days.of(from); days.start(day) < to; day++) {
-      const answer = await writer.call('energyOfDay', { day, zone: wanted, exclude }, REBUILD_MS)
+      const answer = await writer.ask('energyOfDay', { day, zone: wanted, exclude }, { deadlineMs: REBUILD_MS })
       if (!answer.ok) return answer
       for (const area of answer.value) areas.push(area)
     }
@@ -190,10 +190,10 @@ export const openEmbeddedStore = async (options: EmbeddedStoreOptions): Promise<
 
   const pack = async (now: number): Promise<Result<number, StoreError>> => {
     if (retentionMonths !== undefined) {
-      const gone = await writer.call('retain', monthStart(monthOf(now) - retentionMonths), READ_MS)
+      const gone = await writer.ask('retain', monthStart(monthOf(now) - retentionMonths), { deadlineMs: READ_MS })
       if (!gone.ok) return gone
     }
-    const months = await writer.call('months', null, READ_MS)
+    const months = await writer.ask('months', null, { deadlineMs: READ_MS })
     if (!months.ok) return months
     const before = dayOf(now) - hotDays
     let rows = 0
@@ -201,7 +201,7 @@ export const openEmbeddedStore = async (options: EmbeddedStoreOptions): Promise<
       if (dayOf(monthStart(month)) >= before) continue
       let position: PackPosition | null = PACK_FROM
       while (position) {
-        const step: Result<PackStep, StoreError> = await writer.call('pack', { month, before, position }, REBUILD_MS)
+        const step: Result<PackStep, StoreError> = await writer.ask('pack', { month, before, position }, { deadlineMs: REBUILD_MS })
         if (!step.ok) return step
         if (step.value.damaged > 0)
           log(
@@ -217,12 +217,12 @@ export const openEmbeddedStore = async (options: EmbeddedStoreOptions): Promise<
   }
 
   const stats = async (): Promise<Result<StoreStats, StoreError>> => {
-    const months = await writer.call('months', null, READ_MS)
+    const months = await writer.ask('months', null, { deadlineMs: READ_MS })
     if (!months.ok) return months
     let rows = 0
     let bytes = 0
     for (const month of months.value) {
-      const counted = await noticing(reader.call('rows', month, REBUILD_MS))
+      const counted = await noticing(reader.ask('rows', month, { deadlineMs: REBUILD_MS }))
       if (!counted.ok) return counted
       rows += counted.value ?? 0
       bytes += await bytesOf(join(directory, monthFile(month)))
@@ -237,10 +237,10 @@ export const openEmbeddedStore = async (options: EmbeddedStoreOptions): Promise<
       return written
     },
     write,
-    range: (query: RangeQuery) => noticing(reader.call('range', query, READ_MS)),
-    aggregate: (query) => noticing(reader.call('aggregate', query, READ_MS)),
-    scan: (query) => noticing(reader.call('scan', query, READ_MS)),
-    retain: (before) => writer.call('retain', before, READ_MS),
+    range: (query: RangeQuery) => noticing(reader.ask('range', query, { deadlineMs: READ_MS })),
+    aggregate: (query) => noticing(reader.ask('aggregate', query, { deadlineMs: READ_MS })),
+    scan: (query) => noticing(reader.ask('scan', query, { deadlineMs: READ_MS })),
+    retain: (before) => writer.ask('retain', before, { deadlineMs: READ_MS }),
     energyByArea,
     pack,
     stats,

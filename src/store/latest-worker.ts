@@ -1,13 +1,13 @@
 /** Entry of the thread that keeps the latest values on disk. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { serve } from './embedded/thread.ts'
+import { serveStore } from './embedded/thread.ts'
 import { type LatestCalls, LatestFile } from './latest-file.ts'
 
 const port = parentPort
 if (!port) throw new Error('this file runs in a worker thread')
 const { directory }: { readonly directory: string } = workerData
 
-serve<LatestCalls>(port, directory, () => {
+serveStore<LatestCalls>(port, directory, () => {
   const file = new LatestFile(directory, (log) => port.postMessage({ log }))
   return {
     load: () => file.load(),

@@ -8,7 +8,7 @@ import { workerUrl } from '../core/worker.ts'
 import { problemOf } from './embedded/batch.ts'
 import { ByteWriter } from './embedded/bytes.ts'
 import { type StoreError, storeError } from './embedded/errors.ts'
-import { StoreThread } from './embedded/thread.ts'
+import { storeThread } from './embedded/thread.ts'
 import { Words } from './embedded/words.ts'
 import type { LatestCalls, LatestRows } from './latest-file.ts'
 
@@ -44,12 +44,12 @@ const DEADLINE_MS = 30_000
  */
 export const openLatest = async ({ directory, log = () => {} }: LatestOptions): Promise<Result<Latest, StoreError>> => {
   const path = join(directory, 'latest.db')
-  const thread = new StoreThread<LatestCalls>(
+  const thread = storeThread<LatestCalls>(
     `the keeper of ${path}`,
     () => new Worker(workerUrl(import.meta.url, 'latest-worker'), { workerData: { directory } }),
     log,
   )
-  const loaded = await thread.call('load', null, DEADLINE_MS)
+  const loaded = await thread.ask('load', null, { deadlineMs: DEADLINE_MS })
   if (!loaded.ok) {
     await thread.close()
     return loaded
@@ -75,12 +75,10 @@ export const openLatest = async ({ directory, log = () => {} }: LatestOptions): 
     sent = words.size
     // From here on a failure leaves the file behind; a write that comes in meanwhile adds to this one's words.
     whole = false
-    const answer = await thread.call('persist', request, DEADLINE_MS, [
-      rows.series.buffer,
-      rows.at.buffer,
-      rows.ends.buffer,
-      rows.bytes.buffer,
-    ])
+    const answer = await thread.ask('persist', request, {
+      deadlineMs: DEADLINE_MS,
+      transfer: [rows.series.buffer, rows.at.buffer, rows.ends.buffer, rows.bytes.buffer],
+    })
     if (answer.ok && answer.value) return ok(null)
     whole = true
     return answer.ok ? { ok: false, error: storeError('STORE_BUSY', `${path} has another dictionary; it is written anew`) } : answer

@@ -1,12 +1,13 @@
 import { Worker } from 'node:worker_threads'
 import type { AggregateQuery, Bucket, RangePage, RangeQuery, ScanQuery } from '../../core/query.ts'
 import type { Result } from '../../core/result.ts'
+import type { AnsweringThread } from '../../core/thread.ts'
 import { workerUrl } from '../../core/worker.ts'
 import type { AreaDay } from './energy.ts'
 import type { StoreError } from './errors.ts'
 import type { WritePart } from './insert.ts'
 import type { PackPosition, PackStep } from './packer.ts'
-import { StoreThread } from './thread.ts'
+import { storeThread } from './thread.ts'
 import type { EnergyOfDay, PartAnswer } from './writer.ts'
 
 /** What can be asked of the thread that writes. */
@@ -39,9 +40,9 @@ export interface ThreadData {
 
 const start = (workerData: ThreadData) => () => new Worker(workerUrl(import.meta.url, 'worker'), { workerData })
 
-export const writerThread = (directory: string, zone: string, log: (error: StoreError) => void): StoreThread<WriterCalls> =>
-  new StoreThread(`the writer of ${directory}`, start({ directory, zone, role: 'writer' }), log)
+export const writerThread = (directory: string, zone: string, log: (error: StoreError) => void): AnsweringThread<WriterCalls, StoreError> =>
+  storeThread(`the writer of ${directory}`, start({ directory, zone, role: 'writer' }), log)
 
 /** Starts at the first question. */
-export const readerThread = (directory: string, zone: string, log: (error: StoreError) => void): StoreThread<ReaderCalls> =>
-  new StoreThread(`the reader of ${directory}`, start({ directory, zone, role: 'reader' }), log)
+export const readerThread = (directory: string, zone: string, log: (error: StoreError) => void): AnsweringThread<ReaderCalls, StoreError> =>
+  storeThread(`the reader of ${directory}`, start({ directory, zone, role: 'reader' }), log)

@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { ReaderCalls, ThreadData, WriterCalls } from './call.ts'
 import type { StoreError } from './errors.ts'
 import { Reader } from './reader.ts'
-import { serve } from './thread.ts'
+import { serveStore } from './thread.ts'
 import { Writer } from './writer.ts'
 
 const port = parentPort
@@ -16,7 +16,7 @@ const FLUSH_MS = 60_000
 const log = (error: StoreError): void => port.postMessage({ log: error })
 
 if (role === 'writer')
-  serve<WriterCalls>(port, directory, () => {
+  serveStore<WriterCalls>(port, directory, () => {
     const writer = new Writer(directory, zone, log)
     const timer = setInterval(() => writer.flush(), FLUSH_MS)
     return {
@@ -39,7 +39,7 @@ if (role === 'writer')
     }
   })
 else
-  serve<ReaderCalls>(port, directory, () => {
+  serveStore<ReaderCalls>(port, directory, () => {
     const reader = new Reader(directory, log)
     return {
       range: (query) => reader.range(query),
