@@ -5,6 +5,7 @@ import { NO_LAYERS } from '../src/anomaly/index.ts'
 import { EnergyBook } from '../src/gateway/energy-book.ts'
 import { EnergyDays } from '../src/gateway/energy-days.ts'
 import type { Figure, RegisterFigures } from '../src/gateway/energy-figures.ts'
+import { packFigures, type RegisterColumns, unpackColumns } from '../src/gateway/energy-pack.ts'
 import { LossBook } from '../src/gateway/loss-book.ts'
 import { AreaMembers } from '../src/gateway/loss-members.ts'
 import { LossRunner } from '../src/gateway/loss-runner.ts'
@@ -74,15 +75,15 @@ export const lossDay: Anchor = {
         Array.from({ length: METERS + 1 }, (_none, at) => [pointId(area, at - 1), at - 1] as const),
       ).flat(),
     )
-    const inMemory = new Map<string, readonly RegisterFigures[]>()
+    const inMemory = new Map<string, readonly RegisterColumns[]>()
     const remembered = (day: string, meter: number) => {
-      const known = inMemory.get(`${day} ${meter}`) ?? figuresOn(calendar.start(day), meter)
+      const known = inMemory.get(`${day} ${meter}`) ?? unpackColumns(packFigures(figuresOn(calendar.start(day), meter)))
       inMemory.set(`${day} ${meter}`, known)
       return known
     }
     energy.together(() => {
       for (const [point, meter] of meters) {
-        energy.keep(point, last, remembered(last, meter))
+        energy.keep(point, last, figuresOn(calendar.start(last), meter))
         energy.see(point, FIRST)
         energy.see(point, last)
       }
@@ -93,7 +94,8 @@ export const lossDay: Anchor = {
     const runner = new LossRunner({
       ...{ book, ledger, days: calendar, clock, members: new AreaMembers(ledger), thresholds: () => NO_LAYERS, settleMs: 0 },
       energy: {
-        figures: (point, day) => (day === last ? energy.figures(point, day) : remembered(day, meters.get(point) ?? 0)),
+        figures: (point, day) => energy.figures(point, day),
+        columns: (point, day) => (day === last ? energy.columns(point, day) : remembered(day, meters.get(point) ?? 0)),
         seen: (point) => energy.seen(point),
       },
       runner: { isDirty: () => false },

@@ -100,10 +100,9 @@ export interface LossTerms {
 const PPM = 1_000_000
 
 /** Sums and judges the members of an area over one time. */
-export const lossFigure = (members: readonly MemberFigure[], terms: LossTerms): LossFigure =>
-  figureOf(sumsOf(members), () => members, terms)
+export const lossFigure = (members: readonly MemberFigure[], terms: LossTerms): LossFigure => figureOf(sumsOf(members), terms)
 
-/** One metering point of the balance over the slots of a day. */
+/** One metering point of the balance over the slots of a day. It is read at once: its columns may be filled again for the next point. */
 export interface MemberSlots extends Omit<MemberFigure, 'imp' | 'exp' | 'good' | 'estimatedPpm' | 'exchanged'> {
   /** kWh a slot, NaN = not known. */
   readonly imp: Float64Array
@@ -116,14 +115,13 @@ export interface MemberSlots extends Omit<MemberFigure, 'imp' | 'exp' | 'good' |
 }
 
 /** The same as {@link lossFigure} slot by slot, at a tenth of the work: what is known is added up column by column, and no slot makes a hundred objects. */
-export const lossFigures = (columns: readonly MemberSlots[], slots: number, terms: LossTerms): LossFigure[] => {
+export const lossFigures = (columns: Iterable<MemberSlots>, slots: number, terms: LossTerms): LossFigure[] => {
   const sums = Array.from({ length: slots }, noSums)
   for (const column of columns) addColumn(sums, column)
-  return sums.map((sum, slot) => figureOf(sum, () => columns.map((column) => memberAt(column, slot)), terms))
+  return sums.map((sum) => figureOf(sum, terms))
 }
 
-/** @param members  asked for only where some are not good */
-const figureOf = (sums: Sums, members: () => readonly MemberFigure[], terms: LossTerms): LossFigure => {
+const figureOf = (sums: Sums, terms: LossTerms): LossFigure => {
   const { gateways, missing, generation, measured } = sums
   const supply = totalOf(gateways.map(({ imp, wrongRatio }) => (wrongRatio ? null : imp)))
   const reverse = totalOf(gateways.map(({ exp }) => (exp === undefined ? 0 : exp)))
@@ -131,7 +129,7 @@ const figureOf = (sums: Sums, members: () => readonly MemberFigure[], terms: Los
   const input = supply === null || gateways.length === 0 ? null : supply + generation
   const limit = limitsOf(terms.thresholds, NOT_COMPUTABLE, terms.target)
   const meterPpm = sums.meters > 0 ? Math.round((sums.good / sums.meters) * PPM) : 0
-  const energyPpm = shareOf(members, sums)
+  const energyPpm = shareOf(sums)
   const faults = faultsOf(sums, { supply, reverse, input })
   const isThin =
     isBeyond(meterPpm / 10_000, '<', limit('meters_pct')) || energyPpm === null || isBeyond(energyPpm / 10_000, '<', limit('energy_pct'))
@@ -180,6 +178,11 @@ interface Sums {
   generation: number
   measured: number
   guessed: number
+  /** What they usually use, kWh: all, and those that are good; of one that nobody knows, what it used now. */
+  use: number
+  goodUse: number
+  /** One of them is not good, and nobody knows what it usually uses. */
+  isUseUnknown: boolean
   isWrong: boolean
   isExchanged: boolean
   hasCustomers: boolean
@@ -187,8 +190,8 @@ interface Sums {
 }
 
 const noSums = (): Sums => ({
-  ...{ gateways: [], missing: [], meters: 0, good: 0, generation: 0, measured: 0, guessed: 0 },
-  ...{ isWrong: false, isExchanged: false, hasCustomers: false, hasGenerators: false },
+  ...{ gateways: [], missing: [], meters: 0, good: 0, generation: 0, measured: 0, guessed: 0, use: 0, goodUse: 0 },
+  ...{ isUseUnknown: false, isWrong: false, isExchanged: false, hasCustomers: false, hasGenerators: false },
 })
 
 const valueAt = (column: Float64Array, slot: number): number | null => {
@@ -196,15 +199,18 @@ const valueAt = (column: Float64Array, slot: number): number | null => {
   return value === undefined || Number.isNaN(value) ? null : value
 }
 
-const memberAt = ({ imp, exp, good, estimatedPpm, exchanged, ...member }: MemberSlots, slot: number): MemberFigure => ({
-  ...member,
+const memberAt = (
+  { id, role, wrongRatio, usual, stepKwh, imp, exp, good, estimatedPpm, exchanged }: MemberSlots,
+  slot: number,
+): MemberFigure => ({
+  ...{ id, role, wrongRatio, usual, stepKwh },
   ...{ imp: valueAt(imp, slot), exp: exp && valueAt(exp, slot), good: good[slot] === 1 },
   ...{ estimatedPpm: estimatedPpm[slot] ?? 0, exchanged: exchanged[slot] === 1 },
 })
 
 /** Adds a point to the sums of every slot, in the same order as {@link sumsOf} would. */
 const addColumn = (all: readonly Sums[], column: MemberSlots): void => {
-  const { role, wrongRatio, imp, exp, good, estimatedPpm, exchanged } = column
+  const { role, wrongRatio, imp, exp, good, estimatedPpm, exchanged, usual } = column
   for (let slot = 0; slot < all.length; slot++) {
     const sums = all[slot]
     if (sums === undefined) return
@@ -219,11 +225,17 @@ const addColumn = (all: readonly Sums[], column: MemberSlots): void => {
     sums.meters++
     const kwh = imp[slot] ?? Number.NaN
     const back = exp === undefined ? 0 : (exp[slot] ?? Number.NaN)
+    const use = usual?.value ?? (Number.isNaN(kwh) ? 0 : kwh)
+    sums.use += use
     if (wrongRatio || Number.isNaN(kwh) || Number.isNaN(back)) {
+      if (usual === null) sums.isUseUnknown = true
       sums.missing.push(memberAt(column, slot))
       continue
     }
-    if (good[slot] === 1) sums.good++
+    if (good[slot] === 1) {
+      sums.good++
+      sums.goodUse += use
+    } else if (usual === null) sums.isUseUnknown = true
     sums.generation += back
     sums.measured += kwh
     sums.guessed += (kwh * (estimatedPpm[slot] ?? 0)) / PPM
@@ -242,11 +254,17 @@ const sumsOf = (members: readonly MemberFigure[]): Sums => {
     if (member.role === 'customer') sums.hasCustomers = true
     else sums.hasGenerators = true
     sums.meters++
+    const use = member.usual?.value ?? member.imp ?? 0
+    sums.use += use
     if (isMissing(member)) {
+      if (member.usual === null) sums.isUseUnknown = true
       sums.missing.push(member)
       continue
     }
-    if (member.good) sums.good++
+    if (member.good) {
+      sums.good++
+      sums.goodUse += use
+    } else if (member.usual === null) sums.isUseUnknown = true
     sums.generation += member.exp ?? 0
     sums.measured += member.imp ?? 0
     sums.guessed += ((member.imp ?? 0) * member.estimatedPpm) / PPM
@@ -267,14 +285,10 @@ const totalOf = (values: readonly (number | null)[]): number | null => {
 }
 
 /** Share of last week's energy that meters carry, millionths; a meter nobody knows the use of makes it unknown while it is missing. */
-const shareOf = (members: () => readonly MemberFigure[], counted: Sums): number | null => {
-  if (counted.good === counted.meters) return counted.meters > 0 ? PPM : null
-  const meters = members().filter(({ role }) => role !== 'gateway')
-  const good = meters.filter((meter) => meter.good && !isMissing(meter))
-  if (meters.some((meter) => meter.usual === null && !good.includes(meter))) return null
-  const weigh = (some: readonly MemberFigure[]) => some.reduce((sum, { usual, imp }) => sum + (usual?.value ?? imp ?? 0), 0)
-  const whole = weigh(meters)
-  return whole > 0 ? Math.round((weigh(good) / whole) * PPM) : PPM
+const shareOf = ({ meters, good, use, goodUse, isUseUnknown }: Sums): number | null => {
+  if (good === meters) return meters > 0 ? PPM : null
+  if (isUseUnknown) return null
+  return use > 0 ? Math.round((goodUse / use) * PPM) : PPM
 }
 
 const faultsOf = (

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { type Database, inTransaction, openDatabase, type Statement } from '../sqlite/index.ts'
 import type { EnergyPeriod } from './energy-days.ts'
-import { packFigures, type RegisterFigures, unpackFigures } from './energy-figures.ts'
+import type { RegisterFigures } from './energy-figures.ts'
+import { packFigures, type RegisterColumns, unpackColumns, unpackFigures } from './energy-pack.ts'
 
 /** Somebody has taken figures away: from then on a change of them is a correction. */
 export interface EnergyExport {
@@ -40,7 +41,7 @@ export interface SeenDays {
   readonly last: string
 }
 
-const VERSION = 1
+const VERSION = 2
 const SCHEMA = `
   CREATE TABLE seen (point TEXT PRIMARY KEY, first TEXT NOT NULL, last TEXT NOT NULL) WITHOUT ROWID, STRICT;
   CREATE TABLE dirty (point TEXT NOT NULL, day TEXT NOT NULL, since INTEGER NOT NULL, why TEXT NOT NULL, PRIMARY KEY (point, day)) WITHOUT ROWID, STRICT;
@@ -86,6 +87,8 @@ export class EnergyBook {
       throw new EnergyBookTooNew(`${file} is of form ${version}, this program knows ${VERSION}: run the newer version`)
     }
     if (version === 0) inTransaction(this.#database, () => this.#database.exec(SCHEMA))
+    // Form 1 packs figures one by one: it can be read, but who knows form 1 only could not read ours.
+    if (version === 1) this.#database.exec(`PRAGMA user_version = ${VERSION}`)
   }
 
   /**
@@ -163,6 +166,12 @@ export class EnergyBook {
   figures(point: string, day: string): readonly RegisterFigures[] | null {
     const body = this.#one('SELECT body FROM figures WHERE point = ? AND day = ?', point, day)?.body
     return body instanceof Uint8Array ? unpackFigures(body) : null
+  }
+
+  /** The same column by column, at a tenth of the work. */
+  columns(point: string, day: string): readonly RegisterColumns[] | null {
+    const body = this.#one('SELECT body FROM figures WHERE point = ? AND day = ?', point, day)?.body
+    return body instanceof Uint8Array ? unpackColumns(body) : null
   }
 
   /** Days first..last, those there are. */

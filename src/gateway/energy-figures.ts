@@ -1,4 +1,3 @@
-import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { type Column, compare, type Decimal, decimalText, parseDecimal, type Reading, seriesOf, shapeOf, type Unit } from '../core/index.ts'
 import { ENERGY_FLAGS, type EnergyInterval } from '../energy/index.ts'
 import type { EnergyPeriod } from './energy-days.ts'
@@ -28,101 +27,6 @@ export interface RegisterFigures {
   /** What lies across the start and the end of the day: both neighbours must see the same. */
   readonly across: readonly [start: string, end: string]
   readonly periods: Readonly<Partial<Record<EnergyPeriod, readonly Figure[]>>>
-}
-
-/** A column of a period: one value where all are the same, which most columns are, else one a figure. */
-type PackedColumn<T> = T | readonly T[]
-interface PackedPeriod {
-  readonly count: number
-  /** Milliseconds since 1970 UTC, and from there on the distance to the figure before. */
-  readonly from: number
-  readonly step: PackedColumn<number>
-  readonly length: PackedColumn<number>
-  readonly value: PackedColumn<string | null>
-  readonly quality: PackedColumn<number>
-  readonly flags: PackedColumn<number>
-  readonly estimatedPpm: PackedColumn<number>
-  readonly coveredPpm: PackedColumn<number>
-  readonly version: PackedColumn<number>
-}
-/** A figure as it was packed before: one list each. */
-type FormerFigure = readonly [number, number, string | null, number, number, number, number, number]
-type Packed = Omit<RegisterFigures, 'periods'> & {
-  readonly columns?: Readonly<Record<string, PackedPeriod>>
-  readonly periods?: Readonly<Record<string, readonly FormerFigure[]>>
-}
-
-const packed = <T extends string | number | null>(values: readonly T[]): PackedColumn<T> => {
-  const [first] = values
-  return first !== undefined && values.every((value) => value === first) ? first : values
-}
-
-const packPeriod = (figures: readonly Figure[]): PackedPeriod => ({
-  ...{ count: figures.length, from: figures[0]?.from ?? 0 },
-  step: packed(figures.slice(1).map(({ from }, at) => from - (figures[at]?.from ?? 0))),
-  length: packed(figures.map(({ from, to }) => to - from)),
-  value: packed(figures.map(({ value }) => value)),
-  quality: packed(figures.map(({ quality }) => quality)),
-  flags: packed(figures.map(({ flags }) => flags)),
-  estimatedPpm: packed(figures.map(({ estimatedPpm }) => estimatedPpm)),
-  coveredPpm: packed(figures.map(({ coveredPpm }) => coveredPpm)),
-  version: packed(figures.map(({ version }) => version)),
-})
-
-const numberAt = (column: PackedColumn<number>, at: number): number => (typeof column === 'number' ? column : (column[at] ?? 0))
-const textAt = (column: PackedColumn<string | null>, at: number): string | null =>
-  column === null || typeof column === 'string' ? column : (column[at] ?? null)
-
-const unpackPeriod = (period: PackedPeriod): readonly Figure[] => {
-  const { step, length, value, quality, flags, estimatedPpm, coveredPpm, version } = period
-  const figures: Figure[] = []
-  let { from } = period
-  for (let at = 0; at < period.count; at++) {
-    figures.push({
-      from,
-      to: from + numberAt(length, at),
-      value: textAt(value, at),
-      quality: numberAt(quality, at),
-      flags: numberAt(flags, at),
-      estimatedPpm: numberAt(estimatedPpm, at),
-      coveredPpm: numberAt(coveredPpm, at),
-      version: numberAt(version, at),
-    })
-    from += numberAt(step, at)
-  }
-  return figures
-}
-
-const formerFigure = ([from, length, value, quality, flags, estimatedPpm, coveredPpm, version]: FormerFigure): Figure => ({
-  from,
-  to: from + length,
-  value,
-  quality,
-  flags,
-  estimatedPpm,
-  coveredPpm,
-  version,
-})
-
-const each = <T, U>(record: Readonly<Record<string, T>>, change: (value: T) => U): Record<string, U> =>
-  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]))
-
-/** A day fits; zlib's own 16 kB a call would be the most of what is thrown away when thousands of points are worked out. */
-const CHUNK = 4096
-
-/** Figures of a point and a day as bytes, column by column: a quarter-hourly register takes about a third of a kilobyte. */
-export const packFigures = (registers: readonly RegisterFigures[]): Uint8Array => {
-  const all = registers.map(({ periods, ...register }): Packed => ({ ...register, columns: each(periods, packPeriod) }))
-  return deflateRawSync(Buffer.from(JSON.stringify(all)), { level: 6, chunkSize: CHUNK })
-}
-
-/** Reads what {@link packFigures} writes and wrote before. */
-export const unpackFigures = (bytes: Uint8Array): readonly RegisterFigures[] => {
-  const all: readonly Packed[] = JSON.parse(inflateRawSync(bytes, { chunkSize: CHUNK }).toString('utf8'))
-  return all.map(({ periods = {}, columns, ...register }) => ({
-    ...register,
-    periods: columns ? each(columns, unpackPeriod) : each(periods, (figures) => figures.map(formerFigure)),
-  }))
 }
 
 export const figureOf = ({ from, to, kwh, quality, flags, estimatedPpm, coveredPpm }: EnergyInterval): Figure => ({

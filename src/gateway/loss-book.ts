@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { type Database, inTransaction, openDatabase, type Statement } from '../sqlite/index.ts'
+import { packBody, packQuarters, unpackBody, unpackQuarters } from './loss-pack.ts'
 import type { AreaLoss } from './loss-types.ts'
 
-const VERSION = 2
+const VERSION = 3
 const SCHEMA = `
   CREATE TABLE dirty (area TEXT NOT NULL, day TEXT NOT NULL, since INTEGER NOT NULL, why TEXT NOT NULL, PRIMARY KEY (area, day)) WITHOUT ROWID, STRICT;
   CREATE TABLE loss (area TEXT NOT NULL, day TEXT NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL, body BLOB NOT NULL, quarters BLOB,
@@ -46,14 +46,23 @@ export class LossBook {
     }
     if (version === 0) inTransaction(this.#database, () => this.#database.exec(SCHEMA))
     // Form 1 had the quarter hours in the body: rows of then still have.
-    if (version === 1)
-      inTransaction(this.#database, () =>
-        this.#database.exec(`ALTER TABLE loss ADD COLUMN quarters BLOB; PRAGMA user_version = ${VERSION};`),
-      )
+    const added = version === 1 ? 'ALTER TABLE loss ADD COLUMN quarters BLOB;' : ''
+    // Form 2 packs quarter hours one by one: it can be read, but who knows form 2 only could not read ours.
+    if (version === 1 || version === 2)
+      inTransaction(this.#database, () => this.#database.exec(`${added} PRAGMA user_version = ${VERSION};`))
   }
 
+  /**
+   * All in one transaction, or nothing of it. What is worked out is not synced: a power cut brings the mark back with it, and the same is
+   * worked out again.
+   */
   together<T>(work: () => T): T {
-    return inTransaction(this.#database, work)
+    this.#database.exec('PRAGMA synchronous=NORMAL')
+    try {
+      return inTransaction(this.#database, work)
+    } finally {
+      this.#database.exec('PRAGMA synchronous=FULL')
+    }
   }
 
   mark(area: string, day: string, at: number, why: string): void {
@@ -71,11 +80,9 @@ export class LossBook {
   }
 
   keep(loss: AreaLoss): void {
-    // Names stay in their order: versions are told apart by the text.
-    const [body, apart] = [packed({ ...loss, quarters: [] }), packed(loss.quarters)]
     this.#run(
       'INSERT OR REPLACE INTO loss VALUES (?, ?, ?, ?, ?, ?)',
-      ...[loss.area, loss.day, loss.version, loss.whole?.state ?? 'none', body, apart],
+      ...[loss.area, loss.day, loss.version, loss.whole?.state ?? 'none', packBody(loss), packQuarters(loss.quarters)],
     )
   }
 
@@ -91,6 +98,19 @@ export class LossBook {
   /** The same without their quarter hours, which are nine tenths of them. */
   wholes(area: string, first: string, last: string): readonly AreaLoss[] {
     return this.#between('body', area, first, last).map((loss) => (loss.quarters.length === 0 ? loss : { ...loss, quarters: [] }))
+  }
+
+  /** Which version each of those days has: the same text, the same figures. */
+  versions(area: string, first: string, last: string): string {
+    return this.#all(
+      'SELECT day, version FROM loss WHERE area = ? AND day >= ? AND day <= ? AND length(day) = ? ORDER BY day',
+      area,
+      first,
+      last,
+      first.length,
+    )
+      .map((row) => `${text(row, 'day')} ${text(row, 'version')}`)
+      .join()
   }
 
   #between(columns: string, area: string, first: string, last: string): readonly AreaLoss[] {
@@ -165,11 +185,8 @@ export class LossBook {
   }
 }
 
-const packed = (value: unknown): Uint8Array => deflateRawSync(Buffer.from(JSON.stringify(value)), { level: 1 })
-const unpacked = (bytes: Uint8Array): string => inflateRawSync(bytes).toString('utf8')
-
 const lossOf = (row: Row | null): AreaLoss | null => {
   if (!(row?.body instanceof Uint8Array)) return null
-  const loss = JSON.parse(unpacked(row.body)) as AreaLoss
-  return row.quarters instanceof Uint8Array ? { ...loss, quarters: JSON.parse(unpacked(row.quarters)) as AreaLoss['quarters'] } : loss
+  const loss = unpackBody(row.body)
+  return row.quarters instanceof Uint8Array ? { ...loss, quarters: unpackQuarters(row.quarters) } : loss
 }

@@ -5,7 +5,8 @@ import type { EnergyBook } from './energy-book.ts'
 import type { EnergyDays } from './energy-days.ts'
 import { decimalOf } from './energy-figures.ts'
 import type { AreaLoss, MemberLoss } from './loss-types.ts'
-import { itemOf, SPLIT_PPM } from './loss-work.ts'
+import { SPLIT_PPM } from './loss-usual.ts'
+import { itemOf } from './loss-work.ts'
 
 /**
  * A month by both methods: month-end less month-start registers of every member (`whole`), and the sum of the days that are computable.

@@ -1,5 +1,5 @@
 import { LOSS_FAULTS, LOSS_STATES, WATCHES } from '../anomaly/index.ts'
-import { type Column, decimalOfFloat64, QUALITY, type Raw, type Reading, seriesOf, shapeOf } from '../core/index.ts'
+import { type Column, type Decimal, decimalOfFloat64, QUALITY, type Raw, type Reading, seriesOf, shapeOf } from '../core/index.ts'
 import { decimalOf } from './energy-figures.ts'
 import type { LossItem } from './loss-types.ts'
 
@@ -38,25 +38,28 @@ const bitsOf = (words: readonly string[], all: readonly string[]): number =>
 export const lossRows = (area: string, period: LossPeriod, items: readonly LossItem[], now: number): Reading[] => {
   const series = seriesOf('area', { area, period })
   return items.map((item): Reading => {
-    const values = [
-      ...[item.supply, item.reverse, item.generation, item.sold, item.loss].map(decimalOf),
-      ...[item.ofInput, item.ofNet, item.bound?.[0] ?? null, item.bound?.[2] ?? null].map((value) =>
-        value === null ? null : decimalOfFloat64(value),
-      ),
-    ]
-    const raws: (Raw | null)[] = values.map((value) => value?.raw ?? null)
-    const absent = new Map(values.flatMap((value, at): [number, string][] => (value === null ? [[at, 'LOSS_UNKNOWN']] : [])))
-    const integers = [
-      values.reduce((bits, value, at) => (value === null ? bits : bits | (1 << at)), 0),
-      ...[LOSS_STATES.indexOf(item.state), bitsOf(item.faults, LOSS_FAULTS), bitsOf(item.watches, WATCHES), item.meters, item.good],
-      // -1 = nobody knows.
-      ...[item.missing.length, item.energyPpm ?? -1, item.estimatedPpm, item.version],
-    ]
+    const raws: (Raw | null)[] = []
+    const scalers: number[] = []
+    let absent: Map<number, string> | null = null
+    let known = 0
+    const add = (value: Decimal | null): void => {
+      if (value === null) {
+        absent ??= new Map()
+        absent.set(raws.length, 'LOSS_UNKNOWN')
+      } else known |= 1 << raws.length
+      raws.push(value?.raw ?? null)
+      scalers.push(value?.scaler ?? 0)
+    }
+    for (const value of [item.supply, item.reverse, item.generation, item.sold, item.loss]) add(decimalOf(value))
+    for (const value of [item.ofInput, item.ofNet, item.bound?.[0] ?? null, item.bound?.[2] ?? null])
+      add(value === null ? null : decimalOfFloat64(value))
+    raws.push(known, LOSS_STATES.indexOf(item.state), bitsOf(item.faults, LOSS_FAULTS), bitsOf(item.watches, WATCHES))
+    // -1 = nobody knows.
+    raws.push(item.meters, item.good, item.missing.length, item.energyPpm ?? -1, item.estimatedPpm, item.version)
+    while (scalers.length < raws.length) scalers.push(0)
     return {
-      ...{ series, shape, raws: [...raws, ...integers], absent: absent.size > 0 ? absent : null, ratio: '1' },
-      scalers: [...values.map((value) => value?.scaler ?? 0), ...integers.map(() => 0)],
-      ...{ measuredAt: item.from, receivedAt: now },
-      quality: (absent.size > 0 ? QUALITY.partial : 0) | (item.estimatedPpm > 0 ? QUALITY.estimated : 0),
+      ...{ series, shape, raws, scalers, absent, ratio: '1', measuredAt: item.from, receivedAt: now },
+      quality: (absent === null ? 0 : QUALITY.partial) | (item.estimatedPpm > 0 ? QUALITY.estimated : 0),
     }
   })
 }

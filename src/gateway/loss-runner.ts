@@ -4,18 +4,20 @@ import type { Clock, Result } from '../core/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import type { EnergyBook } from './energy-book.ts'
 import type { EnergyDays } from './energy-days.ts'
-import type { RegisterFigures } from './energy-figures.ts'
+import type { RegisterColumns } from './energy-pack.ts'
 import type { EnergyRunner } from './energy-runner.ts'
 import type { LossBook } from './loss-book.ts'
 import type { AreaMembers, LossLedger, MovedPoint } from './loss-members.ts'
 import { workLossMonth } from './loss-month.ts'
 import { type LossPeriod, lossRows } from './loss-rows.ts'
 import type { AreaLoss, LossItem } from './loss-types.ts'
-import { USUAL_DAYS, workLoss } from './loss-work.ts'
+import { RememberedHabits, USUAL_DAYS } from './loss-usual.ts'
+import { itemsOf, versioned } from './loss-version.ts'
+import { workLoss } from './loss-work.ts'
 
 export interface LossOptions {
   readonly book: LossBook
-  readonly energy: Pick<EnergyBook, 'figures' | 'seen'>
+  readonly energy: Pick<EnergyBook, 'figures' | 'columns' | 'seen'>
   readonly runner: Pick<EnergyRunner, 'isDirty'>
   readonly days: EnergyDays
   readonly ledger: LossLedger
@@ -61,6 +63,7 @@ const keyOf = (area: string, day: string) => `${area}\n${day}`
 export class LossRunner {
   readonly #options: LossOptions
   readonly #waiting = new Map<string, Waiting>()
+  readonly #habits: RememberedHabits
   #outbox: Pick<Outbox, 'put'> | null = null
   #timer: NodeJS.Timeout | null = null
   #turn: Promise<void> = Promise.resolve()
@@ -71,6 +74,7 @@ export class LossRunner {
 
   constructor(options: LossOptions) {
     this.#options = options
+    this.#habits = new RememberedHabits(options.book)
   }
 
   /** Days and months of areas worked out since the start. */
@@ -238,13 +242,13 @@ export class LossRunner {
     const before = book.get(area, day)
     const points = members.of(area, end - 1)
     if (points.length === 0 && before === null) return this.#done(mark, stamp)
-    const figures = await this.#figures(
+    const columns = await this.#columns(
       points.map(({ id }) => id),
       day,
     )
-    const past = book.wholes(area, days.add(day, -USUAL_DAYS), days.add(day, -1))
-    const terms = { energy: { figures: (point: string) => figures.get(point) ?? null }, days, thresholds: thresholds() }
-    const made = versioned(workLoss(terms, area, day, now, points, past, this.#target(area)), before)
+    const habits = this.#habits.of(area, days.add(day, -USUAL_DAYS), days.add(day, -1))
+    const terms = { energy: { columns: (point: string) => columns.get(point) ?? null }, days, thresholds: thresholds() }
+    const made = versioned(workLoss(terms, area, day, now, points, habits, this.#target(area)), before)
     const put = await this.#put(area, made, before, now)
     if (!put.ok) return put
     book.together(() => {
@@ -288,23 +292,21 @@ export class LossRunner {
     return put
   }
 
-  async #figures(points: readonly string[], day: string): Promise<ReadonlyMap<string, readonly RegisterFigures[]>> {
-    const figures = new Map<string, readonly RegisterFigures[]>()
+  async #columns(points: readonly string[], day: string): Promise<ReadonlyMap<string, readonly RegisterColumns[]>> {
+    const columns = new Map<string, readonly RegisterColumns[]>()
     for (const [at, point] of points.entries()) {
-      const found = this.#options.energy.figures(point, day)
-      if (found) figures.set(point, found)
+      const found = this.#options.energy.columns(point, day)
+      if (found) columns.set(point, found)
       // Meters are read in the same thread, by the millisecond.
       if (at % POINTS_AT_ONCE === POINTS_AT_ONCE - 1) await nextTurn()
     }
-    return figures
+    return columns
   }
 
   /** Rows first: after a crash in between the same rows are made again. */
   async #put(area: string, made: AreaLoss, before: AreaLoss | null, now: number): Promise<Result<null>> {
-    const old = new Map(
-      [...(before?.quarters ?? []), ...(before?.whole ? [before.whole] : [])].map((item) => [`${item.from} ${item.to}`, item.version]),
-    )
-    const fresh = (items: readonly LossItem[]) => items.filter(({ from, to, version }) => old.get(`${from} ${to}`) !== version)
+    const old = new Set(itemsOf(before))
+    const fresh = (items: readonly LossItem[]) => items.filter((item) => !old.has(item))
     const whole: LossPeriod = made.day.length === 7 ? 'month' : 'day'
     const rows = [...lossRows(area, '15m', fresh(made.quarters), now), ...lossRows(area, whole, fresh(made.whole ? [made.whole] : []), now)]
     if (rows.length === 0) return { ok: true, value: null }
@@ -366,24 +368,3 @@ export class LossRunner {
 
 const isBefore = (a: Waiting, b: Waiting): boolean =>
   a.day.length !== b.day.length ? a.day.length > b.day.length : a.day !== b.day ? a.day < b.day : a.area < b.area
-
-/** Each item under the version it had while nothing of it differs, one more when something does; the whole under the highest change. */
-const versioned = (made: Omit<AreaLoss, 'version'>, before: AreaLoss | null): AreaLoss => {
-  const old = new Map(
-    [...(before?.quarters ?? []), ...(before?.whole ? [before.whole] : [])].map((item) => [`${item.from} ${item.to}`, item]),
-  )
-  const named = (item: LossItem): LossItem => {
-    const was = old.get(`${item.from} ${item.to}`)
-    if (!was) return item
-    return JSON.stringify({ ...item, version: 0 }) === JSON.stringify({ ...was, version: 0 }) ? was : { ...item, version: was.version + 1 }
-  }
-  const next = { ...made, whole: made.whole && named(made.whole), quarters: made.quarters.map(named) }
-  const rest = { whole: null, quarters: [], version: 0 }
-  const isSame =
-    before !== null &&
-    next.whole === before.whole &&
-    next.quarters.length === before.quarters.length &&
-    next.quarters.every((item, at) => item === before.quarters[at]) &&
-    JSON.stringify({ ...next, ...rest }) === JSON.stringify({ ...before, ...rest })
-  return { ...next, version: before === null ? 1 : before.version + (isSame ? 0 : 1) }
-}

@@ -12,6 +12,7 @@ import type { AreaMembers, LossLedger } from './loss-members.ts'
 import { refuseLoss } from './loss-refuse.ts'
 import type { LossRunner } from './loss-runner.ts'
 import type { AreaLoss, LossItem, MemberLoss } from './loss-types.ts'
+import { habitsOf, USUAL_DAYS } from './loss-usual.ts'
 import { itemOf, workLoss } from './loss-work.ts'
 
 export interface LossViewDeps {
@@ -20,7 +21,7 @@ export interface LossViewDeps {
   readonly runner: Pick<LossRunner, 'isDirty'>
   readonly days: EnergyDays
   readonly ledger: LossLedger
-  readonly energy: Pick<EnergyBook, 'figures'>
+  readonly energy: Pick<EnergyBook, 'figures' | 'columns'>
   /** Registers behind a figure, out of the store. */
   readonly evidence: EnergyRunner['evidence']
   readonly thresholds: () => ThresholdLayers
@@ -148,7 +149,7 @@ const rawDay = ({ energy, days, thresholds, members, book, now }: LossViewDeps, 
     day,
     now(),
     members.of(area, days.end(day) - 1),
-    book.between(area, days.add(day, -14), days.add(day, -1)),
+    habitsOf(book.wholes(area, days.add(day, -USUAL_DAYS), days.add(day, -1))),
     target,
   )
 

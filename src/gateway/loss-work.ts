@@ -1,4 +1,5 @@
 import {
+  type LossFigure,
   lossFigure,
   lossFigures,
   type MemberFigure,
@@ -11,40 +12,35 @@ import { type Decimal, decimalOfFloat64, decimalText, subtract } from '../core/i
 import { ENERGY_FLAGS, sumOf } from '../energy/index.ts'
 import type { EnergyBook } from './energy-book.ts'
 import type { EnergyDays } from './energy-days.ts'
-import { decimalOf, type Figure, type RegisterFigures } from './energy-figures.ts'
+import { decimalOf, type Figure } from './energy-figures.ts'
+import { figuresOfPeriod, kwhAt, numberAt, type PeriodColumns, type RegisterColumns } from './energy-pack.ts'
 import type { AreaPoint } from './loss-members.ts'
 import type { AreaLoss, LossItem, MemberLoss } from './loss-types.ts'
+import { type Habits, SPLIT_PPM } from './loss-usual.ts'
 
 export interface LossWorkDeps {
-  readonly energy: Pick<EnergyBook, 'figures'>
+  readonly energy: Pick<EnergyBook, 'columns'>
   readonly days: EnergyDays
   readonly thresholds: ThresholdLayers
 }
 
-/** Days whose energies say what a meter usually uses; of them, those that weigh it. */
-export const USUAL_DAYS = 14
-const WEEK = 7
-const LEAST_DAYS = 3
-const SIGMAS = 3
-const MAD_SIGMA = 1.4826
+const QUARTER_MS = 900_000
 const [IMPORT, EXPORT] = ['1.8.0', '2.8.0'] as const
-/** More of an energy than this is spread by guess: its ends were not read. */
-export const SPLIT_PPM = 50_000
 
-/** What a point used on a day, quarter by quarter; 15-minute figures are numbers, exact to a millionth of a kWh. */
+/** What a point used on a day, and quarter by quarter. */
 interface PointDay {
   readonly point: AreaPoint
   readonly imp: Figure | null
   /** undefined = no such register. */
   readonly exp: Figure | null | undefined
-  readonly quarters: { readonly imp: readonly Figure[]; readonly exp: readonly Figure[] | undefined }
+  readonly quarters: { readonly imp: PeriodColumns | null; readonly exp: PeriodColumns | null | undefined }
   readonly step: number
 }
 
 /**
  * Works out the loss of an area on one day: the whole day with exact decimals, quarter hours with numbers.
  *
- * @param past  days of the area before, newest last: what its meters usually use
+ * @param habits  what its meters usually use
  */
 export const workLoss = (
   { energy, days, thresholds }: LossWorkDeps,
@@ -52,13 +48,11 @@ export const workLoss = (
   day: string,
   now: number,
   points: readonly AreaPoint[],
-  past: readonly AreaLoss[],
+  { usual, exporting }: Habits,
   target: ThresholdTarget,
 ): Omit<AreaLoss, 'version'> => {
   const [start, end] = [days.start(day), days.end(day)]
-  const usual = usualOf(past.slice(-USUAL_DAYS))
-  const hadExport = new Set(past.flatMap(({ members }) => members.flatMap(({ id, exp }) => (exp === undefined ? [] : [id]))))
-  const found = points.map((point) => pointDay(point, energy.figures(point.id, day), hadExport))
+  const found = points.map((point) => pointDay(point, energy.columns(point.id, day), exporting))
   const members = found.map((one) => memberOf(one, usual.get(one.point.id) ?? null))
   const isOver = end <= now
   const whole = isOver ? itemOf(start, end, members, found, { thresholds, target, days: 1 }) : null
@@ -66,15 +60,17 @@ export const workLoss = (
   return { area, day, thresholds: thresholds.version, whole, quarters, members, month: null }
 }
 
-const pointDay = (point: AreaPoint, registers: readonly RegisterFigures[] | null, hadExport: ReadonlySet<string>): PointDay => {
+const pointDay = (point: AreaPoint, registers: readonly RegisterColumns[] | null, exporting: ReadonlySet<string>): PointDay => {
   const find = (field: string) => registers?.find((register) => register.field === field)
   const [imp, exp] = [find(IMPORT), find(EXPORT)]
-  const hasExport = exp !== undefined || hadExport.has(point.id)
+  const hasExport = exp !== undefined || exporting.has(point.id)
+  const whole = (register: RegisterColumns | undefined) =>
+    register?.periods.day ? (figuresOfPeriod(register.periods.day)[0] ?? null) : null
   return {
     point,
-    imp: imp?.periods.day?.[0] ?? null,
-    exp: hasExport ? (exp?.periods.day?.[0] ?? null) : undefined,
-    quarters: { imp: imp?.periods['15m'] ?? [], exp: hasExport ? (exp?.periods['15m'] ?? []) : undefined },
+    imp: whole(imp),
+    exp: hasExport ? whole(exp) : undefined,
+    quarters: { imp: imp?.periods['15m'] ?? null, exp: hasExport ? (exp?.periods['15m'] ?? null) : undefined },
     step: 0.01 * Math.max(0, point.ratio || 0),
   }
 }
@@ -173,7 +169,7 @@ export const itemOf = (
 
 const rounded = (value: number | null): number | null => (value === null ? null : Math.round(value * 1e4) / 1e4)
 
-/** Quarter hours of a day, those of which any figure is known. */
+/** Quarter hours of a day up to the last of which a figure is known. */
 const quartersOf = (
   days: EnergyDays,
   day: string,
@@ -183,27 +179,36 @@ const quartersOf = (
 ): LossItem[] => {
   const marks = days.marks(day, '15m')
   const slots = marks.length - 1
-  const columns = found.map(({ point, step, quarters }) => {
-    const imp = valuesOf(quarters.imp, marks)
-    return {
-      ...{ id: point.id, role: point.role, wrongRatio: !(point.ratio > 0), stepKwh: step },
-      ...{ ...imp, exp: quarters.exp && valuesOf(quarters.exp, marks).imp, usual: quarterUsual(usual.get(point.id), slots) },
+  const start = marks[0] ?? 0
+  const [imp, exp] = [new SlotValues(slots), new SlotValues(slots)]
+  let [isThere, last] = [false, -1]
+  function* members(): Generator<MemberSlots> {
+    for (const { point, step, quarters } of found) {
+      imp.fill(quarters.imp, start)
+      if (imp.isThere) isThere = true
+      if (imp.last > last) last = imp.last
+      if (quarters.exp !== undefined) exp.fill(quarters.exp, start)
+      yield {
+        ...{ id: point.id, role: point.role, wrongRatio: !(point.ratio > 0), stepKwh: step },
+        ...{ imp: imp.kwh, exp: quarters.exp === undefined ? undefined : exp.kwh, usual: quarterUsual(usual.get(point.id), slots) },
+        ...{ good: imp.good, exchanged: imp.exchanged, estimatedPpm: imp.estimatedPpm },
+      }
     }
-  })
-  if (!columns.some(({ isThere }) => isThere)) return []
-  const last = Math.max(...columns.map((column) => column.last))
-  return lossFigures(columns, last + 1, { ...terms, days: 1 / slots }).map((figure, slot): LossItem => {
-    const [from, to] = [marks[slot] ?? 0, marks[slot + 1] ?? 0]
-    const { supply, reverse, generation, measured, sold, loss, bound, made, ...rest } = figure
-    return {
-      ...{ from, to, supply: micro(supply), reverse: micro(reverse), generation: micro(generation), measured: micro(measured) ?? '0' },
-      ...{ sold: micro(sold), loss: micro(loss), ...rest, ofInput: rounded(rest.ofInput), ofNet: rounded(rest.ofNet) },
-      stepKwh: rounded(rest.stepKwh) ?? 0,
-      bound: bound && [rounded(bound.low) ?? 0, rounded(bound.likely) ?? 0, rounded(bound.high) ?? 0],
-      version: 1,
-    }
-  })
+  }
+  const figures = lossFigures(members(), slots, { ...terms, days: 1 / slots })
+  if (!isThere) return []
+  return figures.slice(0, last + 1).map((figure, slot) => quarterItem(marks[slot] ?? 0, marks[slot + 1] ?? 0, figure))
 }
+
+const quarterItem = (from: number, to: number, figure: LossFigure): LossItem => ({
+  ...{ from, to, supply: micro(figure.supply), reverse: micro(figure.reverse), generation: micro(figure.generation) ?? '0' },
+  ...{ measured: micro(figure.measured) ?? '0', sold: micro(figure.sold), loss: micro(figure.loss) },
+  ...{ ofInput: rounded(figure.ofInput), ofNet: rounded(figure.ofNet), meters: figure.meters, good: figure.good },
+  ...{ meterPpm: figure.meterPpm, energyPpm: figure.energyPpm, estimatedPpm: figure.estimatedPpm, state: figure.state },
+  ...{ grade: figure.grade, judgedIn: figure.judgedIn, faults: figure.faults, missing: figure.missing },
+  bound: figure.bound && [rounded(figure.bound.low) ?? 0, rounded(figure.bound.likely) ?? 0, rounded(figure.bound.high) ?? 0],
+  ...{ stepKwh: rounded(figure.stepKwh) ?? 0, watches: figure.watches, version: 1 },
+})
 
 /** A quarter hour can be a whole evening's share: nobody uses a third of the day in one. */
 const quarterUsual = (known: Usual | undefined, slots: number): Usual | null =>
@@ -212,60 +217,46 @@ const quarterUsual = (known: Usual | undefined, slots: number): Usual | null =>
 /** To a millionth of a kWh: a float's dust does not become a new version. */
 const micro = (value: number | null): string | null => (value === null ? null : String(Math.round(value * 1e6) / 1e6 + 0))
 
-/** Quarter hours of a register on a day; NaN = not known. */
-interface QuarterValues extends Pick<MemberSlots, 'imp' | 'good' | 'estimatedPpm' | 'exchanged'> {
+/** Quarter hours of a register on a day; filled again for every point. */
+class SlotValues {
+  /** NaN = not known. */
+  readonly kwh: Float64Array
+  readonly good: Uint8Array
+  readonly exchanged: Uint8Array
+  readonly estimatedPpm: Int32Array
   /** There is a figure, be it one that is not known. */
-  readonly isThere: boolean
+  isThere = false
   /** Slot of the last that is known, -1 = none. */
-  readonly last: number
-}
+  last = -1
 
-const valuesOf = (figures: readonly Figure[], marks: readonly number[]): QuarterValues => {
-  const slots = marks.length - 1
-  const imp = new Float64Array(slots).fill(Number.NaN)
-  const [good, exchanged, estimatedPpm] = [new Uint8Array(slots), new Uint8Array(slots), new Int32Array(slots)]
-  const start = marks[0] ?? 0
-  let [isThere, last] = [false, -1]
-  for (const figure of figures) {
-    const slot = Math.round((figure.from - start) / 900_000)
-    if (slot < 0 || slot >= slots) continue
-    isThere = true
-    estimatedPpm[slot] = figure.estimatedPpm
-    exchanged[slot] = (figure.flags & ENERGY_FLAGS.exchange) !== 0 ? 1 : 0
-    if (figure.value === null) continue
-    imp[slot] = Number(figure.value)
-    good[slot] = figure.estimatedPpm <= SPLIT_PPM ? 1 : 0
-    if (slot > last) last = slot
+  constructor(slots: number) {
+    this.kwh = new Float64Array(slots)
+    this.good = new Uint8Array(slots)
+    this.exchanged = new Uint8Array(slots)
+    this.estimatedPpm = new Int32Array(slots)
   }
-  return { imp, good, exchanged, estimatedPpm, isThere, last }
-}
 
-/** Middle of the last week's known days, and what a day has been at least and at most in two weeks, three robust deviations on. */
-const usualOf = (past: readonly AreaLoss[]): ReadonlyMap<string, Usual> => {
-  const values = new Map<string, number[]>()
-  for (const { members } of past)
-    for (const { id, imp, estimatedPpm } of members) {
-      if (imp === null || estimatedPpm > SPLIT_PPM) continue
-      const known = values.get(id)
-      if (known) known.push(Number(imp))
-      else values.set(id, [Number(imp)])
+  fill(period: PeriodColumns | null, start: number): void {
+    const { kwh, good, exchanged, estimatedPpm } = this
+    kwh.fill(Number.NaN)
+    for (const column of [good, exchanged, estimatedPpm]) column.fill(0)
+    this.isThere = false
+    this.last = -1
+    if (period === null) return
+    let { from } = period
+    for (let at = 0; at < period.count; at++) {
+      const slot = Math.round((from - start) / QUARTER_MS)
+      from += numberAt(period.step, at)
+      if (slot < 0 || slot >= kwh.length) continue
+      this.isThere = true
+      const guessed = numberAt(period.estimatedPpm, at)
+      estimatedPpm[slot] = guessed
+      exchanged[slot] = (numberAt(period.flags, at) & ENERGY_FLAGS.exchange) !== 0 ? 1 : 0
+      const value = kwhAt(period, at)
+      if (Number.isNaN(value)) continue
+      kwh[slot] = value
+      good[slot] = guessed <= SPLIT_PPM ? 1 : 0
+      if (slot > this.last) this.last = slot
     }
-  const usual = new Map<string, Usual>()
-  for (const [id, kwh] of values) {
-    if (kwh.length < LEAST_DAYS) continue
-    const week = kwh.slice(-WEEK)
-    const value = week.reduce((sum, one) => sum + one, 0) / week.length
-    const middle = medianOf(kwh)
-    const spread = SIGMAS * MAD_SIGMA * medianOf(kwh.map((one) => Math.abs(one - middle)))
-    const [low, high] = [Math.min(...kwh, middle - spread), Math.max(...kwh, middle + spread)]
-    usual.set(id, { value: round2(value), low: round2(Math.max(0, low)), high: round2(high) })
   }
-  return usual
-}
-
-const round2 = (value: number): number => Math.round(value * 100) / 100
-const medianOf = (values: readonly number[]): number => {
-  const sorted = [...values].sort((a, b) => a - b)
-  const at = sorted.length >> 1
-  return sorted.length % 2 === 1 ? (sorted[at] ?? 0) : ((sorted[at - 1] ?? 0) + (sorted[at] ?? 0)) / 2
 }

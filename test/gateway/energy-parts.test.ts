@@ -5,8 +5,9 @@ import { QUALITY } from '../../src/core/index.ts'
 import { ENERGY_FLAGS } from '../../src/energy/index.ts'
 import { EnergyDays } from '../../src/gateway/energy-days.ts'
 import { type EnergyLedger, pointFacts, RegisterModels } from '../../src/gateway/energy-facts.ts'
-import { type Figure, packFigures, type RegisterFigures, unpackFigures } from '../../src/gateway/energy-figures.ts'
+import type { Figure, RegisterFigures } from '../../src/gateway/energy-figures.ts'
 import { EnergyMarks } from '../../src/gateway/energy-marks.ts'
+import { kwhAt, packFigures, unpackColumns, unpackFigures } from '../../src/gateway/energy-pack.ts'
 import { workMonth } from '../../src/gateway/energy-work.ts'
 import { openProfiles } from '../../src/gateway/profiles.ts'
 import type { MeterFact } from '../../src/ledger/index.ts'
@@ -101,8 +102,9 @@ const figure = (change: Partial<Figure> = {}): Figure => ({
   ...{ from: 0, to: 1, value: '1.50', quality: 0, flags: 0, estimatedPpm: 0, coveredPpm: 1_000_000, version: 1, ...change },
 })
 
-it('packs figures and gives back the same', () => {
-  const text = fc.oneof(fc.constant(null), fc.bigInt({ min: 0n, max: 10n ** 20n }).map(String))
+it('packs figures and gives back the same, and the same numbers column by column', () => {
+  const places = fc.constantFrom('0.05', '12.50', '-3.25', '-0.00', '0.00', '007.10', '.50', '1e3', '5')
+  const text = fc.oneof(fc.constant(null), fc.bigInt({ min: 0n, max: 10n ** 20n }).map(String), places)
   const figures = fc.array(
     fc
       .record({ from: fc.nat(), value: text, flags: fc.nat(8191), version: fc.nat(99) })
@@ -116,7 +118,13 @@ it('packs figures and gives back the same', () => {
           periods: { '15m': quarters, day: whole },
         },
       ]
-      expect(unpackFigures(packFigures(registers))).toEqual(registers)
+      const bytes = packFigures(registers)
+      expect(unpackFigures(bytes)).toEqual(registers)
+      const columns = unpackColumns(bytes)[0]?.periods['15m']
+      if (columns === undefined) throw new Error('no columns')
+      const numbers = quarters.map((_, at) => kwhAt(columns, at))
+      // -0.00 is 0.00: nothing is added up otherwise.
+      expect(numbers.map((one) => one + 0)).toEqual(quarters.map(({ value }) => (value === null ? Number.NaN : Number(value) + 0)))
     }),
   )
 })
