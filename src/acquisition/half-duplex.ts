@@ -1,7 +1,9 @@
 import { type Deframer, type Discarded, explain, isDiscarded, type ProtocolAdapter, type Request, type Result } from '../core/index.ts'
 import type { Transport } from '../transport/index.ts'
+import { EchoFilter, type Echoing } from './echo.ts'
 import { fail } from './errors.ts'
 import type { Asking, Channel, Line, LineOptions } from './line.ts'
+import { type Asked, LineQuiet, LONGEST_BABBLE_MS, LONGEST_WAIT_MS } from './quiet.ts'
 import { countIn, countLatency, type LineStats, newLineStats } from './stats.ts'
 import { downError, Supervisor } from './supervisor.ts'
 import type { TraceEvent, TraceListener } from './trace.ts'
@@ -9,42 +11,24 @@ import { frameHex, hasSecrets, hexHidden, hiddenIn, withoutHidden } from './trac
 
 /** Bytes that go on coming keep an exchange open this long after the last one. @source DL/T 645-2007, byte time-out 500 ms */
 const BYTE_GAP_MS = 500
-/** A line that never falls silent is given up on after this. */
-const LONGEST_BABBLE_MS = 5000
 /**
  * Extra silence before a request whose answer could be taken for a repetition of the one just heard (same unit, function and length,
  * other registers): a reply sent twice must have passed by then.
  */
 const TWIN_QUIET_MS = 30
-/** Waiting for silence ends here, milliseconds; longer than any quarantine. */
-const LONGEST_WAIT_MS = 4 * LONGEST_BABBLE_MS
 /** Nobody answers a broadcast; meters need this long to digest one. @source Modbus over serial line 1.02, 2.4.1 turnaround delay */
 const BROADCAST_PAUSE_MS = 100
 
 type Verdict = 'answer' | 'stranger' | 'nothing'
 
 /** What takes the bytes while an exchange is under way, or while its late answer may still come. */
-interface Ear {
-  readonly device: string
-  readonly request: Uint8Array
-  readonly twins: string | undefined
-  readonly sentAt: number
-  /** Echo bytes still expected; -1 when the answer has begun. */
-  echoed: number
+interface Ear extends Asked, Echoing {
   /** When the first byte of the answer began on the wire; null = none yet. */
   beganAt: number | null
   hear(bytes: Uint8Array, isLate: boolean): Verdict
   /** Half a frame that will never become whole. */
   flush(): void
   lost(result: { readonly ok: false; readonly error: ReturnType<typeof fail>['error'] }): void
-}
-
-/** A question that was never answered, not even late. */
-interface Unanswered {
-  readonly sentAt: number
-  readonly request: Uint8Array
-  readonly twins: string | undefined
-  readonly allowedMs: number
 }
 
 /** Answers heard a moment ago, in time or late: a second copy of one of them may still be on its way. */
@@ -66,25 +50,14 @@ export class HalfDuplexLine implements Line {
   since: number
   #isUp: boolean | null = null
   readonly #supervisor: Supervisor
-  readonly #quietMs: number
   readonly #characterMs: number
   readonly #allowWrites: boolean
   readonly #twinQuietMs: number
   readonly #listeners = new Set<TraceListener>()
-  readonly #lateness = new Map<string, number>()
+  readonly #quiet: LineQuiet<Ear>
+  readonly #echo: EchoFilter
   #ear: Ear | null = null
-  #lateEar: Ear | null = null
-  /** Monotonic time before which nothing is sent. */
-  #quietUntil = 0
-  #quarantineEnd = 0
-  /** Device → monotonic time before which it is not asked: its late answer may still come. */
-  readonly #notBefore = new Map<string, number>()
-  /** Device → when it was asked something that it has not answered yet, not even late. */
-  readonly #unanswered = new Map<string, Unanswered>()
-  #wake: (() => void) | null = null
   #onProgress: ((at: number) => void) | null = null
-  /** Whether this adapter returns our own bytes: unknown until it was seen. */
-  #hasEcho: boolean | null = null
   /** Told of whole frames that answer nothing. */
   readonly #onStranger: LineOptions['onStranger']
   #bystander: ((bytes: Uint8Array) => void) | null = null
@@ -98,7 +71,11 @@ export class HalfDuplexLine implements Line {
     this.since = now()
     this.name = transport.name
     this.#characterMs = options.characterMs ?? transport.characterMs
-    this.#quietMs = options.quietMs ?? (this.#characterMs > 0 ? Math.max(1.75, 3.5 * this.#characterMs) : 5)
+    this.#quiet = new LineQuiet(options.quietMs ?? (this.#characterMs > 0 ? Math.max(1.75, 3.5 * this.#characterMs) : 5))
+    this.#echo = new EchoFilter(({ device, request }) => {
+      this.stats.echoes++
+      this.#emit('echo', request, 'own bytes returned by the adapter', device)
+    })
     this.#allowWrites = options.allowWrites ?? false
     this.#twinQuietMs = options.twinQuietMs ?? TWIN_QUIET_MS
     this.#onStranger = options.onStranger
@@ -118,7 +95,7 @@ export class HalfDuplexLine implements Line {
         }
         this.#isUp = false
         this.#note(explain(why))
-        this.#lateEar = null
+        this.#quiet.forget()
         const ear = this.#ear
         if (!ear) return
         this.stats.lost++
@@ -136,11 +113,11 @@ export class HalfDuplexLine implements Line {
   }
 
   get isQuarantined() {
-    return performance.now() < this.#quarantineEnd
+    return this.#quiet.isQuarantined
   }
 
   latenessOf(device: string): number {
-    return this.#lateness.get(device) ?? 0
+    return this.#quiet.latenessOf(device)
   }
 
   async ready(): Promise<boolean> {
@@ -155,7 +132,7 @@ export class HalfDuplexLine implements Line {
   close(): void {
     this.#supervisor.close()
     this.#ear?.lost(fail('LINE_CLOSED', `line ${this.id} is closed`, { line: this.id }))
-    this.#wake?.()
+    this.#quiet.wake()
   }
 
   attach<Frame extends object>(adapter: ProtocolAdapter<Frame>): Channel<Frame> {
@@ -183,13 +160,13 @@ export class HalfDuplexLine implements Line {
       if (this.state === 'closed') return fail('LINE_CLOSED', `line ${this.id} is closed`, { line: this.id })
       const connection = (await this.#supervisor.ready()) ?? null
       if (!connection) return this.#count(downError(this.id, this.why))
-      this.#holdForUnanswered(device, request)
+      this.#quiet.holdForUnanswered(device, request)
       if (!(await this.#untilQuiet(device))) return this.#count(this.#neverSilent(device))
       // A copy of an answer just heard must not become the answer to this: not even of the same question.
       for (;;) {
         const twin = this.#twinOf(request, recent)
         if (twin === null) break
-        this.#quietUntil = Math.max(this.#quietUntil, twin)
+        this.#quiet.keepUntil(twin)
         if (!(await this.#untilQuiet(device))) return this.#count(this.#neverSilent(device))
       }
       const open = this.#supervisor.connection
@@ -247,7 +224,7 @@ export class HalfDuplexLine implements Line {
         sentAt,
         beganAt: null,
         // Of a request that its answer mirrors, an echo is only dropped where echo is known.
-        echoed: this.#hasEcho === false || (request.mirrors && this.#hasEcho !== true) ? -1 : 0,
+        echoed: this.#echo.expected(request.mirrors),
         hear: (bytes, isLate) => {
           let heard: Verdict = 'nothing'
           for (const item of deframer.push(bytes)) {
@@ -273,12 +250,12 @@ export class HalfDuplexLine implements Line {
             countLatency(this.stats, answeredAt - sentAt)
             if (request.timed) {
               // After a time-out this may be the answer to the question before; behind noise, nobody knows when it began.
-              const first = Math.min(sentAt, this.#unanswered.get(device)?.sentAt ?? sentAt)
+              const first = this.#quiet.firstAsked(ear)
               const askedAt = Math.min(first + requestMs, answeredAt)
               const beganAt = damaged || stranger ? answeredAt : (ear.beganAt ?? answeredAt)
               onTimed?.({ askedAt, beganAt: Math.max(askedAt, beganAt) })
             }
-            this.#settle(ear, answeredAt)
+            this.#quiet.settle(ear, answeredAt)
             finish({ ok: true, value: item })
             // What follows the answer in the same bytes belongs to nobody.
             isLate = true
@@ -308,11 +285,12 @@ export class HalfDuplexLine implements Line {
           timer = setTimeout(overdue, deadline - now)
           return
         }
-        this.#releaseEcho(ear)
+        const held = this.#echo.release(ear)
+        if (held) ear.hear(held, false)
         ear.flush()
         // Half an echo may have been the whole of a short answer.
         if (this.#ear !== ear) return
-        this.#quarantine(ear, allowedMs, isProbe)
+        this.#quiet.quarantine(ear, allowedMs, isProbe)
         const context = {
           line: this.id,
           device,
@@ -343,11 +321,11 @@ export class HalfDuplexLine implements Line {
   }
 
   #heard(bytes: Uint8Array, at: number): void {
-    this.#quietUntil = at + this.#quietMs
+    this.#quiet.heard(at)
     const ear = this.#ear
     if (ear) {
       this.#onProgress?.(at)
-      const rest = this.#stripEcho(ear, bytes)
+      const rest = this.#echo.strip(ear, bytes)
       if (rest.length === 0) return
       // A chunk is handed over when its last byte is there.
       ear.beganAt ??= at - rest.length * this.#characterMs
@@ -355,11 +333,13 @@ export class HalfDuplexLine implements Line {
       ear.hear(rest, false)
       return
     }
-    const late = this.#lateEar
+    const late = this.#quiet.awaited
     if (late) {
-      this.#quarantineEnd = Math.max(this.#quarantineEnd, Math.min(at + this.#quietMs * 4 + 20, late.sentAt + LONGEST_BABBLE_MS * 2))
+      this.#quiet.goesOn(late, at)
       this.#emit('late', bytes, '', late.device)
-      if (late.hear(bytes, true) === 'answer') this.#heardLate(late, at)
+      if (late.hear(bytes, true) !== 'answer') return
+      this.stats.late++
+      this.#quiet.heardLate(late, at)
       return
     }
     this.stats.strays++
@@ -367,77 +347,8 @@ export class HalfDuplexLine implements Line {
     this.#bystander?.(bytes)
   }
 
-  /** Drops our own bytes from the front of what came; keeps as much as may still turn out to be echo. */
-  #stripEcho(ear: Ear, bytes: Uint8Array): Uint8Array {
-    if (ear.echoed < 0) return bytes
-    const { request } = ear
-    let at = 0
-    while (at < bytes.length && ear.echoed + at < request.length && bytes[at] === request[ear.echoed + at]) at++
-    if (ear.echoed + at === request.length) {
-      this.stats.echoes++
-      this.#hasEcho = true
-      this.#emit('echo', request, 'own bytes returned by the adapter', ear.device)
-      ear.echoed = -1
-      return bytes.subarray(at)
-    }
-    if (at === bytes.length) {
-      ear.echoed += at
-      return bytes.subarray(at)
-    }
-    // No echo after all: what was held back is part of the answer.
-    const held = request.subarray(0, ear.echoed)
-    ear.echoed = -1
-    if (held.length === 0) return bytes
-    const joined = new Uint8Array(held.length + bytes.length)
-    joined.set(held)
-    joined.set(bytes, held.length)
-    return joined
-  }
-
-  #releaseEcho(ear: Ear): void {
-    if (ear.echoed <= 0) return
-    const held = ear.request.subarray(0, ear.echoed)
-    ear.echoed = -1
-    ear.hear(held, false)
-  }
-
-  /**
-   * Holds the line until the late answer came or cannot come: as long again as the answer was given, after which it is later than
-   * any seen before. After a probe only the device itself is held back.
-   */
-  #quarantine(ear: Ear, allowedMs: number, isProbe: boolean): void {
-    const end = performance.now() + allowedMs
-    this.#lateEar = ear
-    this.#notBefore.set(ear.device, end)
-    const first = this.#unanswered.get(ear.device)
-    if (first === undefined || ear.sentAt - first.sentAt > 2 * LONGEST_BABBLE_MS)
-      this.#unanswered.set(ear.device, { sentAt: ear.sentAt, request: ear.request, twins: ear.twins, allowedMs })
-    this.#quarantineEnd = isProbe ? 0 : end
-  }
-
-  /** Waits until the line may be used. @returns false when it never falls silent */
-  async #untilQuiet(device: string): Promise<boolean> {
-    const began = performance.now()
-    for (;;) {
-      const now = performance.now()
-      const until = Math.max(this.#quietUntil, this.#quarantineEnd, this.#notBefore.get(device) ?? 0)
-      if (now >= until || this.state === 'closed') break
-      // Held back for a late answer is one thing, talked over without end another.
-      if (now - began > LONGEST_WAIT_MS && this.#quietUntil > now) return false
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, until - now)
-        this.#wake = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
-      this.#wake = null
-    }
-    this.#notBefore.delete(device)
-    this.#lateEar?.flush()
-    this.#lateEar = null
-    this.#quarantineEnd = 0
-    return true
+  #untilQuiet(device: string): Promise<boolean> {
+    return this.#quiet.untilQuiet(device, () => this.state === 'closed')
   }
 
   #neverSilent(device: string) {
@@ -445,49 +356,6 @@ export class HalfDuplexLine implements Line {
       line: this.id,
       device,
     })
-  }
-
-  /**
-   * A device that owes an answer is not asked something whose answer looks alike until even a very late one would have come. The same
-   * question may be repeated: then whichever answer comes is right.
-   */
-  #holdForUnanswered(device: string, { bytes, twins }: Pick<Request<never>, 'bytes' | 'twins'>): void {
-    const owed = this.#unanswered.get(device)
-    if (!owed || twins === undefined || owed.twins !== twins || owed.request.every((byte, at) => byte === bytes[at])) return
-    const until = owed.sentAt + Math.min(2 * LONGEST_BABBLE_MS, 8 * owed.allowedMs)
-    this.#notBefore.set(device, Math.max(this.#notBefore.get(device) ?? 0, until))
-  }
-
-  /** The answer has come after its time-out. It may even be the one to a question before: then this one's is still on its way. */
-  #heardLate(late: Ear, at: number): void {
-    this.stats.late++
-    const first = Math.min(this.#unanswered.get(late.device)?.sentAt ?? late.sentAt, late.sentAt)
-    this.#lateness.set(late.device, Math.min(LONGEST_BABBLE_MS, Math.max(this.latenessOf(late.device), (at - first) * 1.25)))
-    this.#unanswered.delete(late.device)
-    this.#quarantineEnd = 0
-    if (first < late.sentAt) this.#notBefore.set(late.device, late.sentAt + 1.1 * (at - first))
-    else {
-      this.#lateEar = null
-      this.#notBefore.delete(late.device)
-    }
-    this.#wake?.()
-  }
-
-  /**
-   * An answer has come. If the question before it was never answered, this may be that answer, late beyond every time-out, and the
-   * one to this question still be on its way: the device is held back until it would be there too.
-   */
-  #settle(ear: Ear, now: number): void {
-    const asked = this.#unanswered.get(ear.device)?.sentAt
-    const lateness = this.latenessOf(ear.device)
-    // What a meter once needed is forgotten slowly while it answers in time.
-    if (lateness > 0) this.#lateness.set(ear.device, now - ear.sentAt < lateness / 2 ? lateness * 0.95 : lateness)
-    if (asked === undefined) return
-    this.#unanswered.delete(ear.device)
-    const possible = now - asked
-    if (possible > 2 * LONGEST_BABBLE_MS) return
-    this.#lateEar = ear
-    this.#notBefore.set(ear.device, ear.sentAt + 1.1 * possible)
   }
 
   /** When the last copy of a recent answer that fits the request must have passed; null when none fits. */
