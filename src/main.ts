@@ -42,11 +42,12 @@ import { openConcentrators } from './gateway/start-concentrators.ts'
 import { openEnergy } from './gateway/start-energy.ts'
 import { openEstimates } from './gateway/start-estimates.ts'
 import { openEvidence } from './gateway/start-evidence.ts'
-import { openExports } from './gateway/start-exports.ts'
+import { openExports, watchedSink } from './gateway/start-exports.ts'
 import { openHouse } from './gateway/start-house.ts'
 import { checkedLedger, mayBeKnown, syncLedgerFile } from './gateway/start-ledger.ts'
 import { openLoss } from './gateway/start-loss.ts'
 import { openOutages } from './gateway/start-outages.ts'
+import { openReports } from './gateway/start-reports.ts'
 import { openSignal } from './gateway/start-signal.ts'
 import { openTerminals } from './gateway/start-terminals.ts'
 import { openTiers } from './gateway/start-tiers.ts'
@@ -228,6 +229,9 @@ const open = async (
   })
   closers.push(() => billing.close())
   heardEnergy.push(billing.energyChanged)
+  const files = openExports({ dataDirectory: config.dataDirectory, settings: config.exports, zone: config.timezone, clock, log: say })
+  closers.push(() => files.close())
+  heardEnergy.push(files.energyChanged)
   const liveReadings = new EventRing<Reading>(LIVE_READINGS, clock.now())
   const opened = await openOutbox({
     directory: join(config.dataDirectory, 'outbox'),
@@ -236,7 +240,7 @@ const open = async (
     clock,
     sinks: [
       heardSink(latest.value, liveReadings),
-      store.value,
+      watchedSink(store.value, files.heard),
       energy.runner.sink,
       analysis.sink,
       billing.sink,
@@ -336,8 +340,7 @@ const open = async (
   closers.push(() => clocks.close())
   const ledgerApi = openLedgerPort({ config, ledger, field, latest: latest.value, store: store.value, clock, clocks: clocks.views })
   closers.push(() => ledgerApi.close())
-  const files = openExports({ dataDirectory: config.dataDirectory, settings: config.exports, zone: config.timezone, clock, log: say })
-  closers.push(() => files.close())
+  closers.push(() => files.stop())
   const imports = openImports({ directory: config.dataDirectory, zone: config.timezone, world: worldData(config), clock })
   closers.push(() => imports.close())
   const concentrators = openConcentrators({
@@ -417,6 +420,12 @@ const open = async (
       billing.use(next.billing)
     },
   })
+  const billingRead = billingReadViews({ store: store.value, ledger, models: energy.models, reads: billing.reads, book: billing.book })
+  const reports = openReports({
+    ...{ directory: config.dataDirectory, ledger, clock, days, billing: billingRead.billingReads, energy: energy.views },
+    ...{ tiers: tiers.views, accountOf: keyAccounts.ofCustomer, cases: cases.views },
+  })
+  closers.push(() => reports.close())
   const deps = apiDeps({
     version: version(),
     startedAt: clock.now(),
@@ -435,11 +444,9 @@ const open = async (
     scopes,
     hot,
     energy: energy.views,
-    billing: {
-      ...billing.views,
-      ...billingReadViews({ store: store.value, ledger, models: energy.models, reads: billing.reads, book: billing.book }),
-    },
+    billing: { ...billing.views, ...billingRead },
     tiers: tiers.views,
+    reports: reports.port,
     keyAccounts: { ...keyAccounts.views, health: keyAccounts.health },
     liveReadings,
     evidence: {

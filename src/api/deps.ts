@@ -22,6 +22,7 @@ import type { LedgerDeps } from './ledger-deps.ts'
 import type { LossDeps } from './loss-deps.ts'
 import type { OutageDeps } from './outage-deps.ts'
 import type { RepeatDeps } from './repeat-deps.ts'
+import type { ReportDeps } from './report-deps.ts'
 import type { RulesDeps } from './rules-deps.ts'
 import type { ScanDeps } from './scan-deps.ts'
 import type { SeriesPort } from './series-deps.ts'
@@ -81,10 +82,10 @@ export interface ReadCounts {
   readonly read: number
   /** Read without a second try. */
   readonly firstTry: number
-  readonly missed: number
   /** Not read in time, and had since. */
   readonly late: number
   /** Not read in time, and not had since. */
+  readonly missed: number
   /** Error code → how many exchanges ended so. */
   readonly reasons: Readonly<Record<string, number>>
 }
@@ -253,6 +254,7 @@ export interface ApiDeps
     BillingReadDeps,
     TierDeps,
     KeyAccountDeps,
+    ReportDeps,
     EvidenceDeps,
     RulesDeps,
     RepeatDeps,

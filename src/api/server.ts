@@ -53,6 +53,7 @@ import { pointRoutes } from './routes/points.ts'
 import { readNowRoute } from './routes/read-now.ts'
 import { readingRoutes } from './routes/readings.ts'
 import { refusedMessageRoutes } from './routes/refused-messages.ts'
+import { reportRoutes } from './routes/reports.ts'
 import { rulesRoutes } from './routes/rules.ts'
 import { scanRoutes } from './routes/scan.ts'
 import { seriesRoutes } from './routes/series.ts'
@@ -161,6 +162,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
         billingChangeRoutes,
         billingCycleRoutes,
         tierRoutes,
+        reportRoutes,
         accountListRoutes,
         evidenceRoutes,
         signalRoutes,

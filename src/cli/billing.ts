@@ -4,6 +4,7 @@ import { type Static, Type } from 'typebox'
 import { addBillingReads } from './billing-read.ts'
 import { type Access, askApi, everyPage, withAccess } from './gaps.ts'
 import { CommandFailed, EXIT, print, printJson, table } from './output.ts'
+import { addReports } from './reports.ts'
 import { addTiers } from './tiers.ts'
 
 const TextOrNull = Type.Union([Type.String(), Type.Null()])
@@ -77,6 +78,7 @@ export const billingCommands = (program: Command): void => {
   const why = (made: Command) => made.requiredOption('--why <reason>', 'the reason, for the record')
   addBillingReads(billing)
   addTiers(billing)
+  addReports(billing)
   command('release', 'releases every figure on which nothing stands; they are never edited after that')
     .requiredOption('--at <instant>', 'billing instant: 2026-11-01T00:00:00+08:00')
     .requiredOption('--note <text>', 'stands as the reason of each figure')

@@ -27,8 +27,18 @@ const MOST_READ = 2_000
 const refuse = (because: Refusal['because'], code: Parameters<typeof tariffFailure>[0], message: string): Result<never, Refusal> =>
   err({ because, error: tariffFailure(code, message).error })
 
+/** One customer on the newest list, and how the points of theirs were read of late; null: on none. */
+export interface AccountOf {
+  readonly year: number
+  readonly version: number
+  readonly entry: KeyAccountView
+  readonly check: Result<KeyCheckView & { readonly from: number; readonly to: number }, Refusal>
+}
+
 /** What the API may see of key accounts. */
-export const accountViews = (parts: AccountViewParts): KeyAccountPort => {
+export const accountViews = (
+  parts: AccountViewParts,
+): KeyAccountPort & { ofCustomer(customer: string, scope: Scope): Promise<AccountOf | null> } => {
   const { file, ledger, clock, settings, days } = parts
   const pointsOf = pointIndex(ledger)
   const yearNow = () => Number(days.of(clock.now()).slice(0, 4))
@@ -55,6 +65,19 @@ export const accountViews = (parts: AccountViewParts): KeyAccountPort => {
     }
   }
   return {
+    ofCustomer: async (customer, scope) => {
+      const [newest] = file.runs()
+      const entry = newest && file.entry(newest.id, customer)
+      if (!newest || !entry || !sees(scope, customer)) return null
+      const to = clock.now()
+      const from = to - settings().checkDays * DAY
+      const points = pointsOf(customer).filter((point) => scope.all || scope.sees('point', point))
+      const check = await checkOf(parts, customer, points, from, to)
+      return {
+        ...{ year: newest.year, version: newest.version, entry: viewOf(entry, true, scope) },
+        check: check.ok ? ok({ ...check.value, from, to }) : check,
+      }
+    },
     runs: () => file.runs().map(runView),
     list: async ({ year, version, grade, state, all }, scope, after, limit) => {
       const run = runAt(year, version)

@@ -1,10 +1,10 @@
 import type { HealthView, KeyAccountDeps } from '../api/index.ts'
 import type { BillingConfig } from '../config/index.ts'
-import { type Clock, explain, many, type ReadingStore } from '../core/index.ts'
+import { type Clock, explain, many, type ReadingStore, type Scope } from '../core/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { Latest } from '../store/latest.ts'
 import { AccountFile, type AccountRun } from './account-file.ts'
-import { accountViews, type UnreadPoint, unreadPoints } from './account-views.ts'
+import { type AccountOf, accountViews, type UnreadPoint, unreadPoints } from './account-views.ts'
 import { keyRulesOf, reckonAccounts } from './account-work.ts'
 import type { EnergyBook } from './energy-book.ts'
 import type { TierParts } from './tier-views.ts'
@@ -23,6 +23,8 @@ export interface StartAccounts {
 
 export interface OpenAccounts {
   readonly views: KeyAccountDeps
+  /** One customer on the newest list; null: on none. */
+  ofCustomer(customer: string, scope: Scope): Promise<AccountOf | null>
   /** Takes a changed configuration. */
   use(config: StartAccounts['config']): void
   /** Makes the list of the year when it is due: looks now, and every hour. */
@@ -124,23 +126,23 @@ export const openAccounts = ({ directory, config, clock, ledger, tiers, book, la
     }
   }
   let attempting: Promise<void> | null = null
-  return {
-    views: {
-      keyAccounts: accountViews({
-        ...parts,
-        make: async (year, by, why) => {
-          let late: NodeJS.Timeout | undefined
-          const waited = new Promise<null>((done) => {
-            late = setTimeout(() => done(null), WAIT_MS)
-          })
-          try {
-            return await Promise.race([make(year, by, why), waited])
-          } finally {
-            clearTimeout(late)
-          }
-        },
-      }),
+  const { ofCustomer, ...port } = accountViews({
+    ...parts,
+    make: async (year, by, why) => {
+      let late: NodeJS.Timeout | undefined
+      const waited = new Promise<null>((done) => {
+        late = setTimeout(() => done(null), WAIT_MS)
+      })
+      try {
+        return await Promise.race([make(year, by, why), waited])
+      } finally {
+        clearTimeout(late)
+      }
     },
+  })
+  return {
+    views: { keyAccounts: port },
+    ofCustomer,
     use: (next) => {
       settings = next.billing.keyAccounts
     },

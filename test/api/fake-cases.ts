@@ -20,6 +20,9 @@ const viewOf = (id: number, change: Partial<Case> = {}): CaseDetailView => ({
   history: [{ seq: 1, at: AT, what: 'opened', who: 'gridtally', why: raised.why }],
 })
 
+/** One of them. */
+export const caseViewOf = (): CaseDetailView => viewOf(1)
+
 export const CASE_COUNTS: CaseCounts = { open: [{ kind: 'theft', severity: 'high', count: 3, overdue: 1 }], notify: [] }
 
 const TARGET: NotifyTargetView = {

@@ -46,6 +46,7 @@ import { fakeLedger } from './fake-ledger.ts'
 import { fakeLoss } from './fake-loss.ts'
 import { fakeOutages } from './fake-outages.ts'
 import { fakeRepeats } from './fake-repeats.ts'
+import { fakeReports } from './fake-reports.ts'
 import { fakeRules } from './fake-rules.ts'
 import { fakeScans } from './fake-scans.ts'
 import { fakeSeries } from './fake-series.ts'
@@ -365,6 +366,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     ...fakeBillingReads(),
     ...fakeTiers(),
     ...fakeKeyAccounts(),
+    ...fakeReports(),
     ...fakeEvidence(),
     liveReadings: new EventRing(100, NOW),
     ...fakeInterchange(),

@@ -34,7 +34,7 @@ const zoned = async (change: Parameters<typeof api>[0] = {}) => {
 
 /** Routes with a parameter that ask in their handler: who added one here tests it. */
 const HANDLED: readonly RegExp[] = [
-  /^\w+ \/api\/v1\/billing\/(customers|points|releases|corrections|holds|cycles)\/\{/,
+  /^\w+ \/api\/v1\/billing\/(customers|points|releases|corrections|holds|cycles|reports)\/\{/,
   /^\w+ \/api\/v1\/(evidence|results|exports|interchange\/espi\/usage-points)\/\{/,
   // Of a year, not of a thing; of a customer, by his points.
   /^\w+ \/api\/v1\/key-accounts\/(\{year\}|customers\/\{id\})/,

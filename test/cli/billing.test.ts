@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { billingPlace, MONTHS, pointId, rawsOf } from '../gateway/billing-book-site.ts'
 import { gridtally, runGateway } from '../support/processes.ts'
@@ -32,6 +34,20 @@ it('gridtally billing: readings, energy, completeness, release and changes of a 
   expect(after.stderr).toBe('complete: every point is released\n')
   const changes = await billing('changes', '--json')
   expect(changes.stdout.trimEnd().split('\n')).toHaveLength(2 * POINTS)
+
+  // Both ends of one point of two are released; nobody has energy by day of readings that were written beside the gateway.
+  const span = ['--from', new Date(FROM).toISOString(), '--to', at]
+  const report = await billing('report', 'C-1', ...span, '--keep', 'call-back')
+  expect([report.code, report.stderr]).toEqual([1, ''])
+  expect(report.stdout).toMatch(/^kept as report 1$/m)
+  expect(report.stdout).toMatch(/^1\.8\.0 +\d+\.\d\d kWh +\d+\.\d\d kWh +2 of 2 +provisional +0 %/m)
+  expect(report.stdout).toContain('! 1.8.0: 2 of 2 points are not released')
+  const page = join(place.directory, 'report.html')
+  expect((await billing('reports', '1', '--page', page, '--lang', 'zh')).code).toBe(0)
+  expect(readFileSync(page, 'utf8')).toContain('客户用电报告')
+  expect((await billing('reports')).stdout).toMatch(/^1 +C-1 .* call-back +no/m)
+  const nobody = await billing('report', 'C-9')
+  expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringContaining('there is no customer')])
 
   const refused = await billing('readings', '--at', 'yesterday')
   expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('querystring/at')])

@@ -59,7 +59,8 @@ export const billingPlace = async (
       { id: 'A-1', zone: 'Z-1' },
       { id: 'A-2', zone: 'Z-2' },
     ],
-    points: points.map((id, at) => ({ id, area: at % 2 === 0 ? 'A-1' : 'A-2' })),
+    customers: [{ id: 'C-1', name: 'mill' }],
+    points: points.map((id, at) => ({ id, area: at % 2 === 0 ? 'A-1' : 'A-2', ...(at < 2 ? { customer: 'C-1' } : {}) })),
     meters: points.map((id, at) => ({
       ...{ id: `M-${id}`, point: id, line: 'hall', profile: 'dlt645-2007/three-phase' },
       address: String(at + 1).padStart(12, '0'),

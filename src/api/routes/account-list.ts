@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyRequest } from 'fastify'
-import type { KeyAccountView, KeyRunView } from '../account-list-deps.ts'
+import type { KeyRunView } from '../account-list-deps.ts'
+import { accountJson, checkJson, shownName } from '../account-list-json.ts'
 import {
   KeyAccountPage,
   KeyAccountSchema,
@@ -19,10 +19,9 @@ import {
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import { nameOf } from '../guard.ts'
-import { nameFor } from '../personal.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
-import { iso, isoOrNull } from './common.ts'
+import { iso } from './common.ts'
 
 /** Key accounts (大客户): lists by year, who moved, grades of persons, and the weekly check. */
 export const accountListRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: number }> = async (app, { deps }) => {
@@ -108,11 +107,7 @@ export const accountListRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answe
       const { items, next } = pageOf(found.value.items, limit)
       return {
         ...{ from: iso(found.value.from), to: iso(found.value.to), next },
-        items: items.map(({ points, ...check }) => ({
-          ...check,
-          name: shownName(request, check.name),
-          points: points.map((one) => ({ ...one, goodAt: isoOrNull(one.goodAt), newestAt: isoOrNull(one.newestAt) })),
-        })),
+        items: items.map((check) => checkJson(request, check)),
       }
     },
   )
@@ -194,14 +189,4 @@ export const accountListRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answe
 /** @param isAll  counts are of every zone: others are not told them */
 const runJson = ({ at, categories, counts, ...run }: KeyRunView, isAll = true) => ({
   ...{ ...run, at: iso(at), categories: [...categories], counts: isAll ? counts : null },
-})
-type Asker = Pick<FastifyRequest, 'who'>
-const shownName = (request: Asker, name: string | null): string | null =>
-  name === null ? null : nameFor(request, { name, namesPerson: true })
-const accountJson = (request: Asker, { given, name, reasons, notes, ...account }: KeyAccountView) => ({
-  ...account,
-  name: shownName(request, name),
-  reasons: [...reasons],
-  given: given && { ...given, at: iso(given.at) },
-  notes: notes.map(({ zh, en }) => ({ zh, en })),
 })

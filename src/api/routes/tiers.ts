@@ -2,10 +2,11 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { EVERYTHING, type Result } from '../../core/index.ts'
 import type { ApiDeps, Refusal } from '../deps.ts'
+import { PAGE_POLICY, type PageLanguage, prefersPage } from '../page.ts'
 import { problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
 import type { TierQuestionView, TierView } from '../tier-deps.ts'
-import { PAGE_POLICY, type PageLanguage, tierPage } from '../tier-page.ts'
+import { tierPage } from '../tier-page.ts'
 import { TierCustomerParams, TierPointParams, TierQuery, TierSplitSchema } from '../tier-schemas.ts'
 import { iso } from './common.ts'
 
@@ -100,11 +101,4 @@ export const tierRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
     },
     async (request, reply) => page(reply, await deps.tiersOfCustomer(request.params.id, questionOf(request.query, request)), request.query),
   )
-}
-
-/** A browser names HTML first; who names JSON, or nothing, has JSON. */
-const prefersPage = (accept: string | undefined): boolean => {
-  const types = (accept ?? '').split(',').map((one) => one.split(';', 1)[0]?.trim().toLowerCase())
-  const [page, json] = [types.indexOf('text/html'), types.indexOf('application/json')]
-  return page >= 0 && (json < 0 || page < json)
 }
