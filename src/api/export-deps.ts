@@ -20,6 +20,13 @@ export interface ExportWanted {
 export const EXPORT_STATES = ['waiting', 'running', 'done', 'failed', 'cancelled'] as const
 export type ExportState = (typeof EXPORT_STATES)[number]
 
+/**
+ * Why a file was begun again from its first row: what its rows come from had changed; it asks for other points now; its format or its result
+ * cannot be gone on with; nothing of it was safe yet, or the part was not as it was written.
+ */
+export const EXPORT_RESTARTS = ['changed', 'other-points', 'format', 'result', 'no-part'] as const
+export type ExportRestart = (typeof EXPORT_RESTARTS)[number]
+
 /** A file that is made in the background. Times are milliseconds since 1970 UTC. */
 export interface ExportJobView extends ExportWanted {
   readonly id: number
@@ -27,15 +34,26 @@ export interface ExportJobView extends ExportWanted {
   readonly state: ExportState
   readonly rows: number
   readonly bytes: number
+  /** How much of the time or of the points is written, 0 to 1; null: nobody can say. */
+  readonly share: number | null
   /** Rows in all; null: not known before they are written. */
   readonly expected: number | null
   readonly createdAt: number
+  /** When its first row was asked for: what the file holds was read from then until `endedAt`. */
+  readonly firstRowAt: number | null
+  /** When it was begun, or gone on with, last. */
   readonly startedAt: number | null
   readonly endedAt: number | null
   /** When the file is deleted; null while there is none. */
   readonly expiresAt: number | null
-  /** How often it was begun; more than once when the gateway was restarted meanwhile: the rows are those of the last begin. */
+  /** How often it was begun or gone on with; more than once when the gateway was restarted meanwhile. */
   readonly starts: number
+  /** Rows that were in the file already when it was gone on with last; 0: it was begun from its first row. */
+  readonly keptRows: number
+  /** Why it was begun again from its first row the last time; null: it was not. */
+  readonly restart: ExportRestart | null
+  /** What belongs into what was written already came or changed after it was passed: the file does not have it. Null: nobody watches. */
+  readonly changed: boolean | null
   readonly file: { readonly name: string; readonly type: string; readonly sha256: string } | null
   readonly error: { readonly code: string; readonly message: string; readonly hint: string } | null
 }
@@ -78,6 +96,8 @@ export interface DirectFile {
 export type OpenRows = (
   wanted: ExportWanted,
   who: Principal,
+  /** From where he asks. */
+  address: string,
 ) => Promise<Result<{ readonly source: RowSource; readonly needs: Permission }, Refusal>>
 
 /** What the API needs of exports. */
@@ -86,7 +106,7 @@ export interface ExportPort {
   readonly zone: string
   /** Told once, when the API knows every result; what was left of a former process begins then. */
   use(open: OpenRows): void
-  begin(wanted: ExportWanted, needs: Permission, who: Principal): Result<ExportJobView, Refusal>
+  begin(wanted: ExportWanted, needs: Permission, who: Principal, address: string): Result<ExportJobView, Refusal>
   /** Of this person, newest first, with an id smaller than `before`. */
   list(who: Principal, before: number | null, limit: number): readonly ExportJobView[]
   get(id: number, who: Principal): ExportJobView | null

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { EXPORT_FORMATS } from '../export/index.ts'
-import { EXPORT_STATES } from './export-deps.ts'
+import { EXPORT_RESTARTS, EXPORT_STATES } from './export-deps.ts'
 import { Count, Cursor, closed, Instant, InstantOrNull, limitOf, named, nullable, oneOf, pageOf, Text, TextOrNull } from './schema-words.ts'
 
 export const LANGUAGES = ['en', 'zh'] as const
@@ -57,13 +57,24 @@ export const ExportSchema = named(
       bytes: Count('Bytes written.'),
       expected: nullable(Type.Integer({ minimum: 0 }), { description: 'Rows in all; null: not known before they are written.' }),
       percent: nullable(Type.Number({ minimum: 0, maximum: 100 }), {
-        description: 'Of the rows; null when it is not known how many there will be.',
+        description:
+          'How much of the time (readings) or of the points or areas (all other tables) is in the file. Null for lists, which do not know their length before their end, and before the first row.',
       }),
       createdAt: Instant('When it was asked for.'),
-      startedAt: InstantOrNull('When it was begun last.'),
+      firstRowAt: InstantOrNull('When its first row was asked for: what the file holds was read from then until `endedAt`.'),
+      startedAt: InstantOrNull('When it was begun, or gone on with, last.'),
       endedAt: InstantOrNull('When it ended.'),
       expiresAt: InstantOrNull('When the file is deleted.'),
-      starts: Count('How often it was begun. More than once: the gateway was restarted meanwhile, and it began again from its first row.'),
+      starts: Count('How often it was begun or gone on with. More than once: the gateway was restarted meanwhile.'),
+      keptRows: Count('Rows that were in the file already when it was gone on with last; 0: it was begun from its first row.'),
+      restart: nullable(oneOf(EXPORT_RESTARTS, 'Why it was begun again from its first row after the last restart of the gateway.'), {
+        description:
+          '`changed`: what its rows come from had changed. `other-points`: the question chooses other points now, or the program is another. `format`, `result`: these cannot be gone on with. `no-part`: nothing was safe on disk yet, or not as it was written. Null: it was not.',
+      }),
+      changed: nullable(Type.Boolean(), {
+        description:
+          'Readings or energy of what was in the file already came or changed while it was written: the file does not have them; ask again for one that does. Null: nobody watches this result.',
+      }),
       file: nullable(
         Type.Object({
           ...{

@@ -57,7 +57,7 @@ export const limitedFastify = ({
     routerOptions: { maxParamLength: 200 },
     forceCloseConnections: true,
     return503OnClosing: false,
-    exposeHeadRoutes: false,
+    exposeHeadRoutes: true,
     trustProxy: trustProxy ? [...trustProxy] : false,
     onProtoPoisoning: 'error',
     onConstructorPoisoning: 'error',

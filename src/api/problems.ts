@@ -1,5 +1,4 @@
 import { STATUS_CODES } from 'node:http'
-import type { Readable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
 import type { GatewayError } from '../core/index.ts'
 import type { Because } from './deps.ts'
@@ -137,9 +136,6 @@ export const refuse = (reply: FastifyReply, found: Problem): FastifyReply => {
     .serializer(JSON.stringify)
     .send(bodyOf(found, pathOf(reply.request.url), reply.request.id))
 }
-
-/** Answers with a stream; its type has to be set before. */
-export const sendStream = (reply: FastifyReply, stream: Readable): FastifyReply => reply.send(stream)
 
 /** Answers with text that is JSON already; its type has to be set before. */
 export const sendText = (reply: FastifyReply, text: string): FastifyReply => reply.send(text)

@@ -23,6 +23,12 @@ export const watchRight = ({ again }: Pick<Holder, 'again'>, lost: (reason: stri
   return () => clearInterval(timer)
 }
 
+/** Who asks now, as far as he may still see all he saw when he began to. @param needs  beside the permission of the route */
+export const holdsStill = ({ who, again }: Pick<FastifyRequest, 'who' | 'again'>, needs: Permission | null): Principal | null => {
+  const now = again()
+  return now !== null && who !== null && (needs === null || mayDo(now, needs)) && seesAsMuchAs(now, who) ? now : null
+}
+
 /**
  * Pieces of a long answer, as long as whoever asked may still see all he saw when he did: one that ends early is broken off, so that
  * nobody takes it for the whole.
@@ -32,13 +38,11 @@ export const watchRight = ({ again }: Pick<Holder, 'again'>, lost: (reason: stri
  */
 export async function* whileHeld<Piece>(
   pieces: AsyncIterable<Piece>,
-  { who, again }: Pick<FastifyRequest, 'who' | 'again'>,
+  request: Pick<FastifyRequest, 'who' | 'again'>,
   needs: Permission | null = null,
 ): AsyncGenerator<Piece, void> {
-  const holds = (now: Principal | null): boolean =>
-    now !== null && who !== null && (needs === null || mayDo(now, needs)) && seesAsMuchAs(now, who)
   for await (const piece of pieces) {
-    if (!holds(again())) throw new RowsStopped(exportFailure('EXPORT_RIGHT', 'the right to see it has ended').error)
+    if (holdsStill(request, needs) === null) throw new RowsStopped(exportFailure('EXPORT_RIGHT', 'the right to see it has ended').error)
     yield piece
   }
 }

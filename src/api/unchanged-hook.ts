@@ -4,6 +4,8 @@ import type { FastifyInstance } from 'fastify'
 /** Longer answers cost more to read again than to send. */
 const MOST = 4 * 1024 * 1024
 
+const WHOLE = new Set(['GET', 'HEAD'])
+
 const isSame = (shown: string, tag: string): boolean =>
   shown.trim() === '*' || shown.split(',').some((each) => each.trim().replace(/^W\//, '') === tag.replace(/^W\//, ''))
 
@@ -15,7 +17,7 @@ const isSame = (shown: string, tag: string): boolean =>
  */
 export const unchangedHook = (app: FastifyInstance): void => {
   app.addHook('onSend', async (request, reply, payload) => {
-    if (request.method !== 'GET' || reply.statusCode !== 200 || typeof payload !== 'string' || payload.length > MOST) return payload
+    if (!WHOLE.has(request.method) || reply.statusCode !== 200 || typeof payload !== 'string' || payload.length > MOST) return payload
     const own = reply.getHeader('etag')
     const tag = typeof own === 'string' ? own : `W/"${createHash('sha1').update(payload).digest('base64url')}"`
     if (own === undefined) reply.header('etag', tag)

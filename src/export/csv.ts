@@ -26,16 +26,17 @@ const writerOf = (column: ExportColumn, clock: LocalClock): Writer => {
 /**
  * Rows as CSV: UTF-8 with a byte order mark, which a spreadsheet needs to read Chinese; CRLF.
  *
+ * @param isBegun  the heads are written, and rows too
  * @source RFC 4180
  */
 export async function* csvPieces(
   source: RowSource,
   pieces: AsyncIterable<readonly ExportRow[]>,
-  { clock, language }: { readonly clock: LocalClock; readonly language: Language },
+  { clock, language, isBegun = false }: { readonly clock: LocalClock; readonly language: Language; readonly isBegun?: boolean },
 ): AsyncGenerator<string, void> {
   const writers = source.columns.map((column) => writerOf(column, clock))
   const { zone } = clock
-  yield `\ufeff${source.columns.map((column) => quoted(guardedText(headText(column, language, zone)))).join(',')}\r\n`
+  if (!isBegun) yield `\ufeff${source.columns.map((column) => quoted(guardedText(headText(column, language, zone)))).join(',')}\r\n`
   for await (const rows of pieces) {
     let text = ''
     for (const row of rows) {

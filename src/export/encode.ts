@@ -4,7 +4,7 @@ import { exportFailure, RowsStopped } from './errors.ts'
 import { localClock } from './local.ts'
 import { ndjsonPieces } from './ndjson.ts'
 import { parquetPieces } from './parquet.ts'
-import type { ExportFormat, ExportRow, RowSource } from './types.ts'
+import type { ExportFormat, ExportRow, KeptGroups, RowSource, Tally } from './types.ts'
 import { xlsxPieces } from './xlsx.ts'
 
 /** How a file is written. */
@@ -12,12 +12,8 @@ export interface FileOptions {
   /** IANA zone of instants; Parquet has them in UTC. */
   readonly zone: string
   readonly language: Language
-}
-
-/** How far a file is; counts while it is written. */
-export interface Tally {
-  rows: number
-  bytes: number
+  /** Rows of a group of Parquet, for tests. */
+  readonly rowsOfGroup?: number
 }
 
 export const FORMATS: Readonly<Record<ExportFormat, { readonly type: string; readonly extension: string }>> = {
@@ -28,8 +24,8 @@ export const FORMATS: Readonly<Record<ExportFormat, { readonly type: string; rea
 }
 
 /** Rows that go through: counted, and ended when nobody waits any more. */
-async function* counted(source: RowSource, tally: Tally, signal: AbortSignal): AsyncGenerator<readonly ExportRow[], void> {
-  for await (const rows of source.rows(signal)) {
+async function* counted(source: Pick<RowSource, 'rows'>, tally: Tally, signal: AbortSignal): AsyncGenerator<readonly ExportRow[], void> {
+  for await (const { rows } of source.rows(signal)) {
     if (signal.aborted) throw new RowsStopped(exportFailure('EXPORT_CANCELLED', 'nobody waits for it any more').error)
     tally.rows += rows.length
     if (rows.length > 0) yield rows
@@ -39,24 +35,34 @@ async function* counted(source: RowSource, tally: Tally, signal: AbortSignal): A
 }
 
 /**
- * Rows as a file, in pieces, as fast as they are taken; the memory is that of one piece (Parquet: of one group of rows).
+ * Rows as a file, in pieces, as fast as they are taken; the memory is that of one piece (Parquet: of one group of rows). The same rows
+ * make the same bytes, however they are divided into pieces.
  *
+ * @param tally   of a file that goes on: what is written of it
+ * @param groups  of Parquet that goes on, or may have to
  * @throws RowsStopped  and whatever the rows throw: what came so far is no file
  */
 export async function* encode(
   source: RowSource,
   format: ExportFormat,
-  { zone, language }: FileOptions,
+  { zone, language, rowsOfGroup }: FileOptions,
   signal: AbortSignal,
   tally: Tally = { rows: 0, bytes: 0 },
+  groups?: KeptGroups,
 ): AsyncGenerator<Uint8Array, void> {
   const clock = localClock(zone)
+  const written = { ...tally }
   const rows = counted(source, tally, signal)
   const pieces: Readonly<Record<ExportFormat, () => AsyncIterable<string | Uint8Array>>> = {
-    csv: () => csvPieces(source, rows, { clock, language }),
+    csv: () => csvPieces(source, rows, { clock, language, isBegun: written.bytes > 0 }),
     ndjson: () => ndjsonPieces(source, rows, { clock }),
     xlsx: () => xlsxPieces(source, rows, { clock, language }),
-    parquet: () => parquetPieces(source, rows, { zone, language }),
+    parquet: () =>
+      parquetPieces(source, rows, {
+        ...{ zone, language },
+        ...(groups ? { groups, written } : {}),
+        ...(rowsOfGroup === undefined ? {} : { rowsOfGroup }),
+      }),
   }
   for await (const piece of pieces[format]()) {
     const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece

@@ -5,6 +5,8 @@ export const exportFailure = failWith({
   EXPORT_ROWS: { recovery: 'wait', hint: 'what the rows come from failed half-way: GET /health/ready names it; start the export again' },
   EXPORT_SIZE: { recovery: 'stop', hint: 'a workbook ends at 4 GiB: ask for parquet, or for a shorter time' },
   EXPORT_DIGITS: { recovery: 'stop', hint: 'a figure has more digits than its column says: report it; csv and ndjson hold every digit' },
+  EXPORT_PLACE: { recovery: 'retry', hint: 'its rows cannot be gone on with there: the file is begun again by itself' },
+  EXPORT_PART: { recovery: 'retry', hint: 'the part of the file is not as it was written: the file is begun again by itself' },
   EXPORT_CANCELLED: { recovery: 'stop', hint: 'it was cancelled: start it again' },
   EXPORT_DISK: { recovery: 'wait', hint: 'free the disk of the export directory, or name another one under exports.directory' },
   EXPORT_FULL: { recovery: 'wait', hint: 'delete files that were fetched, or raise exports.maxMb' },

@@ -1,5 +1,5 @@
 export { guardedText, type Language, unguardedText } from './cells.ts'
-export { encode, type FileOptions, FORMATS, fileName, type Tally } from './encode.ts'
+export { encode, type FileOptions, FORMATS, fileName } from './encode.ts'
 export { exportFailure, RowsStopped } from './errors.ts'
 export { isInstant, type LocalClock, localClock } from './local.ts'
 export * from './types.ts'

@@ -1,9 +1,10 @@
+import { deserialize, serialize } from 'node:v8'
 import { ByteWriter, ParquetWriter, type SchemaElement } from 'hyparquet-writer'
 import { parseDecimal, rescale } from '../core/index.ts'
 import { headText, type Language, numberText, textOf } from './cells.ts'
 import { exportFailure, RowsStopped } from './errors.ts'
 import { isInstant } from './local.ts'
-import type { Cell, ExportColumn, ExportRow, RowSource } from './types.ts'
+import type { Cell, ExportColumn, ExportRow, KeptGroups, RowSource, Tally } from './types.ts'
 
 /** Rows of a group: written and forgotten. */
 const ROWS_OF_GROUP = 50_000
@@ -19,6 +20,12 @@ const INT64_LIMIT = 2n ** 63n
 const UTC_MILLIS = { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MILLIS' } as const
 
 type Value = string | number | bigint | boolean | null
+
+/** What the end of the file says of a group of rows. */
+interface GroupEnd {
+  readonly group: ParquetWriter['row_groups'][number]
+  readonly indexes: ParquetWriter['pendingIndexes']
+}
 
 /** One column of the file, and what of a cell stands in it. */
 interface Leaf {
@@ -132,7 +139,19 @@ const leavesOf = (column: ExportColumn, from: number): Leaf[] => {
 export async function* parquetPieces(
   source: RowSource,
   pieces: AsyncIterable<readonly ExportRow[]>,
-  { zone, language, rowsOfGroup = ROWS_OF_GROUP }: { readonly zone: string; readonly language: Language; readonly rowsOfGroup?: number },
+  {
+    zone,
+    language,
+    rowsOfGroup = ROWS_OF_GROUP,
+    groups,
+    written = { rows: 0, bytes: 0 },
+  }: {
+    readonly zone: string
+    readonly language: Language
+    readonly rowsOfGroup?: number
+    readonly groups?: KeptGroups
+    readonly written?: Readonly<Tally>
+  },
 ): AsyncGenerator<Uint8Array, void> {
   const leaves = source.columns.flatMap(leavesOf)
   const writer = new ByteWriter(1 << 20)
@@ -160,6 +179,22 @@ export async function* parquetPieces(
     writer.index = 0
     return bytes
   }
+  if (written.bytes > 0) {
+    // What stands at the start of a file stands there already.
+    writer.index = 0
+    writer.offset = written.bytes
+    for (const body of groups?.before ?? []) {
+      const { group, indexes }: GroupEnd = deserialize(body)
+      packer.row_groups.push(group)
+      packer.pendingIndexes.push(...indexes)
+      packer.num_rows += group.num_rows
+    }
+  }
+  const lastGroup = (): Uint8Array => {
+    const group = packer.row_groups.at(-1)
+    const end: GroupEnd | null = group ? { group, indexes: packer.pendingIndexes.slice(-group.columns.length) } : null
+    return serialize(end)
+  }
   let data: Value[][] = leaves.map(() => [])
   let count = 0
   const flush = (): Uint8Array => {
@@ -175,7 +210,9 @@ export async function* parquetPieces(
         if (leaf) data[at]?.push(leaf.value(row[leaf.from] ?? null))
       }
       count++
-      if (count >= rowsOfGroup) yield flush()
+      if (count < rowsOfGroup) continue
+      yield flush()
+      groups?.keep(lastGroup(), Number(packer.num_rows))
     }
   if (count > 0) yield flush()
   void packer.finish()

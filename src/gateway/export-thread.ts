@@ -1,36 +1,43 @@
 import { Worker } from 'node:worker_threads'
 import { err, type GatewayError, type Result } from '../core/index.ts'
 import { workerUrl } from '../core/worker.ts'
-import {
-  type ExportColumn,
-  type ExportFormat,
-  type ExportRow,
-  exportFailure,
-  type FileOptions,
-  type RowSource,
-  RowsStopped,
-} from '../export/index.ts'
-
-/** What a thread writes; plain data. */
-export interface ExportTask extends FileOptions {
-  readonly name: string
-  readonly columns: readonly ExportColumn[]
-  readonly about: Readonly<Record<string, string>>
-  readonly format: ExportFormat
-  readonly path: string
-  readonly maxBytes: number
-}
+import { type ExportRow, exportFailure, type FileOptions, type RowPlace, type RowSource, RowsStopped } from '../export/index.ts'
+import { type ExportTask, GOES_ON, type Written, type WrittenPart } from './export-write.ts'
 
 export type ExportOrder = { readonly is: 'rows'; readonly rows: readonly ExportRow[] } | { readonly is: 'end' }
-export interface Written {
-  readonly rows: number
-  readonly bytes: number
-  /** 64 hexadecimal digits. */
-  readonly sha256: string
-}
 export type ExportEvent =
   | { readonly is: 'taken'; readonly rows: number; readonly bytes: number }
+  | { readonly is: 'part'; readonly part: WrittenPart; readonly group: Uint8Array | null }
   | { readonly is: 'done'; readonly result: Result<Written> }
+
+/** A part of a file, and how the rows that are not in it are asked for: those from `mark` on without the first `skip` of them. */
+export interface KeptPart extends WrittenPart {
+  readonly mark: string | null
+  readonly skip: number
+  /** See {@link RowPlace}. */
+  readonly until: number | null
+  readonly share: number | null
+}
+
+/** A file that a former process began. */
+export interface BeforePart extends KeptPart {
+  readonly groups: readonly Uint8Array[]
+}
+
+/** Who hears how far it is. */
+export interface ThreadEars {
+  /** Rows that are on their way into the file; `share` of all of them. */
+  readonly taken?: (rows: number, bytes: number, share: number | null) => void
+  /** What is safe on disk. @param group  the group of Parquet that it ends with */
+  readonly kept?: (part: KeptPart, group: Uint8Array | null) => void
+  /** Told before the rows behind it are asked for. */
+  readonly place?: (place: RowPlace) => void
+}
+
+export interface ThreadTask extends Pick<ExportTask, 'format' | 'path' | 'maxBytes'>, FileOptions {
+  readonly before?: BeforePart | null
+  readonly keepEveryMs?: number | null
+}
 
 /** Pieces on their way to the thread: enough that neither waits for the other. */
 const AHEAD = 4
@@ -43,13 +50,16 @@ const MOST_MB = 1024
  * @errors        EXPORT_*, and what the rows stopped with
  */
 export const writeInThread = async (
-  { format, path, maxBytes, ...options }: Pick<ExportTask, 'format' | 'path' | 'maxBytes'> & FileOptions,
+  { format, path, maxBytes, before = null, keepEveryMs = null, ...options }: ThreadTask,
   source: RowSource,
   signal: AbortSignal,
-  onProgress: (rows: number, bytes: number) => void = () => {},
+  ears: ThreadEars = {},
 ): Promise<Result<Written>> => {
-  const { name, columns, about } = source
-  const task: ExportTask = { ...options, name, columns, about, format, path, maxBytes }
+  const { name, columns, about, basis } = source
+  const task: ExportTask = {
+    ...{ ...options, name, columns, about, format, path, maxBytes },
+    ...{ before, keepEveryMs: basis && GOES_ON[format] ? keepEveryMs : null },
+  }
   const worker = new Worker(workerUrl(import.meta.url, 'export-worker'), {
     workerData: task,
     resourceLimits: { maxOldGenerationSizeMb: MOST_MB },
@@ -57,6 +67,8 @@ export const writeInThread = async (
   let ahead = 0
   let wake: (() => void) | null = null
   let answer: Result<Written> | null = null
+  let share = before?.share ?? null
+  const places = placesOf(before)
   const stopped = new AbortController()
   const both = AbortSignal.any([signal, stopped.signal])
   const ended = new Promise<Result<Written>>((resolve) => {
@@ -69,8 +81,9 @@ export const writeInThread = async (
     }
     worker.on('message', (event: ExportEvent) => {
       if (event.is === 'done') return settle(event.result)
+      if (event.is === 'part') return ears.kept?.(places.partOf(event.part), event.group)
       ahead--
-      onProgress(event.rows, event.bytes)
+      ears.taken?.(event.rows, event.bytes, share)
       wake?.()
     })
     worker.on('error', (error) => {
@@ -87,11 +100,20 @@ export const writeInThread = async (
       })
   }
   let failure: GatewayError | null = null
+  let skip = before?.skip ?? 0
   try {
-    for await (const rows of source.rows(both)) {
+    for await (const { rows, place } of source.rows(both, before?.mark ?? null)) {
       if (both.aborted) break
+      if (place) {
+        ears.place?.(place)
+        share = place.share ?? share
+      }
+      if (task.keepEveryMs !== null) places.add(rows.length, place)
+      const fresh = skip === 0 ? rows : rows.slice(skip)
+      skip -= rows.length - fresh.length
+      if (fresh.length === 0) continue
       ahead++
-      send({ is: 'rows', rows })
+      send({ is: 'rows', rows: fresh })
       await room()
       // Whoever reads meters comes first.
       await new Promise((resolve) => setImmediate(resolve))
@@ -100,6 +122,8 @@ export const writeInThread = async (
     failure = failureOf(error)
   }
   if (failure === null && signal.aborted) failure = exportFailure('EXPORT_CANCELLED', 'it was cancelled').error
+  if (failure === null && skip > 0 && answer === null)
+    failure = exportFailure('EXPORT_PLACE', `there are ${skip} rows less than were written`).error
   if (failure !== null) {
     await worker.terminate()
     return err(failure)
@@ -108,6 +132,29 @@ export const writeInThread = async (
   const result = await ended
   await worker.terminate()
   return result
+}
+
+/** Which place a number of rows ends behind: the last one that has no more rows before it. */
+const placesOf = (before: KeptPart | null) => {
+  const places: { readonly rows: number; readonly place: RowPlace }[] = [
+    {
+      rows: before ? before.rows - before.skip : 0,
+      place: { mark: before?.mark ?? null, until: before?.until ?? null, share: before?.share ?? null },
+    },
+  ]
+  let rows = places[0]?.rows ?? 0
+  return {
+    add: (more: number, place: RowPlace | undefined): void => {
+      rows += more
+      if (place && place.mark !== null) places.push({ rows, place })
+    },
+    partOf: (part: WrittenPart): KeptPart => {
+      while ((places[1]?.rows ?? Number.POSITIVE_INFINITY) <= part.rows) places.shift()
+      const [last] = places
+      const { mark, until, share } = last?.place ?? { mark: null, until: null, share: null }
+      return { ...part, mark, until, share, skip: part.rows - (last?.rows ?? 0) }
+    },
+  }
 }
 
 /** What stopped the rows, as a value. */

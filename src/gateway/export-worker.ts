@@ -1,12 +1,8 @@
 /** Entry of the thread that writes one file, then ends. */
-import { createHash } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
-import { Readable, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import { parentPort, workerData } from 'node:worker_threads'
-import { ok, type Result } from '../core/index.ts'
-import { type ExportRow, encode, exportFailure, type RowSource, RowsStopped, type Tally } from '../export/index.ts'
-import type { ExportEvent, ExportOrder, ExportTask, Written } from './export-thread.ts'
+import type { ExportRow } from '../export/index.ts'
+import type { ExportEvent, ExportOrder } from './export-thread.ts'
+import { type ExportTask, writeRows } from './export-write.ts'
 
 const port = parentPort
 if (!port) throw new Error('this file runs in a worker thread')
@@ -19,7 +15,6 @@ port.on('message', (order: ExportOrder) => {
   orders.push(order)
   wake?.()
 })
-const tally: Tally = { rows: 0, bytes: 0 }
 async function* rows(): AsyncGenerator<readonly ExportRow[], void> {
   for (;;) {
     const order = orders.shift()
@@ -31,37 +26,14 @@ async function* rows(): AsyncGenerator<readonly ExportRow[], void> {
     }
     if (order.is === 'end') return
     yield order.rows
-    say({ is: 'taken', rows: tally.rows, bytes: tally.bytes })
   }
 }
 
-const run = async (): Promise<Result<Written>> => {
-  const source: RowSource = { name: task.name, columns: task.columns, about: task.about, expected: null, rows }
-  const hash = createHash('sha256')
-  const measured = new Transform({
-    transform: (chunk: Buffer, _, next) => {
-      hash.update(chunk)
-      const full = tally.bytes > task.maxBytes
-      next(
-        full
-          ? new RowsStopped(
-              exportFailure('EXPORT_FULL', `the file passes the ${Math.floor(task.maxBytes / 1_048_576)} MB that are left`).error,
-            )
-          : null,
-        chunk,
-      )
-    },
-  })
-  try {
-    const content = Readable.from(encode(source, task.format, task, new AbortController().signal, tally))
-    await pipeline(content, measured, createWriteStream(task.path, { flags: 'w', mode: 0o640, flush: true }))
-    return ok({ rows: tally.rows, bytes: tally.bytes, sha256: hash.digest('hex') })
-  } catch (error) {
-    if (error instanceof RowsStopped) return { ok: false, error: error.failure }
-    if (error instanceof Error && 'code' in error && 'syscall' in error) return exportFailure('EXPORT_DISK', error.message)
-    throw error
-  }
-}
-
-say({ is: 'done', result: await run() })
+const result = await writeRows(
+  task,
+  rows(),
+  (part, group) => say({ is: 'part', part, group }),
+  (tally) => say({ is: 'taken', rows: tally.rows, bytes: tally.bytes }),
+)
+say({ is: 'done', result })
 port.close()

@@ -34,15 +34,16 @@ export const fakeExports = (): ExportPort => {
     use: (opener) => {
       open = opener
     },
-    begin: (wanted, _needs, who) => {
+    begin: (wanted, _needs, who, address) => {
       const id = jobs.size + 1
       const view: ExportJobView = {
         ...{ ...wanted, id, by: who.name, state: 'waiting', rows: 0, bytes: 0, expected: null, createdAt: NOW, startedAt: null },
-        ...{ endedAt: null, expiresAt: null, starts: 0, file: null, error: null },
+        ...{ endedAt: null, expiresAt: null, starts: 0, share: null, firstRowAt: null, keptRows: 0, restart: null, changed: null },
+        ...{ file: null, error: null },
       }
       const job = { view, owner: personOf(who), who }
       jobs.set(id, job)
-      void open?.(wanted, who).then(async (rows) => {
+      void open?.(wanted, who, address).then(async (rows) => {
         if (!rows.ok) return
         const { file, rows: count, sha256 } = await bytesOf(rows.value.source, wanted)
         const path = join(mkdtempSync(join(tmpdir(), 'exports-')), 'file')

@@ -133,7 +133,7 @@ describe('XLSX', () => {
     const source = sourceOf([rows.slice(0, 2), [], rows.slice(2)], COLUMNS.slice(0, 1))
     const pieces: Buffer[] = []
     async function* feed() {
-      yield* source.rows(new AbortController().signal)
+      for await (const { rows } of source.rows(new AbortController().signal)) yield rows
     }
     for await (const piece of xlsxPieces(source, feed(), { clock: localClock('UTC'), language: 'en', rowsOfSheet: 3 })) pieces.push(piece)
     const sheets = await read(Buffer.concat(pieces))
@@ -223,7 +223,7 @@ describe('a file of any format', () => {
           try {
             for (;;) {
               asked++
-              yield Array.from({ length: 1000 }, (_, at) => ROWS[at % 2] ?? [])
+              yield { rows: Array.from({ length: 1000 }, (_, at) => ROWS[at % 2] ?? []) }
             }
           } finally {
             isOver = true

@@ -21,8 +21,9 @@ export const sourceOf = (
   about: { question: 'from=2026-11-01', zone: 'Asia/Shanghai' },
   expected: null,
   rows: async function* () {
-    yield* pieces
+    for await (const rows of pieces) yield { rows }
   },
+  basis: null,
   ...more,
 })
 

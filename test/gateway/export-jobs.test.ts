@@ -45,7 +45,7 @@ const opened = (dataDirectory: string, settings: Partial<Parameters<typeof openE
   return { ...files, close }
 }
 const begin = ({ port }: ReturnType<typeof opened>, change: Partial<ExportWanted> = {}, by = ANN) => {
-  const begun = port.begin(wanted(change), 'readings:read', by)
+  const begun = port.begin(wanted(change), 'readings:read', by, '127.0.0.1')
   if (!begun.ok) throw new Error(begun.error.error.code)
   return begun.value.id
 }
@@ -53,12 +53,12 @@ const endless = () => {
   let give: (() => void) | null = null
   const source = sourceOf([], undefined, {
     rows: async function* (signal) {
-      yield ROWS.slice(0, 2)
+      yield { rows: ROWS.slice(0, 2) }
       await new Promise<void>((resolve) => {
         give = resolve
         signal.addEventListener('abort', () => resolve(), { once: true })
       })
-      if (!signal.aborted) yield ROWS.slice(0, 2)
+      if (!signal.aborted) yield { rows: ROWS.slice(0, 2) }
     },
   })
   return { source, goOn: () => give?.() }

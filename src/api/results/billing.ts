@@ -1,12 +1,12 @@
 import { Type } from 'typebox'
 import { err, ok, qualityNames } from '../../core/index.ts'
-import { type ExportRow, exportFailure, RowsStopped } from '../../export/index.ts'
+import { type ExportRow, exportFailure, type RowPiece, RowsStopped } from '../../export/index.ts'
 import { BILLING_STATES, type BillingPlace } from '../billing-read-deps.ts'
 import { badValue, INSTANT } from '../invalid.ts'
 import { problemOf } from '../problems.ts'
 import { closed, oneOf } from '../schema-words.ts'
 import { define, repeated } from './define.ts'
-import { aboutOf, column, manyOf } from './types.ts'
+import { aboutOf, choosePoints, column, idsOf, manyOf, type ResultContext } from './types.ts'
 
 const AREA_AND_ZONE = {
   point: Type.Optional(Type.Unsafe<string | readonly string[]>(repeated('Metering point.', 500, 'P-12'))),
@@ -45,19 +45,34 @@ const placeOf = ({ point, area, zone }: { point?: string | readonly string[]; ar
 })
 
 /** Pieces that end when nobody waits any more; what cannot be read ends the file, so that a part is never taken for the whole. */
-async function* rowsOf<Item>(
+async function* rowsOf<Item extends { readonly point: string }>(
   pieces: AsyncIterable<readonly Item[]>,
   rows: (item: Item) => readonly ExportRow[],
   signal: AbortSignal,
-): AsyncGenerator<readonly ExportRow[], void> {
+  ids: () => Promise<readonly string[]>,
+): AsyncGenerator<RowPiece, void> {
+  const all = await ids()
+  let at = 0
   try {
     for await (const piece of pieces) {
       if (signal.aborted) return
-      yield piece.flatMap(rows)
+      const last = piece.at(-1)?.point ?? ''
+      while (at < all.length && (all[at] ?? '') <= last) at++
+      yield { rows: piece.flatMap(rows), place: { mark: null, until: null, share: all.length === 0 ? null : at / all.length } }
     }
   } catch (error) {
     throw new RowsStopped(exportFailure('EXPORT_ROWS', error instanceof Error ? error.message : String(error)).error)
   }
+}
+
+/** Points of a place, for how far it is: they come with ids ascending. Not all of them are billed. */
+const idsAt = async (place: BillingPlace, context: ResultContext): Promise<readonly string[]> => {
+  const { points, area, zone } = place
+  const chosen = await choosePoints(
+    { ...(points ? { point: points } : {}), ...(area === undefined ? {} : { area }), ...(zone === undefined ? {} : { zone }) },
+    context,
+  )
+  return chosen.ok ? (await idsOf(chosen.value.points())).map(({ id }) => id).sort() : []
 }
 
 const said = (holds: readonly { readonly reason: string; readonly text: string }[]): string | null =>
@@ -113,7 +128,9 @@ export const billingReadingsResult = define({
             ])
           },
           signal,
+          () => idsAt(place, context),
         ),
+      basis: null,
     })
   },
 })
@@ -180,7 +197,9 @@ export const billingEnergyResult = define({
             ])
           },
           signal,
+          () => idsAt(place, context),
         ),
+      basis: null,
     })
   },
 })

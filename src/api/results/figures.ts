@@ -1,13 +1,14 @@
 import { Type } from 'typebox'
 import { err, ok } from '../../core/index.ts'
 import { type ExportRow, RowsStopped } from '../../export/index.ts'
+import type { PointView } from '../deps.ts'
 import { ENERGY_PERIODS } from '../energy-deps.ts'
 import { badValue } from '../invalid.ts'
 import { LOSS_STEPS } from '../loss-deps.ts'
 import { fullCodes } from '../routes/common.ts'
 import { closed, oneOf } from '../schema-words.ts'
 import { define, repeated } from './define.ts'
-import { aboutOf, choosePoints, column, inPieces, manyOf, timeOf } from './types.ts'
+import { aboutOf, choosePoints, column, idsOf, manyOf, ofEach, printOf, timeOf } from './types.ts'
 import { directionOf, PLACE, REGISTERS, TIME } from './words.ts'
 
 const DAY_MS = 86_400_000
@@ -44,32 +45,20 @@ export const energyResult = define({
     const chosen = await choosePoints(query, context)
     if (!chosen.ok) return chosen
     const { points } = chosen.value
-    async function* rows(): AsyncGenerator<ExportRow, void> {
-      for await (const { id, area } of points())
-        for (const [from, to] of windowsOf(span.from, span.to, ENERGY_WINDOW_DAYS[period])) {
-          const answer = await deps.energy(id, { from, to, period, detail: false })
-          // A point that the ledger lost meanwhile has no rows; whatever else is no answer ends the file.
-          if (!answer.ok && answer.error.because === 'unknown') break
-          if (!answer.ok) throw new RowsStopped(answer.error.error)
-          for (const { obis, unit, items } of answer.value.registers)
-            if (wanted === null || wanted.has(obis))
-              for (const item of items)
-                yield [
-                  ...[
-                    id,
-                    area,
-                    obis,
-                    directionOf(obis),
-                    unit,
-                    item.from,
-                    item.to,
-                    item.value,
-                    item.quality.join(' '),
-                    item.reasons.join(' '),
-                  ],
-                  ...[item.estimatedPpm, item.coveredPpm, item.version],
-                ]
-        }
+    async function* rowsOf({ id, area }: Pick<PointView, 'id' | 'area'>): AsyncGenerator<ExportRow, void> {
+      for (const [from, to] of windowsOf(span.from, span.to, ENERGY_WINDOW_DAYS[period])) {
+        const answer = await deps.energy(id, { from, to, period, detail: false })
+        // A point that the ledger lost meanwhile has no rows; whatever else is no answer ends the file.
+        if (!answer.ok && answer.error.because === 'unknown') break
+        if (!answer.ok) throw new RowsStopped(answer.error.error)
+        for (const { obis, unit, items } of answer.value.registers)
+          if (wanted === null || wanted.has(obis))
+            for (const item of items)
+              yield [
+                ...[id, area, obis, directionOf(obis), unit, item.from, item.to, item.value],
+                ...[item.quality.join(' '), item.reasons.join(' '), item.estimatedPpm, item.coveredPpm, item.version],
+              ]
+      }
     }
     return ok({
       name: `energy-${period}`,
@@ -90,7 +79,10 @@ export const energyResult = define({
       ],
       about: aboutOf(asked, context),
       expected: null,
-      rows: (signal: AbortSignal) => inPieces(rows(), signal),
+      rows: async function* (signal, from) {
+        yield* ofEach(await idsOf(points()), rowsOf, signal, from)
+      },
+      basis: { state: async () => printOf('energy', asked, await idsOf(points())), readings: null, energy: span },
     })
   },
 })
@@ -130,19 +122,18 @@ export const lossResult = define({
         if (page.length < 200) return
       }
     }
-    async function* rows(): AsyncGenerator<ExportRow, void> {
-      for await (const id of areas())
-        for (const [from, to] of windowsOf(span.from, span.to, LOSS_WINDOW_DAYS[step])) {
-          const answer = await deps.areaLoss(id, { from, to, step })
-          if (!answer.ok && answer.error.because === 'unknown') break
-          if (!answer.ok) throw new RowsStopped(answer.error.error)
-          for (const item of answer.value.items)
-            yield [
-              ...[id, item.from, item.to, item.supply, item.reverse, item.generation, item.sold, item.loss, item.ofInput, item.ofNet],
-              ...[item.state, item.grade, item.meters, item.good, item.missing.length, item.estimatedPpm, item.faults.join(' ')],
-              ...[item.bound?.[0] ?? null, item.bound?.[2] ?? null, item.version],
-            ]
-        }
+    async function* rowsOf(id: string): AsyncGenerator<ExportRow, void> {
+      for (const [from, to] of windowsOf(span.from, span.to, LOSS_WINDOW_DAYS[step])) {
+        const answer = await deps.areaLoss(id, { from, to, step })
+        if (!answer.ok && answer.error.because === 'unknown') break
+        if (!answer.ok) throw new RowsStopped(answer.error.error)
+        for (const item of answer.value.items)
+          yield [
+            ...[id, item.from, item.to, item.supply, item.reverse, item.generation, item.sold, item.loss, item.ofInput, item.ofNet],
+            ...[item.state, item.grade, item.meters, item.good, item.missing.length, item.estimatedPpm, item.faults.join(' ')],
+            ...[item.bound?.[0] ?? null, item.bound?.[2] ?? null, item.version],
+          ]
+      }
     }
     return ok({
       name: `loss-${step}`,
@@ -170,7 +161,12 @@ export const lossResult = define({
       ],
       about: aboutOf(asked, context),
       expected: null,
-      rows: (signal: AbortSignal) => inPieces(rows(), signal),
+      rows: async function* (signal) {
+        const ids: string[] = []
+        for await (const id of areas()) ids.push(id)
+        yield* ofEach(ids, rowsOf, signal)
+      },
+      basis: null,
     })
   },
 })

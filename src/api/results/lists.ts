@@ -7,9 +7,9 @@ import {
   type Cell,
   type CellType,
   type ExportColumn,
-  type ExportRow,
   exportFailure,
   type Language,
+  type RowPiece,
   type RowSource,
   RowsStopped,
 } from '../../export/index.ts'
@@ -96,8 +96,13 @@ interface Page {
   readonly more?: boolean
 }
 
-const TRIES = 60
+/** A minute of what may be asked, and a busy gateway. */
+const TRIES = 120
 const WAIT_MS = 1000
+const BUSY: ReadonlySet<number> = new Set([429, 503])
+/** Of what may be asked from an address, so much is left to whoever sits there. */
+const LEFT = 0.5
+const pause = () => new Promise<void>((resolve) => setTimeout(resolve, WAIT_MS))
 
 /**
  * Every list of the API as a result: its file holds what the list shows whoever asks, with the same filters, page by page.
@@ -178,42 +183,49 @@ export const listResults = (app: FastifyInstance, inside: InsideCalls, named: Re
     asked: ResultQuery,
     context: ResultContext,
   ): Promise<Result<RowSource, Problem>> => {
-    const { who, language } = context
+    const { who, language, address, waits } = context
+    let left = 1
     const ask = async (next: string | number | null): Promise<Result<Page, Problem>> => {
       const query = new URLSearchParams(pairsOf(filters))
       if (most !== null) query.set('limit', String(most))
       if (next !== null && goesOn !== null) query.set(goesOn, String(next))
-      const { status, body } = await inside.ask(app, `${path}?${query}`, who)
+      const { status, body, ...answer } = await inside.ask(app, `${path}?${query}`, who, address)
+      left = answer.left
       const found = parsed(body)
       if (status === 200 && isPage(found)) return ok(found)
       return err(isProblemBody(found) ? found : problem('API_LATE', `the list answered ${status}`))
     }
-    const first = await ask(null)
+    /** Busy is no reason to give up half of a file. */
+    const patient = async (next: string | number | null, signal?: AbortSignal): Promise<Result<Page, Problem>> => {
+      let found = await ask(next)
+      for (let tries = 0; !found.ok && BUSY.has(found.error.status) && tries < TRIES && !signal?.aborted; tries++) {
+        await pause()
+        found = await ask(next)
+      }
+      return found
+    }
+    const first = waits ? await patient(null) : await ask(null)
     if (!first.ok) return first
     const columns = leaves.map(({ path: parts, type }): ExportColumn => {
       const full = parts.length === 0 ? 'value' : parts.join('.')
       return { name: full, type, title: titleOf(parts) }
     })
-    async function* rows(signal: AbortSignal): AsyncGenerator<readonly ExportRow[], void> {
+    async function* rows(signal: AbortSignal): AsyncGenerator<RowPiece, void> {
       let page: Page = first.ok ? first.value : { items: [], next: null }
       for (;;) {
-        yield page.items.map((item) => leaves.map(({ path: parts, type }) => cellOf(valueAt(item, parts), type, language)))
+        yield { rows: page.items.map((item) => leaves.map(({ path: parts, type }) => cellOf(valueAt(item, parts), type, language))) }
         // What a consumer follows has a place to go on from even at its end.
         if (page.next === null || page.more === false || goesOn === null || signal.aborted) return
         const { next } = page
-        let found = await ask(next)
-        // Busy is no reason to give up half of a file.
-        for (let tries = 0; !found.ok && found.error.status === 503 && tries < TRIES && !signal.aborted; tries++) {
-          await new Promise((resolve) => setTimeout(resolve, WAIT_MS))
-          found = await ask(next)
-        }
+        if (left < LEFT) await pause()
+        const found = await patient(next, signal)
         if (!found.ok) throw new RowsStopped(exportFailure('EXPORT_ROWS', `${found.error.code} ${found.error.detail}`).error)
         // What gives the same place again would go on for ever.
         if (found.value.next === next) throw new RowsStopped(exportFailure('EXPORT_ROWS', `the list ${name} does not go on`).error)
         page = found.value
       }
     }
-    return ok({ name, columns, about: aboutOf(asked, context), expected: null, rows })
+    return ok({ name, columns, about: aboutOf(asked, context), expected: null, rows, basis: null })
   }
   return { take, kinds }
 }

@@ -1,11 +1,11 @@
 import { Type } from 'typebox'
 import { err, ok, type Reading, SOURCES } from '../../core/index.ts'
-import { type ExportRow, exportFailure, RowsStopped } from '../../export/index.ts'
+import { type ExportRow, exportFailure, type RowPiece, RowsStopped } from '../../export/index.ts'
 import { type ReadingView, readingJson } from '../reading-json.ts'
 import { fullCodes } from '../routes/common.ts'
 import { closed, oneOf } from '../schema-words.ts'
 import { define } from './define.ts'
-import { aboutOf, choosePoints, column, inPieces, manyOf, timeOf } from './types.ts'
+import { aboutOf, choosePoints, column, idsOf, manyOf, ofEach, printOf, timeOf } from './types.ts'
 import { directionOf, PLACE, REGISTERS, SOURCE, STORED, TIME } from './words.ts'
 
 const COLUMNS = [
@@ -28,6 +28,7 @@ const COLUMNS = [
 ]
 
 const MOST_DAYS = 3700
+const DAY_MS = 86_400_000
 const PAGE = 500
 /** Rows made before others have their turn. */
 const PIECE = 500
@@ -49,6 +50,12 @@ function* rowsOf(reading: Reading, view: ReadingView): Generator<ExportRow, void
   for (const { obis, name, unit, value, primary } of values)
     yield [...head, obis, name, directionOf(obis), unit, value, primary, ratio, null]
   for (const { obis, name, code } of absent) yield [...head, obis, name, directionOf(obis), null, null, null, ratio, code]
+}
+
+const markOf = (day: number, cursor: string): string => `${day} ${cursor}`
+const readMark = (mark: string | null): { readonly day: number; readonly cursor: string } | null => {
+  const [, day, cursor = ''] = /^(-?\d+) (.*)$/.exec(mark ?? '') ?? []
+  return day === undefined ? null : { day: Number(day), cursor }
 }
 
 /** Every stored reading of a time, value by value. */
@@ -77,35 +84,52 @@ export const readingsResult = define({
     const { all, points } = chosen.value
     const sources = SOURCES.filter((word) => manyOf(source).includes(word))
     const view: ReadingView = { wanted: codes?.codes ?? null, hintOf: deps.hintOf }
-    async function* rows(signal: AbortSignal): AsyncGenerator<readonly ExportRow[], void> {
-      const wanted = new Set<string>()
-      const isAll = all && context.scope.all
-      if (!isAll) for await (const { id } of points()) wanted.add(id)
-      if (!isAll && wanted.size === 0) return
-      for (let cursor: string | undefined; ; ) {
+    const isAll = all && context.scope.all
+    const chosenIds = async (): Promise<readonly string[] | null> => (isAll ? null : (await idsOf(points())).map(({ id }) => id))
+    const shareOf = (at: number): number => Math.min(1, Math.max(0, (at - span.from) / (span.to - span.from)))
+    /** Day by day (UTC), so that it is known which days are done with; a mark is the day and a place in it. */
+    async function* rows(signal: AbortSignal, from: string | null = null): AsyncGenerator<RowPiece, void> {
+      const ids = await chosenIds()
+      if (ids?.length === 0) return
+      const wanted = ids && new Set(ids)
+      let { day, cursor } = readMark(from) ?? { day: Math.floor(span.from / DAY_MS), cursor: '' }
+      const endOf = (one: number): number => Math.min(span.to, (one + 1) * DAY_MS)
+      yield { rows: [], place: { mark: markOf(day, cursor), until: endOf(day), share: shareOf(day * DAY_MS) } }
+      while (day * DAY_MS < span.to) {
         const page = await deps.scanReadings({
-          ...{ measurement, ...span, limit: PAGE },
+          ...{ measurement, from: Math.max(span.from, day * DAY_MS), to: endOf(day), limit: PAGE },
           ...(sources.length > 0 ? { sources } : {}),
-          ...(isAll ? {} : { points: wanted }),
-          ...(cursor === undefined ? {} : { cursor }),
+          ...(wanted ? { points: wanted } : {}),
+          ...(cursor === '' ? {} : { cursor }),
         })
+        if (!page.ok && page.error.code.endsWith('_CURSOR') && from !== null)
+          throw new RowsStopped(exportFailure('EXPORT_PLACE', `${page.error.code} ${page.error.message}`).error)
         if (!page.ok)
           throw new RowsStopped(exportFailure('EXPORT_ROWS', `the store stopped: ${page.error.code} ${page.error.message}`).error)
         let piece: ExportRow[] = []
         for (const reading of page.value.readings) {
           for (const row of rowsOf(reading, view)) piece.push(row)
           if (piece.length < PIECE) continue
-          yield piece
+          yield { rows: piece }
+          if (signal.aborted) return
           piece = []
         }
-        if (piece.length > 0) yield piece
-        if (page.value.next === null || signal.aborted) return
-        cursor = page.value.next
+        const { next } = page.value
+        const share = next === null ? shareOf(endOf(day)) : shareOf(page.value.readings.at(-1)?.measuredAt ?? day * DAY_MS)
+        if (next === null) day++
+        cursor = next ?? ''
+        yield { rows: piece, place: { mark: markOf(day, cursor), until: endOf(day), share } }
+        if (signal.aborted) return
       }
     }
     return ok({
       ...{ name: measurement === 'register' ? 'readings' : `readings-${measurement}`, columns: COLUMNS, about: aboutOf(asked, context) },
       ...{ expected: null, rows },
+      basis: {
+        state: async () => printOf('readings', asked, COLUMNS, await chosenIds()),
+        readings: { measurement, ...span, passed: span.from },
+        energy: null,
+      },
     })
   },
 })
@@ -125,12 +149,15 @@ export const latestResult = define({
     if (!chosen.ok) return chosen
     const { points } = chosen.value
     const view: ReadingView = { wanted: codes?.codes ?? null, hintOf: deps.hintOf }
-    async function* rows(): AsyncGenerator<ExportRow, void> {
-      for await (const { id } of points()) for (const reading of await deps.latest(id)) yield* rowsOf(reading, view)
+    async function* rowsOfPoint(id: string): AsyncGenerator<ExportRow, void> {
+      for (const reading of await deps.latest(id)) yield* rowsOf(reading, view)
     }
     return ok({
-      ...{ name: 'latest', columns: COLUMNS, about: aboutOf(asked, context), expected: null },
-      rows: (signal: AbortSignal) => inPieces(rows(), signal),
+      ...{ name: 'latest', columns: COLUMNS, about: aboutOf(asked, context), expected: null, basis: null },
+      rows: async function* (signal: AbortSignal) {
+        const ids = (await idsOf(points())).map(({ id }) => id)
+        yield* ofEach(ids, rowsOfPoint, signal)
+      },
     })
   },
 })

@@ -18,7 +18,7 @@ import {
 } from '../series-deps.ts'
 import { define } from './define.ts'
 import { readingsResult } from './readings.ts'
-import { aboutOf, choosePoints, column, inPieces, manyOf, type ResultContext, timeOf } from './types.ts'
+import { aboutOf, choosePoints, column, manyOf, ofEach, printOf, type ResultContext, timeOf } from './types.ts'
 import { PLACE, SOURCE, TIME } from './words.ts'
 
 export const BUCKET_WORDS = ['raw', '15m', '1h', 'day', 'month'] as const
@@ -168,14 +168,19 @@ export const seriesResult = define({
     if (opened.value === null) return readingsResult.open(rawQuestion(asked), context)
     const { plan, ids } = opened.value
     const compared = plan.compare !== 'none'
-    async function* rows(): AsyncGenerator<ExportRow, void> {
-      for await (const id of ids()) {
-        const lines = await context.deps.series.lines(plan, id)
-        if (!lines.ok && lines.error.because === 'unknown') continue
-        if (!lines.ok) throw new RowsStopped(exportFailure('EXPORT_ROWS', `${lines.error.error.code} ${lines.error.error.message}`).error)
-        for (const line of lines.value) yield* rowsOf(plan, line)
-      }
+    async function* rowsOfId(id: string): AsyncGenerator<ExportRow, void> {
+      const lines = await context.deps.series.lines(plan, id)
+      if (!lines.ok && lines.error.because === 'unknown') return
+      if (!lines.ok) throw new RowsStopped(exportFailure('EXPORT_ROWS', `${lines.error.error.code} ${lines.error.error.message}`).error)
+      for (const line of lines.value) yield* rowsOf(plan, line)
     }
+    const all = async (): Promise<readonly string[]> => {
+      const found: string[] = []
+      for await (const id of ids()) found.push(id)
+      return found
+    }
+    const [first, last] = [plan.before[0]?.from ?? plan.spans[0]?.from ?? 0, plan.spans.at(-1)?.to ?? 0]
+    const span = { from: first, to: last }
     const then = plan.compare === 'yoy' ? { en: 'a year before', zh: '同期' } : { en: 'period before', zh: '上期' }
     return ok({
       name: `series-${plan.kind}-${plan.bucket}`,
@@ -204,7 +209,18 @@ export const seriesResult = define({
       ],
       about: aboutOf(asked, context),
       expected: null,
-      rows: (signal: AbortSignal) => inPieces(rows(), signal),
+      rows: async function* (signal, from) {
+        yield* ofEach(await all(), rowsOfId, signal, from)
+      },
+      // Balances of areas rest on thresholds and members as well, which nobody watches.
+      basis:
+        plan.kind === 'area'
+          ? null
+          : {
+              state: async () => printOf('series', asked, plan.spans, plan.before, await all()),
+              readings: plan.kind === 'energy' ? null : { measurement: plan.kind, ...span, passed: span.to },
+              energy: span,
+            },
     })
   },
 })

@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto'
 import type { TSchema } from 'typebox'
 import type { Principal } from '../../access/principals.ts'
 import type { Permission } from '../../access/roles.ts'
 import { err, ok, type Result, type Scope } from '../../core/index.ts'
-import type { CellType, ExportColumn, Language, RowSource } from '../../export/index.ts'
+import type { CellType, ExportColumn, ExportRow, Language, RowPiece, RowSource } from '../../export/index.ts'
 import type { ApiDeps, PointView } from '../deps.ts'
 import type { ResultQuery } from '../export-deps.ts'
 import { badValue, INSTANT } from '../invalid.ts'
@@ -14,6 +15,10 @@ export interface ResultContext {
   readonly who: Principal
   readonly scope: Scope
   readonly language: Language
+  /** From where he asks: what the house asks for him counts as from there. */
+  readonly address: string
+  /** Whether a busy gateway is waited for from the first question on. */
+  readonly waits: boolean
 }
 
 /** Something whose rows go into a file: a table of the API by its name. */
@@ -126,19 +131,48 @@ export const choosePoints = async (
   return ok({ all: named.length === 0 && areas.length === 0, points })
 }
 
-/** Gathers rows into pieces, and lets others have their turn between two of them. */
-export async function* inPieces<Row>(
-  rows: AsyncIterable<Row> | Iterable<Row>,
-  signal: AbortSignal,
-  size = 500,
-): AsyncGenerator<readonly Row[], void> {
-  let piece: Row[] = []
-  for await (const row of rows) {
-    piece.push(row)
-    if (piece.length < size) continue
-    yield piece
-    piece = []
-    if (signal.aborted) return
-  }
-  if (piece.length > 0) yield piece
+/** Ids of the points of a question, in its order. */
+export const idsOf = async (points: AsyncIterable<PointView>): Promise<readonly Pick<PointView, 'id' | 'area'>[]> => {
+  const found: Pick<PointView, 'id' | 'area'>[] = []
+  for await (const { id, area } of points) found.push({ id, area })
+  return found
 }
+
+/** Tells one question, its columns and what it chose from any other. */
+export const printOf = (...parts: readonly unknown[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+
+const PIECE = 500
+
+/**
+ * Rows of one thing after another, gathered into pieces. A place is the number of the thing that comes next.
+ *
+ * @param from  such a place, as text
+ */
+export async function* ofEach<Thing>(
+  things: readonly Thing[],
+  rows: (thing: Thing) => AsyncIterable<ExportRow> | Iterable<ExportRow>,
+  signal: AbortSignal,
+  from: string | null = null,
+): AsyncGenerator<RowPiece, void> {
+  let piece: ExportRow[] = []
+  for (let at = Number(from ?? 0); at < things.length; at++) {
+    const thing = things[at]
+    let isDivided = false
+    if (thing !== undefined)
+      for await (const row of rows(thing)) {
+        piece.push(row)
+        if (piece.length < PIECE) continue
+        yield { rows: piece }
+        if (signal.aborted) return
+        piece = []
+        isDivided = true
+      }
+    const next = at + 1
+    if (piece.length < PIECE && !isDivided && next % THINGS !== 0 && next < things.length) continue
+    yield { rows: piece, place: { mark: String(next), until: null, share: next / things.length } }
+    if (signal.aborted) return
+    piece = []
+  }
+}
+/** Things without rows are progress too. */
+const THINGS = 50

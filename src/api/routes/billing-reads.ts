@@ -17,9 +17,10 @@ import {
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import { badValue, INSTANT } from '../invalid.ts'
-import { type Problem, problem, problemOf, refuse, sendStream } from '../problems.ts'
+import { type Problem, problem, problemOf, refuse } from '../problems.ts'
 import { whileHeld } from '../right-watch.ts'
 import { ref } from '../schema-words.ts'
+import { sendStream } from '../send-stream.ts'
 import { iso } from './common.ts'
 
 const NDJSON = 'application/x-ndjson'

@@ -32,9 +32,10 @@ import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps, Refusal } from '../deps.ts'
 import { holderOf } from '../guard.ts'
 import { badValue, INSTANT } from '../invalid.ts'
-import { type Problem, problem, problemOf, refuse, sendStream } from '../problems.ts'
+import { type Problem, problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
 import { seenPage, seesCase } from '../scoped.ts'
+import { sendLive, sendStream } from '../send-stream.ts'
 
 const CSV_PAGE = 500
 
@@ -285,7 +286,7 @@ export const caseStreamRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps; streams
       const from = Math.min(seen === undefined ? (after ?? newest) : Number(seen), newest)
       const readable = streams.open(holderOf(request), from)
       if (readable === null) return refuse(reply, problem('API_STREAMS', 'too many streams are open'))
-      return sendStream(reply.type('text/event-stream; charset=utf-8').header('x-accel-buffering', 'no'), readable)
+      return sendLive(reply.type('text/event-stream; charset=utf-8').header('x-accel-buffering', 'no'), readable)
     },
   )
 }

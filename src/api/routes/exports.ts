@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type TObject, Type } from 'typebox'
 import { mayDo, type Principal } from '../../access/principals.ts'
 import { err, ok } from '../../core/index.ts'
-import { type ExportFormat, exportFailure, type Language, type RowSource } from '../../export/index.ts'
+import { type ExportFormat, exportFailure, FORMATS as FORMATS_OF, type Language, type RowSource } from '../../export/index.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import type { ExportJobView, ExportLogView, ResultQuery } from '../export-deps.ts'
@@ -20,10 +20,11 @@ import {
   ResultList,
   ResultParams,
 } from '../export-schemas.ts'
-import { type Problem, problem, problemOf, refuse, sendStream } from '../problems.ts'
+import { type Problem, problem, problemOf, refuse } from '../problems.ts'
 import type { ResultContext, ResultKind } from '../results/types.ts'
 import { whileHeld } from '../right-watch.ts'
 import { ref } from '../schema-words.ts'
+import { sendHead, sendStream } from '../send-stream.ts'
 import { iso, isoOrNull } from './common.ts'
 
 /** A question out of an address or a body, as texts. */
@@ -34,7 +35,12 @@ export const asked = (given: Readonly<Record<string, unknown>>): ResultQuery =>
     ),
   )
 
-const contextOf = (deps: ApiDeps, who: Principal, language: Language): ResultContext => ({ deps, who, language, scope: deps.scopeOf(who) })
+const contextOf = (
+  deps: ApiDeps,
+  who: Principal,
+  language: Language,
+  { address, waits = false }: { readonly address: string; readonly waits?: boolean },
+): ResultContext => ({ deps, who, language, address, waits, scope: deps.scopeOf(who) })
 
 const mayNot = (kind: ResultKind, who: Principal): Problem | null =>
   mayDo(who, kind.needs) ? null : problem('API_PERMISSION', `"${who.name}" may not do this: it needs ${kind.needs} beside export`)
@@ -61,8 +67,10 @@ export const sendFile = async ({
   if (who === null) return refuse(reply, problem('API_TOKEN_MISSING', 'nobody asks'))
   const refused = mayNot(kind, who)
   if (refused) return refuse(reply, refused)
-  const opened = await kind.open(query, contextOf(deps, who, language))
+  const opened = await kind.open(query, contextOf(deps, who, language, { address: request.ip }))
   if (!opened.ok) return refuse(reply, opened.error)
+  // How long it is going to be nobody knows: nothing is written down or begun.
+  if (request.method === 'HEAD') return sendHead(reply.type(FORMATS_OF[format].type).header('cache-control', 'no-store'))
   const { rows, ...rest } = opened.value
   const source: RowSource = { ...rest, rows: (signal) => whileHeld(rows(signal), request, kind.needs) }
   const file = await deps.exports.direct({ result: kind.name, query, format, language }, source, who)
@@ -74,7 +82,7 @@ export const sendFile = async ({
     reply.trailer('repr-digest', async () => digestText(digest()?.sha256 ?? ''))
     reply.trailer('x-rows', async () => String(digest()?.rows ?? ''))
   }
-  return sendStream(reply, content)
+  return sendStream(reply, content, kind.needs)
 }
 
 /** @source RFC 9530 */
@@ -87,12 +95,12 @@ export const exportRoutes: FastifyPluginAsyncTypebox<{
   lists: ReadonlyMap<string, ResultKind>
 }> = async (app, { deps, own, lists }) => {
   const byName = (name: string): ResultKind | null => own.find((kind) => kind.name === name) ?? lists.get(name) ?? null
-  deps.exports.use(async (wanted, who) => {
+  deps.exports.use(async (wanted, who, address) => {
     const kind = byName(wanted.result)
     if (!kind) return err({ because: 'unknown', error: exportFailure('EXPORT_RESULT', `there is no result ${wanted.result}`).error })
     const refused = mayNot(kind, who)
     if (refused) return err({ because: 'not-possible', error: exportFailure('EXPORT_RIGHT', refused.detail).error })
-    const rows = await kind.open(wanted.query, contextOf(deps, who, wanted.language))
+    const rows = await kind.open(wanted.query, contextOf(deps, who, wanted.language, { address, waits: true }))
     return rows.ok
       ? ok({ source: rows.value, needs: kind.needs })
       : err({ because: 'not-possible', error: exportFailure('EXPORT_QUESTION', `${rows.error.code}: ${rows.error.detail}`).error })
@@ -188,9 +196,9 @@ export const exportRoutes: FastifyPluginAsyncTypebox<{
       const refused = mayNot(kind, who)
       if (refused) return refuse(reply, refused)
       const question = asked(query)
-      const tried = await kind.open(question, contextOf(deps, who, language))
+      const tried = await kind.open(question, contextOf(deps, who, language, { address: request.ip }))
       if (!tried.ok) return refuse(reply, tried.error)
-      const begun = deps.exports.begin({ result, query: question, format, language }, kind.needs, who)
+      const begun = deps.exports.begin({ result, query: question, format, language }, kind.needs, who, request.ip)
       return begun.ok ? jobJson(begun.value) : refuse(reply, problemOf(begun.error.because, begun.error.error))
     },
   )
@@ -374,19 +382,25 @@ const pageJson = <View extends { readonly id: number }, Json>(found: readonly Vi
 const queryJson = (query: ResultQuery): Record<string, string | string[]> =>
   Object.fromEntries(Object.entries(query).map(([name, value]) => [name, typeof value === 'string' ? value : [...value]]))
 
-const jobJson = ({ query, createdAt, startedAt, endedAt, expiresAt, file, error, ...job }: ExportJobView) => ({
-  ...job,
-  query: queryJson(query),
-  percent:
-    job.state === 'done'
-      ? 100
-      : job.expected === null || job.expected === 0
-        ? null
-        : Math.min(100, Math.round((1000 * job.rows) / job.expected) / 10),
-  ...{ createdAt: iso(createdAt), startedAt: isoOrNull(startedAt), endedAt: isoOrNull(endedAt), expiresAt: isoOrNull(expiresAt) },
-  file: file && { ...file, url: `/api/v1/exports/${job.id}/file` },
-  error: error && { ...error },
-})
+/** In tenths; 100 only when it is done. */
+const percentOf = ({ state, share, expected, rows }: ExportJobView): number | null => {
+  if (state === 'done') return 100
+  const part = share ?? (expected === null || expected === 0 ? null : rows / expected)
+  return part === null ? null : Math.min(99.9, Math.floor(1000 * part) / 10)
+}
+
+const jobJson = (view: ExportJobView) => {
+  const { query, createdAt, firstRowAt, startedAt, endedAt, expiresAt, file, error, share: _, ...job } = view
+  return {
+    ...job,
+    query: queryJson(query),
+    percent: percentOf(view),
+    firstRowAt: isoOrNull(firstRowAt),
+    ...{ createdAt: iso(createdAt), startedAt: isoOrNull(startedAt), endedAt: isoOrNull(endedAt), expiresAt: isoOrNull(expiresAt) },
+    file: file && { ...file, url: `/api/v1/exports/${job.id}/file` },
+    error: error && { ...error },
+  }
+}
 
 const logJson = ({ query, at, endedAt, ...line }: ExportLogView) => ({
   ...line,

@@ -18,8 +18,9 @@ import {
 } from '../import-schemas.ts'
 import { diffJson } from '../ledger-json.ts'
 import { diffFor, maySeePersonal } from '../personal.ts'
-import { problem, problemOf, refuse, sendStream } from '../problems.ts'
+import { problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
+import { sendStream } from '../send-stream.ts'
 import { inTime, iso } from './common.ts'
 import { actOf } from './ledger.ts'
 

@@ -8,9 +8,10 @@ import type { ApiDeps } from '../deps.ts'
 import { CIM_CONTENTS, type CimContent, type CimQuestion, type MessageText } from '../interchange-deps.ts'
 import { CimQuery, FeedParams, FeedQuery, UsagePointPage, UsagePointsQuery } from '../interchange-schemas.ts'
 import { badValue } from '../invalid.ts'
-import { type Problem, problem, problemOf, refuse, sendStream } from '../problems.ts'
+import { type Problem, problem, problemOf, refuse } from '../problems.ts'
 import { whileHeld } from '../right-watch.ts'
 import { ref } from '../schema-words.ts'
+import { sendStream } from '../send-stream.ts'
 import { inTime, iso } from './common.ts'
 
 const DAY_MS = 86_400_000

@@ -2,13 +2,15 @@ import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Reading, Scope } from '../../core/index.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
+import { marked } from '../cursor-hook.ts'
 import type { ApiDeps, PointFilter, PointView } from '../deps.ts'
 import { latestTexts } from '../latest-texts.ts'
 import { hidesNames, maySeePersonal, nameFor } from '../personal.ts'
-import { problem, refuse, sendStream, sendText } from '../problems.ts'
+import { problem, refuse, sendText } from '../problems.ts'
 import { readingJson } from '../reading-json.ts'
 import { LatestPage, LatestQuery, LatestSchema, PointPage, PointParams, PointSchema, PointsQuery, ref } from '../schemas.ts'
 import { sinceOf } from '../scoped.ts'
+import { sendStream } from '../send-stream.ts'
 import { everything, fullCodes, iso, isoOrNull } from './common.ts'
 
 /** Points written in one go. */
@@ -141,7 +143,7 @@ export const pointRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
           await new Promise((resolve) => setImmediate(resolve))
           found = await page(request, scope, filterOf({ area, line }), Math.min(left, SLICE), found.next)
         }
-        yield `],"next":${JSON.stringify(found?.next ?? null)}}`
+        yield `],"next":${JSON.stringify(marked(request, found?.next ?? null))}}`
       }
       reply.type('application/json; charset=utf-8').serializer((text: string) => text)
       if (limit > SLICE) return sendStream(reply, Readable.from(pieces(), { objectMode: false }))

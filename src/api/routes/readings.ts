@@ -4,12 +4,14 @@ import type { Static } from 'typebox'
 import type { RangePage, RangeQuery, Result } from '../../core/index.ts'
 import { csvHead, csvLines } from '../csv.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
+import { marked } from '../cursor-hook.ts'
 import type { ApiDeps } from '../deps.ts'
 import { badValue, INSTANT } from '../invalid.ts'
-import { type Problem, problem, problemOf, refuse, sendStream, sendText } from '../problems.ts'
+import { type Problem, problem, problemOf, refuse, sendText } from '../problems.ts'
 import { type ReadingJson, type ReadingView, readingJson, readingTexts, saysNothing } from '../reading-json.ts'
 import { PointParams, ReadingPage, ReadingsQuery, ref } from '../schemas.ts'
 import { sinceOf } from '../scoped.ts'
+import { sendStream } from '../send-stream.ts'
 import { fullCodes, inTime } from './common.ts'
 import { unknownPoint } from './points.ts'
 
@@ -66,7 +68,7 @@ export const readingRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs:
         )
       reply.type('application/json; charset=utf-8').serializer((text: string) => text)
       const { readings, next } = first.value
-      const rest = next === null ? null : cursorOf([range.from, range.to, next])
+      const rest = marked(request, next === null ? null : cursorOf([range.from, range.to, next]))
       return sendText(reply, `{"items":[${textOf(readings, view)}],"next":${JSON.stringify(rest)}}`)
     },
   )

@@ -6,13 +6,14 @@ import { mayDo } from '../../access/principals.ts'
 import { EXPORT_FORMATS, localClock, type RowSource } from '../../export/index.ts'
 import type { ApiDeps } from '../deps.ts'
 import { badValue } from '../invalid.ts'
-import { problem, problemOf, refuse, sendStream } from '../problems.ts'
+import { problem, problemOf, refuse } from '../problems.ts'
 import { readingsResult } from '../results/readings.ts'
 import { lineTitle, type OpenSeries, planSeries, rawQuestion, SeriesQuery, seriesResult } from '../results/series.ts'
 import type { ResultContext } from '../results/types.ts'
 import { whileHeld } from '../right-watch.ts'
 import { closed, oneOf } from '../schema-words.ts'
 import { ref } from '../schemas.ts'
+import { sendStream } from '../send-stream.ts'
 import type { SeriesLine } from '../series-deps.ts'
 import { SeriesSchema } from '../series-schemas.ts'
 import { iso } from './common.ts'
@@ -77,7 +78,7 @@ export const seriesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
         return sendFile({ deps, kind: seriesResult, request, reply, query: asked(query), format, language })
       }
       const held = (pieces: AsyncIterable<string>) => whileHeld(pieces, request)
-      const context: ResultContext = { deps, who, language, scope: deps.scopeOf(who) }
+      const context: ResultContext = { deps, who, language, address: request.ip, waits: false, scope: deps.scopeOf(who) }
       const opened = await planSeries(query, context)
       if (!opened.ok) return refuse(reply, opened.error)
       reply.type('application/json; charset=utf-8')
@@ -167,7 +168,7 @@ async function* rowsJson(source: RowSource, deps: ApiDeps): AsyncGenerator<strin
   yield `{"columns":${JSON.stringify(source.columns.map(({ name, title, type }) => ({ name, title: title.en, type })))},"rows":[`
   let comma = ''
   try {
-    for await (const rows of source.rows(stop.signal)) {
+    for await (const { rows } of source.rows(stop.signal)) {
       const texts = rows.map((row) =>
         JSON.stringify(row.map((cell, at) => (instants[at] && typeof cell === 'number' ? clock.iso(cell) : cell))),
       )

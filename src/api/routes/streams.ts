@@ -6,10 +6,11 @@ import type { ApiDeps } from '../deps.ts'
 import { holderOf } from '../guard.ts'
 import type { HealthChange, HealthWatch } from '../health-streams.ts'
 import { badValue } from '../invalid.ts'
-import { type Problem, problem, refuse, sendStream } from '../problems.ts'
+import { type Problem, problem, refuse } from '../problems.ts'
 import { readingJson } from '../reading-json.ts'
 import { closed, oneOf } from '../schema-words.ts'
 import { sinceOf } from '../scoped.ts'
+import { sendLive } from '../send-stream.ts'
 import { type EventRing, type LiveStreams, ringStream, SSE, sseEvent } from '../sse.ts'
 import { fullCodes } from './common.ts'
 
@@ -133,8 +134,8 @@ export const streamRoutes: FastifyPluginAsyncTypebox<{
 
 const partJson = ({ part, state, sentence, cure }: Extract<HealthChange, { kind: 'part' }>) => ({ part, state, sentence, cure })
 
-const send = (reply: FastifyReply, readable: Parameters<typeof sendStream>[1]) =>
-  sendStream(reply.type(SSE).header('cache-control', 'no-store').header('x-accel-buffering', 'no'), readable)
+const send = (reply: FastifyReply, readable: Parameters<typeof sendLive>[1]) =>
+  sendLive(reply.type(SSE).header('cache-control', 'no-store').header('x-accel-buffering', 'no'), readable)
 
 const listOf = (text: string | undefined): ReadonlySet<string> | null =>
   text === undefined ? null : new Set(text.split(',').map((one) => one.trim()))

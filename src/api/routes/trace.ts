@@ -5,7 +5,8 @@ import { hasPackets } from '../../capture/index.ts'
 import type { ApiDeps } from '../deps.ts'
 import { holderOf } from '../guard.ts'
 import { badValue } from '../invalid.ts'
-import { problem, problemOf, refuse, sendStream } from '../problems.ts'
+import { problem, problemOf, refuse } from '../problems.ts'
+import { sendLive } from '../send-stream.ts'
 import { captureForm, linesForm, sseForm, type TraceForm } from '../trace-forms.ts'
 import { MeterParams, MeterTraceQuery, TraceParams, TraceQuery } from '../trace-schemas.ts'
 import type { TraceStreams } from '../trace-streams.ts'
@@ -40,7 +41,7 @@ export const traceRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps; streams: Tra
       return refuse(reply, problemOf(started.error.because, started.error.error))
     }
     stream.onEnd(started.value)
-    return sendStream(reply.type(form.type).header('x-accel-buffering', 'no'), stream.readable)
+    return sendLive(reply.type(form.type).header('x-accel-buffering', 'no'), stream.readable)
   }
 
   app.get(

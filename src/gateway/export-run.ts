@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto'
+import { renameSync, rmSync } from 'node:fs'
+import { hasExpired } from '../access/principals.ts'
+import type { ExportLogView, ExportRestart, ExportWanted, OpenRows } from '../api/index.ts'
+import { type Clock, err, type GatewayError, ok, type Result } from '../core/index.ts'
+import { exportFailure, FORMATS, fileName, type RowSource } from '../export/index.ts'
+import type { ExportBook, ExportJob, KeptJob } from './export-book.ts'
+import { failureOf, type ThreadEars, type writeInThread } from './export-thread.ts'
+import { type ChangeWatch, changeWatch } from './export-watch.ts'
+import { GOES_ON, type Written } from './export-write.ts'
+
+/** A job as it goes. */
+export interface LiveExport {
+  job: ExportJob
+  stop: AbortController | null
+  /** Looks out for what changes behind it; null: nobody can. */
+  watch: ChangeWatch | null
+}
+
+export interface ExportRunDeps {
+  readonly zone: string
+  readonly clock: Pick<Clock, 'now'>
+  readonly book: ExportBook
+  readonly log: (level: 'warn', message: string) => void
+  readonly write: typeof writeInThread
+  readonly keepMs: number
+  /** How often what is written is made safe. */
+  readonly keepEveryMs: number
+  readonly change: (live: LiveExport, to: Partial<ExportJob>) => ExportJob
+  readonly pathOf: (job: Pick<ExportJob, 'id' | 'format'>) => string
+  readonly partOf: (job: Pick<ExportJob, 'id' | 'format'>) => string
+  /** Bytes that this file may have. */
+  readonly room: (live: LiveExport) => number
+  readonly isClosed: () => boolean
+}
+
+/** A file grows past nobody's notice by so little only. */
+const SAY_MS = 1000
+
+/** What a part cannot be gone on with after; it is begun again then. */
+const LOST: ReadonlySet<string> = new Set(['EXPORT_PART', 'EXPORT_PLACE'])
+
+export const wantedOf = ({ result, query, format, language }: ExportWanted): ExportWanted => ({ result, query, format, language })
+
+/**
+ * Writes the file of a job. What a former process wrote of it is gone on with where its format and its result can be, and what its rows come
+ * from is as it was; else it is begun again from its first row, and says why. A file is never one half of what was and one half of what is.
+ */
+export const exportRun = (deps: ExportRunDeps) => {
+  const { zone, clock, book, log, write, keepMs, keepEveryMs, change, pathOf, partOf, room, isClosed } = deps
+
+  /** What has to be as it was. */
+  const stateOf = async ({ basis, columns, about }: RowSource, { format, language }: ExportJob): Promise<string> =>
+    basis === null
+      ? ''
+      : createHash('sha256')
+          .update(JSON.stringify([await basis.state(), columns, format, language, zone, about.gateway ?? '']))
+          .digest('hex')
+
+  const restartOf = (live: LiveExport, source: RowSource, part: KeptJob | null, state: string): ExportRestart | null => {
+    const { format, starts, changed } = live.job
+    if (starts <= 1) return null
+    if (!GOES_ON[format]) return 'format'
+    if (source.basis === null) return 'result'
+    if (changed === true) return 'changed'
+    if (part === null) return 'no-part'
+    return part.state === state ? null : 'other-points'
+  }
+
+  const begin = (live: LiveExport, { basis, expected }: RowSource, restart: ExportRestart | null): void => {
+    book.dropPart(live.job.id)
+    rmSync(partOf(live.job), { force: true })
+    live.watch = basis && changeWatch(basis, null)
+    change(live, {
+      ...{ rows: 0, bytes: 0, share: null, keptRows: 0, firstRowAt: clock.now(), expected, restart },
+      changed: basis === null ? null : false,
+    })
+  }
+
+  const written = async (live: LiveExport, source: RowSource, state: string, part: KeptJob | null): Promise<Result<Written>> => {
+    const { id, format, language } = live.job
+    const { basis } = source
+    const about = part?.about ?? source.about
+    let said = 0
+    const ears: ThreadEars = {
+      taken: (rows, bytes, share) => {
+        live.job = { ...live.job, rows, bytes, share }
+        if (clock.now() - said < SAY_MS) return
+        said = clock.now()
+        book.keep(live.job)
+      },
+      kept: (kept, group) => {
+        if (basis) book.keepPart(id, { ...kept, state, about, readings: basis.readings, energy: basis.energy }, group)
+      },
+      place: (place) => live.watch?.passed(place),
+    }
+    return write(
+      {
+        ...{ format, language, zone, path: partOf(live.job), maxBytes: room(live), keepEveryMs },
+        before: part && { ...part, groups: book.groups(id, part.rows) },
+      },
+      { ...source, about },
+      live.stop?.signal ?? new AbortController().signal,
+      ears,
+    )
+  }
+
+  const made = async (live: LiveExport, opener: OpenRows): Promise<Result<{ readonly file: Written; readonly source: RowSource }>> => {
+    const { who, by, address, id } = live.job
+    if (hasExpired(who, clock.now())) return exportFailure('EXPORT_RIGHT', `the right of ${by} has run out`)
+    const rows = await opener(wantedOf(live.job), who, address)
+    if (!rows.ok) return err(rows.error.error)
+    const { source } = rows.value
+    const state = await stateOf(source, live.job)
+    const part = live.job.starts > 1 ? book.part(id) : null
+    const restart = restartOf(live, source, part, state)
+    const goesOn = part !== null && restart === null
+    if (goesOn) {
+      live.watch = source.basis && changeWatch(source.basis, part.until)
+      change(live, { rows: part.rows, bytes: part.bytes, keptRows: part.rows, restart: null })
+    } else begin(live, source, restart)
+    const first = await written(live, source, state, goesOn ? part : null)
+    if (first.ok) return ok({ file: first.value, source })
+    if (!goesOn || !LOST.has(first.error.code)) return first
+    log('warn', `export ${id} begins again: ${first.error.code} ${first.error.message}`)
+    begin(live, source, 'no-part')
+    const again = await written(live, source, state, null)
+    return again.ok ? ok({ file: again.value, source }) : again
+  }
+
+  return async (live: LiveExport, opener: OpenRows): Promise<void> => {
+    live.stop = new AbortController()
+    const begun = change(live, { state: 'running', startedAt: clock.now(), starts: live.job.starts + 1, error: null })
+    const line = book.openLine(begun.id) ?? book.begin(begun.who, wantedOf(begun), begun.id, clock.now())
+    const end = (outcome: ExportLogView['outcome'], sha256: string | null) => book.end(line, outcome, { ...live.job, sha256 }, clock.now())
+    const failed = (error: GatewayError) => {
+      // What is safe of it is gone on with by the next process.
+      if (isClosed()) return
+      rmSync(partOf(begun), { force: true })
+      book.dropPart(begun.id)
+      const isCancelled = error.code === 'EXPORT_CANCELLED'
+      const { code, message, hint } = error
+      change(live, {
+        state: isCancelled ? 'cancelled' : 'failed',
+        endedAt: clock.now(),
+        error: isCancelled ? null : { code, message, hint },
+      })
+      end(isCancelled ? 'cancelled' : 'failed', null)
+      if (!isCancelled) log('warn', `export ${begun.id} (${begun.result}): ${code} ${message}`)
+    }
+    try {
+      const done = await made(live, opener)
+      if (!done.ok) return failed(done.error)
+      const { file, source } = done.value
+      renameSync(partOf(begun), pathOf(begun))
+      const { rows, bytes, sha256 } = file
+      const now = clock.now()
+      const { type } = FORMATS[begun.format]
+      change(live, {
+        ...{ state: 'done', rows, bytes, share: 1, endedAt: now, expiresAt: now + keepMs },
+        file: { name: fileName(source, begun.format, now), type, sha256 },
+      })
+      book.dropPart(begun.id)
+      end('done', sha256)
+    } catch (error) {
+      failed(failureOf(error))
+    } finally {
+      live.stop = null
+      live.watch = null
+    }
+  }
+}
