@@ -3,29 +3,26 @@ import type { Obis } from '../../src/core/obis.ts'
 import {
   type FrameDecoder,
   nothingPushed,
-  type PushedEvent,
-  type PushedFailure,
-  type PushedFrame,
   type PushedRecord,
   type PushedValue,
-  type PushFinding,
   type PushMessage,
   type PushOutcome,
-  type SkippedField,
 } from '../../src/core/push.ts'
 import type { GatewayError } from '../../src/core/result.ts'
 import { answersOf, frameBytes, isName, NAME_LIMIT, presenceOf, signalsOf } from './beside.ts'
-import type { Entry, Mapping, Part, Reading, Rule, Step, Value } from './compiled.ts'
+import type { Entry, Mapping, Part, Reading, Rule, Value } from './compiled.ts'
 import { allHold } from './condition.ts'
-import { errorOf, type PushError } from './errors.ts'
+import { errorOf } from './errors.ts'
 import { figureOf } from './figure.ts'
 import { type Json, JsonObject } from './json.ts'
 import { type Moment, type MomentContext, momentOf } from './moment.ts'
 import { decimalOf } from './number.ts'
-import { memberText, type Path } from './path.ts'
+import type { Path } from './path.ts'
 import { Records } from './records.ts'
 import { Scope } from './scope.ts'
 import type { LocalInstants, TimePattern } from './time.ts'
+import { Told } from './told.ts'
+import { Walk } from './walk.ts'
 
 /** What a mapping needs of the world, handed in: zones and frames are other people's arithmetic. */
 export interface PushEnvironment {
@@ -40,12 +37,6 @@ export interface PushEnvironment {
   /** Also says which members were simply not there. Costs time. */
   readonly explain: boolean
 }
-
-/** A message with more records is none of a meter. */
-const MOST_RECORDS = 5000
-/** Fields that became no value, and claims, that are told of one message. */
-const MOST_SKIPPED = 1000
-const MOST_FINDINGS = 20
 
 /** Works one message through one rule that fits it. */
 export const runRule = (
@@ -65,19 +56,6 @@ export const runRule = (
 export const fits = (rule: Rule, json: Json, captures: Readonly<Record<string, string>>): boolean =>
   rule.when.length === 0 || allHold(rule.when, new Scope(json, captures, () => ''))
 
-/** What came out until now. Most messages have none of the lists: they are made when there is something to put in. */
-interface SoFar {
-  skipped: SkippedField[] | null
-  failures: PushedFailure[] | null
-  events: PushedEvent[] | null
-  frames: PushedFrame[] | null
-  findings: PushFinding[] | null
-  device: string | null
-  isSenderDoubtful: boolean
-  visited: number
-  refused: PushError | null
-}
-
 class Run {
   readonly #rule: Rule
   readonly #message: PushMessage
@@ -85,17 +63,9 @@ class Run {
   readonly #environment: PushEnvironment
   readonly #times: MomentContext
   readonly #records = new Records()
-  readonly #so: SoFar = {
-    skipped: null,
-    failures: null,
-    events: null,
-    frames: null,
-    findings: null,
-    device: null,
-    isSenderDoubtful: false,
-    visited: 0,
-    refused: null,
-  }
+  readonly #told = new Told()
+  #device: string | null = null
+  #isSenderDoubtful = false
 
   constructor(mapping: Mapping, rule: Rule, message: PushMessage, scope: Scope, zone: string, environment: PushEnvironment) {
     this.#rule = rule
@@ -109,83 +79,36 @@ class Run {
     const rule = this.#rule
     const scope = this.#scope
     if (rule.ignore !== null) return { ...nothingPushed, rule: rule.name, discard: rule.ignore }
-    if (rule.device) this.#so.device = this.#name(rule.device.read(scope), 'device')
+    if (rule.device) this.#device = this.#name(rule.device.read(scope), 'device')
     const broken = rule.sender.find((condition) => !condition.holds(scope))
     if (broken) {
-      this.#so.isSenderDoubtful = true
+      this.#isSenderDoubtful = true
       const topic = this.#message.topic.slice(0, NAME_LIMIT)
-      this.#claim('PUSH_IDENTITY', this.#so.device ?? '', `the sender does not fit the topic ${topic}: ${broken.text} does not hold`)
+      this.#told.claim('PUSH_IDENTITY', this.#device ?? '', `the sender does not fit the topic ${topic}: ${broken.text} does not hold`)
     }
-    for (const part of rule.parts) this.#fanOut(part, 0)
-    if (this.#so.refused) return { ...nothingPushed, rule: rule.name, device: this.#so.device, refused: this.#so.refused }
-    const device = this.#so.device ?? this.#records.list[0]?.meter ?? null
-    const skip = (path: string, error: GatewayError) => this.#skip(path, error)
+    const walk = new Walk(scope, (part) => this.#record(part))
+    for (const part of rule.parts) walk.all(part)
+    if (walk.refused) return { ...nothingPushed, rule: rule.name, device: this.#device, refused: walk.refused }
+    const device = this.#device ?? this.#records.list[0]?.meter ?? null
+    const told = this.#told
+    const skip = (path: string, error: GatewayError) => told.skip(path, error)
     const messageId = rule.messageId?.read(scope) ?? null
     return {
       rule: rule.name,
       device,
       records: this.#records.list.filter(({ values }) => values.length > 0),
-      presence: presenceOf(rule, this.#so.device, scope, skip),
+      presence: presenceOf(rule, this.#device, scope, skip),
       signals: signalsOf(rule, device, scope),
-      events: this.#so.events ?? nothingPushed.events,
-      failures: this.#so.failures ?? nothingPushed.failures,
-      frames: this.#so.frames ?? nothingPushed.frames,
+      events: told.events ?? nothingPushed.events,
+      failures: told.failures ?? nothingPushed.failures,
+      frames: told.frames ?? nothingPushed.frames,
       answers: answersOf(rule, this.#message.retained, scope, skip),
-      skipped: this.#so.skipped ?? nothingPushed.skipped,
-      findings: this.#so.findings ?? nothingPushed.findings,
+      skipped: told.skipped ?? nothingPushed.skipped,
+      findings: told.findings ?? nothingPushed.findings,
       messageId: messageId !== null && messageId.length <= NAME_LIMIT ? messageId : null,
       discard: null,
       refused: null,
     }
-  }
-
-  #fanOut(part: Part, depth: number): void {
-    const step = part.each[depth]
-    if (!step) {
-      if (++this.#so.visited > MOST_RECORDS) {
-        this.#so.refused ??= errorOf('MQTT_JSON_LIMIT', `the message has more than ${MOST_RECORDS} records`)
-        return
-      }
-      if (allHold(part.when, this.#scope)) this.#record(part)
-      return
-    }
-    const path = step.from.path
-    const list = path ? this.#scope.find(path) : undefined
-    if (path === null || list === undefined) return
-    const base = this.#scope.placeOf(path)
-    if (step.members) this.#members(part, depth, step, list, base)
-    else if (Array.isArray(list))
-      for (let index = 0; index < list.length && !this.#so.refused; index++)
-        this.#enter(part, depth, step, list[index]!, `${base}[${index}]`, index)
-  }
-
-  #members(part: Part, depth: number, step: Step, object: Json, base: string): void {
-    if (!(object instanceof JsonObject) || !step.members) return
-    const { capture, match } = step.members
-    const before = this.#scope.captures
-    for (let index = 0; index < object.names.length && !this.#so.refused; index++) {
-      const name = object.names[index]!
-      const captured = match(name)
-      if (captured === null) continue
-      if (capture !== null) this.#scope.captures = Object.assign(Object.create(null), before, { [capture]: captured })
-      this.#enter(part, depth, step, object.values[index]!, base + memberText(name), index)
-      this.#scope.captures = before
-    }
-  }
-
-  #enter(part: Part, depth: number, step: Step, record: Json, place: string, index: number): void {
-    const scope = this.#scope
-    scope.records.push(record)
-    scope.places.push(place)
-    const before = scope.index
-    scope.index = index
-    const captures = scope.captures
-    if (step.split) scope.captures = withParts(captures, step.split, scope)
-    if (allHold(step.when, scope)) this.#fanOut(part, depth + 1)
-    scope.captures = captures
-    scope.index = before
-    scope.records.pop()
-    scope.places.pop()
   }
 
   #record(part: Part): void {
@@ -202,8 +125,8 @@ class Run {
     if (meter === null) return
     const broken = part.valid.find((condition) => !condition.holds(scope))
     if (broken) {
-      this.#skip(scope.places.at(-1) ?? '$', errorOf('MQTT_BAD_QUALITY', `${broken.text} does not hold`))
-      this.#fail(part.table?.by.read(scope) ?? '*', 'MQTT_BAD_QUALITY', meter)
+      this.#told.skip(scope.places.at(-1) ?? '$', errorOf('MQTT_BAD_QUALITY', `${broken.text} does not hold`))
+      this.#told.fail(part.table?.by.read(scope) ?? '*', 'MQTT_BAD_QUALITY', meter)
       return
     }
     for (const value of part.values) this.#value(part, value, values)
@@ -211,7 +134,8 @@ class Run {
     if (values.length === 0) return
     const moment = this.#moment(part, meter)
     if (this.#message.retained && moment.source === 'arrival') {
-      for (const { path } of values) this.#skip(path, errorOf('MQTT_RETAINED', `a retained message of ${meter} has no time of its own`))
+      for (const { path } of values)
+        this.#told.skip(path, errorOf('MQTT_RETAINED', `a retained message of ${meter} has no time of its own`))
       return
     }
     this.#add(part, meter, moment, values)
@@ -221,7 +145,7 @@ class Run {
     const scope = this.#scope
     const text = part.meter ? part.meter.read(scope) : scope.frame
     if (text === null) {
-      if (part.meter) this.#skip(scope.places.at(-1) ?? '$', errorOf('MQTT_NO_METER', `${part.meter.text} leads nowhere`))
+      if (part.meter) this.#told.skip(scope.places.at(-1) ?? '$', errorOf('MQTT_NO_METER', `${part.meter.text} leads nowhere`))
       return null
     }
     const name = this.#name(text, 'meter id')
@@ -231,7 +155,7 @@ class Run {
   /** A name that comes from outside, as it is or not at all. */
   #name(text: string | null, what: string): string | null {
     if (text === null || isName(text)) return text
-    this.#skip(
+    this.#told.skip(
       this.#scope.places.at(-1) ?? '$',
       errorOf('MQTT_METER_NAME', `the ${what} ${JSON.stringify(text.slice(0, 40))} cannot be used`),
     )
@@ -242,8 +166,8 @@ class Run {
     const moment = momentOf(part.times, this.#scope, this.#times)
     if (moment.problem) {
       const { finding, path, error } = moment.problem
-      this.#claim(finding.code, meter, finding.message)
-      if (error) this.#skip(path, error)
+      this.#told.claim(finding.code, meter, finding.message)
+      if (error) this.#told.skip(path, error)
     }
     return moment
   }
@@ -255,13 +179,13 @@ class Run {
       measuredAt: instant,
       timeSource: source,
       alternative,
-      flags: this.#so.isSenderDoubtful ? ['identity', ...flags] : flags,
+      flags: this.#isSenderDoubtful ? ['identity', ...flags] : flags,
       ct: ct && this.#ratio(ct.read(scope), 'ct'),
       pt: pt && this.#ratio(pt.read(scope), 'pt'),
       historical,
     }
     for (const [{ path, obis }, kept] of this.#records.add(head, values))
-      this.#skip(path, errorOf('MQTT_DUPLICATE_ITEM', `${obis} of ${meter} stands already at ${kept.path}; that one is kept`))
+      this.#told.skip(path, errorOf('MQTT_DUPLICATE_ITEM', `${obis} of ${meter} stands already at ${kept.path}; that one is kept`))
   }
 
   /** A number above 0, or 400/5 as a rating plate has it. */
@@ -269,7 +193,7 @@ class Run {
     if (text === null) return null
     const sides = text.split('/', 3).map(decimalOf)
     if (sides.length <= 2 && sides.every((side) => side !== null && side.raw > 0)) return text
-    this.#skip(name, errorOf('MQTT_RATIO', `${name} is ${JSON.stringify(text.slice(0, 40))}`))
+    this.#told.skip(name, errorOf('MQTT_RATIO', `${name} is ${JSON.stringify(text.slice(0, 40))}`))
     return null
   }
 
@@ -286,7 +210,7 @@ class Run {
       for (let at = 0; at < value.phases.length && at < found.length; at++)
         this.#scalar(part, value, found[at]!, `${place}[${at}]`, value.phases[at]!, value, into)
       if (found.length > value.phases.length)
-        this.#skip(
+        this.#told.skip(
           `${place}[${value.phases.length}]`,
           errorOf('MQTT_UNMAPPED', `${found.length} values, ${value.phases.length} phases in the mapping`),
         )
@@ -296,7 +220,7 @@ class Run {
   }
 
   #absent(paths: readonly Path[]): void {
-    this.#skip(paths.map(({ text }) => text).join(' or '), errorOf('MQTT_ABSENT', 'is not in the message'))
+    this.#told.skip(paths.map(({ text }) => text).join(' or '), errorOf('MQTT_ABSENT', 'is not in the message'))
   }
 
   #tableValue(part: Part, meter: string, into: PushedValue[]): void {
@@ -306,19 +230,19 @@ class Run {
     const here = scope.places.at(-1) ?? '$'
     const name = table.by.read(scope)
     if (name === null) {
-      if (this.#environment.explain) this.#skip(here, errorOf('MQTT_ABSENT', `${table.by.text} leads nowhere`))
+      if (this.#environment.explain) this.#told.skip(here, errorOf('MQTT_ABSENT', `${table.by.text} leads nowhere`))
       return
     }
     const entry = table.entries.get(name) ?? null
     if (entry === null && table.others === 'ignore') {
       if (this.#environment.explain)
-        this.#skip(here, errorOf('MQTT_UNMAPPED', `${name.slice(0, 40)} is not listed, and others are ignored`))
+        this.#told.skip(here, errorOf('MQTT_UNMAPPED', `${name.slice(0, 40)} is not listed, and others are ignored`))
       return
     }
     const error = table.error?.read(scope) ?? null
     if (error !== null && !table.errorFree.has(error)) {
-      this.#fail(name, error, meter)
-      this.#skip(here, errorOf('MQTT_SOURCE_ERROR', `${name.slice(0, 40)}: the source says error ${error.slice(0, 40)}`))
+      this.#told.fail(name, error, meter)
+      this.#told.skip(here, errorOf('MQTT_SOURCE_ERROR', `${name.slice(0, 40)}: the source says error ${error.slice(0, 40)}`))
       return
     }
     for (const path of table.paths) {
@@ -328,7 +252,7 @@ class Run {
       const before = into.length
       this.#scalar(part, entry?.reading ?? table, found, place, entry?.obis ?? null, entry, into)
       if (into.length > before && (entry?.obis ?? null) === null)
-        this.#skip(place, errorOf('MQTT_UNMAPPED', `${name.slice(0, 40)} has no OBIS code`))
+        this.#told.skip(place, errorOf('MQTT_UNMAPPED', `${name.slice(0, 40)} has no OBIS code`))
       return
     }
     if (this.#environment.explain) this.#absent(table.paths)
@@ -345,7 +269,7 @@ class Run {
   ): void {
     const figure = figureOf(found, reading, obis, part.units, this.#scope)
     if ('code' in figure) {
-      this.#skip(place, figure)
+      this.#told.skip(place, figure)
       return
     }
     const { text, value, unit } = figure
@@ -364,30 +288,24 @@ class Run {
   #failure({ item, code }: NonNullable<Part['failure']>): void {
     const [name, why] = [item.read(this.#scope), code.read(this.#scope)]
     if (name === null || why === null) return
-    this.#fail(name, why, this.#so.device ?? '')
-    this.#skip(
+    this.#told.fail(name, why, this.#device ?? '')
+    this.#told.skip(
       this.#scope.places.at(-1) ?? '$',
       errorOf('MQTT_SOURCE_ERROR', `${name.slice(0, 40)}: the source says error ${why.slice(0, 40)}`),
     )
-  }
-
-  #fail(item: string, code: string, device: string): void {
-    this.#so.failures ??= []
-    this.#so.failures.push({ device, item: item.slice(0, NAME_LIMIT), code: code.slice(0, NAME_LIMIT) })
   }
 
   #event(part: Part, { key, value }: NonNullable<Part['event']>): void {
     const scope = this.#scope
     const [name, text] = [key.read(scope), value.read(scope)]
     if (name === null || text === null) return
-    const meter = part.meter ? this.#meter(part) : (this.#so.device ?? '')
+    const meter = part.meter ? this.#meter(part) : (this.#device ?? '')
     if (meter === null) return
     const { instant } = this.#moment(part, meter)
     if (this.#message.retained && instant === null)
-      this.#skip(scope.places.at(-1) ?? '$', errorOf('MQTT_RETAINED', `a retained message of ${meter} has no time of its own`))
+      this.#told.skip(scope.places.at(-1) ?? '$', errorOf('MQTT_RETAINED', `a retained message of ${meter} has no time of its own`))
     else {
-      this.#so.events ??= []
-      this.#so.events.push({ device: meter, key: name.slice(0, NAME_LIMIT), value: text.slice(0, NAME_LIMIT), at: instant })
+      this.#told.event({ device: meter, key: name.slice(0, NAME_LIMIT), value: text.slice(0, NAME_LIMIT), at: instant })
     }
   }
 
@@ -399,15 +317,14 @@ class Run {
     if (!frame) return []
     const opened = frameBytes(frame, this.#message.payload, scope)
     if ('code' in opened) {
-      if (opened.code !== 'MQTT_ABSENT' || this.#environment.explain) this.#skip(frame.path.text, opened)
+      if (opened.code !== 'MQTT_ABSENT' || this.#environment.explain) this.#told.skip(frame.path.text, opened)
       return []
     }
     const { bytes, encoding } = opened
     const decoded = frame.protocol ? this.#environment.frames(frame.protocol, bytes, frame.context) : null
     scope.frame = decoded?.checksumOk ? decoded.address : null
-    this.#so.frames ??= []
-    this.#so.frames.push({
-      device: this.#so.device,
+    this.#told.frame({
+      device: this.#device,
       encoding,
       bytes,
       protocol: decoded?.protocol ?? null,
@@ -416,36 +333,12 @@ class Run {
       preambleBytes: decoded?.preambleBytes ?? null,
       port: integerOf(frame.port?.read(scope)),
       counter: integerOf(frame.counter?.read(scope)),
-      at: times.length > 0 ? this.#moment(part, this.#so.device ?? '').instant : null,
+      at: times.length > 0 ? this.#moment(part, this.#device ?? '').instant : null,
     })
-    if (decoded?.error) this.#skip(frame.path.text, decoded.error)
-    for (const { path, error } of decoded?.skipped ?? []) this.#skip(path, error)
+    if (decoded?.error) this.#told.skip(frame.path.text, decoded.error)
+    for (const { path, error } of decoded?.skipped ?? []) this.#told.skip(path, error)
     return decoded?.values ?? []
   }
-
-  /** The same claim about the same meter is made once. */
-  #claim(code: string, device: string, message: string): void {
-    this.#so.findings ??= []
-    const isKnown = this.#so.findings.some((one) => one.device === device && one.code === code && one.message === message)
-    if (!isKnown && this.#so.findings.length < MOST_FINDINGS) this.#so.findings.push({ code, device, message })
-  }
-
-  #skip(path: string, error: GatewayError): void {
-    this.#so.skipped ??= []
-    if (this.#so.skipped.length < MOST_SKIPPED) this.#so.skipped.push({ path, error })
-  }
-}
-
-const withParts = (
-  captures: Readonly<Record<string, string>>,
-  { of, at, into: [before, behind] }: NonNullable<Step['split']>,
-  scope: Scope,
-): Readonly<Record<string, string>> => {
-  const text = of.read(scope)
-  if (text === null) return captures
-  const place = text.lastIndexOf(at)
-  const parts = place < 0 ? { [behind]: text } : { [before]: text.slice(0, place), [behind]: text.slice(place + at.length) }
-  return Object.assign(Object.create(null), captures, parts)
 }
 
 const integerOf = (text: string | null | undefined): number | null =>
