@@ -1,6 +1,7 @@
 /** Entry of the thread that keeps due readings and their figures. It reads the ledger itself: a large one takes long to go through. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { Calendar } from '../acquisition/index.ts'
+// The file itself: the whole room would bring every protocol and transport along, 35 MB.
+import { Calendar } from '../acquisition/calendar.ts'
 import { CollectionFile, type CollectionSettings, collectionHandlers, KpiFile, OutageFile, serveCollection } from '../collection/index.ts'
 import { Ledger } from '../ledger/index.ts'
 import { collectionFacts, dueSince } from './collection-facts.ts'
