@@ -2,6 +2,7 @@ import type { AreaFact, KnownExchange, MeterFact, Phase } from '../anomaly/index
 import { type Decimal, decimalText, multiply } from '../core/index.ts'
 import type { MeterFact as Hanging, Ledger, Value } from '../ledger/index.ts'
 import { parseRatio } from '../normalise/index.ts'
+import type { IsKeyAccount } from './account-keys.ts'
 import type { RegisterModels } from './energy-facts.ts'
 
 export type FactsLedger = Pick<Ledger, 'get' | 'history' | 'exchanges' | 'facts'>
@@ -48,6 +49,7 @@ export interface PointBelief {
  * Whatever holds later is left out: an exchange of next week is not known today.
  *
  * @param pushes  whether a line is a broker
+ * @param isKey   whether a customer is on the list of key accounts; the ledger may name others
  */
 export const pointBelief = (
   ledger: FactsLedger,
@@ -56,6 +58,7 @@ export const pointBelief = (
   area: string,
   at: number,
   pushes: (line: string) => boolean,
+  isKey: IsKeyAccount = () => false,
 ): PointBelief | null => {
   const attributes = ledger.get('point', point, at)?.attributes
   if (!attributes || NOT_THERE.includes(String(attributes.state ?? ''))) return null
@@ -87,7 +90,7 @@ export const pointBelief = (
       contractKw: number(attributes.contractKva),
       ratedA: rated === null ? null : rated * Number(decimalText(ct.raw, ct.scaler)),
       category: text(said.category) ?? (isGeneration ? 'generation' : 'other'),
-      keyAccount: said.keyAccount === true,
+      keyAccount: said.keyAccount === true || (customer !== null && isKey(customer, at)),
       pfStandard: number(attributes.pfStandard),
       link: isBroker ? 'mqtt' : (hanging?.profile.split(/[-/]/)[0] ?? 'unknown'),
       bus: hanging && !isBroker && hanging.line !== '' ? hanging.line : null,

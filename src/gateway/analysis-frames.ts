@@ -11,6 +11,7 @@ import {
   type MeterFact,
   type Stretch,
 } from '../anomaly/index.ts'
+import type { IsKeyAccount } from './account-keys.ts'
 import { type BlockPart, type PointDay, reusedSlab, unpackBlock } from './analysis-block.ts'
 import type { BlockReader, KeptBlock } from './analysis-book.ts'
 import { STEP_MS } from './analysis-columns.ts'
@@ -34,6 +35,8 @@ export interface FrameParts {
   readonly days: EnergyDays
   /** Whether a communication line is a broker. */
   readonly pushes: (line: string) => boolean
+  /** Whether a customer is on the list of key accounts; without it those are key accounts that the ledger names. */
+  readonly isKey?: IsKeyAccount
 }
 
 export const NO_SURROUNDINGS: Surroundings = { restDays: new Uint8Array(0), temperature: null, outages: [] }
@@ -139,7 +142,7 @@ type Wanted = 'all' | 'gateways' | 'energy'
 
 /** What the ledger says at the end of a day of the points of its block. */
 const beliefsOf = (
-  { days, ledger, models, pushes }: FrameParts,
+  { days, ledger, models, pushes, isKey }: FrameParts,
   area: string,
   { points }: KeptBlock,
   day: string,
@@ -147,7 +150,7 @@ const beliefsOf = (
   const at = days.end(day) - 1
   const believed = new Map<string, PointBelief>()
   for (const { id } of points) {
-    const belief = pointBelief(ledger, models, id, area, at, pushes)
+    const belief = pointBelief(ledger, models, id, area, at, pushes, isKey)
     if (belief) believed.set(id, belief)
   }
   return believed

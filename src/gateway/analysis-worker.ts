@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { adapterOf } from '../../protocols/index.ts'
 import { Ledger } from '../ledger/index.ts'
+import { keyAccountReader } from './account-keys.ts'
 import { BlockReader } from './analysis-book.ts'
 import { type AnalysisThreadData, analysisHandlers } from './analysis-calls.ts'
 import { EnergyDays } from './energy-days.ts'
@@ -14,17 +15,20 @@ const { directory, zone, profileDirectory, brokers }: AnalysisThreadData = worke
 
 const reader = BlockReader.open(directory)
 const ledger = new Ledger(directory)
+const accounts = keyAccountReader(directory)
 const handlers: Readonly<Record<string, ((request: never) => unknown) | undefined>> = analysisHandlers({
   reader,
   ledger,
   models: new RegisterModels(openProfiles(profileDirectory), adapterOf),
   days: new EnergyDays(zone),
   pushes: (line) => brokers.includes(line),
+  isKey: accounts.isKey,
 })
 
 port.on('message', ({ id, kind, request }: { id: number; kind: string; request: never }) => {
   if (kind === 'close') {
     reader.close()
+    accounts.close()
     ledger.close()
     port.close()
     return

@@ -18,6 +18,8 @@ export interface AreaOptions {
   /** From that day on one meter records only so much of what flows. */
   readonly theft?: { readonly meter: number; readonly day: number; readonly share: number }
   readonly days: number
+  /** Everybody uses so many times as much. */
+  readonly times?: number
 }
 
 /** The same for the same numbers: noise that a test can repeat. */
@@ -53,7 +55,7 @@ interface Slot {
 }
 
 /** An area of a dozen single-phase customers behind one gateway meter: loads, voltages, and what each meter shows at the end of each quarter hour. */
-export const syntheticArea = ({ area = 'A-1', theft, days }: AreaOptions) => {
+export const syntheticArea = ({ area = 'A-1', theft, days, times = 1 }: AreaOptions) => {
   const slots: Slot[] = []
   const faces = Array.from({ length: METERS }, (_, meter) => 1000 + meter * 100)
   let gate = 5000
@@ -73,10 +75,11 @@ export const syntheticArea = ({ area = 'A-1', theft, days }: AreaOptions) => {
     const gateU = [0, 1, 2].map((phase) => 231 - 2 * evening + 2 * (noise(slot, phase, 1) - 0.5))
     const kw = faces.map(
       (_, meter) =>
-        0.15 +
-        0.1 * noise(slot >> 2, meter, 2) +
-        evening * (0.4 + 0.8 * noise(slot >> 2, meter, 3)) +
-        (noise(slot, meter, 4) < 0.03 ? 1.5 : 0),
+        times *
+        (0.15 +
+          0.1 * noise(slot >> 2, meter, 2) +
+          evening * (0.4 + 0.8 * noise(slot >> 2, meter, 3)) +
+          (noise(slot, meter, 4) < 0.03 ? 1.5 : 0)),
     )
     const whole = kw.reduce((sum, each) => sum + each, 0)
     const lost = 0.004 * whole * whole
