@@ -2,13 +2,13 @@ import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { mayDo, type Principal, personOf, seesAsMuchAs } from '../access/principals.ts'
 import type { ExportJobView, ExportPort, OpenRows, Refusal } from '../api/index.ts'
-import { type Clock, err, ok, type Reading } from '../core/index.ts'
+import { type Clock, err, ok } from '../core/index.ts'
 import { exportFailure, FORMATS } from '../export/index.ts'
 import type { ExportBook, ExportJob } from './export-book.ts'
 import { directFiles } from './export-direct.ts'
 import { exportRun, type LiveExport } from './export-run.ts'
 import { writeInThread } from './export-thread.ts'
-import { changeWatch } from './export-watch.ts'
+import { changeWatch, type Heard } from './export-watch.ts'
 
 export interface ExportSettings {
   readonly directory: string
@@ -194,7 +194,7 @@ export const openExportJobs = ({ settings, zone, clock, book, log, write = write
   return {
     port,
     /** To be told of readings before they are stored, and once they are: which of them a file can have is known in between. */
-    heard: (readings: readonly Reading[]): void => changed(({ watch }) => watch?.readings(readings) ?? false),
+    heard: (readings: readonly Heard[]): void => changed(({ watch }) => watch?.readings(readings) ?? false),
     /** To be told when energy of a point's day or month becomes another. */
     energyChanged: (_point: string, day: string): void => changed(({ watch }) => watch?.energy(day) ?? false),
     /** For tests: when nothing is under way any more. */

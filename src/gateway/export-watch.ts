@@ -1,7 +1,7 @@
 import type { RowBasis, RowPlace } from '../export/index.ts'
 
 /** What a reading is to a watch. */
-interface Heard {
+export interface Heard {
   readonly measuredAt: number
   readonly series: { readonly measurement: string }
 }

@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Principal } from '../../src/access/principals.ts'
 import type { ExportWanted, OpenRows } from '../../src/api/index.ts'
 import { ok, systemClock } from '../../src/core/index.ts'
-import { exportFailure, type RowSource, RowsStopped } from '../../src/export/index.ts'
+import { type ExportRow, exportFailure, type RowSource, RowsStopped } from '../../src/export/index.ts'
 import { openExports } from '../../src/gateway/start-exports.ts'
 import { ROWS, sourceOf } from '../export/sources.ts'
 
@@ -33,7 +33,7 @@ const folder = () => {
 }
 const opened = (dataDirectory: string, settings: Partial<Parameters<typeof openExports>[0]['settings']> = {}, clock = systemClock) => {
   const files = openExports({
-    ...{ dataDirectory, zone: 'Asia/Shanghai', clock, log: () => undefined },
+    ...{ dataDirectory, zone: 'Asia/Shanghai', clock, log: () => undefined, keepEveryMs: 0 },
     settings: { directory: join(dataDirectory, 'exports'), keepMs: 3_600_000, maxBytes: 10_000_000, maxJobs: 1, ...settings },
   })
   let isClosed = false
@@ -98,25 +98,6 @@ describe('a file made in the background', () => {
     expect([first, second].map((id) => files.port.get(id, ANN)?.state)).toEqual(['cancelled', 'cancelled'])
     expect(readdirSync(join(directory, 'exports'))).toEqual([])
     expect(files.port.log(null, 10)).toMatchObject([{ job: first, outcome: 'cancelled', sha256: null }])
-  })
-  it('is begun again after a restart, and says so', async () => {
-    const directory = folder()
-    const before = opened(directory)
-    before.port.use(rowsOf(endless().source))
-    const id = begin(before)
-    const waits = begin(before, { format: 'ndjson' })
-    await vi.waitFor(() => expect(before.port.get(id, ANN)?.rows).toBe(2), { timeout: 60_000 })
-    await before.close()
-    const after = opened(directory)
-    expect(after.port.get(id, ANN)).toMatchObject({ state: 'waiting', rows: 0 })
-    after.port.use(rowsOf(sourceOf([ROWS])))
-    await after.idle()
-    expect(after.port.get(id, ANN)).toMatchObject({ state: 'done', rows: 7, starts: 2 })
-    expect(after.port.get(waits, ANN)).toMatchObject({ state: 'done', rows: 7, starts: 1 })
-    expect(after.port.log(null, 10).map(({ job, outcome }) => [job, outcome])).toEqual([
-      [waits, 'done'],
-      [id, 'done'],
-    ])
   })
   it('fails with the reason of its rows, and never with half of them', async () => {
     const files = opened(folder())
@@ -188,6 +169,144 @@ describe('a file made in the background', () => {
     writeFileSync(join(directory, 'exports', 'export-99.csv.part'), 'x')
     opened(directory)
     expect(readdirSync(join(directory, 'exports')).sort()).toEqual(['export-1.csv', 'mine.csv'])
+  })
+})
+
+describe('a file that a restart cut off', () => {
+  const BASIS: NonNullable<RowSource['basis']> = {
+    state: async () => 'P-1 P-2',
+    readings: { measurement: 'register', from: 1000, to: 9000, passed: 1000 },
+    energy: { from: Date.parse('2026-11-02T00:00:00Z'), to: Date.parse('2026-11-03T00:00:00Z') },
+  }
+  const MOST = 40
+  const rowOf = (at: number): ExportRow => [`P-${at}`, at, `${at}.5`, '1', at, 0.5, true]
+  /** Rows one by one, each with its place; stops for ever at a row. */
+  const places = (stopAt = MOST, basis: RowSource['basis'] = BASIS, asked: (string | null)[] = []) =>
+    sourceOf([], undefined, {
+      basis,
+      rows: async function* (signal, from = null) {
+        asked.push(from)
+        for (let at = Number(from ?? 0); at < MOST; at++) {
+          if (at === stopAt)
+            await new Promise<void>((resolve) => {
+              signal.addEventListener('abort', () => resolve(), { once: true })
+              if (signal.aborted) resolve()
+            })
+          if (signal.aborted) return
+          yield { rows: [rowOf(at)], place: { mark: String(at + 1), until: 1000 + at * 100, share: (at + 1) / MOST } }
+        }
+      },
+    })
+  const contentOf = (files: ReturnType<typeof opened>, id: number) => {
+    const file = files.port.file(id, ANN)
+    if (!file.ok) throw new Error(file.error.error.message)
+    return readFileSync(file.value.path, 'utf8')
+  }
+  /** Cut off after twenty rows; what is safe of them is whatever the thread had time for. */
+  const cutOff = async (directory: string, change: Partial<ExportWanted> = {}, basis: RowSource['basis'] = BASIS) => {
+    const before = opened(directory)
+    before.port.use(rowsOf(places(20, basis)))
+    const id = begin(before, change)
+    await vi.waitFor(() => expect(before.port.get(id, ANN)?.rows).toBe(20), { timeout: 60_000 })
+    return { before, id }
+  }
+  const reading = (measuredAt: number) => ({ series: { measurement: 'register' }, measuredAt })
+
+  it('goes on with the row after the last that is safe; percent, rows and bytes count on', async () => {
+    const directory = folder()
+    const { before, id } = await cutOff(directory)
+    expect(before.port.get(id, ANN)).toMatchObject({ share: 0.5, starts: 1, keptRows: 0, changed: false })
+    await before.close()
+    const after = opened(directory)
+    const waiting = after.port.get(id, ANN)
+    expect(waiting).toMatchObject({ state: 'waiting', rows: expect.toSatisfy((rows: number) => rows >= 19), bytes: expect.any(Number) })
+    const asked: (string | null)[] = []
+    after.port.use(rowsOf(places(MOST, BASIS, asked)))
+    await after.idle()
+    expect(asked).toEqual([String(waiting?.rows)])
+    expect(after.port.get(id, ANN)).toMatchObject({
+      state: 'done',
+      rows: MOST,
+      starts: 2,
+      keptRows: waiting?.rows,
+      restart: null,
+      share: 1,
+    })
+    const lines = contentOf(after, id).trimEnd().split('\r\n')
+    expect(lines.slice(1).map((line) => line.split(',')[0])).toEqual(Array.from({ length: MOST }, (_, at) => `"P-${at}"`))
+    expect(after.port.log(null, 10)).toMatchObject([{ job: id, outcome: 'done', rows: MOST }])
+  })
+  it.each([
+    ['its points are others', { state: async () => 'P-1' }, 'other-points'],
+    ['its result cannot be asked in the middle', null, 'result'],
+  ] as const)('begins again where %s', async (_what, change, restart) => {
+    const directory = folder()
+    const { before, id } = await cutOff(directory)
+    await before.close()
+    const after = opened(directory)
+    const asked: (string | null)[] = []
+    after.port.use(rowsOf(places(MOST, change && { ...BASIS, ...change }, asked)))
+    await after.idle()
+    expect(asked).toEqual([null])
+    expect(after.port.get(id, ANN)).toMatchObject({ state: 'done', rows: MOST, starts: 2, keptRows: 0, restart })
+  })
+  it('a workbook begins again, and so does what was spoilt on the disk', async () => {
+    const directory = folder()
+    const sheet = await cutOff(directory, { format: 'xlsx' })
+    const other = begin(sheet.before)
+    await sheet.before.close()
+    const second = opened(directory)
+    second.port.use(rowsOf(places(20)))
+    await vi.waitFor(() => expect(second.port.get(sheet.id, ANN)?.rows).toBe(20), { timeout: 60_000 })
+    expect(second.port.get(sheet.id, ANN)).toMatchObject({ restart: 'format', keptRows: 0 })
+    second.port.remove(sheet.id, ANN)
+    await vi.waitFor(() => expect(second.port.get(other, ANN)?.rows).toBe(20), { timeout: 60_000 })
+    await second.close()
+    writeFileSync(join(directory, 'exports', `export-${other}.csv.part`), 'something else')
+    const third = opened(directory)
+    third.port.use(rowsOf(places()))
+    await third.idle()
+    expect(third.port.get(other, ANN)).toMatchObject({ state: 'done', rows: MOST, restart: 'no-part', keptRows: 0 })
+    expect(contentOf(third, other).split('\r\n')).toHaveLength(MOST + 2)
+  })
+  it.each([
+    ['a reading behind it', (files: ReturnType<typeof opened>) => files.heard([reading(1500)]), true],
+    ['a reading ahead of it', (files: ReturnType<typeof opened>) => files.heard([reading(3000)]), false],
+    ['energy of its time', (files: ReturnType<typeof opened>) => files.energyChanged('P-1', '2026-11-02'), true],
+  ])('says that %s came, and mixes nothing', async (_what, come, isChanged) => {
+    for (const isGone of [false, true]) {
+      const directory = folder()
+      const { before, id } = await cutOff(directory)
+      if (!isGone) come(before)
+      expect(before.port.get(id, ANN)?.changed).toBe(isChanged && !isGone)
+      await before.close()
+      const after = opened(directory)
+      if (isGone) come(after)
+      after.port.use(rowsOf(places()))
+      await after.idle()
+      const found = { state: 'done', rows: MOST, changed: false, restart: isChanged ? 'changed' : null }
+      expect(after.port.get(id, ANN)).toMatchObject(found)
+      expect(after.port.get(id, ANN)?.keptRows === 0).toBe(isChanged)
+    }
+  })
+  it('leaves nothing behind when it is cancelled while it waits', async () => {
+    const directory = folder()
+    const { before, id } = await cutOff(directory)
+    await before.close()
+    const after = opened(directory)
+    expect(readdirSync(join(directory, 'exports'))).toEqual([`export-${id}.csv.part`])
+    after.port.remove(id, ANN)
+    expect(readdirSync(join(directory, 'exports'))).toEqual([])
+  })
+  it('what waited still waits', async () => {
+    const directory = folder()
+    const { before } = await cutOff(directory)
+    const waits = begin(before, { format: 'ndjson' })
+    await before.close()
+    const after = opened(directory)
+    after.port.use(rowsOf(places()))
+    await after.idle()
+    expect(after.port.get(waits, ANN)).toMatchObject({ state: 'done', rows: MOST, starts: 1, restart: null })
   })
 })
 
