@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
 import { Calendar, type Device, isBackedOff, Schedule, type ScheduleEvents, type Taken, type TraceEvent } from '../acquisition/index.ts'
-import type { GatewayConfig, LineConfig, TaskConfig } from '../config/index.ts'
-import { type AnyAdapter, type Clock, many, type Obis, ok, QUALITY, type Reading, type Result, type Source } from '../core/index.ts'
+import type { GatewayConfig, TaskConfig } from '../config/index.ts'
+import { many, type Obis, ok, QUALITY, type Reading, type Result, type Source } from '../core/index.ts'
 import type { MeterFact, Point } from '../ledger/index.ts'
 import { fail } from './errors.ts'
 import type { EvidenceIntake } from './evidence-keeper.ts'
 import type { MeterHost } from './field-host.ts'
-import { type FieldLine, LiveLine, portOf } from './field-line.ts'
+import type { FieldLine } from './field-line.ts'
+import { FieldLines, type LineChanges, type LinesDeps } from './field-lines.ts'
 import {
   type FieldMeter,
   fieldMeter,
@@ -20,30 +21,22 @@ import {
 } from './field-meter.ts'
 import { type FieldTask, fieldTask } from './field-task.ts'
 import { type FieldTerminals, TerminalHost } from './field-terminal.ts'
-import type { Profiles } from './profiles.ts'
 
 export type { FieldLine } from './field-line.ts'
 export { transportOf } from './field-line.ts'
 export type { FieldMeter, KnownMeter } from './field-meter.ts'
 
-export interface FieldDeps {
+export interface FieldDeps extends LinesDeps {
   readonly config: GatewayConfig
-  readonly clock: Clock
   readonly meters: readonly MeterFact[]
   readonly points: ReadonlyMap<string, Point>
-  readonly profiles: Pick<Profiles, 'get'>
-  /** The adapter of a profile's protocol on a line, by its framing. */
-  readonly adapterOf: (protocol: string, framing: LineConfig['modbus']) => AnyAdapter | null
   readonly put: (readings: readonly Reading[]) => Promise<Result<void>>
   readonly newest: (fact: MeterFact, area: string, source: Source) => number | null
-  readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
   readonly events?: ScheduleEvents
   /** Concentrators; absent: there are none. */
   readonly terminals?: FieldTerminals
   /** Whether the clock of whoever keeps a meter's values is known to be wrong. */
   readonly isDoubtful?: (line: string) => boolean
-  /** Told of whole frames on a line that answer nothing. */
-  readonly onStranger?: (line: string, protocol: string, frame: object) => void
   /** A freeze is tried for so long; what comes back later is asked for by whoever keeps the gaps. */
   readonly firstPassMs?: () => number
   /** What was read and is safe. */
@@ -64,17 +57,12 @@ export interface FieldUpdate {
 }
 
 /** What an update did to the lines; meters in numbers. */
-export interface FieldChanges {
-  readonly opened: readonly string[]
-  readonly reopened: readonly string[]
-  readonly closed: readonly string[]
+export interface FieldChanges extends LineChanges {
   readonly added: number
   readonly changed: number
   readonly removed: number
 }
 
-/** A line that leaves gives the exchange under way this long. */
-const END_WITHIN_MS = 5000
 /** An update holds up everything else for no longer at a time. */
 const SLICE_MS = 8
 const NOWHERE: ReadonlySet<string> = new Set()
@@ -83,8 +71,7 @@ const NOWHERE: ReadonlySet<string> = new Set()
 export class Field {
   readonly calendar: Calendar
   readonly schedule: Schedule
-  #lines: readonly LiveLine[] = []
-  #byId: ReadonlyMap<string, LiveLine> = new Map()
+  readonly #lines: FieldLines
   readonly #terminals = new Map<string, TerminalHost>()
   #tasks: readonly FieldTask[]
   #brokers: ReadonlySet<string>
@@ -95,10 +82,7 @@ export class Field {
   readonly #idle = new Map<string, KnownMeter>()
   /** Meters whose device is another one by now; an answer of the old one may still be under way. */
   readonly #left = new WeakMap<Device, FieldMeter>()
-  /** Ports that are still being let go. */
-  readonly #leaving = new Map<string, Promise<void>>()
   readonly #deps: FieldDeps
-  #isStarted = false
   #isStopped = false
   #saidIdle = ''
 
@@ -114,9 +98,10 @@ export class Field {
       if (beside) beside.push(known)
       else byLine.set(fact.line, [known])
     }
-    this.#setLines(config.lines.map((line) => this.#open(line, (byLine.get(line.id) ?? []).filter(isRead))))
+    this.#lines = new FieldLines(deps)
+    this.#lines.change(config.lines, (line) => (byLine.get(line) ?? []).filter(isRead))
     for (const [id, all] of byLine) {
-      const host = this.#brokers.has(id) ? null : (this.#lineOf(id) ?? this.#terminalOf(id))
+      const host = this.#brokers.has(id) ? null : (this.#lines.of(id) ?? this.#terminalOf(id))
       for (const known of all) {
         const placed = host && isRead(known) ? this.#bind(host, known, null) : null
         if (!placed && !this.#brokers.has(id)) this.#idle.set(known.fact.meter, known)
@@ -154,7 +139,7 @@ export class Field {
   }
 
   get lines(): readonly FieldLine[] {
-    return this.#lines
+    return this.#lines.list
   }
 
   /** Concentrators that meters hang on. */
@@ -164,7 +149,7 @@ export class Field {
 
   /** What carries meters under this name: a line or a concentrator. */
   host(id: string): MeterHost | null {
-    return this.#lineOf(id) ?? this.#terminals.get(id) ?? null
+    return this.#lines.of(id) ?? this.#terminals.get(id) ?? null
   }
 
   terminal(id: string): TerminalHost | null {
@@ -186,8 +171,7 @@ export class Field {
   }
 
   start(): void {
-    this.#isStarted = true
-    for (const { line } of this.lines) void line.ready()
+    this.#lines.start()
     this.schedule.start()
   }
 
@@ -198,7 +182,8 @@ export class Field {
    */
   async update({ config, meters, profiles = NOWHERE, terminals = NOWHERE }: FieldUpdate): Promise<FieldChanges> {
     const count = { added: 0, changed: 0, removed: 0 }
-    const lines = this.#changeLines(config)
+    this.#brokers = new Set(config.mqtt.map(({ id }) => id))
+    const lines = this.#lines.change(config.lines, (line) => this.#knownOn(line))
     const areTasksNew = this.#changeTasks(config.tasks)
     for (const id of terminals) this.#changeTerminal(id)
     const touched = new Set([...lines.opened, ...lines.reopened, ...lines.closed, ...terminals])
@@ -227,8 +212,7 @@ export class Field {
     for (const { poller } of this.lines) poller.queue.close()
     for (const host of this.#terminals.values()) host.close()
     await this.schedule.stop(withinMs)
-    for (const { line } of this.lines) line.close()
-    await Promise.all(this.#leaving.values())
+    await this.#lines.close()
   }
 
   /** Reads one meter at once, ahead of everything scheduled, and makes the readings safe. */
@@ -260,7 +244,7 @@ export class Field {
   }
 
   trace(line: string, listener: (event: TraceEvent) => void): (() => void) | null {
-    return this.#lineOf(line)?.line.trace(listener) ?? this.#terminals.get(line)?.trace(listener) ?? null
+    return this.#lines.of(line)?.line.trace(listener) ?? this.#terminals.get(line)?.trace(listener) ?? null
   }
 
   /** What is doubtful about everything that is read of a meter. */
@@ -280,15 +264,6 @@ export class Field {
     const { exchanged, receivedAt } = taken
     if (exchanged) this.#deps.evidence?.keepFrames(readings, exchanged, { channel: meter.fact.line, by: `task ${task}`, receivedAt })
     return safe
-  }
-
-  #setLines(lines: readonly LiveLine[]): void {
-    this.#lines = lines
-    this.#byId = new Map(lines.map((line) => [line.config.id, line]))
-  }
-
-  #lineOf(id: string): LiveLine | null {
-    return this.#byId.get(id) ?? null
   }
 
   /** The concentrator of this id; made when the first meter needs it. */
@@ -314,50 +289,6 @@ export class Field {
     if (!host || (settings && host.isAlike(settings))) return
     this.#terminals.delete(id)
     host.close()
-  }
-
-  /** Opens a line of the kind that its meters allow. */
-  #open(config: LineConfig, known: readonly KnownMeter[]): LiveLine {
-    const adapters = known.flatMap(({ fact }) => this.#adapterOf(fact, config) ?? [])
-    const isNumbered = adapters.length > 0 && adapters.every(({ correlates }) => correlates)
-    return this.#live(config, isNumbered)
-  }
-
-  #live(config: LineConfig, isNumbered: boolean): LiveLine {
-    const { clock, log, onStranger } = this.#deps
-    const adapterOf = (protocol: string) => this.#deps.adapterOf(protocol, config.modbus)
-    const line = new LiveLine(config, { clock, log, after: this.#leaving.get(portOf(config)) ?? null, isNumbered, adapterOf, onStranger })
-    if (this.#isStarted) void line.line.ready()
-    return line
-  }
-
-  /** Ends a line beside everything else; whoever opens its port next waits for that. */
-  #end(line: LiveLine): void {
-    const port = portOf(line.config)
-    const ended = line.end(END_WITHIN_MS).finally(() => {
-      if (this.#leaving.get(port) === ended) this.#leaving.delete(port)
-    })
-    this.#leaving.set(port, ended)
-  }
-
-  #changeLines({ lines, mqtt }: FieldUpdate['config']): Pick<FieldChanges, 'opened' | 'reopened' | 'closed'> {
-    this.#brokers = new Set(mqtt.map(({ id }) => id))
-    const wanted = new Map(lines.map((config) => [config.id, config]))
-    const kept = new Map<string, LiveLine>()
-    const [opened, reopened, closed]: [string[], string[], string[]] = [[], [], []]
-    for (const line of this.#lines) {
-      const { id } = line.config
-      const config = wanted.get(id)
-      if (config && isDeepStrictEqual(config, line.config)) kept.set(id, line)
-      else {
-        this.#end(line)
-        if (config) reopened.push(id)
-        else closed.push(id)
-      }
-    }
-    for (const { id } of lines) if (!kept.has(id) && !reopened.includes(id)) opened.push(id)
-    this.#setLines(lines.map((config) => kept.get(config.id) ?? this.#open(config, this.#knownOn(config.id))))
-    return { opened, reopened, closed }
   }
 
   /** @returns  whether meters may have to be placed anew */
@@ -403,15 +334,13 @@ export class Field {
 
   /** The line of a meter, opened anew where it is of a kind that cannot carry the meter's protocol. */
   #fit({ fact }: KnownMeter, reopened: readonly string[], queue: string[]): MeterHost | null {
-    const line = this.#lineOf(fact.line)
+    const line = this.#lines.of(fact.line)
     if (!line) return this.#brokers.has(fact.line) ? null : this.#terminalOf(fact.line)
-    const adapter = this.#adapterOf(fact, line.config)
+    const adapter = this.#lines.adapterOf(fact, line.config)
     if (!adapter) return line
     const isEmpty = line.meters.length === 0
     if (line.isNumbered === adapter.correlates || (!line.isNumbered && !isEmpty)) return line
-    this.#end(line)
-    const other = this.#live(line.config, adapter.correlates)
-    this.#setLines(this.#lines.map((each) => (each === line ? other : each)))
+    const other = this.#lines.replace(line, adapter.correlates)
     if (!isEmpty && !reopened.includes(fact.line))
       this.#deps.log('info', `line ${fact.line} is opened anew: its meters speak several protocols`)
     for (const { fact: beside } of line.meters) queue.push(beside.meter)
@@ -470,10 +399,5 @@ export class Field {
     const text = [...groups].map(([why, count]) => `${many(count, 'meter')}: ${why}`).join('; ')
     if (text !== this.#saidIdle && text !== '') this.#deps.log('warn', `of the ledger not read: ${text}`)
     this.#saidIdle = text
-  }
-
-  #adapterOf({ profile }: MeterFact, { modbus }: LineConfig): AnyAdapter | null {
-    const found = this.#deps.profiles.get(profile)
-    return found ? this.#deps.adapterOf(found.protocol, modbus) : null
   }
 }
