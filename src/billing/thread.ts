@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads'
-import type { Result } from '../core/index.ts'
+import { ok, type Result } from '../core/index.ts'
 import { AnsweringThread, type AnswerPort, type Answers, type Ask, answerQuestions } from '../core/thread.ts'
 import type { Actor, Change, Hold, LeftOut, LeftReason, Pending, Release, ReleaseDraft, Version } from './book-types.ts'
 import { fail } from './errors.ts'
@@ -57,6 +57,33 @@ export interface BillingCalls {
 
 /** Asks the book, wherever it is kept. */
 export type AskBilling = Ask<BillingCalls>
+
+/** What a book says in which nothing was ever kept. */
+const EMPTY: { readonly [Kind in keyof BillingCalls]?: BillingCalls[Kind]['answer'] } = {
+  ...{ current: '[]', held: new Map(), versions: [], changes: { changes: [], newest: 0 }, newest: 0 },
+  ...{ release: null, releases: [], released: [], left: [], pending: null, pendings: [], openPlaces: [] },
+  ...{ holdOf: null, holds: [], instants: [], pointsAt: [], mark: 0, nextLooks: null, doneLooks: null, laterLooks: null },
+  ...{ place: null, counts: { newest: 0, pending: 0, looks: 0 } },
+}
+
+/**
+ * Asks a book that begins when something is to be kept in it: where nothing was ever released there is no file, and no thread takes memory to
+ * say so.
+ *
+ * @param isThere  its file exists
+ */
+export const begunLater = (ask: AskBilling, isThere: boolean): { readonly ask: AskBilling; readonly isBegun: () => boolean } => {
+  let isBegun = isThere
+  return {
+    ask: (kind, request, options) => {
+      const empty = isBegun ? undefined : EMPTY[kind]
+      if (empty !== undefined) return Promise.resolve(ok(empty))
+      isBegun = true
+      return ask(kind, request, options)
+    },
+    isBegun: () => isBegun,
+  }
+}
 
 const nothing = (_done: unknown): null => null
 

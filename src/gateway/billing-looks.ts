@@ -6,6 +6,8 @@ import { askOrThrow } from './billing-book.ts'
 
 export interface LookParts {
   readonly ask: AskBilling
+  /** Whether there is a book at all: nothing can differ from what was never released. */
+  readonly isBegun: () => boolean
   readonly reads: BillingReads
   readonly ledger: Pick<Ledger, 'seq' | 'touchedPages' | 'facts'>
   readonly clock: Clock
@@ -76,14 +78,16 @@ export class BillingLooks {
     await this.#turn
   }
 
-  /** From now on readings of that instant are heard. */
-  willRelease(at: number): void {
-    this.#instants?.add(at)
+  /** From now on readings of that instant are heard, and what changes in the ledger is followed. @throws  when the book cannot be read */
+  async willRelease(at: number): Promise<void> {
+    const instants = await this.#known()
+    instants.add(at)
+    if (this.#ledgerAt === null) await this.#alone()
   }
 
   /** Energy of a day of a point differs: what was released in it, or at its ends, is compared. */
   energyChanged(point: string, from: number, to: number): void {
-    if (this.#instants?.size === 0) return
+    if (!this.#parts.isBegun() || this.#instants?.size === 0) return
     this.#energy.push({ point, from, to, cause: 'energy was worked out again' })
   }
 
@@ -118,7 +122,7 @@ export class BillingLooks {
   async #run(): Promise<void> {
     let pause = IDLE_MS
     try {
-      if (await this.#alone()) pause = 1
+      if (this.#parts.isBegun() && (await this.#alone())) pause = 1
       this.#trouble = ''
     } catch (thrown) {
       this.#say(thrown)
@@ -164,7 +168,10 @@ export class BillingLooks {
   }
 
   async #known(): Promise<Set<number>> {
-    this.#instants ??= new Set(await askOrThrow(this.#parts.ask, 'instants', null))
+    if (this.#instants) return this.#instants
+    const instants = new Set(await askOrThrow(this.#parts.ask, 'instants', null))
+    // Somebody else may have asked meanwhile, and added to what was answered.
+    this.#instants ??= instants
     return this.#instants
   }
 
@@ -172,6 +179,7 @@ export class BillingLooks {
   async #takeReadings(readings: readonly Reading[]): Promise<void> {
     const { ask, ledger, clock } = this.#parts
     const windowMs = this.#parts.windowMs()
+    if (!this.#parts.isBegun()) return
     try {
       const instants = await this.#known()
       if (instants.size === 0) return

@@ -20,7 +20,7 @@ export interface BillingViewParts {
   readonly releases: BillingReleases
   readonly waiters: ChangeWaiters
   /** From now on readings of that instant are heard. */
-  readonly willRelease: (at: number) => void
+  readonly willRelease: (at: number) => Promise<void>
   readonly now: () => number
   readonly days: CycleParts['days']
   readonly rules: () => { readonly releaseEstimates: boolean; readonly cycles: ReturnType<BillingBookDeps['billingCycles']> }
@@ -98,7 +98,7 @@ export const billingViews = (parts: BillingViewParts): BillingBookDeps => {
   return {
     beginBillingRelease: async (draft, who, key, sees) => {
       if (draft.at > now()) return refused(billingFailure('BILLING_FUTURE', `${new Date(draft.at).toISOString()} has not passed`).error)
-      parts.willRelease(draft.at)
+      await parts.willRelease(draft.at)
       const asked = { by: actor(who), asker: JSON.stringify(who), key }
       return shown(await releases.begin({ ...draft, estimates: rules().releaseEstimates }, asked, sees))
     },

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { BillingBookDeps } from '../api/index.ts'
-import { billingThread } from '../billing/index.ts'
+import { BILLING_FILE, begunLater, billingThread } from '../billing/index.ts'
 import type { AskCollection } from '../collection/index.ts'
 import { type Clock, explain } from '../core/index.ts'
 import { workerUrl } from '../core/worker.ts'
@@ -40,12 +42,12 @@ export const openBilling = (parts: BillingParts) => {
     const workerData: BillingWorkerData = { directory }
     return new Worker(workerUrl(import.meta.url, 'billing-worker'), { workerData })
   })
-  const { ask } = thread
+  const { ask, isBegun } = begunLater(thread.ask, existsSync(join(directory, BILLING_FILE)))
   const book = releasedBook(ask)
   const reads = billingReads({ store, ledger, models, evidence, book, rules: () => settings })
   const waiters = new ChangeWaiters()
   const releases = new BillingReleases({ ask, reads, clock, told: (newest) => waiters.told(newest), log })
-  const looks = new BillingLooks({ ask, reads, ledger, clock, storeSink: store.id, windowMs: () => settings.windowMs, log })
+  const looks = new BillingLooks({ ask, isBegun, reads, ledger, clock, storeSink: store.id, windowMs: () => settings.windowMs, log })
   const views: BillingBookDeps = billingViews({
     ...{ ask, reads, releases, waiters, days },
     willRelease: (at) => looks.willRelease(at),

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { type AskBilling, type BillingReads, billingHandlers } from '../../src/billing/index.ts'
+import { type AskBilling, type BillingReads, begunLater, billingHandlers } from '../../src/billing/index.ts'
 import { ok } from '../../src/core/index.ts'
 import { BillingLooks } from '../../src/gateway/billing-looks.ts'
 import { AT, book, pointAt, register, release } from '../billing/support.ts'
@@ -27,7 +27,16 @@ const site = () => {
     facts: () => [],
   }
   const clock = { now: () => state.now, monotonic: () => 0, speed: 1 }
-  const looks = new BillingLooks({ ask, reads, ledger, clock, storeSink: 'store', windowMs: () => HOUR, log: () => undefined })
+  const looks = new BillingLooks({
+    ask,
+    isBegun: () => true,
+    reads,
+    ledger,
+    clock,
+    storeSink: 'store',
+    windowMs: () => HOUR,
+    log: () => undefined,
+  })
   const open = () => file.pendings.open({}, 0, 10).map(({ next, cause }) => [next?.value, cause])
   return { looks, state, open }
 }
@@ -78,4 +87,41 @@ it('hears of energy that was worked out again', async () => {
   state.now += HOUR
   await looks.settle()
   expect(open()).toEqual([['104.00', 'energy was worked out again']])
+})
+
+it('asks no book before something is released, and follows the ledger from the moment before', async () => {
+  const file = book()
+  const handlers = billingHandlers(file, () => undefined)
+  const asked: string[] = []
+  const { ask, isBegun } = begunLater(async (call, request) => {
+    asked.push(call)
+    return ok(handlers[call](request))
+  }, false)
+  const state = { value: '100.00', now: AT + HOUR, seq: 5 }
+  const reads: BillingReads = {
+    at: async function* (_at, { points = [] }) {
+      yield points.map((point) => pointAt(point, [register('1.8.0', state.value)]))
+    },
+  }
+  const ledger = {
+    get seq() {
+      return state.seq
+    },
+    touchedPages: (since: number) => (since < state.seq ? [[{ kind: 'point' as const, id: 'P-1' }]] : []),
+    facts: () => [],
+  }
+  const clock = { now: () => state.now, monotonic: () => 0, speed: 1 }
+  const looks = new BillingLooks({ ask, isBegun, reads, ledger, clock, storeSink: 'store', windowMs: () => HOUR, log: () => undefined })
+  await looks.sink.write([freezeOf('P-1', AT, [1, 1])])
+  looks.energyChanged('P-1', AT - 24 * HOUR, AT)
+  state.seq = 6
+  expect(asked).toEqual([])
+  await looks.willRelease(AT)
+  expect(isBegun()).toBe(true)
+  // The ledger changes while the release is carried out: what was taken before that is compared.
+  state.value = '105.00'
+  state.seq = 7
+  release(file, [pointAt('P-1', [register('1.8.0', '100.00')])])
+  await looks.settle()
+  expect(file.pendings.open({}, 0, 10).map(({ next, cause }) => [next?.value, cause])).toEqual([['105.00', 'ledger change 7']])
 })
