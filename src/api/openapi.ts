@@ -51,7 +51,7 @@ const DESCRIPTION = `Readings, lines and health of the gateway.
 
 **Times** are ISO 8601 in UTC. \`measuredAt\` is the meter's time or the instant of its freeze, \`receivedAt\` is when the gateway had it.
 
-**Pages.** Pass \`next\` as \`cursor\` until it is null; the other parameters may stay as they were. A list that takes \`since\` and no \`cursor\` is a sequence: its \`next\` is the next \`since\`.
+**Pages.** Pass \`next\` as \`cursor\` until it is null; the other parameters stay as they were, but for \`limit\`. A list that takes \`since\` and no \`cursor\` is a sequence: its \`next\` is the next \`since\`.
 
 **Twice.** A request that changes something may carry an \`Idempotency-Key\`. Answers carry an \`ETag\`; \`If-None-Match\` saves sending them again.
 
@@ -152,7 +152,7 @@ const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
 const REPEATS = {
   ...{ name: 'Idempotency-Key', in: 'header', required: false },
   description: 'Makes it safe to send this twice: the first answer is given again for a day, with `idempotency-replayed: true`.',
-  schema: { type: 'string', minLength: 1, maxLength: 255 },
+  schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[!-~]+$' },
 }
 const NOT_CHANGED = { description: 'The answer is the one the client has.' }
 const UNLESS = {

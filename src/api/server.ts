@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { auditHook } from './audit-hook.ts'
 import { caseStreams } from './case-streams.ts'
+import { cursorHook } from './cursor-hook.ts'
 import type { ApiDeps, ApiOptions } from './deps.ts'
 import { browserRules, docsRoutes } from './docs.ts'
 import { guard } from './guard.ts'
@@ -123,6 +124,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
   auditHook(app, deps)
   repeatHook(app, deps)
   turnsHook(app)
+  cursorHook(app)
   unchangedHook(app)
   app.setNotFoundHandler(app.hasDecorator('rateLimit') ? { preHandler: app.rateLimit() } : {}, unknown)
   await describeApi(app, deps.version)

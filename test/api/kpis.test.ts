@@ -28,7 +28,7 @@ it('gives each figure its numerator, denominator, exclusions, cut-off, and the w
       ],
     },
   ])
-  const second = await get(`/kpis?by=area&limit=2&cursor=${body.next}`)
+  const second = await get(`/kpis?day=2026-08-15&by=area&limit=2&cursor=${body.next}`)
   expect(second.body.items.map(({ id }: { id: string }) => id)).toEqual(['A-2', 'A-3'])
   expect((await get(body.items[0].kpis[0].members.out.replace('/api/v1', ''))).body.items).toHaveLength(5)
 })

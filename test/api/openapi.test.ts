@@ -149,6 +149,13 @@ describe('the OpenAPI document', () => {
     expect(types('/api/v1/lines/{id}/trace')).toEqual([
       ...['text/event-stream', 'application/x-ndjson', 'text/plain', 'application/vnd.tcpdump.pcap'],
     ])
+    expect(types('/api/v1/ledger/export')).toEqual([
+      ...[
+        'text/csv; charset=utf-8',
+        'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+        'application/yaml; charset=utf-8',
+      ],
+    ])
     expect(document.paths['/api/v1/points/{id}/read-now']?.post?.requestBody?.required).toBe(false)
     expect(document.paths['/api/v1/dead-letters/replay']?.post?.requestBody?.required).toBe(true)
   })
@@ -178,6 +185,7 @@ describe('the OpenAPI document', () => {
     ['/api/v1/brokers/plant/devices/nobody', 'getPushDevice'],
     ['/api/v1/brokers/cloud/devices', 'listPushDevices'],
     ['/api/v1/refused-messages', 'listRefusedMessages'],
+    ['/api/v1/results', 'listResults'],
     ['/api/v1/points/P-999', 'getPoint'],
     ['/api/v1/points?limit=x', 'listPoints'],
     ['/health/live', 'getLive'],
@@ -186,6 +194,7 @@ describe('the OpenAPI document', () => {
     const { app, operations } = await describe31()
     const ajv = await schemas31()
     const answer = await app.inject({ url, headers: asReader })
+    expect(answer.headers['content-type']).toMatch(/^application\/(problem\+)?json; charset=utf-8$/)
     const found = operations.find(({ operation }) => operation.operationId === operationId)?.operation
     const schema = Object.values(found?.responses[String(answer.statusCode)]?.content ?? {})[0]?.schema
     const rooted = JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"document#/'))

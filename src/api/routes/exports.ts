@@ -123,7 +123,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<{
       },
     },
     async ({ who }, reply) => {
-      reply.serializer(JSON.stringify)
+      reply.type('application/json; charset=utf-8').serializer(JSON.stringify)
       const others = [...lists.values()].filter(({ name }) => !own.some((kind) => kind.name === name))
       const seen = [...own, ...others.sort((a, b) => (a.name < b.name ? -1 : 1))].filter(({ needs }) => who !== null && mayDo(who, needs))
       return {

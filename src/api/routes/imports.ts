@@ -219,6 +219,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         description:
           'What comes out can be imported again and changes nothing. Whoever may not see what says something of a person gets *** for it; only what lies in the zones of whoever asks is in it.',
         querystring: ExportQuery,
+        produces: [...SHEETS, 'application/yaml; charset=utf-8'],
         response: { 200: Type.Unsafe<Readable>({ description: 'The file.' }) },
       },
     },
@@ -246,6 +247,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         summary: 'A table to fill in',
         description: 'With three rows as examples, and a legend of every column that is understood.',
         querystring: TemplateQuery,
+        produces: SHEETS,
         response: { 200: Type.Unsafe<Readable>({ description: 'The file.' }) },
       },
     },
@@ -254,3 +256,4 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
 }
 
 const EXPORT_MS = 120_000
+const SHEETS = ['text/csv; charset=utf-8', 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet']

@@ -41,7 +41,9 @@ export const readingRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs:
         'x-also': ['text/csv; charset=utf-8'],
       },
     },
-    async ({ params: { id }, query, headers, who }, reply) => {
+    async (request, reply) => {
+      const { params, query, headers, who } = request
+      const { id } = params
       const asked = askedFor(id, query, deps, sinceOf(deps.scopeOf(who), id))
       if ('problem' in asked) return refuse(reply, asked.problem)
       if ((await deps.point(id)) === null) return refuse(reply, unknownPoint(id))
