@@ -8,12 +8,13 @@ import {
   type Result,
   type Series,
 } from '../core/index.ts'
-import { type Admission, type Arrivals, type Devices, keptText, type Letters, Memory } from '../push/index.ts'
-import { fail } from './errors.ts'
+import { type Admission, type Arrivals, type Devices, type Letters, Memory } from '../push/index.ts'
 import type { EvidenceIntake, EvidenceMessage } from './evidence-keeper.ts'
 import { conflictReading, eventReading, Once } from './push-events.ts'
+import { UniqueInstants } from './push-instants.ts'
 import { eventCode, type KnownMeter, type PushMeters } from './push-meters.ts'
 import { type Note, Notes, newNote } from './push-notes.ts'
+import { Together } from './push-together.ts'
 
 export interface IntakeDeps {
   readonly id: string
@@ -70,12 +71,6 @@ interface Kept {
   message?: EvidenceMessage
 }
 
-/** Readings that go to the outbox together. */
-interface Batch {
-  readonly readings: Reading[]
-  readonly done: Promise<Result<void>>
-}
-
 const MOST_STEPS = 1000
 const MOST_UNFIT = 100
 const LONGEST_SHOWN = 200
@@ -92,11 +87,12 @@ export class PushIntake {
   readonly #instants = new UniqueInstants()
   /** Packets whose readings the outbox can never take. */
   readonly #unfit = new Map<string, GatewayError>()
-  #batch: Batch | null = null
+  readonly #together: Together
   readonly #counts = { used: 0, refused: 0, readings: 0, values: 0, duplicates: 0, conflicts: 0, late: 0, unmapped: 0 }
 
   constructor(deps: IntakeDeps) {
     this.#deps = deps
+    this.#together = new Together(deps.put)
     const say = (error: GatewayError) => {
       if (this.#once.isDue(error.code, Date.now())) deps.log('warn', `${deps.id}: ${explain(error)}`)
     }
@@ -119,7 +115,7 @@ export class PushIntake {
     if (unfit) return this.refuse(message, unfit)
     const unknown = outcome.records.some(({ measuredAt }) => measuredAt === null) || outcome.events.some(({ at }) => at === null)
     if (!unknown) return this.#takeAt(message, outcome, arrivedAt, packetKey)
-    const instant = this.#instants.take(namesOf(outcome), arrivedAt)
+    const instant = this.#instants.take(outcome, arrivedAt)
     return packetKey === null ? this.#takeAt(message, outcome, instant, null) : this.#takeArrived(message, outcome, packetKey, instant)
   }
 
@@ -310,7 +306,7 @@ export class PushIntake {
 
   #store(kept: Kept, packetKey: string | null): Promise<GatewayError | null> {
     if (kept.put.length === 0) return this.#repeats(kept, packetKey)
-    return this.#putSoon(kept.put).then((safe) => {
+    return this.#together.put(kept.put).then((safe) => {
       if (!safe.ok) return this.#failed(kept, safe.error, packetKey)
       this.#noteSafe(kept)
       return kept.waiting.length === 0 ? null : this.#repeats(kept, packetKey)
@@ -326,7 +322,7 @@ export class PushIntake {
   async #failed(kept: Kept, error: GatewayError, packetKey: string | null): Promise<GatewayError | null> {
     const { put } = kept
     // Of what went together one reading may be unfit: the others are not to stay out because of it.
-    const again: Result<void> = error.recovery === 'skip' ? await this.#putSafely(put) : { ok: false, error }
+    const again: Result<void> = error.recovery === 'skip' ? await this.#together.alone(put) : { ok: false, error }
     if (again.ok) {
       this.#noteSafe(kept)
       return this.#repeats(kept, packetKey)
@@ -346,34 +342,6 @@ export class PushIntake {
       if (error) return error
     }
     return null
-  }
-
-  /** What came in one turn of the event loop goes to the outbox together. */
-  #putSoon(readings: readonly Reading[]): Promise<Result<void>> {
-    const batch = this.#batch
-    if (batch) {
-      for (const reading of readings) batch.readings.push(reading)
-      return batch.done
-    }
-    const begun: Batch = {
-      readings: [...readings],
-      done: new Promise((resolve) =>
-        setImmediate(() => {
-          this.#batch = null
-          resolve(this.#putSafely(begun.readings))
-        }),
-      ),
-    }
-    this.#batch = begun
-    return begun.done
-  }
-
-  async #putSafely(readings: readonly Reading[]): Promise<Result<void>> {
-    try {
-      return await this.#deps.put(readings)
-    } catch (error) {
-      return fail('PUSH_PUT', `${readings.length} readings: ${error instanceof Error ? error.message : String(error)}`)
-    }
   }
 
   /** What waited for the disk no longer has its message: when the broker sends it again, it goes to the refused ones. */
@@ -437,23 +405,3 @@ const copyOf = ({ topic, payload, arrivedAt }: PushMessage, { rule }: PushOutcom
 /** A rule is named after its mapping. */
 const isOf = (rule: string | null, mapping: string): boolean =>
   rule !== null && rule.charCodeAt(mapping.length) === 0x2f && rule.startsWith(mapping)
-
-const namesOf = ({ records, events }: PushOutcome): string[] => [
-  ...records.flatMap(({ meter, measuredAt }) => (measuredAt === null ? [meter] : [])),
-  ...events.flatMap(({ device, at }) => (at === null ? [device] : [])),
-]
-
-const MOST_INSTANTS = 10_000
-
-/** Arrivals that no two messages of one meter share: nobody said that they were of one instant. */
-class UniqueInstants {
-  readonly #last = new Map<string, number>()
-
-  take(names: readonly string[], arrivedAt: number): number {
-    let instant = arrivedAt
-    for (const name of names) instant = Math.max(instant, (this.#last.get(name) ?? Number.NEGATIVE_INFINITY) + 1)
-    if (this.#last.size > MOST_INSTANTS) for (const [name, last] of this.#last) if (last < arrivedAt) this.#last.delete(name)
-    for (const name of names) this.#last.set(this.#last.has(name) ? name : keptText(name, name.length), instant)
-    return instant
-  }
-}
