@@ -116,6 +116,22 @@ describe('a result as a file', () => {
     expect((await get(app, '/results/cases', asRole('billing'))).json().code).toBe('API_PERMISSION')
     expect((await get(app, `/results/readings?${DAY}&point=P-001`, asRole('billing'))).statusCode).toBe(200)
   })
+  it('answers HEAD without making a file, and writes none down', async () => {
+    const app = await api()
+    const head = (url: string, headers = asRole('analyst')) => app.inject({ method: 'HEAD', url: `/api/v1${url}`, headers })
+    const answer = await head('/results/points?format=xlsx')
+    expect([answer.statusCode, answer.payload, answer.headers['content-type']]).toEqual([200, '', expect.stringContaining('spreadsheetml')])
+    expect(answer.headers).not.toHaveProperty('content-length')
+    expect((await head('/results/points?colour=red')).statusCode).toBe(400)
+    expect((await head('/results/points', asRole('viewer'))).statusCode).toBe(403)
+    expect((await get(app, '/exports/log', asRole('auditor'))).json().items).toEqual([])
+    const list = await get(app, '/points?limit=3')
+    expect((await head('/points?limit=3')).headers).toMatchObject({
+      etag: list.headers.etag,
+      'content-length': list.headers['content-length'],
+    })
+    expect((await head('/exports/9/file')).statusCode).toBe(404)
+  })
   it('holds nothing of what somebody does not see', async () => {
     const scope = { all: false, sees: (_kind: string, id: string) => id === 'P-001' }
     const app = await api({ scopeOf: () => scope })
@@ -168,6 +184,16 @@ describe('a file that is made in the background', () => {
       (await app.inject({ url: '/api/v1/exports/1/file', headers: { ...asRole('analyst'), 'if-none-match': `"${done.file.sha256}"` } }))
         .statusCode,
     ).toBe(304)
+    const head = (more = {}) => app.inject({ method: 'HEAD', url: '/api/v1/exports/1/file', headers: { ...asRole('analyst'), ...more } })
+    const { etag, 'content-length': length, 'content-type': type, 'repr-digest': digest, 'accept-ranges': ranges } = whole.headers
+    expect(await head({ range: 'bytes=5-9' })).toMatchObject({
+      ...{ statusCode: 200, payload: '' },
+      headers: { etag, 'content-length': length, 'content-type': type, 'repr-digest': digest, 'accept-ranges': ranges },
+    })
+    expect((await head({ 'if-none-match': etag })).statusCode).toBe(304)
+    expect((await part('bytes=100-', { 'if-range': etag })).rawPayload).toEqual(whole.rawPayload.subarray(100))
+    const over = await part(`bytes=${done.bytes}-`)
+    expect([over.statusCode, over.headers['content-range'], over.json().code]).toEqual([416, `bytes */${done.bytes}`, 'API_RANGE'])
     expect((await app.inject({ method: 'DELETE', url: '/api/v1/exports/1', headers: asRole('analyst') })).statusCode).toBe(200)
     expect((await get(app, '/exports/1')).statusCode).toBe(404)
   })

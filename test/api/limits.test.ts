@@ -220,12 +220,12 @@ describe('paths and methods', () => {
   })
 
   it.each([
-    ['DELETE', '/api/v1/points', 'GET'],
+    ['DELETE', '/api/v1/points', 'GET, HEAD'],
     ['PUT', '/api/v1/points/P-001/read-now', 'POST'],
     ['GET', '/api/v1/points/P-001/read-now', 'POST'],
-    ['OPTIONS', '/api/v1/lines', 'GET'],
+    ['OPTIONS', '/api/v1/lines', 'GET, HEAD'],
     ['POST', '/health/live', 'GET, HEAD'],
-    ['QUERY', '/api/v1/lines', 'GET'],
+    ['QUERY', '/api/v1/lines', 'GET, HEAD'],
   ] as const)('says which method is right instead of %s %s', async (method, url, allow) => {
     const { app } = await api()
     const answer = await app.inject({ method, url, headers: asOperator })

@@ -313,10 +313,12 @@ export const exportRoutes: FastifyPluginAsyncTypebox<{
 }
 
 /** A file, what was asked for of it, or that the client has it already. */
-const sendPart = ({ headers }: FastifyRequest, reply: FastifyReply, path: string, bytes: number, tag: string): FastifyReply => {
+const sendPart = ({ headers, method }: FastifyRequest, reply: FastifyReply, path: string, bytes: number, tag: string): FastifyReply => {
   if (headers['if-none-match'] === tag) return reply.code(304).send()
   const condition = headers['if-range']
-  const part = headers.range === undefined || (condition !== undefined && condition !== tag) ? null : partOf(headers.range, bytes)
+  // A range is of what is sent, and with HEAD nothing is. RFC 9110, 14.2
+  const isWhole = method === 'HEAD' || headers.range === undefined || (condition !== undefined && condition !== tag)
+  const part = isWhole ? null : partOf(headers.range ?? '', bytes)
   if (part === 'none') {
     reply.header('content-range', `bytes */${bytes}`)
     return refuse(reply, problem('API_RANGE', `the file has ${bytes} bytes`))
