@@ -13,7 +13,7 @@ import { sumOf } from '../energy/index.ts'
 import { compareIds, type Kind, type Ledger } from '../ledger/index.ts'
 import { type BillingEnergyParts, billingEnergyOf, type Ends } from './billing-energy.ts'
 import { billingReadFailure } from './billing-read-errors.ts'
-import { zonesAt } from './billing-reads.ts'
+import { zonesAt } from './billing-scope.ts'
 import { leastOf, statedPoints } from './billing-states.ts'
 
 export interface BillingViewParts extends BillingEnergyParts {

@@ -2,28 +2,17 @@ import {
   type BillingEvidence,
   type BillingPoint,
   type BillingReads,
-  type BillingRegister,
-  type BillingScope,
   bestRead,
   type Choice,
   type Hanging,
-  holdsOf,
   type NearRead,
-  type PointHold,
-  type ReleasedBook,
 } from '../billing/index.ts'
 import {
-  compare,
   type Decimal,
-  decimalText,
   isSource,
-  multiply,
   PartFailed,
-  parseDecimal,
   QUALITY,
-  type RatioKind,
   type Reading,
-  type ReadingStore,
   rescale,
   type ScanQuery,
   type Shape,
@@ -31,37 +20,18 @@ import {
   scalerAt,
   type Unit,
 } from '../core/index.ts'
-import { type EvidenceBook, type EvidenceKey, evidenceKey } from '../evidence/index.ts'
-import { compareIds, type Ledger, type MeterFact, type PointAt } from '../ledger/index.ts'
-import { parseRatio } from '../normalise/index.ts'
-import { type RegisterModels, ratioOf } from './energy-facts.ts'
+import type { EvidenceKey } from '../evidence/index.ts'
+import { compareIds, type MeterFact, type PointAt } from '../ledger/index.ts'
+import { type BillingReadParts, evidenceKeys, type Looked, pointOf } from './billing-point.ts'
+import { isBilled, isWithin, unacknowledged, zonesAt } from './billing-scope.ts'
 
-/** What is billed and how far around an instant is looked. */
-export interface BillingRules {
-  readonly windowMs: number
-  /** Registers that are due, short OBIS codes. */
-  readonly registers: readonly string[]
-  /** Roles of points that are billed. */
-  readonly roles: readonly string[]
-}
-
-export interface BillingReadParts {
-  readonly store: Pick<ReadingStore, 'scan'>
-  readonly ledger: Pick<Ledger, 'pointsAt' | 'exchanges' | 'get'>
-  readonly models: RegisterModels
-  readonly evidence: () => EvidenceBook
-  readonly book: Pick<ReleasedBook, 'holdsAt'>
-  readonly rules: () => BillingRules
-}
-
+/** Without it no point can be billed. */
+const TOTAL = '1.8.0'
 /** Points looked at together. */
 const PIECE = 100
 /** Pieces under way at once: while one is written out, the threads of store and evidence work on those after it. */
 const AHEAD = 3
 const PAGE = 10_000
-const MOST_EXCHANGES = 10_000
-/** Without it no point can be billed. */
-const TOTAL = '1.8.0'
 const LABELLED: readonly Source[] = ['day-freeze', 'month-freeze', 'curve', 'estimated']
 const SHOWN: readonly Source[] = ['live', 'push', 'manual']
 
@@ -113,68 +83,6 @@ export const billingReads = (parts: BillingReadParts): BillingReads => ({
 interface Piece {
   readonly points: Promise<readonly BillingPoint[]>
   readonly last: string | null
-}
-
-const word = (value: unknown): string => (typeof value === 'string' ? value : '')
-
-/** Is the point billed at the instant it was looked at? */
-export const isBilled = ({ attributes, state }: Pick<PointAt, 'attributes' | 'state'>, roles: readonly string[]): boolean =>
-  state === 'in-service' && roles.includes(word(attributes.role) || 'customer')
-
-const isWithin = (
-  { id, attributes }: PointAt,
-  { area, zone, sees }: BillingScope,
-  zoneOf: (area: string) => ReadonlySet<string>,
-): boolean => {
-  const own = word(attributes.area)
-  if (area !== undefined && own !== area) return false
-  if (zone !== undefined && !zoneOf(own).has(zone)) return false
-  return sees === undefined || sees(id)
-}
-
-/** The zone of an area at an instant, and the zones that one lies in. */
-export const zonesAt = (ledger: Pick<Ledger, 'get'>, at: number): ((area: string) => ReadonlySet<string>) => {
-  const known = new Map<string, ReadonlySet<string>>()
-  const attributesOf = (kind: 'area' | 'zone', id: string) => (ledger.get(kind, id, at) ?? ledger.get(kind, id, null))?.attributes ?? {}
-  return (area) => {
-    const found = known.get(area)
-    if (found) return found
-    const zones = new Set<string>()
-    if (area !== '')
-      for (
-        let zone = word(attributesOf('area', area).zone);
-        zone !== '' && !zones.has(zone);
-        zone = word(attributesOf('zone', zone).parent)
-      )
-        zones.add(zone)
-    known.set(area, zones)
-    return zones
-  }
-}
-
-/** Exchanges up to an instant that billing has not acknowledged, by point. */
-const unacknowledged = (ledger: Pick<Ledger, 'exchanges'>, at: number): ReadonlyMap<string, string> => {
-  const open = new Map<string, string>()
-  for (let after = 0; ; ) {
-    const some = ledger.exchanges({ unacknowledged: true, after, limit: MOST_EXCHANGES })
-    for (const { id, point, kind, at: when } of some)
-      if (when <= at && !open.has(point)) open.set(point, `exchange ${id} (${kind}) of ${new Date(when).toISOString()} is not acknowledged`)
-    const last = some.at(-1)
-    if (!last || some.length < MOST_EXCHANGES) return open
-    after = last.id
-  }
-}
-
-/** A point with the meter that hung there, and what has been found so far. */
-interface Looked {
-  readonly point: PointAt
-  readonly fact: MeterFact | null
-  readonly hanging: Hanging | null
-  readonly due: readonly string[]
-  readonly reads: NearRead[]
-  choices: ReadonlyMap<string, Choice>
-  /** The nearest reading has not every register: another one may be nearer for that. */
-  isPatchy: boolean
 }
 
 const pieceOf = async (
@@ -348,18 +256,6 @@ const addReads = (reads: NearRead[], reading: Reading, columns: readonly BilledC
   }
 }
 
-/** Registers of one reading follow each other: its key is written once for all of them. */
-const evidenceKeys = (): ((read: NearRead) => string) => {
-  let last: NearRead | null = null
-  let key = ''
-  return (read) => {
-    if (last === null || read.measuredAt !== last.measuredAt || read.meter !== last.meter || read.source !== last.source)
-      key = evidenceKey(read)
-    last = read
-    return key
-  }
-}
-
 const evidenceOf = async ({ evidence }: BillingReadParts, looked: readonly Looked[]): Promise<ReadonlyMap<string, BillingEvidence>> => {
   const keys = new Map<string, EvidenceKey>()
   const keyOf = evidenceKeys()
@@ -370,88 +266,4 @@ const evidenceOf = async ({ evidence }: BillingReadParts, looked: readonly Looke
       if (!keys.has(key)) keys.set(key, { meter: best.meter, measuredAt: best.measuredAt, source: best.source })
     }
   return keys.size === 0 ? new Map() : evidence().refsOf([...keys.values()])
-}
-
-const pointOf = (
-  { models, rules }: BillingReadParts,
-  at: number,
-  { point: { id, attributes }, fact, hanging, due, choices }: Looked,
-  evidence: ReadonlyMap<string, BillingEvidence>,
-  {
-    exchange,
-    person,
-  }: { readonly exchange: string | undefined; readonly person: { readonly by: string; readonly why: string } | undefined },
-): BillingPoint => {
-  const { windowMs } = rules()
-  const minutes = Math.round(windowMs / 60_000)
-  const holds: PointHold[] = hanging
-    ? [...holdsOf(choices, due, `within ${minutes} minutes of it`)]
-    : [{ reason: 'no-read', text: 'no meter hung there' }]
-  const registers: BillingRegister[] = []
-  const keyOf = evidenceKeys()
-  for (const [register, { best }] of choices) {
-    if (!best || !fact) continue
-    const factor = factorOf(models, fact, register, best.storedRatio)
-    if (factor === null)
-      holds.push({ reason: 'incomplete', text: `${register}: the ledger has no ratio that can be used (CT ${fact.ct}, PT ${fact.pt})` })
-    else registers.push(registerOf(best, factor, evidence.size === 0 ? null : (evidence.get(keyOf(best)) ?? null)))
-  }
-  if (exchange !== undefined) holds.push({ reason: 'exchange-unacknowledged', text: exchange })
-  if (person) holds.push({ reason: 'held-by-person', text: `${person.by} holds it: ${person.why}` })
-  return {
-    ...{ point: id, area: word(attributes.area) || null, customer: word(attributes.customer) || null, at, meter: hanging?.meter ?? null },
-    registers,
-    missing: due.filter((register) => !registers.some((given) => given.register === register)),
-    holds,
-  }
-}
-
-/** A factor and how it is written. */
-interface Factor {
-  readonly ratio: Decimal
-  readonly text: string
-}
-
-/** Factors by kind and transformers: few differ, and a division of decimals costs more than all else of a register. */
-const factors = new Map<string, Factor | null>()
-
-/** The ratio the ledger has now for that time; a register that is primary already has none. */
-const factorOf = (models: RegisterModels, fact: MeterFact, register: string, stored: string): Factor | null => {
-  const kind: RatioKind = models.of(fact.profile, register)?.ratio ?? (stored === '1' ? 'none' : 'ctpt')
-  const key = `${kind}\n${fact.ct}\n${fact.pt}`
-  const known = factors.get(key)
-  if (known !== undefined) return known
-  const isUnusable = kind !== 'none' && (parseRatio(fact.ct) === null || parseRatio(fact.pt) === null)
-  const ratio = isUnusable ? null : ratioOf(fact, kind)
-  const factor = ratio && { ratio, text: decimalText(ratio.raw, ratio.scaler) }
-  if (factors.size > 10_000) factors.clear()
-  factors.set(key, factor)
-  return factor
-}
-
-/** Of every figure there is one such object: it is written out in full, since spreading parts together costs several times as much. */
-const registerOf = (
-  { register, unit, value, meter, source, quality, measuredAt, receivedAt, storedRatio }: NearRead,
-  { ratio, text }: Factor,
-  evidence: BillingEvidence | null,
-): BillingRegister => {
-  const shown = decimalText(value.raw, value.scaler)
-  const isOne = ratio.raw === 1 && ratio.scaler === 0
-  const product = isOne ? value : multiply(value, ratio)
-  const found: BillingRegister = {
-    register,
-    unit,
-    value: shown,
-    ratio: text,
-    primary: isOne ? shown : decimalText(product.raw, product.scaler),
-    meter,
-    source,
-    quality,
-    measuredAt,
-    receivedAt,
-    evidence,
-  }
-  if (text === storedRatio) return found
-  const stored = parseDecimal(storedRatio)
-  return stored && compare(stored, ratio) === 0 ? found : { ...found, storedRatio }
 }

@@ -18,8 +18,9 @@ import {
   shapeOf,
 } from '../../src/core/index.ts'
 import { type EvidenceBook, NO_EVIDENCE } from '../../src/evidence/index.ts'
+import type { BillingRules } from '../../src/gateway/billing-point.ts'
 import { billingReadViews } from '../../src/gateway/billing-read-views.ts'
-import { type BillingRules, billingReads } from '../../src/gateway/billing-reads.ts'
+import { billingReads } from '../../src/gateway/billing-reads.ts'
 import { RegisterModels } from '../../src/gateway/energy-facts.ts'
 import { openProfiles } from '../../src/gateway/profiles.ts'
 import { type Exchange, type ExchangeDraft, Ledger, type Patch } from '../../src/ledger/index.ts'
