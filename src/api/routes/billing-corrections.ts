@@ -6,13 +6,10 @@ import {
   BillingDecideBody,
   BillingFiguresQuery,
   BillingIdParams,
-  BillingPendingPage,
   BillingPendingQuery,
-  BillingPendingSchema,
-  BillingVersionPage,
-  BillingVersionSchema,
   BillingWithdrawBody,
-} from '../billing-book-schemas.ts'
+} from '../billing-book-queries.ts'
+import { BillingPendingPage, BillingPendingSchema, BillingVersionPage, BillingVersionSchema } from '../billing-book-schemas.ts'
 import { actorOf, seenPage, seesOf } from '../billing-seen.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'

@@ -1,13 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { holdJson } from '../billing-book-json.ts'
-import {
-  BillingHoldBody,
-  BillingHoldPage,
-  BillingHoldSchema,
-  BillingHoldsQuery,
-  BillingIdParams,
-  BillingLiftBody,
-} from '../billing-book-schemas.ts'
+import { BillingHoldBody, BillingHoldsQuery, BillingIdParams, BillingLiftBody } from '../billing-book-queries.ts'
+import { BillingHoldPage, BillingHoldSchema } from '../billing-book-schemas.ts'
 import { actorOf, seenPage, seesOf } from '../billing-seen.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'

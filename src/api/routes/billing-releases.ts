@@ -2,16 +2,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Principal, seesAsMuchAs } from '../../access/principals.ts'
 import type { BillingReleaseScope, BillingReleaseView } from '../billing-book-deps.ts'
 import { leftJson, releaseJson, versionJson } from '../billing-book-json.ts'
-import {
-  BillingIdParams,
-  BillingLeftPage,
-  BillingLeftQuery,
-  BillingListQuery,
-  BillingReleaseBody,
-  BillingReleasePage,
-  BillingReleaseSchema,
-  BillingVersionPage,
-} from '../billing-book-schemas.ts'
+import { BillingIdParams, BillingLeftQuery, BillingListQuery, BillingReleaseBody } from '../billing-book-queries.ts'
+import { BillingLeftPage, BillingReleasePage, BillingReleaseSchema, BillingVersionPage } from '../billing-book-schemas.ts'
 import { actorOf, seenPage, seesOf } from '../billing-seen.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'

@@ -6,9 +6,7 @@ import type { ConcentratorOrder } from '../concentrator-deps.ts'
 import {
   AskBody,
   ConcentratorClockSetBody,
-  ConcentratorJobPage,
   ConcentratorJobParams,
-  ConcentratorJobSchema,
   ConcentratorParams,
   ConcentratorReadBody,
   DeleteBody,
@@ -21,7 +19,8 @@ import {
   ParametersSetBody,
   RoutesReadBody,
   WhyBody,
-} from '../concentrator-schemas.ts'
+} from '../concentrator-queries.ts'
+import { ConcentratorJobPage, ConcentratorJobSchema } from '../concentrator-schemas.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import { badValue } from '../invalid.ts'

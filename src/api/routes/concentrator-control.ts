@@ -1,14 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type Principal, personOf } from '../../access/principals.ts'
-import {
-  ConcentratorControlParams,
-  ConcentratorParams,
-  ControlBody,
-  ControlPage,
-  ControlSchema,
-  NewestQuery,
-  WithdrawBody,
-} from '../concentrator-schemas.ts'
+import { ConcentratorControlParams, ConcentratorParams, ControlBody, NewestQuery, WithdrawBody } from '../concentrator-queries.ts'
+import { ControlPage, ControlSchema } from '../concentrator-schemas.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import { problem, problemOf, refuse } from '../problems.ts'

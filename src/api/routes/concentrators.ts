@@ -2,18 +2,15 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { ClockDetailSchema } from '../clock-schemas.ts'
 import type { ConcentratorView } from '../concentrator-deps.ts'
+import { AdoptTerminalBody, ConcentratorEventsQuery, ConcentratorParams, ConcentratorsQuery } from '../concentrator-queries.ts'
 import {
-  AdoptTerminalBody,
   ArchiveCountsSchema,
   ArchiveDifferenceSchema,
   ArchiveSchema,
-  ConcentratorEventsQuery,
   ConcentratorEventsSchema,
   ConcentratorPage,
-  ConcentratorParams,
   ConcentratorRoutesSchema,
   ConcentratorSchema,
-  ConcentratorsQuery,
   ParametersSchema,
   UnknownTerminalsSchema,
 } from '../concentrator-schemas.ts'
