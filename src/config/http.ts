@@ -33,6 +33,13 @@ export const HttpSchema = object({
   requestsPerMinute: optional(
     Type.Integer({ minimum: 60, maximum: 10_000_000, description: 'of one address; more are answered with 429', default: 6000 }),
   ),
+  repeatsMaxMb: optional(
+    Type.Integer({
+      ...{ minimum: 64, maximum: 100_000, default: 256 },
+      description:
+        'requests.db, what is kept of requests with an Idempotency-Key: beyond it the oldest answers are dropped, their keys stay known',
+    }),
+  ),
   trustProxy: optional(
     Type.Array(Type.String(), { description: 'addresses of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed' }),
   ),
@@ -81,6 +88,8 @@ export interface HttpConfig {
   readonly tls: TlsConfig | null
   readonly publicMetrics: boolean
   readonly requestsPerMinute: number
+  /** Of requests.db. */
+  readonly repeatsMaxBytes: number
   readonly trustProxy: readonly string[] | null
   readonly tokens: readonly { readonly name: string; readonly sha256: string; readonly permission: 'read' | 'operate' }[]
 }
@@ -109,6 +118,7 @@ export const httpOf = (file: Static<typeof HttpSchema> | undefined, base: string
       : null,
     publicMetrics: file?.publicMetrics ?? false,
     requestsPerMinute: file?.requestsPerMinute ?? 6000,
+    repeatsMaxBytes: (file?.repeatsMaxMb ?? 256) * 1_048_576,
     trustProxy: file?.trustProxy ?? null,
     tokens: file?.tokens ?? [],
   }

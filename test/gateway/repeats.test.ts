@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
@@ -71,4 +71,40 @@ it('an answer of a form that did not say to whom is given to nobody', () => {
     expect(port.begin('u', key, 'p')).toEqual({ state: 'done', answer: ANSWER })
     close()
   }
+})
+
+it('keeps to its bytes: the oldest answers go first, a key only after them, what is under way never', () => {
+  let now = 1000
+  const directory = folder()
+  const maxBytes = 150_000
+  const { port, close } = openRepeats(directory, () => now, silent, maxBytes)
+  onTestFinished(close)
+  port.begin('u', 'under way', 'p')
+  for (let index = 0; index < 30; index++) {
+    now++
+    expect(port.begin('u', `k${index}`, 'p')).toEqual({ state: 'new' })
+    port.finish('u', `k${index}`, { ...ANSWER, body: 'x'.repeat(20_000) })
+  }
+  // What was done is not done again, though nobody can say what was answered.
+  expect(port.begin('u', 'k0', 'p')).toMatchObject({ state: 'done', answer: { status: 200, body: null } })
+  expect(port.begin('u', 'k0', 'another')).toEqual({ state: 'other' })
+  expect(port.begin('u', 'k29', 'p')).toMatchObject({ state: 'done', answer: { body: expect.stringMatching(/^x{20000}$/) } })
+  expect(port.begin('u', 'under way', 'p')).toEqual({ state: 'under-way' })
+  expect(statSync(join(directory, 'requests.db')).size).toBeLessThan(2 * maxBytes)
+  for (let index = 0; index < 250; index++) {
+    now++
+    expect(port.begin('u', `small ${index} ${'k'.repeat(200)}`, 'p')).toEqual({ state: 'new' })
+    port.finish('u', `small ${index} ${'k'.repeat(200)}`, { ...ANSWER, body: 'y'.repeat(100) })
+  }
+  expect(port.begin('u', 'k0', 'p')).toEqual({ state: 'new' })
+  expect(port.begin('u', `small 249 ${'k'.repeat(200)}`, 'p')).toMatchObject({ state: 'done', answer: { status: 200 } })
+  expect(port.begin('u', 'under way', 'p')).toEqual({ state: 'under-way' })
+})
+
+it('one answer that is longer than all of them may be leaves its key', () => {
+  const { port, close } = openRepeats(folder(), () => 1000, silent, 30_000)
+  onTestFinished(close)
+  port.begin('u', 'a', 'p')
+  port.finish('u', 'a', { ...ANSWER, body: 'x'.repeat(100_000) })
+  expect(port.begin('u', 'a', 'p')).toMatchObject({ state: 'done', answer: { status: 200, body: null } })
 })
