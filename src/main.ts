@@ -374,7 +374,7 @@ const open = async (
   })
   const audit = openAudit(config.dataDirectory, () => systemClock.now(), say, config.access.auditHead ?? undefined)
   closers.push(() => audit.close())
-  const repeats = openRepeats(config.dataDirectory, () => systemClock.now(), say)
+  const repeats = openRepeats(config.dataDirectory, () => systemClock.now(), say, config.http.repeatsMaxBytes)
   closers.push(() => repeats.close())
   const scopes = new ScopeIndex(ledger)
   const points = new PointIndex(ledger, (id, name) => scopes.namesPerson(id, name))
