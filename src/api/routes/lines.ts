@@ -3,7 +3,8 @@ import { Type } from 'typebox'
 import type { GatewayError, Scope } from '../../core/index.ts'
 import type { ApiDeps, DeviceView, LineDetail, LineView, TaskView } from '../deps.ts'
 import { problem, refuse } from '../problems.ts'
-import { LineDetailSchema, LineParams, LineSchema, ref, TaskSchema } from '../schemas.ts'
+import { LineParams } from '../queries.ts'
+import { LineDetailSchema, LineSchema, ref, TaskSchema } from '../schemas.ts'
 import { iso, isoOrNull, reasonsJson } from './common.ts'
 
 /** Lines, their devices, and the tasks that keep them busy. */

@@ -6,7 +6,8 @@ import { RefusedMessagePage, RefusedMessagesQuery } from '../broker-schemas.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
-import { ReplayBody, ref } from '../schemas.ts'
+import { ReplayBody } from '../queries.ts'
+import { ref } from '../schemas.ts'
 import { inTime, iso } from './common.ts'
 
 /** Messages that could not be used, and what a person does with them. */
