@@ -1,5 +1,4 @@
 import { CommandFailed, complain, EXIT } from './output.ts'
-import { program } from './program.ts'
 
 /** What the machine itself would not do, in a sentence; null when the fault is ours. */
 const environmentText = (error: unknown): string | null => {
@@ -24,7 +23,17 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (!['run', 'demo', 'simulate'].includes(process.argv[2] ?? '')) process.exit(process.exitCode ?? EXIT.ok)
 })
 
+/** Every command, or the one that runs for months: it carries nothing of the others about, no simulator and no client. */
+const commands = async () => {
+  if (process.argv[2] !== 'run') return (await import('./program.ts')).program
+  const { bareProgram, runCommand } = await import('./run-command.ts')
+  const program = bareProgram()
+  runCommand(program)
+  return program
+}
+
 try {
+  const program = await commands()
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommandFailed) {

@@ -1,7 +1,5 @@
-import { Command } from 'commander'
 import { DECODERS } from '../../protocols/index.ts'
 import { configurationReference, GatewaySchema, LedgerSchema } from '../config/index.ts'
-import { version } from '../main.ts'
 import { auditCommands } from './audit.ts'
 import { billingCommands } from './billing.ts'
 import { caseCommands } from './cases.ts'
@@ -23,10 +21,11 @@ import { ledgerSheetCommands } from './ledger-sheets.ts'
 import { mappingCommands } from './mapping-commands.ts'
 import { config, duration, integer, json, positive } from './options.ts'
 import { outageCommands } from './outages.ts'
-import { EXIT, printJson } from './output.ts'
+import { printJson } from './output.ts'
 import { profileCommands } from './profile-commands.ts'
 import { ruleCommands } from './rules.ts'
-import { check, configOrFail, run } from './run.ts'
+import { check, configOrFail } from './run.ts'
+import { bareProgram, runCommand } from './run-command.ts'
 import { signalCommands } from './signal.ts'
 import { simulateCommands } from './simulate-commands.ts'
 import { keyAccountCommands } from './tiers.ts'
@@ -36,18 +35,7 @@ import { userCommands } from './users.ts'
 import { wireCommands } from './wire-commands.ts'
 
 /** Every command with its options: what `gridtally` can do. Nothing runs before it is told to parse. */
-export const program = new Command('gridtally')
-  .description('Remote electricity meter-reading gateway')
-  .version(version())
-  .showHelpAfterError('(gridtally --help lists all commands)')
-  .configureHelp({ sortSubcommands: false })
-  .addHelpText(
-    'after',
-    '\nExit codes: 0 done; 1 something failed (no answer, a vector differs, a file is broken); 2 wrong usage or configuration; 70 a bug.',
-  )
-  .exitOverride((error) => {
-    process.exit(error.exitCode === 0 ? 0 : EXIT.usage)
-  })
+export const program = bareProgram()
 
 program
   .command('demo')
@@ -64,7 +52,7 @@ program
   .addOption(json())
   .action(demo)
 
-program.command('run').description('the gateway').addOption(config()).option('--json', 'JSON log lines even on a terminal').action(run)
+runCommand(program)
 
 program
   .command('check')
