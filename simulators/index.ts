@@ -2,7 +2,6 @@
 export { type Field, plainField } from './answering.ts'
 export { type ServedBroker, type StartedBroker, serveBroker, startBroker } from './broker.ts'
 export type { Brain, EventOrder, Told } from './concentrator/brain.ts'
-export { type FleetFigures, percentile } from './concentrator/dial.ts'
 export {
   type Concentrator,
   type ConcentratorSpec,
@@ -14,6 +13,7 @@ export {
   startConcentrators,
   type TerminalProtocol,
 } from './concentrator/fleet.ts'
+export { type FleetFigures, percentile } from './concentrator/fleet-figures.ts'
 export { HABITS, type Habits, type WiredMeter } from './concentrator/habits.ts'
 export type { Wiring } from './concentrator/wired.ts'
 export { FAULTS, type Fault, FaultDesk, type FaultKind, parseFault } from './faults.ts'

@@ -1,57 +1,13 @@
 import { connect, type Socket } from 'node:net'
 import type { Field } from '../answering.ts'
 import type { Fault } from '../faults.ts'
-import { fraction, mix, numberOf } from '../random.ts'
+import { fraction, numberOf } from '../random.ts'
 import { noTruth, type TruthValue } from '../truth.ts'
 import type { Act, Brain, Report, Told } from './brain.ts'
+import type { FleetFigures } from './fleet-figures.ts'
 import type { Habits } from './habits.ts'
 import type { Said } from './items3761.ts'
-
-/** Counted over a whole fleet. */
-export interface FleetFigures {
-  dialled: number
-  loginsConfirmed: number
-  heartbeats: number
-  heartbeatsConfirmed: number
-  requests: number
-  framesOut: number
-  bytesOut: number
-  bytesIn: number
-  reports: number
-  reportsConfirmed: number
-  hungUp: number
-  /** Milliseconds from a heartbeat to its answer, and from a login, by whole milliseconds up to 9,999. */
-  readonly heartbeatMs: Uint32Array
-  readonly loginMs: Uint32Array
-}
-
-export const newFigures = (): FleetFigures => ({
-  dialled: 0,
-  loginsConfirmed: 0,
-  heartbeats: 0,
-  heartbeatsConfirmed: 0,
-  requests: 0,
-  framesOut: 0,
-  bytesOut: 0,
-  bytesIn: 0,
-  reports: 0,
-  reportsConfirmed: 0,
-  hungUp: 0,
-  heartbeatMs: new Uint32Array(10_000),
-  loginMs: new Uint32Array(10_000),
-})
-
-/** What share of the answers took no longer than this, milliseconds; 0 when there were none. */
-export const percentile = (histogram: Uint32Array, share: number): number => {
-  let all = 0
-  for (const count of histogram) all += count
-  let seen = 0
-  for (let ms = 0; ms < histogram.length; ms++) {
-    seen += histogram[ms]!
-    if (all > 0 && seen >= all * share) return ms
-  }
-  return 0
-}
+import { spoil } from './spoil.ts'
 
 export interface DialOptions {
   readonly id: string
@@ -309,42 +265,14 @@ export const dialler = (options: DialOptions): Dialler => {
   const answer = (act: Extract<Act, { kind: 'answer' }>): void => {
     const now = clock.now()
     const to = socket
-    const faults = orders(now)
-    let frames = act.frames
-    let delay = act.delayMs
-    let refused = false
-    let single = false
-    const names: string[] = []
-    for (const fault of faults) {
-      if (fault.kind === 'clock' || fault.kind === 'unread' || fault.kind === 'halved' || fault.kind === 'unreached') continue
-      names.push(fault.kind)
-      if (fault.kind === 'silent' || fault.kind === 'reboot' || fault.kind === 'half-open') return
-      if (fault.kind === 'hang-up') {
-        hangUp()
-        return
-      }
-      if (fault.kind === 'exception' || fault.kind === 'busy') {
-        frames = [brain.craft.refuse(act.request, fault.code ?? null, now)]
-        refused = true
-      } else if (fault.kind === 'late') delay += fault.ms ?? 900
-      else if (fault.kind === 'wrong-unit') frames = frames.map(brain.craft.readdress)
-      else if (fault.kind === 'wrong-function') frames = frames.map(brain.craft.refunction)
-      else if (fault.kind === 'truncated') {
-        const last = frames.at(-1)
-        if (last) frames = [...frames.slice(0, -1), last.subarray(0, Math.max(1, last.length - (fault.bytes ?? 3)))]
-      } else if (fault.kind === 'doubled') frames = [...frames, ...frames]
-      else if (fault.kind === 'glued' && previous) frames = [previous, ...frames]
-      else if (fault.kind === 'echo') frames = [act.request, ...frames]
-      else if (fault.kind === 'noise') {
-        const noise = Uint8Array.from({ length: fault.bytes ?? 3 }, (_, at) => mix(fault.seed ?? 0, now % 0x1_0000_0000, at) & 0xff)
-        frames =
-          fault.where === 'after'
-            ? [...frames, noise]
-            : fault.where === 'inside'
-              ? frames.flatMap((frame) => torn(frame, noise))
-              : [noise, ...frames]
-      } else if (fault.kind === 'split') single = true
+    const spoilt = spoil(act, orders(now), { craft: brain.craft, now, previous })
+    if (spoilt === 'nothing') return
+    if (spoilt === 'hang-up') {
+      hangUp()
+      return
     }
+    const { frames, refused, single, names } = spoilt
+    const delay = act.delayMs + spoilt.lateMs
     if (!refused) previous = frames.at(-1) ?? null
     const go = (): void => {
       if (to !== socket) return
@@ -401,10 +329,4 @@ export const dialler = (options: DialOptions): Dialler => {
       socket?.write(bytes)
     },
   }
-}
-
-/** A frame with noise in its middle. */
-const torn = (frame: Uint8Array, noise: Uint8Array): Uint8Array[] => {
-  const middle = Math.floor(frame.length / 2)
-  return [frame.subarray(0, middle), noise, frame.subarray(middle)]
 }
