@@ -24,7 +24,7 @@ import { openMappings } from './gateway/mappings.ts'
 import { openStore } from './gateway/open-store.ts'
 import { PointIndex } from './gateway/point-index.ts'
 import { brokenText } from './gateway/profiles.ts'
-import { Publisher, publishProblems, takenFilters } from './gateway/publish.ts'
+import { Publisher, takenFilters } from './gateway/publish.ts'
 import { mappingProblems, Push } from './gateway/push.ts'
 import { pushWorld } from './gateway/push-world.ts'
 import { openRepeats } from './gateway/repeats.ts'
@@ -36,7 +36,7 @@ import { openAccounts } from './gateway/start-accounts.ts'
 import { openAnalysis } from './gateway/start-analysis.ts'
 import { openBilling } from './gateway/start-billing.ts'
 import { openCases } from './gateway/start-cases.ts'
-import { brokerProblems, cannotListen, portProblem, untilCaughtUp, usedMappings } from './gateway/start-checks.ts'
+import { brokerProblems, cannotListen, loopProblems, portProblem, untilCaughtUp, usedMappings } from './gateway/start-checks.ts'
 import { openClocks } from './gateway/start-clocks.ts'
 import { openConcentrators } from './gateway/start-concentrators.ts'
 import { openEnergy } from './gateway/start-energy.ts'
@@ -138,8 +138,8 @@ const open = async (
   const mappings = openMappings(config.mappingDirectory, world, usedMappings(config))
   const wrong = mappingProblems(config, mappings)
   if (wrong.length > 0) return refused('a mapping cannot be used', wrong)
-  const looping = publishProblems(config, takenFilters(config, mappings))
-  if (looping.length > 0) return refused('a publish topic cannot be used', looping)
+  const looping = loopProblems(config, takenFilters(config, mappings))
+  if (looping.length > 0) return refused('a topic cannot be used', looping)
   for (const problem of mappings.problems) log.warn(`${problemText(problem)}; this mapping is not used, the others are`)
   const input = checkedLedger(config, profiles, adapterOf, mayBeKnown(config.dataDirectory))
   for (const each of profiles.broken) log.warn(brokenText(each))

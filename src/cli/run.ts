@@ -5,9 +5,10 @@ import { type GatewayConfig, loadGatewayConfig, type Problem, problemText } from
 import { explain, many } from '../core/index.ts'
 import { openMappings } from '../gateway/mappings.ts'
 import { brokenText, openProfiles } from '../gateway/profiles.ts'
-import { publishProblems, takenFilters } from '../gateway/publish.ts'
+import { takenFilters } from '../gateway/publish.ts'
 import { mappingProblems } from '../gateway/push.ts'
 import { pushWorld } from '../gateway/push-world.ts'
+import { loopProblems } from '../gateway/start-checks.ts'
 import { checkedLedger, linesInLedger, mayBeKnown } from '../gateway/start-ledger.ts'
 import { readTls, tlsWarning } from '../gateway/tls.ts'
 import { type Gateway, type StartFailure, startGateway } from '../main.ts'
@@ -84,7 +85,7 @@ export const check = (options: { readonly config: string; readonly json?: boolea
     const profiles = openProfiles(loaded.value.profileDirectory)
     const used = new Set(loaded.value.mqtt.flatMap(({ mappings }) => mappings.map(({ id }) => id)))
     const mappings = openMappings(loaded.value.mappingDirectory, pushWorld(loaded.value.timezone, profiles), used)
-    problems.push(...mappingProblems(loaded.value, mappings), ...publishProblems(loaded.value, takenFilters(loaded.value, mappings)))
+    problems.push(...mappingProblems(loaded.value, mappings), ...loopProblems(loaded.value, takenFilters(loaded.value, mappings)))
     warnings.push(...mappings.problems.map(problemText))
     const tls = checkTls(loaded.value, Date.now())
     problems.push(...tls.problems)

@@ -108,7 +108,8 @@ const ViaMqtt = object(
         maxLength: 500,
         pattern: '^[^#+]+$',
         default: 'gridtally/{gateway}/cases',
-        description: 'topic of messages; {gateway} is filled in',
+        description:
+          'topic of messages; {gateway} is filled in, and {zone}: each zone then has a topic and messages of its own (cases alone; `-`: cases of no zone)',
       }),
     ),
     secret: optional(Signing),
@@ -235,6 +236,14 @@ export const notifyOf = (
         ['notify', 'mqtt', at, 'broker'],
         `is "${broker}", which is no broker under publish: expected ${brokers.join(', ') || 'one, and there is none'}`,
       )
+  for (const [at, { topic = '', about = ['cases'] }] of mqtt.entries()) {
+    const unknown = /\{(?!(?:gateway|zone)\})[^{}]*\}?|(?<!\{(?:gateway|zone))\}/.exec(topic)?.[0]
+    const place = ['notify', 'mqtt', at, 'topic']
+    if (unknown !== undefined) wrong(place, `is "${topic}", where "${unknown}" is nothing that is filled in: {gateway} and {zone} are`)
+    if (topic.startsWith('$')) wrong(place, `is "${topic}": topics that begin with $ belong to the broker`)
+    if (topic.includes('{zone}') && about.some((what) => what !== 'cases'))
+      wrong(place, `is "${topic}", and billing and health are of no zone: leave {zone} out, or tell of cases alone`)
+  }
   const [fromMin, toMin] = [minutesOf(quietHours?.from ?? '22:00'), minutesOf(quietHours?.to ?? '07:00')]
   if (quietHours && fromMin === toMin)
     wrong(['notify', 'quietHours', 'to'], 'is the same as from: quiet hours that begin and end at once are none, or all; leave them out')

@@ -257,9 +257,12 @@ export class CaseFile {
     return Number(this.#rows('SELECT COUNT(*) AS count FROM notice WHERE target = ?', target)[0]?.count ?? 0)
   }
 
-  dropNotices(ids: readonly number[]): void {
+  /** Somebody has taken a message: what it was about waits no more. @param givenUp  changes it told by their count alone */
+  taken(target: string, ids: readonly number[], givenUp: number): void {
     inTransaction(this.#database, () => {
       for (const id of ids) this.#run('DELETE FROM notice WHERE id = ?', id)
+      if (givenUp > 0) this.setTold(target, 'given-up', String(Number(this.told(target, 'given-up') ?? 0) - givenUp))
+      this.#run("DELETE FROM told WHERE target = ? AND what = 'trying'", target)
     })
   }
 

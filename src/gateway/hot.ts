@@ -237,7 +237,8 @@ export class Hot {
     const next = hotConfig(this.#running, wanted)
     const [before, after, full] = [this.#running, next, wanted].map((config) => plainConfig(config, this.#key))
     const pending = changesOf(after ?? {}, full ?? {})
-    const broken = pending.length > 0 ? brokerProblems(wanted) : []
+    // Whom to tell through a broker changes at once, and may be told on a topic that is taken in.
+    const broken = pending.length > 0 || wanted.notify.mqtt.length > 0 ? brokerProblems(wanted) : []
     if (broken.length > 0) return this.#refuse(broken)
     const reread = profiles.reread(next.profileDirectory)
     if (!reread.ok) return this.#refuse(reread.problems)

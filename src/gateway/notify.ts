@@ -10,10 +10,12 @@ import {
 } from '../config/index.ts'
 import { type Clock, explain, type GatewayError, many, type Result } from '../core/index.ts'
 import type { CaseListener } from './case-book.ts'
-import type { CaseFile, Notice, StoredCase } from './case-file.ts'
+import type { CaseFile, Notice } from './case-file.ts'
 import { minuteOfDay } from './notify-hours.ts'
 import { messageOf, signedMessage, stateMessage, type Told, testMessage } from './notify-message.ts'
 import { billingNews, healthNews, type News } from './notify-states.ts'
+import { isByZone, notifyTopic } from './notify-topics.ts'
+import { once, wants } from './notify-wants.ts'
 import { type Delivery, sendWebhook, signatureOf } from './webhook.ts'
 
 export interface NotifyDeps {
@@ -46,7 +48,10 @@ interface Target {
   readonly wanted: Wanted
   readonly kind: NotifyTargetView['kind']
   readonly to: string
-  readonly send: (delivery: Delivery) => Promise<Result<void>>
+  /** Cases of each zone go in messages of their own. */
+  readonly byZone: boolean
+  /** @param zone  of the cases in it, where each zone has its own */
+  readonly send: (delivery: Delivery, zone: string | null) => Promise<Result<void>>
 }
 
 /** How telling somebody of one topic goes: what is not taken of one holds up no other. */
@@ -56,8 +61,16 @@ interface Lane {
   /** Not before then; of the clock that never steps. */
   nextAt: number
   error: GatewayError | null
-  /** What the message that was not taken is about: it is sent again as it was, so that whoever has it after all knows it for a repeat. */
-  trying: { readonly ids: ReadonlySet<number>; readonly givenUp: number } | null
+}
+
+/** What one message about cases is about. It lies on disk before it is sent, so that it is sent again as the same one, through a restart too. */
+interface Batch {
+  readonly key: string
+  /** Of its cases, where each zone has messages of its own. */
+  readonly zone: string | null
+  readonly notices: readonly Pick<Notice, 'id' | 'seq'>[]
+  /** Changes that it tells by their count alone. */
+  readonly givenUp: number
 }
 
 interface Progress {
@@ -68,7 +81,7 @@ interface Progress {
   lastSentAt: number | null
 }
 
-const lane = (): Lane => ({ isBusy: false, failures: 0, nextAt: Number.NEGATIVE_INFINITY, error: null, trying: null })
+const lane = (): Lane => ({ isBusy: false, failures: 0, nextAt: Number.NEGATIVE_INFINITY, error: null })
 const fresh = (): Progress => ({
   ...{ sent: 0, failed: 0, dropped: 0, lastSentAt: null },
   lanes: { cases: lane(), billing: lane(), health: lane() },
@@ -127,7 +140,7 @@ export class Notifier {
     if (!target) return null
     const now = this.#deps.clock.now()
     const delivery = `test-${now}`
-    const done = await target.send({ id: delivery, body: testMessage(this.#deps.gateway, delivery, now), at: now })
+    const done = await target.send({ id: delivery, body: testMessage(this.#deps.gateway, delivery, now), at: now }, null)
     const progress = this.#of(id)
     for (const topic of NOTIFY_TOPICS) {
       const { [topic]: one } = progress.lanes
@@ -184,48 +197,60 @@ export class Notifier {
 
   #webhook(config: WebhookConfig): Target {
     const send = this.#deps.webhook ?? sendWebhook
-    return { wanted: config, kind: 'webhook', to: config.url.origin, send: (delivery) => send(config, delivery) }
+    return { wanted: config, kind: 'webhook', to: config.url.origin, byZone: false, send: (delivery) => send(config, delivery) }
   }
 
   #mqtt(config: NotifyMqttConfig): Target {
-    const topic = config.topic.replaceAll('{gateway}', () => this.#deps.gateway)
-    const { secret } = config
-    const send = ({ id, body, at }: Delivery) =>
+    const { secret, topic } = config
+    const { gateway } = this.#deps
+    const send = ({ id, body, at }: Delivery, zone: string | null) =>
       this.#deps.publish(
         config.broker,
-        topic,
+        notifyTopic(topic, gateway, zone),
         secret ? signedMessage(id, signatureOf(secret.reveal(), Math.floor(at / 1000), body), body) : body,
       )
-    return { wanted: config, kind: 'mqtt', to: `${config.broker} ${topic}`, send }
+    return {
+      wanted: config,
+      kind: 'mqtt',
+      to: `${config.broker} ${topic.replaceAll('{gateway}', () => gateway)}`,
+      byZone: isByZone(topic),
+      send,
+    }
   }
 
   async #tellCases(target: Target): Promise<void> {
+    const { clock } = this.#deps
+    const { cases } = this.#of(target.wanted.id).lanes
+    if (cases.isBusy || clock.monotonic() < cases.nextAt) return
+    // Zones wait for each other no longer than it takes to tell them.
+    for (let isTold = true; isTold; ) {
+      const batch = this.#batch(target)
+      isTold = batch !== null && (await this.#tellBatch(target, batch)) && target.byZone && !this.#isStopping
+    }
+  }
+
+  /** @returns  whether it was taken */
+  async #tellBatch(target: Target, batch: Batch): Promise<boolean> {
     const { clock, file, gateway } = this.#deps
     const { id } = target.wanted
-    const { cases } = this.#of(id).lanes
-    if (cases.isBusy || clock.monotonic() < cases.nextAt) return
-    const due = this.#due(id, cases)
-    const lost = Number(file.told(id, 'given-up') ?? 0)
-    const givenUp = cases.trying?.givenUp ?? lost
-    const [first] = due
-    const last = due.at(-1)
+    const { key, zone, notices, givenUp } = batch
     const now = clock.now()
-    // That something was given up is told even when nothing else is there to be told.
-    const isOnlyLost = !first && file.noticeCount(id) === 0 && givenUp > 0 && !this.#isQuiet(now)
-    if (!isOnlyLost && (!first || !last)) return
-    const told = due.flatMap(({ seq }): Told[] => {
+    const told = notices.flatMap(({ seq }): Told[] => {
       const line = file.line(seq)
       const stored = line && file.get(line.num)
       return line && stored ? [{ line, stored }] : []
     })
-    const key = first && last ? `${first.id}-${last.id}` : `given-up-${file.newestSeq()}-${givenUp}`
     const delivery = `${gateway}-${key}`
-    const done = await this.#deliver(target, 'cases', { id: delivery, body: messageOf(gateway, delivery, told, now, givenUp), at: now })
-    if (done === null) return
-    cases.trying = done ? null : { ids: new Set(due.map((one) => one.id)), givenUp }
-    if (!done) return
-    file.dropNotices(due.map((one) => one.id))
-    if (givenUp > 0) file.setTold(id, 'given-up', String(Number(file.told(id, 'given-up') ?? 0) - givenUp))
+    const body = messageOf(gateway, delivery, told, now, givenUp)
+    file.setTold(id, 'trying', JSON.stringify(batch))
+    const done = await this.#deliver(target, 'cases', { id: delivery, body, at: now }, zone)
+    if (done)
+      file.taken(
+        id,
+        notices.map((one) => one.id),
+        givenUp,
+      )
+    return done === true
   }
 
   async #tellState(target: Target, topic: StateTopic, look: (told: string | null) => Promise<News | null>): Promise<void> {
@@ -260,13 +285,18 @@ export class Notifier {
   }
 
   /** Sends one message. @returns  whether it was taken; null: it was broken off, and the file may be closed by now */
-  async #deliver({ wanted: { id }, send }: Target, topic: NotifyTopic, delivery: Delivery): Promise<boolean | null> {
+  async #deliver(
+    { wanted: { id }, send }: Target,
+    topic: NotifyTopic,
+    delivery: Delivery,
+    zone: string | null = null,
+  ): Promise<boolean | null> {
     const { clock, log } = this.#deps
     const progress = this.#of(id)
     const { [topic]: of } = progress.lanes
     of.isBusy = true
     try {
-      const done = await this.#orStopped(send({ ...delivery, signal: this.#stopped.signal }))
+      const done = await this.#orStopped(send({ ...delivery, signal: this.#stopped.signal }, zone))
       if (done === null) return null
       of.error = done.ok ? null : done.error
       if (done.ok) {
@@ -297,15 +327,43 @@ export class Notifier {
     })
   }
 
-  /** What is to be told now: gathered for as long as is wanted, in quiet hours only what may disturb. */
-  #due(id: string, { trying }: Lane): readonly Notice[] {
+  /** What is to be told now: gathered for as long as is wanted, in quiet hours only what may disturb. Null: nothing. */
+  #batch({ wanted: { id }, byZone }: Target): Batch | null {
     const { clock, file } = this.#deps
     const now = clock.now()
-    const allowed = file.notices(id, MOST_AT_ONCE, this.#isQuiet(now) ? 1 : 0)
-    const again = allowed.filter((one) => trying?.ids.has(one.id))
-    if (trying && again.length > 0 && again.length === trying.ids.size) return again
-    const [first] = allowed
-    return first && (now - first.at >= this.#config.digestMs || allowed.length >= MOST_AT_ONCE) ? allowed : []
+    const isQuiet = this.#isQuiet(now)
+    const allowed = file.notices(id, MOST_AT_ONCE, isQuiet ? 1 : 0)
+    const trying = this.#trying(id)
+    const waits = new Set(allowed.map((one) => one.id))
+    if (trying && (trying.notices.length > 0 ? trying.notices.every((one) => waits.has(one.id)) : !isQuiet)) return trying
+    const lost = Number(file.told(id, 'given-up') ?? 0)
+    // What was given up is of no zone. Elsewhere it goes with the next message, and alone when there is none.
+    if (lost > 0 && !isQuiet && (byZone || file.noticeCount(id) === 0))
+      return { key: `given-up-${file.newestSeq()}-${lost}`, zone: null, notices: [], givenUp: lost }
+    const [oldest] = allowed
+    if (!oldest || (now - oldest.at < this.#config.digestMs && allowed.length < MOST_AT_ONCE)) return null
+    const zone = byZone ? this.#zoneOf(oldest) : null
+    const due = byZone ? allowed.filter((one) => this.#zoneOf(one) === zone) : allowed
+    return {
+      key: `${oldest.id}-${due.at(-1)?.id}`,
+      zone,
+      notices: due.map(({ id: one, seq }) => ({ id: one, seq })),
+      givenUp: byZone ? 0 : lost,
+    }
+  }
+
+  /** The message that nobody is known to have taken. */
+  #trying(id: string): Batch | null {
+    const kept = this.#deps.file.told(id, 'trying')
+    if (kept === null) return null
+    const batch: Batch = JSON.parse(kept)
+    return batch
+  }
+
+  #zoneOf({ seq }: Notice): string | null {
+    const { file } = this.#deps
+    const line = file.line(seq)
+    return (line && file.get(line.num)?.zone) ?? null
   }
 
   #isQuiet(now: number): boolean {
@@ -329,19 +387,3 @@ export class Notifier {
     return { id, kind, to, about, waiting: this.#deps.file.noticeCount(id), sent, failed, dropped, lastSentAt, error: why }
   }
 }
-
-/** Asked once by many. */
-const once = <T>(ask: (() => T | Promise<T>) | undefined): (() => Promise<T>) | null => {
-  let asked: Promise<T> | null = null
-  if (!ask) return null
-  return () => {
-    asked ??= Promise.resolve().then(ask)
-    return asked
-  }
-}
-
-const wants = ({ events, least, kinds, zones }: Wanted, what: string, { one, zone }: StoredCase): boolean =>
-  events.some((event) => event === what) &&
-  rankOf(one.severity) >= rankOf(least) &&
-  (kinds === null || kinds.includes(one.kind)) &&
-  (zones === null || (zone !== null && zones.includes(zone)))

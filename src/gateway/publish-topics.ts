@@ -13,8 +13,11 @@ const MEASURED = { readings: ['register', 'instant', 'comm'], findings: ['event'
 export const brings = (filter: string, template: string, of: keyof typeof MEASURED, gateway: string): boolean =>
   MEASURED[of].some((measurement) => {
     const topic = template.replaceAll('{gateway}', () => topicLevel(gateway)).replaceAll('{measurement}', measurement)
-    return fits(filter.split('/'), topic.split('/'))
+    return couldBring(filter, topic)
   })
+
+/** Whether a filter would bring a message of a topic whose names in braces may be any word. */
+export const couldBring = (filter: string, topic: string): boolean => fits(filter.split('/'), topic.split('/'))
 
 const fits = (filter: readonly string[], topic: readonly string[]): boolean => {
   const isOpen = filter.at(-1) === '#'

@@ -5,6 +5,7 @@ import { many } from '../core/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import type { LiveProfiles } from './hot-profiles.ts'
 import { openMappings } from './mappings.ts'
+import { notifyProblems } from './notify-topics.ts'
 import { publishProblems, takenFilters } from './publish.ts'
 import { mappingProblems } from './push.ts'
 import { pushWorld } from './push-world.ts'
@@ -15,8 +16,14 @@ const CATCH_UP_MS = 10_000
 export const brokerProblems = (config: GatewayConfig, profiles: LiveProfiles): readonly Problem[] => {
   const mappings = openMappings(config.mappingDirectory, pushWorld(config.timezone, profiles), usedMappings(config))
   const wrong = mappingProblems(config, mappings)
-  return wrong.length > 0 ? wrong : publishProblems(config, takenFilters(config, mappings))
+  return wrong.length > 0 ? wrong : loopProblems(config, takenFilters(config, mappings))
 }
+
+/** What is wrong with topics that the gateway itself sends to: it would take them in again. */
+export const loopProblems = (config: GatewayConfig, taken: ReadonlyMap<string, readonly string[]>): readonly Problem[] => [
+  ...publishProblems(config, taken),
+  ...notifyProblems(config, taken),
+]
 
 /** Only mappings that somebody uses are loaded, and proved, at the start. */
 export const usedMappings = (config: GatewayConfig): ReadonlySet<string> =>

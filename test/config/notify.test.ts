@@ -44,8 +44,21 @@ it.each([
     { webhooks: [{ id: 'a', url, secret: `$${'{HOOK}'}` }] },
     'notify/webhooks/0/secret takes its value from the environment, but HOOK is not set',
   ],
+  [
+    { mqtt: [{ id: 'a', broker: 'scada', topic: 'x/{area}/{zone}' }] },
+    'notify/mqtt/0/topic is "x/{area}/{zone}", where "{area}" is nothing that is filled in: {gateway} and {zone} are',
+  ],
+  [{ mqtt: [{ id: 'a', broker: 'scada', topic: 'x/zone}' }] }, 'where "}" is nothing that is filled in'],
+  [
+    { mqtt: [{ id: 'a', broker: 'scada', topic: '$SYS/x' }] },
+    'notify/mqtt/0/topic is "$SYS/x": topics that begin with $ belong to the broker',
+  ],
+  [
+    { mqtt: [{ id: 'a', broker: 'scada', topic: 'x/{zone}', about: ['cases', 'health'] }] },
+    'notify/mqtt/0/topic is "x/{zone}", and billing and health are of no zone',
+  ],
   [{ quietHours: { from: '07:00', to: '07:00' } }, 'notify/quietHours/to is the same as from'],
-])('refuses %j', (file, message) => expect(read(file).wrong).toEqual([expect.stringContaining(message)]))
+] as readonly (readonly [NonNullable<Parameters<typeof notifyOf>[0]>, string])[])('refuses %j', (file, message) => expect(read(file).wrong).toEqual([expect.stringContaining(message)]))
 
 it('takes an address with a token from elsewhere, and shows it nowhere, not even where it is none', () => {
   const from = (text: string) => read({ webhooks: [{ id: 'a', url: `$${'{HOOK}'}` }] }, { HOOK: text })

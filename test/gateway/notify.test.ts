@@ -1,10 +1,11 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type NotifyConfig, type PublishConfig, Secret, SecretUrl, type WebhookConfig } from '../../src/config/index.ts'
+import { type MqttConfig, type NotifyConfig, type PublishConfig, Secret, SecretUrl, type WebhookConfig } from '../../src/config/index.ts'
 import { type Clock, failWith, ok, type Result, systemClock } from '../../src/core/index.ts'
 import { CaseBook } from '../../src/gateway/case-book.ts'
 import { Notifier, type NotifyDeps } from '../../src/gateway/notify.ts'
+import { notifyProblems } from '../../src/gateway/notify-topics.ts'
 import { Publisher } from '../../src/gateway/publish.ts'
 import { type Delivery, signatureOf } from '../../src/gateway/webhook.ts'
 import { dayOf, finding, verdictOf } from '../anomaly/case-maker.ts'
@@ -37,7 +38,12 @@ const site = (given: NotifyConfig, directory = scratch(), over: Partial<NotifyDe
   const answers: Result<void>[] = []
   const said: string[] = []
   let notifier: Notifier | null = null
-  const book = new CaseBook({ directory, zoneOf: () => 'Z-1', dueAt: () => null, listeners: () => notifier?.listeners() ?? [] })
+  const book = new CaseBook({
+    directory,
+    zoneOf: (area) => (area === 'A-none' ? null : area.startsWith('A-') ? `Z-${area}` : 'Z-1'),
+    dueAt: () => null,
+    listeners: () => notifier?.listeners() ?? [],
+  })
   notifier = new Notifier(given, {
     ...{ gateway: 'site-1', zone: 'UTC', clock, file: book.file, log: (_, text) => said.push(text), publish: async () => ok(undefined) },
     webhook: async (_, { id, body }: Delivery) => {
@@ -143,6 +149,121 @@ it('keeps what was not told over a restart, and gives it up when it is too old',
     { body: { count: 0, dropped: 1 } },
   ])
   expect(second.sent).toHaveLength(3)
+})
+
+it('sends what somebody may have taken by the same id after a crash, whatever came meanwhile', async () => {
+  const directory = scratch()
+  const first = site(config(), directory)
+  found(first.book, 2)
+  first.time.now += 60_000
+  // The server has it, and the power goes before anybody knows.
+  first.answers.push(fail('NO', 'cut off'))
+  await first.notifier.tick()
+  found(first.book, 1, 1)
+  first.book.close()
+  const second = site(config(), directory)
+  onTestFinished(() => second.book.close())
+  found(second.book, 1, 2)
+  second.time.now += 120_000
+  await second.notifier.tick()
+  await second.notifier.tick()
+  await second.notifier.tick()
+  expect(first.sent.map(({ id }) => id)).toEqual(['site-1-1-2'])
+  expect(second.sent.map(({ id, body }) => [id, body.count])).toEqual([
+    ['site-1-1-2', 2],
+    ['site-1-3-4', 2],
+  ])
+})
+
+describe('topics by zone', () => {
+  const byZone = { id: 'zones', broker: 'scada', topic: 'grid/{gateway}/zone/{zone}/cases', secret: null, ...wanted }
+  const zoned = () => {
+    const heard: { readonly topic: string; readonly body: Body & { readonly delivery: string } }[] = []
+    const answers: Result<void>[] = []
+    const made = site(config({ webhooks: [], mqtt: [byZone], keepMost: 3 }), scratch(), {
+      publish: async (_, topic, body) => {
+        heard.push({ topic, body: JSON.parse(body) })
+        return answers.shift() ?? ok(undefined)
+      },
+    })
+    onTestFinished(() => made.book.close())
+    const take = (area: string, n: number) =>
+      made.book.take({ ...verdictOf(n, [finding({ target: `M-${area}-${n}`, area })]), area }, dayOf(n), NOON)
+    const later = async () => {
+      made.time.now += 60_000
+      made.time.monotonic += 60_000
+      await made.notifier.tick()
+      return heard.splice(0).map(({ topic, body }) => [topic, body.delivery, body.count, body.dropped])
+    }
+    return { ...made, heard, answers, take, later }
+  }
+
+  it('tell each zone its own cases alone, and who is in none apart', async () => {
+    const { take, later, notifier } = zoned()
+    take('A-1', 0)
+    take('A-2/+', 1)
+    take('A-none', 2)
+    expect(await later()).toEqual([
+      ['grid/site-1/zone/Z-A-1/cases', 'site-1-1-1', 1, 0],
+      ['grid/site-1/zone/Z-A-2%2F%2B/cases', 'site-1-2-2', 1, 0],
+      ['grid/site-1/zone/-/cases', 'site-1-3-3', 1, 0],
+    ])
+    expect(await later()).toEqual([])
+    await notifier.test('zones')
+    expect(notifier.targets()).toMatchObject([{ to: 'scada grid/site-1/zone/{zone}/cases', sent: 3 }])
+  })
+  it('are tried again as they were, and what was given up is of no zone', async () => {
+    const { take, later, answers, notifier } = zoned()
+    for (let n = 0; n < 4; n++) take(n % 2 === 0 ? 'A-1' : 'A-2', n)
+    answers.push(fail('NO', 'down'))
+    expect(await later()).toEqual([['grid/site-1/zone/Z-A-1/cases', 'site-1-1-3', 2, 0]])
+    take('A-1', 4)
+    expect(await later()).toEqual([
+      ['grid/site-1/zone/Z-A-1/cases', 'site-1-1-3', 2, 0],
+      ['grid/site-1/zone/Z-A-2/cases', 'site-1-2-4', 2, 0],
+      ['grid/site-1/zone/Z-A-1/cases', 'site-1-5-5', 1, 0],
+    ])
+    for (let n = 5; n < 9; n++) take('A-2', n)
+    notifier.tidy()
+    expect((await later()).map(([topic, , count, dropped]) => [topic, count, dropped])).toEqual([
+      ['grid/site-1/zone/-/cases', 0, 1],
+      ['grid/site-1/zone/Z-A-2/cases', 3, 0],
+    ])
+  })
+})
+
+const BROKER = { version: '3.1.1', clientId: 'g', username: null, password: null, tls: null, keepaliveS: 30 } as const
+const PUBLISHED: PublishConfig = {
+  ...{ ...BROKER, id: 'scada', url: 'mqtt://Broker.Example:1883' },
+  ...({ readings: null, findings: null, health: null, qos: 1, retain: false } as const),
+}
+const SOURCE: MqttConfig = {
+  ...{ ...BROKER, id: 'plant', url: '', mappings: [], connections: 1, share: 'gridtally', sessionExpiryS: 1, maxPayloadBytes: 1 },
+  ...({ maxInFlight: 1, unregistered: 'keep', maxUnregistered: 10, rebirth: true } as const),
+}
+
+describe('topics of notifications that would come back as readings', () => {
+  const problems = (topic: string, url = 'mqtt://broker.example') =>
+    notifyProblems(
+      {
+        ...{ file: 'g.yaml', id: 'site-1', mqtt: [{ ...SOURCE, url }], publish: [PUBLISHED] },
+        notify: config({ webhooks: [], mqtt: [{ id: 'n', broker: 'scada', topic, secret: null, ...wanted }] }),
+      },
+      new Map([['plant', ['tele/+/SENSOR', 'grid/+/zone/+/cases', 'site-1/#']]]),
+    ).map(({ path, message }) => `${path} ${message}`)
+  it.each([
+    ['tele/meter/SENSOR', 1],
+    ['grid/{gateway}/zone/{zone}/cases', 1],
+    ['{gateway}/cases', 1],
+    ['tele/{zone}/STATE', 0],
+    ['notices/{gateway}/zone/{zone}/cases', 0],
+  ])('%s: %i', (topic, count) => expect(problems(topic)).toHaveLength(count))
+  it('say where, and what to do; another broker is none', () => {
+    expect(problems('{gateway}/cases')).toEqual([
+      '/notify/mqtt/0/topic of n is "{gateway}/cases", and mqtt plant takes "site-1/#" in from the same broker: begin the topic with a word that no mapping there asks for',
+    ])
+    expect(problems('{gateway}/cases', 'mqtt://other.example')).toEqual([])
+  })
 })
 
 it('keeps so many that wait and no more, and says how many were given up with the next message', async () => {
