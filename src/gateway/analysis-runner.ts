@@ -10,6 +10,7 @@ import type { AnalysisOptions } from './analysis-options.ts'
 import { AnalysisPlaces } from './analysis-places.ts'
 import { AnalysisPlan, later } from './analysis-plan.ts'
 import { analysisSink } from './analysis-sink.ts'
+import { Steps } from './steps.ts'
 
 type OutboxPart = Pick<Outbox, 'state'>
 
@@ -39,9 +40,7 @@ export class AnalysisRunner {
   readonly #areas: AnalysisAreas
   readonly #running = new Set<Promise<void>>()
   #outbox: OutboxPart | null = null
-  #timer: NodeJS.Timeout | null = null
-  #turn: Promise<void> = Promise.resolve()
-  #stopped = false
+  readonly #steps: Steps
   #isLoaded = false
   #planned = ''
   #toPlan: string[] = []
@@ -53,6 +52,13 @@ export class AnalysisRunner {
     // On a fast clock somebody watches: the days need not be as settled as those a crew goes out on.
     const { book, ledger, energy, clock, settleMs = SETTLE_MS / Math.min(5, clock.speed) } = options
     this.#options = options
+    this.#steps = new Steps({
+      step: () => (options.config().enabled ? this.#step() : Promise.resolve(false)),
+      ...{ idleMs: IDLE_MS, retryMs: 5_000 },
+      // After some work on the thread of the lines, as long a pause.
+      pauseMs: (tookMs) => Math.min(200, Math.max(1, tookMs)) / options.clock.speed,
+      failed: (thrown) => this.#say(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)),
+    })
     this.places = new AnalysisPlaces(ledger)
     const latestMs = Math.max(settleMs, Math.min(LATEST_MS, settleMs * 3))
     this.marks = new AnalysisMarks({
@@ -83,22 +89,21 @@ export class AnalysisRunner {
 
   start(outbox: OutboxPart): void {
     this.#outbox = outbox
-    this.#schedule(IDLE_MS)
+    this.#steps.start(IDLE_MS)
   }
 
   /** Ends what is under way; what is left is done after the next start. */
   async stop(): Promise<void> {
-    this.#stopped = true
-    if (this.#timer) clearTimeout(this.#timer)
+    const ended = this.#steps.stop()
     await this.#options.judges.close()
-    await this.#turn
+    await ended
     await Promise.all(this.#running)
   }
 
   /** Works on until nothing is due; for tests and the end of a replay. */
   async settle(): Promise<void> {
     for (;;) {
-      const more = await this.#alone()
+      const more = await this.#steps.alone()
       if (this.#running.size > 0) await Promise.all(this.#running)
       else if (!more) return
     }
@@ -133,33 +138,6 @@ export class AnalysisRunner {
     const day = this.plan.nextDay(this.#areas.of(area))
     if (day === null) return null
     return { day, waitsFor: this.plan.hindrance(area, day) ?? 'its turn' }
-  }
-
-  #alone(): Promise<boolean> {
-    const step = this.#turn.then(() => (this.#stopped || !this.#options.config().enabled ? false : this.#step()))
-    this.#turn = step.then(
-      () => undefined,
-      () => undefined,
-    )
-    return step
-  }
-
-  #schedule(ms: number): void {
-    if (this.#stopped) return
-    this.#timer = setTimeout(() => void this.#run(), ms)
-  }
-
-  async #run(): Promise<void> {
-    let pause = IDLE_MS
-    const began = performance.now()
-    try {
-      // After some work on the thread of the lines, as long a pause.
-      if (await this.#alone()) pause = Math.min(200, Math.max(1, performance.now() - began)) / this.#options.clock.speed
-    } catch (error) {
-      this.#say(error instanceof Error ? (error.stack ?? error.message) : String(error))
-      pause = 5_000
-    }
-    this.#schedule(pause)
   }
 
   /** One piece of work. @returns whether there may be more at once */
@@ -294,10 +272,7 @@ export class AnalysisRunner {
       this.#running.delete(running)
       this.#areas.judging(area, false)
       // The next one need not wait for the timer.
-      if (this.#timer && !this.#stopped) {
-        clearTimeout(this.#timer)
-        this.#schedule(1)
-      }
+      this.#steps.soon()
     })
   }
 
@@ -325,7 +300,7 @@ export class AnalysisRunner {
         this.plan.feeder(area, days.end(day) - 1) ?? area,
       )
     } catch (error) {
-      if (this.#stopped) return
+      if (this.#steps.isStopped) return
       this.#failed(area, day, tries + 1, error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error))
       return
     }

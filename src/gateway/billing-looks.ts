@@ -3,6 +3,7 @@ import type { Clock, Reading, Sink } from '../core/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { Outbox } from '../outbox/index.ts'
 import { askOrThrow } from './billing-book.ts'
+import { Steps } from './steps.ts'
 
 export interface LookParts {
   readonly ask: AskBilling
@@ -39,9 +40,7 @@ export class BillingLooks {
   readonly sink: Sink
   readonly #parts: LookParts
   #outbox: Pick<Outbox, 'state'> | null = null
-  #timer: NodeJS.Timeout | null = null
-  #turn: Promise<void> = Promise.resolve()
-  #stopped = false
+  readonly #steps: Steps
   #trouble = ''
   /** Instants of which something was released; null: not asked yet. */
   #instants: Set<number> | null = null
@@ -56,6 +55,15 @@ export class BillingLooks {
 
   constructor(parts: LookParts) {
     this.#parts = parts
+    this.#steps = new Steps({
+      step: () => this.#step(),
+      isOn: () => parts.isBegun(),
+      ...{ idleMs: IDLE_MS, retryMs: RETRY_MS, pauseMs: () => 1 },
+      failed: (thrown) => this.#say(thrown),
+      went: () => {
+        this.#trouble = ''
+      },
+    })
     this.sink = {
       id: 'billing',
       batch: BATCH,
@@ -69,20 +77,18 @@ export class BillingLooks {
 
   start(outbox: Pick<Outbox, 'state'>): void {
     this.#outbox = outbox
-    this.#schedule(1)
+    this.#steps.start(1)
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true
-    if (this.#timer) clearTimeout(this.#timer)
-    await this.#turn
+    await this.#steps.stop()
   }
 
   /** From now on readings of that instant are heard, and what changes in the ledger is followed. @throws  when the book cannot be read */
   async willRelease(at: number): Promise<void> {
     const instants = await this.#known()
     instants.add(at)
-    if (this.#ledgerAt === null) await this.#alone()
+    if (this.#ledgerAt === null) await this.#steps.alone()
   }
 
   /** Energy of a day of a point differs: what was released in it, or at its ends, is compared. */
@@ -99,36 +105,7 @@ export class BillingLooks {
   /** Works on until nothing is due, and goes once through everything; for tests. */
   async settle(isSweep = false): Promise<void> {
     if (isSweep) this.#isSweepDue = true
-    while (await this.#alone()) {
-      // on
-    }
-  }
-
-  /** One step at a time, whoever asks for it. */
-  #alone(): Promise<boolean> {
-    const step = this.#turn.then(() => (this.#stopped ? false : this.#step()))
-    this.#turn = step.then(
-      () => undefined,
-      () => undefined,
-    )
-    return step
-  }
-
-  #schedule(ms: number): void {
-    if (this.#stopped) return
-    this.#timer = setTimeout(() => void this.#run(), ms)
-  }
-
-  async #run(): Promise<void> {
-    let pause = IDLE_MS
-    try {
-      if (this.#parts.isBegun() && (await this.#alone())) pause = 1
-      this.#trouble = ''
-    } catch (thrown) {
-      this.#say(thrown)
-      pause = RETRY_MS
-    }
-    this.#schedule(pause)
+    await this.#steps.settle()
   }
 
   /** Said once, not every few seconds. */

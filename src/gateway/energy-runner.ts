@@ -12,6 +12,7 @@ import { EnergyMarks } from './energy-marks.ts'
 import { OutageFollower, type OutageRecords } from './energy-outages.ts'
 import { energySink } from './energy-sink.ts'
 import { type DayWork, isShared, workDay, workMonth } from './energy-work.ts'
+import { Steps } from './steps.ts'
 
 export interface EnergyOptions {
   readonly book: EnergyBook
@@ -62,9 +63,7 @@ export class EnergyRunner {
   readonly days: EnergyDays
   readonly sink: Sink
   #outbox: OutboxPart | null = null
-  #timer: NodeJS.Timeout | null = null
-  #turn: Promise<void> = Promise.resolve()
-  #stopped = false
+  readonly #steps: Steps
   #trouble = ''
   #forgotOn = ''
   #worked = 0
@@ -72,6 +71,13 @@ export class EnergyRunner {
   constructor(options: EnergyOptions) {
     const { book, ledger, clock, settleMs = SETTLE_MS, openEveryMs = OPEN_EVERY_MS } = options
     this.#options = options
+    this.#steps = new Steps({
+      step: () => this.#step(),
+      ...{ idleMs: IDLE_MS, retryMs: RETRY_MS },
+      // On a fast clock days end faster too.
+      pauseMs: (tookMs) => Math.min(LONGEST_PAUSE_MS, Math.max(1, tookMs)) / options.clock.speed,
+      failed: (thrown) => this.#say(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)),
+    })
     this.days = new EnergyDays(options.zone)
     this.#marks = new EnergyMarks({ book, days: this.days, settleMs, openEveryMs, end: () => this.#end(), now: () => clock.now() })
     this.#follower = new LedgerFollower(ledger, book, this.days)
@@ -94,14 +100,12 @@ export class EnergyRunner {
   start(outbox: OutboxPart): void {
     this.#outbox = outbox
     this.#marks.load()
-    this.#schedule(IDLE_MS)
+    this.#steps.start(IDLE_MS)
   }
 
   /** Ends what is under way; what is left is done after the next start. */
   async stop(): Promise<void> {
-    this.#stopped = true
-    if (this.#timer) clearTimeout(this.#timer)
-    await this.#turn
+    await this.#steps.stop()
   }
 
   /** Point-days still to be worked out, and the oldest of them. */
@@ -139,39 +143,8 @@ export class EnergyRunner {
   }
 
   /** Works on until nothing is due; for tests and the end of a replay. */
-  async settle(): Promise<void> {
-    while (await this.#alone()) {
-      // on
-    }
-  }
-
-  /** One step at a time, whoever asks for it: days build on those before them. */
-  #alone(): Promise<boolean> {
-    const step = this.#turn.then(() => (this.#stopped ? false : this.#step()))
-    this.#turn = step.then(
-      () => undefined,
-      () => undefined,
-    )
-    return step
-  }
-
-  #schedule(ms: number): void {
-    if (this.#stopped) return
-    this.#timer = setTimeout(() => void this.#run(), ms)
-  }
-
-  async #run(): Promise<void> {
-    let pause = IDLE_MS
-    try {
-      const began = performance.now()
-      const more = await this.#alone()
-      // On a fast clock days end faster too.
-      if (more) pause = Math.min(LONGEST_PAUSE_MS, Math.max(1, performance.now() - began)) / this.#options.clock.speed
-    } catch (error) {
-      this.#say(error instanceof Error ? (error.stack ?? error.message) : String(error))
-      pause = RETRY_MS
-    }
-    this.#schedule(pause)
+  settle(): Promise<void> {
+    return this.#steps.settle()
   }
 
   /** One piece of work. @returns whether there may be more at once */

@@ -14,6 +14,7 @@ import type { AreaLoss, LossItem } from './loss-types.ts'
 import { RememberedHabits, USUAL_DAYS } from './loss-usual.ts'
 import { itemsOf, versioned } from './loss-version.ts'
 import { workLoss } from './loss-work.ts'
+import { Steps } from './steps.ts'
 
 export interface LossOptions {
   readonly book: LossBook
@@ -65,15 +66,19 @@ export class LossRunner {
   readonly #waiting = new Map<string, Waiting>()
   readonly #habits: RememberedHabits
   #outbox: Pick<Outbox, 'put'> | null = null
-  #timer: NodeJS.Timeout | null = null
-  #turn: Promise<void> = Promise.resolve()
-  #stopped = false
+  readonly #steps: Steps
   #trouble = ''
   #worked = 0
   #forgotOn = ''
 
   constructor(options: LossOptions) {
     this.#options = options
+    this.#steps = new Steps({
+      step: () => this.#step(),
+      ...{ idleMs: IDLE_MS, retryMs: RETRY_MS },
+      pauseMs: (tookMs) => Math.min(LONGEST_PAUSE_MS, Math.max(1, tookMs)) / options.clock.speed,
+      failed: (thrown) => this.#say(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)),
+    })
     this.#habits = new RememberedHabits(options.book)
   }
 
@@ -92,14 +97,12 @@ export class LossRunner {
   start(outbox: Pick<Outbox, 'put'>): void {
     this.#outbox = outbox
     for (const { area, day, why } of this.#options.book.dirty()) this.#wait(area, day, why, this.#options.clock.now())
-    this.#schedule(IDLE_MS)
+    this.#steps.start(IDLE_MS)
   }
 
   /** Ends what is under way; what is left is done after the next start. */
   async stop(): Promise<void> {
-    this.#stopped = true
-    if (this.#timer) clearTimeout(this.#timer)
-    await this.#turn
+    await this.#steps.stop()
   }
 
   state(): { readonly dirty: number; readonly oldest: string | null; readonly worked: number } {
@@ -115,36 +118,8 @@ export class LossRunner {
   }
 
   /** Works on until nothing is due; for tests and the end of a replay. */
-  async settle(): Promise<void> {
-    while (await this.#alone()) {
-      // on
-    }
-  }
-
-  #alone(): Promise<boolean> {
-    const step = this.#turn.then(() => (this.#stopped ? false : this.#step()))
-    this.#turn = step.then(
-      () => undefined,
-      () => undefined,
-    )
-    return step
-  }
-
-  #schedule(ms: number): void {
-    if (this.#stopped) return
-    this.#timer = setTimeout(() => void this.#run(), ms)
-  }
-
-  async #run(): Promise<void> {
-    let pause = IDLE_MS
-    try {
-      const began = performance.now()
-      if (await this.#alone()) pause = Math.min(LONGEST_PAUSE_MS, Math.max(1, performance.now() - began)) / this.#options.clock.speed
-    } catch (error) {
-      this.#say(error instanceof Error ? (error.stack ?? error.message) : String(error))
-      pause = RETRY_MS
-    }
-    this.#schedule(pause)
+  settle(): Promise<void> {
+    return this.#steps.settle()
   }
 
   /** One piece of work. @returns whether there may be more at once */
