@@ -9,6 +9,7 @@ import { type Clock, explain, ok, type Reading, type ReadingStore, scaledClock, 
 import { openAudit } from './gateway/audit.ts'
 import { billingReadViews } from './gateway/billing-read-views.ts'
 import { startChores } from './gateway/chores.ts'
+import { codecViews } from './gateway/codec-views.ts'
 import { Collection } from './gateway/collection.ts'
 import { evidenceViews } from './gateway/evidence-views.ts'
 import { Field } from './gateway/field.ts'
@@ -443,6 +444,7 @@ const open = async (
     points,
     scopes,
     hot,
+    codecs: codecViews({ profiles, mappingDirectory: config.mappingDirectory, brokers: config.mqtt, world }),
     energy: energy.views,
     billing: { ...billing.views, ...billingRead },
     tiers: tiers.views,

@@ -55,11 +55,15 @@ export interface ConfigReloadView {
   readonly ledger: { readonly added: number; readonly changed: number }
 }
 
+export type ConfigTaken = Result<ConfigReloadView, { readonly problems: readonly ConfigProblemView[] } | Refusal>
+
 /** What the API asks of the running configuration. */
 export interface ConfigDeps {
   configState(): ConfigView
   /** Newest first. */
   configVersions(): readonly ConfigVersionView[]
   /** Reads all files again; wrong ones change nothing and are named. */
-  reloadConfig(who: string): Promise<Result<ConfigReloadView, { readonly problems: readonly ConfigProblemView[] } | Refusal>>
+  reloadConfig(who: string): Promise<ConfigTaken>
+  /** Writes a former state of gateway.yaml back and takes it up; null: that version is not kept. */
+  restoreConfig(version: number, who: string): Promise<ConfigTaken | null>
 }

@@ -82,5 +82,9 @@ export const ConfigReloadSchema = named(
   ),
 )
 
+export const ConfigVersionParams = Type.Object({
+  version: Type.Integer({ minimum: 1, maximum: 999_999_999, description: 'Number of the version.', examples: [3] }),
+})
+
 /** Schemas of these routes that have a name. */
 export const CONFIG_NAMED = [ConfigChangeSchema, ConfigVersionSchema, ConfigSchema, ConfigReloadSchema] as const

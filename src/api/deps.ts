@@ -9,6 +9,7 @@ import type { BillingReadDeps } from './billing-read-deps.ts'
 import type { BrokerDeps, BrokerView } from './broker-deps.ts'
 import type { CaseCounts, CaseDeps } from './case-deps.ts'
 import type { ClockCounts, ClockDeps } from './clock-deps.ts'
+import type { CodecDeps } from './codec-deps.ts'
 import type { CollectionDeps, EstimateDeps } from './collection-deps.ts'
 import type { CompileWhen } from './compilers.ts'
 import type { ConcentratorPort } from './concentrator-deps.ts'
@@ -239,6 +240,7 @@ export interface ApiDeps
     UnregisteredDeps,
     BrokerDeps,
     ClockDeps,
+    CodecDeps,
     CollectionDeps,
     OutageDeps,
     EstimateDeps,

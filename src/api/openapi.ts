@@ -78,6 +78,7 @@ const TAGS = [
   { name: 'interchange', description: 'Figures in the forms of other houses: CIM and Green Button.' },
   { name: 'push', description: 'Brokers, the devices behind them, and messages that could not be used.' },
   { name: 'access', description: 'Logging in, users, machine tokens, the audit log.' },
+  { name: 'codecs', description: 'Meter models, mappings of messages, and frames explained: nothing here touches a meter.' },
   { name: 'operation', description: 'Tasks, outbox, dead letters.' },
   { name: 'health', description: 'For supervisors and Prometheus.' },
 ]

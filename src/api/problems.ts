@@ -18,6 +18,9 @@ const table = {
   API_NOT_A_USER: { status: 422, hint: 'a token has no log-in and no password: log in as a person' },
   API_ROUTE: { status: 404, hint: 'see /docs for every route' },
   API_POINT: { status: 404, hint: 'GET /api/v1/points lists the metering points of the ledger' },
+  API_CONFIG_VERSION: { status: 404, hint: 'GET /api/v1/config/versions lists those that are kept' },
+  API_PROFILE: { status: 404, hint: 'GET /api/v1/profiles lists the meter models' },
+  API_MAPPING: { status: 404, hint: 'GET /api/v1/mappings lists the mappings that are sound' },
   API_LINE: { status: 404, hint: 'GET /api/v1/lines lists the lines, GET /api/v1/brokers what can be traced beside them' },
   API_UNREGISTERED: { status: 404, hint: 'GET /api/v1/unregistered lists them with their ids' },
   API_TRACED_METER: {

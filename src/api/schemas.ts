@@ -6,6 +6,7 @@ import { BILLING_READ_NAMED } from './billing-read-schemas.ts'
 import { BrokerSchema, PushDevicePage, PushDeviceSchema, RefusedMessagePage, RefusedMessageSchema } from './broker-schemas.ts'
 import { CASE_NAMED } from './case-schemas.ts'
 import { CLOCK_NAMED } from './clock-schemas.ts'
+import { CODEC_NAMED } from './codec-schemas.ts'
 import { COLLECTION_NAMED } from './collection-schemas.ts'
 import { CONCENTRATOR_NAMED } from './concentrator-schemas.ts'
 import { CONFIG_NAMED } from './config-schemas.ts'
@@ -315,6 +316,7 @@ export const NAMED = [
   ...UNREGISTERED_NAMED,
   ...COLLECTION_NAMED,
   ...OUTAGE_NAMED,
+  ...CODEC_NAMED,
   ...CONFIG_NAMED,
   ...ENERGY_NAMED,
   ...BILLING_BOOK_NAMED,

@@ -29,6 +29,7 @@ import { brokerRoutes } from './routes/brokers.ts'
 import { caseFigureRoutes } from './routes/case-figures.ts'
 import { caseRoutes, caseStreamRoute } from './routes/cases.ts'
 import { clockRoutes } from './routes/clocks.ts'
+import { codecRoutes } from './routes/codecs.ts'
 import { concentratorActRoutes } from './routes/concentrator-acts.ts'
 import { concentratorControlRoutes } from './routes/concentrator-control.ts'
 import { concentratorRoutes } from './routes/concentrators.ts'
@@ -155,6 +156,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
         gapRoutes,
         kpiRoutes,
         outageRoutes,
+        codecRoutes,
         configRoutes,
         energyRoutes,
         billingReadRoutes,

@@ -1,8 +1,8 @@
-import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { parse } from 'yaml'
-import { ConfigHistory, contentHash, loadGatewayConfig, problemText } from '../config/index.ts'
+import { ConfigHistory, contentHash, loadGatewayConfig, problemText, restoreConfig } from '../config/index.ts'
 import { many } from '../core/index.ts'
 import { linesInLedger } from '../gateway/start-ledger.ts'
 import { changeLines, changesForRunning } from './config-changes.ts'
@@ -69,29 +69,22 @@ const configHistory = (options: DataOptions): void => {
  */
 const configRestore = (version: number, options: DataOptions): void => {
   const file = resolve(options.config)
-  const text = new ConfigHistory(dataOf(options)).text(version)
-  if (text === null) throw new CommandFailed(`version ${version} is not kept; gridtally config history lists those that are`)
-  const trial = join(dirname(file), `.restore-${process.pid}.yaml`)
-  try {
-    writeFileSync(trial, text, { mode: 0o600 })
-    const checked = loadGatewayConfig(trial, process.env, linesInLedger)
-    if (!checked.ok) {
-      const said = checked.problems.map((problem) => problemText({ ...problem, file: `version ${version}` }))
-      throw new CommandFailed(`version ${version} cannot be used any more, nothing was changed:\n${said.join('\n')}`, EXIT.usage)
-    }
-    const changes = changesForRunning(checked.value)
-    if (existsSync(file)) copyFileSync(file, `${file}.before`)
-    renameSync(trial, file)
-    if (options.json) {
-      printJson({ restored: version, file, running: changes !== null, changes: changes ?? [] })
-      return
-    }
-    print(`${file} is version ${version} again; what was there is in ${file}.before`)
-    if (changes !== null) print(`the running gateway takes ${many(changes.length, 'change')} up within seconds`)
-    if (changes !== null && changes.length > 0) print(changeLines(changes).join('\n'))
-  } finally {
-    rmSync(trial, { force: true })
+  const restored = restoreConfig(file, new ConfigHistory(dataOf(options)), version, process.env, linesInLedger)
+  if (!restored.ok) {
+    if (restored.because === 'unknown')
+      throw new CommandFailed(`version ${version} is not kept; gridtally config history lists those that are`)
+    if ('message' in restored) throw new CommandFailed(`${file} cannot be written, nothing was changed: ${restored.message}`)
+    const said = restored.problems.map(problemText)
+    throw new CommandFailed(`version ${version} cannot be used any more, nothing was changed:\n${said.join('\n')}`, EXIT.usage)
   }
+  const changes = changesForRunning(restored.config)
+  if (options.json) {
+    printJson({ restored: version, file, running: changes !== null, changes: changes ?? [] })
+    return
+  }
+  print(`${file} is version ${version} again; what was there is in ${file}.before`)
+  if (changes !== null) print(`the running gateway takes ${many(changes.length, 'change')} up within seconds`)
+  if (changes !== null && changes.length > 0) print(changeLines(changes).join('\n'))
 }
 
 /** Adds what there is to do about versions and a running gateway to `gridtally config`. */

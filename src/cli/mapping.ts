@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { decodeMessage, MappingSchema } from '../../protocols/index.ts'
+import { MappingSchema } from '../../protocols/index.ts'
 import { problemText } from '../config/index.ts'
-import { decimalText, explain, hexOf, many, nameOfObis, nothingPushed, type PushOutcome } from '../core/index.ts'
+import { decimalText, explain, hexOf, many, nameOfObis, type PushOutcome } from '../core/index.ts'
 import { isZone } from '../gateway/local-time.ts'
+import { outcomeJson, topicsOf, tryMessage } from '../gateway/mapping-try.ts'
 import { builtInMappings, type LoadedMapping, loadMapping, mappingFiles } from '../gateway/mappings.ts'
 import { openProfiles } from '../gateway/profiles.ts'
-import { SparkplugHosts } from '../gateway/push-sparkplug.ts'
 import { pushWorld } from '../gateway/push-world.ts'
 import { CommandFailed, complain, EXIT, print, printJson, table } from './output.ts'
 
@@ -21,8 +21,8 @@ export const listMappings = (options: { readonly json?: boolean }): void => {
       complain(loaded.problems.map(problemText).join('\n'))
       return []
     }
-    const { id, title, rules } = loaded.value.content
-    return [{ id, title, topics: [...new Set(rules.flatMap(({ topic, ignore }) => (ignore === undefined ? [topic] : [])))] }]
+    const { id, title } = loaded.value.content
+    return [{ id, title, topics: topicsOf(loaded.value) }]
   })
   if (options.json) printJson(rows)
   else print(table(rows.map(({ id, title, topics }) => [id, title, topics.join('  ')])))
@@ -59,9 +59,6 @@ export const tryMapping = (file: string, args: TryArguments): void => {
   if (!isZone(args.zone)) throw new CommandFailed(`--zone ${args.zone}: an IANA time zone such as Asia/Shanghai is wanted`, EXIT.usage)
   const world = worldIn(args.zone)
   const loaded = mappingNamed(args.mapping, world)
-  const compiled = loaded.compile({})
-  if (!compiled.ok)
-    throw new CommandFailed(compiled.problems.map(({ path, message }) => `/${path.join('/')} ${message}`).join('\n'), EXIT.usage)
   const arrivedAt = args.at === undefined ? Date.now() : Date.parse(args.at)
   if (Number.isNaN(arrivedAt))
     throw new CommandFailed(`--at ${args.at}: an instant such as 2026-11-21T12:00:00+08:00 is wanted`, EXIT.usage)
@@ -74,21 +71,11 @@ export const tryMapping = (file: string, args: TryArguments): void => {
   // A text editor puts a line feed behind the last line; a device does not.
   if (payload.at(-1) === 0x0a) payload = payload.subarray(0, payload.at(-2) === 0x0d ? -2 : -1)
   const message = { topic: args.topic, payload, retained: args.retained ?? false, duplicate: false, arrivedAt }
-  const environment = { ...world, windows: true, explain: true }
-  // Births of a Sparkplug node stand alone; its DATA needs them, and one message is all there is here.
-  const sparkplug = new SparkplugHosts(null, true)
-  const outcome = decodeMessage([compiled.value], message, environment, (taker, one) => {
-    const [first] = [...sparkplug.take(taker, one, arrivedAt), ...sparkplug.tick(arrivedAt + 60_000).flatMap(({ outcomes }) => outcomes)]
-    return first ?? nothingPushed
-  })
-  if (args.json) printJson(jsonOf(outcome))
-  else
-    print(
-      textOf(
-        outcome,
-        compiled.value.rules.map(({ topic }) => topic.text),
-      ),
-    )
+  const tried = tryMessage(loaded, message, world)
+  if (!tried.ok) throw new CommandFailed(tried.error.message, EXIT.usage)
+  const { outcome, topics } = tried.value
+  if (args.json) printJson(outcomeJson(outcome))
+  else print(textOf(outcome, topics))
   if (outcome.refused) process.exitCode = EXIT.failed
 }
 
@@ -105,17 +92,6 @@ const mappingNamed = (name: string, world: ReturnType<typeof worldIn>): LoadedMa
   if (!loaded.ok) throw new CommandFailed(loaded.problems.map(problemText).join('\n'), EXIT.usage)
   return loaded.value
 }
-
-const jsonOf = (outcome: PushOutcome) => ({
-  ...outcome,
-  records: outcome.records.map((record) => ({
-    ...record,
-    measuredAt: record.measuredAt === null ? null : new Date(record.measuredAt).toISOString(),
-    values: record.values.map(({ value, ...rest }) => ({ ...rest, value: decimalText(value.raw, value.scaler) })),
-  })),
-  frames: outcome.frames.map((frame) => ({ ...frame, bytes: Buffer.from(frame.bytes).toString('hex') })),
-  answers: outcome.answers.map(({ topic, payload }) => ({ topic, payload: Buffer.from(payload).toString('utf8') })),
-})
 
 const textOf = (outcome: PushOutcome, topics: readonly string[]): string => {
   if (outcome.refused) return `refused: ${explain(outcome.refused)}`

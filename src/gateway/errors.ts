@@ -10,6 +10,12 @@ export const fail = failWith({
   },
   PROFILE_UNREADABLE: { recovery: 'skip', hint: 'gridtally profile verify FILE names the place' },
   PROFILE_PROTOCOL: { recovery: 'skip', hint: 'known protocols: modbus, dlt645-2007, dlt645-1997' },
+  CONFIG_DOOR: { recovery: 'skip', hint: 'gridtally config restore on the machine of the gateway does it' },
+  CONFIG_WRITE: {
+    recovery: 'skip',
+    hint: 'give the user of the gateway the right to write it, or run gridtally config restore on its machine',
+  },
+  MAPPING_USE: { recovery: 'skip', hint: 'the mapping wants something of the site: docs/mqtt.md' },
   PUSH_UNREGISTERED: {
     recovery: 'skip',
     hint: 'add the meter to the ledger, then replay the message; or set `unregistered: keep` for this broker',

@@ -21,6 +21,11 @@ export class LiveProfiles implements Profiles {
     return this.#now.broken
   }
 
+  /** A profile for somebody who only looks: it does not count as used. */
+  peek(id: string): Profile | undefined {
+    return this.#used.get(id) ?? this.#now.get(id)
+  }
+
   get(id: string): Profile | undefined {
     if (!this.#used.has(id)) this.#used.set(id, this.#now.get(id))
     return this.#used.get(id)

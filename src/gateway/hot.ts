@@ -14,7 +14,9 @@ import {
   type Problem,
   plainConfig,
   problemText,
+  type Restored,
   removeRunning,
+  restoreConfig,
   writeRunning,
 } from '../config/index.ts'
 import { many } from '../core/index.ts'
@@ -141,6 +143,26 @@ export class Hot {
       this.#watch.take()
       return this.#load(because)
     })
+  }
+
+  /** Writes a former state of gateway.yaml back and takes it up. */
+  restore(version: number, because: string): Promise<Reloaded | Exclude<Restored, { readonly ok: true }>> {
+    return this.#queue(async () => {
+      const lines = () => this.#linesInLedger()
+      const restored = restoreConfig(this.#running.file, this.#history, version, this.#deps.environment, lines, (wanted) =>
+        this.#otherDoor(wanted),
+      )
+      if (!restored.ok) return restored
+      this.#watch.take()
+      return this.#load(because)
+    })
+  }
+
+  /** A former state may hold a token that has been taken away since: who comes in is not changed from within. */
+  #otherDoor(wanted: GatewayConfig): string | null {
+    const [now, then] = [this.#running, wanted].map((config) => plainConfig(config, this.#key))
+    const doors = changesOf(now ?? {}, then ?? {}).filter(({ path }) => /^(http|access)\//.test(path))
+    return doors.length === 0 ? null : `it says something else about who may come in: ${doors.map(({ path }) => path).join(', ')}`
   }
 
   /** Resolves when the ledger as it is now has reached field and push. */

@@ -4,6 +4,7 @@ import type {
   BillingBookDeps,
   BillingReadDeps,
   CaseDeps,
+  CodecDeps,
   ConcentratorPort,
   DeadLetterView,
   EnergyDeps,
@@ -72,6 +73,7 @@ export interface ViewDeps {
   readonly points: PointIndex
   readonly scopes: Pick<ScopeIndex, 'scopeOf'>
   readonly hot: Hot
+  readonly codecs: CodecDeps
   readonly energy: EnergyDeps
   readonly billing: BillingBookDeps & BillingReadDeps
   readonly tiers: TierDeps
@@ -116,6 +118,7 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     ...deps.unregistered,
     ...collectionViews(deps.gaps),
     ...configViews(hot),
+    ...deps.codecs,
     ...deps.energy,
     ...deps.billing,
     ...deps.tiers,

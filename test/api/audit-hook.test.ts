@@ -151,4 +151,4 @@ it('every route that acts is recorded, but for those that write their own record
   expect(silent.filter((route) => !accounts.test(route)).sort()).toEqual(SILENT)
 })
 /** Routes that only ask, with the question as their body. */
-const SILENT = ['POST /api/v1/audit/verify: reads']
+const SILENT = ['POST /api/v1/audit/verify: reads', 'POST /api/v1/decode: reads', 'POST /api/v1/mappings/{id}/try: reads']

@@ -12,5 +12,6 @@ export const fakeConfig = (): ConfigDeps => ({
     lineProblems: ['line L9 of the ledger is not opened: its transport is empty'],
   }),
   configVersions: () => [{ version: 3, at: AT, sha256: 'ab', bytes: 120, because: 'file changed', changes: '1 change: tasks/current' }],
+  restoreConfig: async (version) => (version === 3 ? ok({ version: 4, changes: [], pending: [], ledger: { added: 0, changed: 0 } }) : null),
   reloadConfig: async () => ok({ version: 3, changes: [], pending: [], ledger: { added: 0, changed: 2 } }),
 })

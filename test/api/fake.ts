@@ -33,6 +33,7 @@ import { fakeBillingBook } from './fake-billing-book.ts'
 import { fakeBillingReads } from './fake-billing-reads.ts'
 import { CASE_COUNTS, fakeCases } from './fake-cases.ts'
 import { CLOCK_COUNTS, fakeClocks } from './fake-clocks.ts'
+import { fakeCodecs } from './fake-codecs.ts'
 import { fakeCollection } from './fake-collection.ts'
 import { fakeConcentrators } from './fake-concentrators.ts'
 import { fakeConfig } from './fake-config.ts'
@@ -360,6 +361,7 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
     ...fakeScans(),
     ...fakeUnregistered(),
     ...fakeCollection(),
+    ...fakeCodecs(),
     ...fakeConfig(),
     ...fakeEnergy(),
     ...fakeBillingBook(),

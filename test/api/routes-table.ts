@@ -254,4 +254,10 @@ export const ROUTES = {
   'GET /health/live': 'public',
   'GET /health/ready': 'public',
   'GET /metrics': 'system:read everywhere',
+  'POST /api/v1/config/versions/{version}/restore': 'config:write everywhere',
+  'GET /api/v1/profiles': 'ledger:read',
+  'GET /api/v1/profiles/{id}': 'ledger:read',
+  'GET /api/v1/mappings': 'lines:read everywhere',
+  'POST /api/v1/mappings/{id}/try': 'lines:read',
+  'POST /api/v1/decode': 'lines:read',
 } as const satisfies Readonly<Record<string, Needed>>

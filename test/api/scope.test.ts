@@ -41,6 +41,8 @@ const HANDLED: readonly RegExp[] = [
   // A new entry is in no place yet: what it refers to has to be seen.
   /^(PUT|PATCH) \/api\/v1\/ledger\/\{kind\}\/\{id\}$/,
   /^\w+ \/api\/v1\/(cases|gaps|outages|exchanges|scans|signal|kpis)\/\{/,
+  // Of no zone: what models and messages mean.
+  /^\w+ \/api\/v1\/(profiles|mappings)\/\{/,
   // Of no zone: rules are for all, and of their layers those are shown that are seen.
   /^GET \/api\/v1\/rules\/\{id\}$/,
   /^GET \/api\/v1\/ledger\/\{kind\}$/,

@@ -94,6 +94,20 @@ describe('commands and options', () => {
   })
 })
 
+it('each command stands among the routes that do the same, or among those that need none', () => {
+  const page = read('docs/api.md')
+  const section = page.slice(page.indexOf('## What the commands do'), page.indexOf('## What stays'))
+  const top = program.commands.map((command) => command.name()).filter((name) => name !== 'help')
+  expect(top.filter((name) => !section.includes(`\`${name}\``))).toEqual([])
+  const { paths } = JSON.parse(read('docs/openapi.json'))
+  const known = Object.keys(paths).map((path) => path.replace('/api/v1', ''))
+  const named = [...section.matchAll(/`(?:[A-Z]+ )?(\/[^`…]*)…?`/g)].flatMap(([, path]) => path ?? [])
+  expect(named.length).toBeGreaterThan(30)
+  expect(
+    named.filter((path) => !known.some((route) => route === path || route.startsWith(path.endsWith('/') ? path : `${path}/`))),
+  ).toEqual([])
+})
+
 describe('what is named exists', () => {
   it('files', () => {
     const top = readdirSync(ROOT)

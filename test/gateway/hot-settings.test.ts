@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { stringify } from 'yaml'
@@ -94,4 +94,32 @@ it('looks into a ledger without making or changing one', () => {
   writeFileSync(join(empty, 'ledger.db'), 'no database at all, but long enough to be looked at by somebody')
   expect(glance(empty, () => 1)).toBe('unreadable')
   expect(linesInLedger(empty)).toEqual([])
+})
+
+it('takes a former state up again, but for one that lets somebody else in', async () => {
+  const wire = await startWire()
+  const lines = [{ id: 'one', port: wire.port }]
+  const { write, api, files } = await startSite(lines, [{ id: 'M1', line: 'one', unit: 1 }])
+  const restore = (version: number) => api(`/api/v1/config/versions/${version}/restore`, { method: 'POST' })
+  const first = readFileSync(files.gateway, 'utf8')
+  const other = { name: 'other', sha256: 'ab'.repeat(32), permission: 'operate' }
+  const changed = gatewayOf(lines, { collection: { cutoff: '07:15' } })
+  write(changed)
+  const versions = async () => (await api('/api/v1/config/versions')).body.items.map(({ version }: { version: number }) => version)
+  await expect.poll(versions, SOON).toEqual([2, 1])
+  expect(await restore(1)).toMatchObject({ status: 200, body: { version: 3, changes: [{ path: 'collection/cutoffMinute' }] } })
+  expect(readFileSync(files.gateway, 'utf8')).toBe(first)
+  expect(readFileSync(`${files.gateway}.before`, 'utf8')).toBe(stringify(changed))
+  expect(await restore(99)).toMatchObject({ status: 404, body: { code: 'API_CONFIG_VERSION' } })
+
+  const { http } = gatewayOf(lines)
+  write({ ...gatewayOf(lines), http: { ...http, tokens: [other] } })
+  await expect.poll(versions, SOON).toEqual([4, 3, 2, 1])
+  write(gatewayOf(lines))
+  await expect.poll(versions, SOON).toEqual([5, 4, 3, 2, 1])
+  expect(await restore(4)).toMatchObject({
+    status: 422,
+    body: { code: 'CONFIG_DOOR', detail: expect.stringContaining('http/tokens') },
+  })
+  expect(readFileSync(files.gateway, 'utf8')).toBe(first)
 })

@@ -1,7 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply } from 'fastify'
 import { Type } from 'typebox'
-import type { ConfigDeps, ConfigProblemView } from '../config-deps.ts'
-import { ConfigReloadSchema, ConfigSchema, ConfigVersionSchema } from '../config-schemas.ts'
+import type { ConfigDeps, ConfigProblemView, ConfigTaken } from '../config-deps.ts'
+import { ConfigReloadSchema, ConfigSchema, ConfigVersionParams, ConfigVersionSchema } from '../config-schemas.ts'
 import { type Problem, problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
 import { inTime, iso } from './common.ts'
@@ -43,7 +44,7 @@ export const configRoutes: FastifyPluginAsyncTypebox<{ deps: ConfigDeps }> = asy
         operationId: 'listConfigVersions',
         tags: ['operation'],
         summary: 'Versions of gateway.yaml',
-        description: 'The last 20 states the gateway ran with, newest first. `gridtally config restore VERSION` writes one back.',
+        description: 'The last 20 states the gateway ran with, newest first. One can be taken up again.',
         response: { 200: Type.Object({ items: Type.Array(ref(ConfigVersionSchema)) }, { description: 'All that are kept.' }) },
       },
     },
@@ -64,14 +65,42 @@ export const configRoutes: FastifyPluginAsyncTypebox<{ deps: ConfigDeps }> = asy
     },
     async (request, reply) => {
       const done = await inTime(deps.reloadConfig(request.who?.name ?? 'API'), RELOAD_MS)
-      if (done === null) return refuse(reply, problem('API_LATE', 'reading the files took too long; it goes on'))
-      if (done.ok) {
-        const { changes, pending, ...rest } = done.value
-        return { ...rest, changes: [...changes], pending: [...pending] }
-      }
-      return refuse(reply, 'problems' in done.error ? wrongFiles(done.error.problems) : problemOf(done.error.because, done.error.error))
+      return done === null ? refuse(reply, LATE) : taken(reply, done)
     },
   )
+  app.post(
+    '/config/versions/:version/restore',
+    {
+      config: { permission: 'config:write', everywhere: true, failures: [404, 422], stream: true },
+      schema: {
+        operationId: 'restoreConfigVersion',
+        tags: ['operation'],
+        summary: 'Take a former gateway.yaml up again',
+        description:
+          'Writes the state back, after checking it, and takes it up; what was there is kept as gateway.yaml.before. What needs a restart waits for it, as with every change.',
+        params: ConfigVersionParams,
+        response: { 200: ref(ConfigReloadSchema, 'What holds now, and what waits for a restart.') },
+      },
+    },
+    async ({ params: { version }, who }, reply) => {
+      const done = await inTime(
+        deps.restoreConfig(version, who?.name ?? 'API').then((answer) => ({ answer })),
+        RELOAD_MS,
+      )
+      if (done === null) return refuse(reply, LATE)
+      if (done.answer === null) return refuse(reply, problem('API_CONFIG_VERSION', `version ${version} is not kept`))
+      return taken(reply, done.answer)
+    },
+  )
+}
+
+const LATE = problem('API_LATE', 'reading the files took too long; it goes on')
+
+const taken = (reply: FastifyReply, done: ConfigTaken) => {
+  if (!done.ok)
+    return refuse(reply, 'problems' in done.error ? wrongFiles(done.error.problems) : problemOf(done.error.because, done.error.error))
+  const { changes, pending, ...rest } = done.value
+  return { ...rest, changes: [...changes], pending: [...pending] }
 }
 
 const wrongFiles = (problems: readonly ConfigProblemView[]): Problem =>
