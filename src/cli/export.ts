@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto'
-import { createWriteStream, existsSync, rmSync } from 'node:fs'
-import { rename } from 'node:fs/promises'
-import { Readable, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { existsSync, rmSync } from 'node:fs'
+import { type FileHandle, open, rename } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { type Static, Type } from 'typebox'
 import { EXPORT_STATES } from '../api/index.ts'
 import { EXPORT_FORMATS } from '../export/index.ts'
-import { type Access, askApi, withAccess } from './gaps.ts'
+import { type Access, askApi, GatewayAway, withAccess } from './gaps.ts'
 import { aborted, CommandFailed, complain, EXIT, print, printJson, table, untilInterrupted } from './output.ts'
 
 const Job = Type.Object({
@@ -17,6 +15,8 @@ const Job = Type.Object({
   bytes: Type.Integer(),
   percent: Type.Union([Type.Number(), Type.Null()]),
   starts: Type.Integer(),
+  keptRows: Type.Integer(),
+  changed: Type.Union([Type.Boolean(), Type.Null()]),
   file: Type.Union([Type.Object({ name: Type.String(), sha256: Type.String(), url: Type.String() }), Type.Null()]),
   error: Type.Union([Type.Object({ code: Type.String(), message: Type.String(), hint: Type.String() }), Type.Null()]),
 })
@@ -83,6 +83,23 @@ const questionOf = ({ from, to, point, area, zone, registers, with: more = [] }:
 }
 
 const LOOK_MS = 500
+/** A gateway that is restarted is waited for so long. */
+const AWAY_MS = 600_000
+
+/** Tries again while the gateway is away; what it had made goes on when it is back. */
+const patiently = async <Answer>(stop: AbortSignal, ask: () => Promise<Answer>): Promise<Answer> => {
+  for (let since: number | null = null; ; ) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!(error instanceof GatewayAway) || stop.aborted) throw error
+      if (since === null) complain(`${error.message}; waiting for it`)
+      since ??= performance.now()
+      if (performance.now() - since > AWAY_MS) throw error
+      await aborted(stop, LOOK_MS)
+    }
+  }
+}
 
 const fetchFile = async (result: string, options: ExportArguments): Promise<void> => {
   const { format, language, out, force = false, json = false } = options
@@ -94,7 +111,8 @@ const fetchFile = async (result: string, options: ExportArguments): Promise<void
       if (!json && process.stderr.isTTY) process.stderr.write(`\r${progressOf(job)}\u001b[K`)
       await aborted(stop, LOOK_MS)
       if (stop.aborted) throw new CommandFailed('interrupted: the export is cancelled, and there is no file')
-      job = await askApi(options, `/exports/${job.id}`, Job)
+      const { id } = job
+      job = await patiently(stop, () => askApi(options, `/exports/${id}`, Job))
     }
     if (!json && process.stderr.isTTY) process.stderr.write('\r\u001b[K')
     if (job.state !== 'done' || !job.file)
@@ -102,7 +120,12 @@ const fetchFile = async (result: string, options: ExportArguments): Promise<void
     const path = out ?? job.file.name
     if (!force && existsSync(path)) throw new CommandFailed(`${path} is there: name another file with --out, or --force`, EXIT.usage)
     await download(options, job, path, stop)
-    if (job.starts > 1) complain(`the gateway was restarted meanwhile: the file was begun ${job.starts} times, and is whole`)
+    if (job.starts > 1)
+      complain(
+        `the gateway was restarted meanwhile: the file was ${job.keptRows > 0 ? `gone on with after row ${job.keptRows}` : 'begun again'}, and is whole`,
+      )
+    if (job.changed)
+      complain('something of what is in the file came or changed while it was written, and is not in it: ask again for one that has it')
     if (json) printJson({ file: path, rows: job.rows, bytes: job.bytes, sha256: job.file.sha256 })
     else print(`${path}  ${job.rows} rows  ${job.bytes} bytes  sha256 ${job.file.sha256}`)
   } finally {
@@ -113,7 +136,7 @@ const fetchFile = async (result: string, options: ExportArguments): Promise<void
 const progressOf = ({ state, rows, bytes, percent }: JobAnswer): string =>
   state === 'waiting' ? 'waits' : `${rows} rows  ${(bytes / 1_048_576).toFixed(1)} MB${percent === null ? '' : `  ${percent} %`}`
 
-/** Under another name until it is whole and what its digest says. */
+/** Under another name until it is whole and what its digest says. A connection that breaks is gone on with where it did. */
 const download = async (
   { url, token = process.env.GRIDTALLY_TOKEN }: Access,
   { file }: JobAnswer,
@@ -122,26 +145,59 @@ const download = async (
 ): Promise<void> => {
   if (!file) return
   const part = `${path}.part`
-  const hash = createHash('sha256')
-  const watched = new Transform({
-    transform: (chunk: Buffer, _, next) => {
-      hash.update(chunk)
-      next(null, chunk)
-    },
-  })
-  try {
-    const response = await fetch(new URL(file.url, url), { headers: { authorization: `Bearer ${token ?? ''}` }, signal })
+  const out = await open(part, 'w')
+  let hash = createHash('sha256')
+  let bytes = 0
+  const fetchRest = async (): Promise<void> => {
+    const headers = {
+      authorization: `Bearer ${token ?? ''}`,
+      ...(bytes === 0 ? {} : { range: `bytes=${bytes}-`, 'if-range': `"${file.sha256}"` }),
+    }
+    const away = (error: unknown) => new GatewayAway(`the file cannot be fetched from ${url}: ${reasonOf(error)}`)
+    const response = await fetch(new URL(file.url, url), { headers, signal }).catch((error: unknown) => {
+      throw away(error)
+    })
+    if (response.status >= 500) throw away(`it answered ${response.status}`)
     if (!response.ok || response.body === null) throw new CommandFailed(`${url} answered ${response.status}`)
-    await pipeline(Readable.fromWeb(response.body), watched, createWriteStream(part))
+    if (response.status !== 206 && bytes > 0) {
+      // It is the whole file, from its start.
+      hash = createHash('sha256')
+      bytes = 0
+    }
+    const body = response.body.getReader()
+    for (;;) {
+      const { done, value } = await body.read().catch((error: unknown) => {
+        throw away(error)
+      })
+      if (done) return
+      await writeAll(out, value, bytes)
+      hash.update(value)
+      bytes += value.length
+    }
+  }
+  try {
+    await patiently(signal, fetchRest)
+    await out.truncate(bytes)
+    await out.close()
     if (hash.digest('hex') !== file.sha256)
       throw new CommandFailed('the file that came is not the one the gateway made: its SHA-256 is another')
     await rename(part, path)
   } catch (error) {
+    await out.close().catch(() => undefined)
     rmSync(part, { force: true })
-    if (error instanceof CommandFailed) throw error
     if (signal.aborted) throw new CommandFailed('interrupted: there is no file')
-    throw new CommandFailed(`the file could not be fetched: ${error instanceof Error ? error.message : String(error)}`)
+    if (error instanceof CommandFailed) throw error
+    throw new CommandFailed(`the file could not be fetched: ${reasonOf(error)}`)
   }
+}
+
+const writeAll = async (out: FileHandle, piece: Uint8Array, at: number): Promise<void> => {
+  for (let from = 0; from < piece.length; ) from += (await out.write(piece, from, piece.length - from, at + from)).bytesWritten
+}
+
+const reasonOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error ? error.cause.message : error.message
 }
 
 /** The gateway keeps nothing that was fetched. A gateway that is gone forgets it by itself. */

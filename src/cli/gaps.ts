@@ -176,6 +176,10 @@ export const everyPage = async <Item extends TSchema>(access: Access, path: stri
   }
 }
 
+/** The gateway, or what stands before it, is not there at present: it may come back. */
+export class GatewayAway extends CommandFailed {}
+const AWAY: ReadonlySet<number> = new Set([502, 503, 504])
+
 /**
  * Asks a running gateway.
  *
@@ -211,10 +215,11 @@ export const askApi = async <Schema extends TSchema>(
     response = await fetch(address, { headers, ...sent, signal: AbortSignal.timeout(60_000) })
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    throw new CommandFailed(`${url} cannot be reached: ${cause}; is gridtally run under way, and is that its address?`)
+    throw new GatewayAway(`${url} cannot be reached: ${cause}; is gridtally run under way, and is that its address?`)
   }
   const answer: unknown = await response.json().catch(() => null)
   if (response.ok && Value.Check(schema, answer)) return answer
   const why = Value.Check(Refused, answer) ? `${answer.code} ${answer.detail}; ${answer.hint}` : response.statusText
-  throw new CommandFailed(`${url} answered ${response.status}: ${why}`, response.status === 400 ? EXIT.usage : EXIT.failed)
+  const Failure = AWAY.has(response.status) ? GatewayAway : CommandFailed
+  throw new Failure(`${url} answered ${response.status}: ${why}`, response.status === 400 ? EXIT.usage : EXIT.failed)
 }

@@ -7,6 +7,10 @@ export const exportFailure = failWith({
   EXPORT_DIGITS: { recovery: 'stop', hint: 'a figure has more digits than its column says: report it; csv and ndjson hold every digit' },
   EXPORT_PLACE: { recovery: 'retry', hint: 'its rows cannot be gone on with there: the file is begun again by itself' },
   EXPORT_PART: { recovery: 'retry', hint: 'the part of the file is not as it was written: the file is begun again by itself' },
+  EXPORT_LONG: {
+    recovery: 'stop',
+    hint: 'POST /api/v1/exports has it made in the background; csv and ndjson are sent while they are made',
+  },
   EXPORT_CANCELLED: { recovery: 'stop', hint: 'it was cancelled: start it again' },
   EXPORT_DISK: { recovery: 'wait', hint: 'free the disk of the export directory, or name another one under exports.directory' },
   EXPORT_FULL: { recovery: 'wait', hint: 'delete files that were fetched, or raise exports.maxMb' },

@@ -18,7 +18,12 @@ export interface DirectDeps {
   readonly write: typeof writeInThread
   /** Bytes that files may still take. */
   readonly left: () => number
+  /** How long a file may take that is written before it is sent. */
+  readonly longestMs?: number
 }
+
+/** A connection on which nothing moves is ended after 25 s. */
+const LONGEST_MS = 20_000
 
 /** Handed out at the same time, to one person and to all. */
 const MOST_OWN = 4
@@ -27,7 +32,7 @@ const MOST_DIRECT = 8
 type Ended = (outcome: ExportLogView['outcome'], tally: Tally, sha256: string | null) => void
 
 /** Files that are handed out while they are written. */
-export const directFiles = ({ directory, zone, clock, book, log, write, left }: DirectDeps) => {
+export const directFiles = ({ directory, zone, clock, book, log, write, left, longestMs = LONGEST_MS }: DirectDeps) => {
   /** To whom files are being handed out; somebody is named for each. */
   const direct: string[] = []
   let isClosed = false
@@ -36,10 +41,15 @@ export const directFiles = ({ directory, zone, clock, book, log, write, left }: 
   const packed = async (wanted: ExportWanted, source: RowSource, line: number, head: Pick<DirectFile, 'name' | 'type'>, ended: Ended) => {
     const path = join(directory, `direct-${line}.parquet.part`)
     const options = { format: wanted.format, language: wanted.language, zone, path, maxBytes: left() }
-    const written = await write(options, source, new AbortController().signal)
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(), longestMs)
+    const written = await write(options, source, late.signal)
+    clearTimeout(timer)
     if (!written.ok) {
       rmSync(path, { force: true })
       ended('failed', { rows: 0, bytes: 0 }, null)
+      if (late.signal.aborted)
+        return err<Refusal>({ because: 'not-possible', error: exportFailure('EXPORT_LONG', 'the file is too long to be waited for').error })
       return err<Refusal>({ because: 'unavailable', error: written.error })
     }
     const { rows, bytes, sha256 } = written.value

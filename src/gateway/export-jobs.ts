@@ -24,8 +24,9 @@ export interface ExportJobDeps {
   readonly book: ExportBook
   readonly log: (level: 'debug' | 'info' | 'warn', message: string) => void
   readonly write?: typeof writeInThread
-  /** For tests: how often what is written is made safe. */
+  /** For tests: how often what is written is made safe, and how long somebody waits for a file that is written before it is sent. */
   readonly keepEveryMs?: number
+  readonly longestMs?: number
 }
 
 /** Waiting and under way of one person. */
@@ -42,7 +43,16 @@ const refuse = (because: Refusal['because'], code: Code, message: string) =>
  * Files of results: made one after another by a thread each, kept for a while, handed out to who asked. What a former process was writing
  * is gone on with where that gives the same file; half a file is none.
  */
-export const openExportJobs = ({ settings, zone, clock, book, log, write = writeInThread, keepEveryMs = KEEP_EVERY_MS }: ExportJobDeps) => {
+export const openExportJobs = ({
+  settings,
+  zone,
+  clock,
+  book,
+  log,
+  write = writeInThread,
+  keepEveryMs = KEEP_EVERY_MS,
+  longestMs,
+}: ExportJobDeps) => {
   const { directory, keepMs, maxBytes, maxJobs } = settings
   const jobs = new Map<number, LiveExport>()
   const underWay = new Set<Promise<void>>()
@@ -103,7 +113,16 @@ export const openExportJobs = ({ settings, zone, clock, book, log, write = write
     room: ({ job }) => Math.max(0, maxBytes - used() + job.bytes),
     isClosed: () => isClosed,
   })
-  const direct = directFiles({ directory, zone, clock, book, log, write, left: () => Math.max(0, maxBytes - used()) })
+  const direct = directFiles({
+    directory,
+    zone,
+    clock,
+    book,
+    log,
+    write,
+    left: () => Math.max(0, maxBytes - used()),
+    ...(longestMs === undefined ? {} : { longestMs }),
+  })
   /** Says of every file that does not have it that something changed behind it. */
   const changed = (isChanged: (live: LiveExport) => boolean): void => {
     for (const live of jobs.values())

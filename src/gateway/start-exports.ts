@@ -2,7 +2,7 @@ import type { Clock, Reading, Sink } from '../core/index.ts'
 import { ExportBook } from './export-book.ts'
 import { type ExportJobDeps, type ExportSettings, openExportJobs } from './export-jobs.ts'
 
-export interface ExportParts extends Pick<ExportJobDeps, 'keepEveryMs'> {
+export interface ExportParts extends Pick<ExportJobDeps, 'keepEveryMs' | 'longestMs'> {
   readonly dataDirectory: string
   readonly settings: ExportSettings
   readonly zone: string

@@ -31,9 +31,14 @@ const folder = () => {
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
   return directory
 }
-const opened = (dataDirectory: string, settings: Partial<Parameters<typeof openExports>[0]['settings']> = {}, clock = systemClock) => {
+const opened = (
+  dataDirectory: string,
+  settings: Partial<Parameters<typeof openExports>[0]['settings']> = {},
+  clock = systemClock,
+  more: Pick<Parameters<typeof openExports>[0], 'longestMs'> = {},
+) => {
   const files = openExports({
-    ...{ dataDirectory, zone: 'Asia/Shanghai', clock, log: () => undefined, keepEveryMs: 0 },
+    ...{ dataDirectory, zone: 'Asia/Shanghai', clock, log: () => undefined, keepEveryMs: 0, ...more },
     settings: { directory: join(dataDirectory, 'exports'), keepMs: 3_600_000, maxBytes: 10_000_000, maxJobs: 1, ...settings },
   })
   let isClosed = false
@@ -57,6 +62,7 @@ const endless = () => {
       await new Promise<void>((resolve) => {
         give = resolve
         signal.addEventListener('abort', () => resolve(), { once: true })
+        if (signal.aborted) resolve()
       })
       if (!signal.aborted) yield { rows: ROWS.slice(0, 2) }
     },
@@ -336,6 +342,16 @@ describe('a file handed out at once', () => {
     if (!file.ok) throw new Error(file.error.error.message)
     file.value.content.once('data', () => file.value.content.destroy())
     await vi.waitFor(() => expect(files.port.log(null, 1)).toMatchObject([{ outcome: 'broken-off', sha256: null }]), { timeout: 60_000 })
+  })
+  it('is refused where it is written before it is sent and takes longer than a connection waits', async () => {
+    const directory = folder()
+    const files = opened(directory, {}, systemClock, { longestMs: 1 })
+    expect(await files.port.direct(wanted({ format: 'parquet' }), endless().source, ANN)).toMatchObject({
+      ok: false,
+      error: { because: 'not-possible', error: { code: 'EXPORT_LONG', hint: expect.stringContaining('POST /api/v1/exports') } },
+    })
+    expect(files.port.log(null, 1)).toMatchObject([{ outcome: 'failed' }])
+    expect(readdirSync(join(directory, 'exports'))).toEqual([])
   })
   it('that nobody began to take is broken off too, and keeps no place', async () => {
     const files = opened(folder())
