@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Command, Option } from 'commander'
-import { CommandFailed, complain, EXIT, print, table } from './output.ts'
+import { reached, refusalOf } from './gateway-api.ts'
+import { CommandFailed, complain, print, table } from './output.ts'
 
 interface Place {
   readonly point?: readonly string[]
@@ -174,25 +175,10 @@ const each = async <Line extends object>(
   if (args.json) print(JSON.stringify({ summary }))
 }
 
-const ask = async (address: URL, { url, token = process.env.GRIDTALLY_TOKEN }: Place): Promise<Response> => {
-  if (!token)
-    throw new CommandFailed(
-      'a token is needed: --token gt_…, or GRIDTALLY_TOKEN in the environment; gridtally token add makes one',
-      EXIT.usage,
-    )
-  let response: Response
-  try {
-    response = await fetch(address, { headers: { authorization: `Bearer ${token}` } })
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    throw new CommandFailed(`${url} cannot be reached: ${cause}; is gridtally run under way, and is that its address?`)
-  }
-  if (response.ok) return response
-  const body: unknown = await response.json().catch(() => null)
-  const members: Readonly<Record<string, unknown>> = typeof body === 'object' && body !== null ? { ...body } : {}
-  const wrong = Array.isArray(members.errors) ? ` (${members.errors.map((one) => `${one.place}: ${one.allowed}`).join('; ')})` : ''
-  const text = `${String(members.detail ?? response.statusText)}${wrong}${members.hint ? `; ${String(members.hint)}` : ''}`
-  throw new CommandFailed(`${url} answered ${response.status}: ${text}`, response.status === 400 ? EXIT.usage : EXIT.failed)
+const ask = async (address: URL, place: Place): Promise<Response> => {
+  const response = await reached(place, address)
+  if (!response.ok) throw await refusalOf(place.url, response)
+  return response
 }
 
 interface Group {

@@ -2,7 +2,8 @@ import { type Command, Option } from 'commander'
 import { type Static, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { CLOCK_STATE_NAMES } from '../api/index.ts'
-import { CommandFailed, complain, EXIT, print, printJson, table } from './output.ts'
+import { reached } from './gateway-api.ts'
+import { CommandFailed, complain, print, printJson, table } from './output.ts'
 
 /** What these commands need of the answers; the rest is passed on as it is. */
 const Point = Type.Object({ at: Type.String(), driftMs: Type.Integer(), uncertaintyMs: Type.Integer() })
@@ -147,24 +148,10 @@ const driftText = (point: Static<typeof Point> | null): string =>
 const part = (text: string): string => encodeURIComponent(text)
 
 /** One question to the API; `body` makes it a POST, null one without a body. */
-const ask = async <S extends TSchema>({ url, token: given }: Access, path: string, schema: S, body?: object | null): Promise<Static<S>> => {
-  const token = given ?? process.env.GRIDTALLY_TOKEN
-  if (!token)
-    throw new CommandFailed(
-      'a token is needed: --token gt_…, or GRIDTALLY_TOKEN in the environment; gridtally token add makes one',
-      EXIT.usage,
-    )
-  let response: Response
-  try {
-    response = await fetch(new URL(`/api/v1${path}`, url), {
-      ...(body === undefined ? {} : { method: 'POST' }),
-      ...(body ? { body: JSON.stringify(body) } : {}),
-      headers: { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) },
-    })
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    throw new CommandFailed(`${url} cannot be reached: ${cause}; is gridtally run under way, and is that its address?`)
-  }
+const ask = async <S extends TSchema>(access: Access, path: string, schema: S, body?: object | null): Promise<Static<S>> => {
+  const { url } = access
+  const sent = body ? { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) } : {}
+  const response = await reached(access, `/api/v1${path}`, {}, { ...(body === undefined ? {} : { method: 'POST' }), ...sent })
   const answer: unknown = await response.json().catch(() => null)
   if (response.ok && Value.Check(schema, answer)) return answer
   if (Value.Check(Refused, answer)) throw new CommandFailed(`${answer.code} ${answer.detail}; ${answer.hint}`)

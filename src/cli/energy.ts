@@ -1,4 +1,5 @@
-import { CommandFailed, EXIT, print, printJson, table } from './output.ts'
+import { asked } from './gateway-api.ts'
+import { print, printJson, table } from './output.ts'
 
 export interface EnergyArguments {
   readonly from: string
@@ -38,13 +39,7 @@ interface Register {
 
 /** `gridtally energy POINT`: interval energy of a point, as the running gateway gives it out. */
 export const energy = async (point: string, args: EnergyArguments): Promise<void> => {
-  const token = args.token ?? process.env.GRIDTALLY_TOKEN
-  if (!token)
-    throw new CommandFailed(
-      'a token is needed: --token gt_…, or GRIDTALLY_TOKEN in the environment; gridtally token add makes one',
-      EXIT.usage,
-    )
-  const answer = await ask(args.url, token, `/api/v1/points/${encodeURIComponent(point)}/energy`, {
+  const answer = await asked(args, `/api/v1/points/${encodeURIComponent(point)}/energy`, {
     from: args.from,
     to: args.to,
     period: args.period,
@@ -74,27 +69,4 @@ const show = ({ register, unit, total, known, due, estimatedPpm, items, findings
   )
   for (const { code, at, would, note } of findings)
     print(`  ! ${at} ${code}: ${note}${would === null ? '' : `; it would have been ${would} ${unit}`}`)
-}
-
-const ask = async (
-  url: string,
-  token: string,
-  path: string,
-  query: Readonly<Record<string, string>>,
-): Promise<Readonly<Record<string, unknown>>> => {
-  const address = new URL(path, url)
-  for (const [name, value] of Object.entries(query)) address.searchParams.set(name, value)
-  let response: Response
-  try {
-    response = await fetch(address, { headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(60_000) })
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    throw new CommandFailed(`${url} cannot be reached: ${cause}; is gridtally run under way, and is that its address?`)
-  }
-  const body: unknown = await response.json().catch(() => null)
-  const members: Readonly<Record<string, unknown>> = typeof body === 'object' && body !== null ? { ...body } : {}
-  if (response.ok) return members
-  const wrong = Array.isArray(members.errors) ? ` (${members.errors.map((one) => `${one.place}: ${one.allowed}`).join('; ')})` : ''
-  const text = `${String(members.detail ?? response.statusText)}${wrong}${members.hint ? `; ${String(members.hint)}` : ''}`
-  throw new CommandFailed(`${url} answered ${response.status}: ${text}`, response.status === 400 ? EXIT.usage : EXIT.failed)
 }

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Command, Option } from 'commander'
+import { reached } from './gateway-api.ts'
 import { CommandFailed, EXIT } from './output.ts'
 
 interface Options {
@@ -75,25 +76,9 @@ const wordOf = (body: unknown, name: string): string | null => {
 }
 
 /** Writes an answer as it comes. A file appears under its name when all of it is there. */
-const fetchMessage = async (
-  { url, token = process.env.GRIDTALLY_TOKEN, out }: Options,
-  path: string,
-  query: Readonly<Record<string, string | undefined>>,
-): Promise<void> => {
-  if (!token)
-    throw new CommandFailed(
-      'a token is needed: --token gt_…, or GRIDTALLY_TOKEN in the environment; gridtally token add makes one',
-      EXIT.usage,
-    )
-  const address = new URL(path, url)
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) address.searchParams.set(name, value)
-  let response: Response
-  try {
-    response = await fetch(address, { headers: { authorization: `Bearer ${token}` } })
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    throw new CommandFailed(`${url} cannot be reached: ${cause}; is gridtally run under way, and is that its address?`)
-  }
+const fetchMessage = async (place: Options, path: string, query: Readonly<Record<string, string | undefined>>): Promise<void> => {
+  const { url, out } = place
+  const response = await reached(place, path, query)
   if (!response.ok || !response.body) {
     const body: unknown = await response.json().catch(() => null)
     const why = wordOf(body, 'detail') ?? response.statusText

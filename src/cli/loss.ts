@@ -1,4 +1,5 @@
-import { CommandFailed, EXIT, print, printJson, table } from './output.ts'
+import { asked } from './gateway-api.ts'
+import { print, printJson, table } from './output.ts'
 
 export interface LossArguments {
   readonly from: string
@@ -45,14 +46,8 @@ interface Member {
 
 /** `gridtally loss AREA`: line loss of an area, as the running gateway gives it out. */
 export const loss = async (area: string, args: LossArguments): Promise<void> => {
-  const token = args.token ?? process.env.GRIDTALLY_TOKEN
-  if (!token)
-    throw new CommandFailed(
-      'a token is needed: --token gt_…, or GRIDTALLY_TOKEN in the environment; gridtally token add makes one',
-      EXIT.usage,
-    )
   const path = `/api/v1/areas/${encodeURIComponent(area)}/${args.members ? 'balance' : 'loss'}`
-  const answer = await ask(args.url, token, path, { from: args.from, to: args.to, ...(args.members ? {} : { step: args.step }) })
+  const answer = await asked(args, path, { from: args.from, to: args.to, ...(args.members ? {} : { step: args.step }) })
   if (args.json) return printJson(answer)
   print(`${area}  ${args.members ? 'balance' : args.step}  ${String(answer.from)} to ${String(answer.to)}  days of ${String(answer.zone)}`)
   if (answer.pending) print('some of it is being worked out again')
@@ -109,27 +104,4 @@ const showMembers = (balance: Item, members: readonly Member[]): void => {
       ]),
     ),
   )
-}
-
-const ask = async (
-  url: string,
-  token: string,
-  path: string,
-  query: Readonly<Record<string, string>>,
-): Promise<Readonly<Record<string, unknown>>> => {
-  const address = new URL(path, url)
-  for (const [name, value] of Object.entries(query)) address.searchParams.set(name, value)
-  let response: Response
-  try {
-    response = await fetch(address, { headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(60_000) })
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    throw new CommandFailed(`${url} cannot be reached: ${cause}; is gridtally run under way, and is that its address?`)
-  }
-  const body: unknown = await response.json().catch(() => null)
-  const members: Readonly<Record<string, unknown>> = typeof body === 'object' && body !== null ? { ...body } : {}
-  if (response.ok) return members
-  const wrong = Array.isArray(members.errors) ? ` (${members.errors.map((one) => `${one.place}: ${one.allowed}`).join('; ')})` : ''
-  const text = `${String(members.detail ?? response.statusText)}${wrong}${members.hint ? `; ${String(members.hint)}` : ''}`
-  throw new CommandFailed(`${url} answered ${response.status}: ${text}`, response.status === 400 ? EXIT.usage : EXIT.failed)
 }

@@ -1,3 +1,4 @@
+import { reached } from './gateway-api.ts'
 import { CommandFailed, EXIT, print, printJson, table } from './output.ts'
 
 export interface ApiArguments {
@@ -87,25 +88,10 @@ export const closeUnregistered = async (id: string, args: CloseArguments): Promi
   else print(`${textOf(done, 'address')} is closed${args.forever ? ' for ever' : '; it is open again when it is heard again'}`)
 }
 
-const ask = async (
-  { url, token = process.env.GRIDTALLY_TOKEN }: ApiArguments,
-  method: string,
-  path: string,
-  body?: object,
-): Promise<object> => {
-  if (!token)
-    throw new CommandFailed(
-      'a token is needed: --token gt_…, or GRIDTALLY_TOKEN in the environment; gridtally token add makes one',
-      EXIT.usage,
-    )
-  const headers = { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) }
-  let response: Response
-  try {
-    response = await fetch(new URL(`/api/v1/${path}`, url), { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) })
-  } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)
-    throw new CommandFailed(`${url} cannot be reached: ${cause}; is gridtally run under way, and is that its address?`)
-  }
+const ask = async (place: ApiArguments, method: string, path: string, body?: object): Promise<object> => {
+  const { url } = place
+  const sent = body ? { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) } : {}
+  const response = await reached(place, `/api/v1/${path}`, {}, { method, ...sent })
   const answer: unknown = await response.json().catch(() => null)
   if (typeof answer !== 'object' || answer === null) throw new CommandFailed(`${url} answered ${response.status} without a document`)
   if (!response.ok) throw new CommandFailed(`${textOf(answer, 'code')} ${textOf(answer, 'detail')}; ${textOf(answer, 'hint')}`)
