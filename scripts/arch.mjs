@@ -18,7 +18,8 @@ const ROOMS = [
   { room: 'sqlite', files: 'src/sqlite/', may: ['src/core/'] },
   { room: 'protocols/gw3761', files: 'protocols/gw3761/', may: ['src/core/', 'protocols/dlt645/frame.ts'], pure: true },
   { room: 'protocols/*', files: 'protocols/*/', may: ['src/core/'], pure: true },
-  { room: 'registry', files: 'protocols/index.ts', may: ['src/core/', 'protocols/*/'], pure: true },
+  // The registry, and beside it what takes frames apart and needs no adapter.
+  { room: 'registry', files: 'protocols/', may: ['src/core/', 'protocols/'], pure: true },
   { room: 'transport', files: 'src/transport/', may: ['src/core/'] },
   { room: 'normalise', files: 'src/normalise/', may: ['src/core/'] },
   { room: 'anomaly', files: 'src/anomaly/', may: ['src/core/'] },
@@ -65,7 +66,7 @@ const ROOMS = [
       ...['store', 'push', 'capture', 'acquisition', 'access', 'api', 'billing', 'evidence', 'tariff', 'export', 'interchange'].map(
         (room) => `src/${room}/`,
       ),
-      'protocols/index.ts',
+      ...['protocols/index.ts', 'protocols/traced.ts'],
     ],
   },
   // These three may know every one.

@@ -1,4 +1,5 @@
-import { explainTraced } from '../../protocols/index.ts'
+// Its thread needs no adapter: the registry would bring every protocol along with its schemas, 25 MB.
+import { explainTraced } from '../../protocols/traced.ts'
 import type { EvidenceDraft } from '../evidence/index.ts'
 
 /** Protocols whose frames can carry a password. */

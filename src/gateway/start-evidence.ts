@@ -35,9 +35,10 @@ export const openEvidence = ({ directory, zone, settings, clock, log }: Evidence
   let saidAside = 0
   let tidiedAt = Date.now()
 
+  /** Where nothing was ever kept, a thread would take 15 MB, and half a second of a first question, to say so. */
+  const isEmpty = (): boolean => !isUsed && !existsSync(join(directory, EVIDENCE_FILE))
   const look = async (): Promise<void> => {
-    // Where nothing was ever kept, a thread would take 10 MB to say so.
-    if (!isUsed && !existsSync(join(directory, EVIDENCE_FILE))) return
+    if (isEmpty()) return
     if (Date.now() - tidiedAt >= HOUR_MS) {
       tidiedAt = Date.now()
       // A long stop leaves much to take away: a little at a time.
@@ -63,6 +64,7 @@ export const openEvidence = ({ directory, zone, settings, clock, log }: Evidence
   const book: EvidenceBook = {
     refsOf: async (keys) => {
       await keeper.flush()
+      if (isEmpty()) return new Map()
       const answer = await thread.ask('refs', keys)
       // No evidence and evidence that cannot be had are two things.
       if (!answer.ok) throw new PartFailed(answer.error)
