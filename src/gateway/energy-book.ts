@@ -56,6 +56,10 @@ const SCHEMA = `
   CREATE TABLE place (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID, STRICT;
   PRAGMA user_version = ${VERSION};`
 
+/** An export that holds a row of `figures`. */
+const TAKEN =
+  "SELECT 1 FROM export e WHERE (e.point IS NULL OR e.point = figures.point) AND e.first_day <= figures.day || '-31' AND e.last_day >= figures.day"
+
 /** A file that a later version of the product wrote. */
 export class EnergyBookTooNew extends Error {
   override readonly name = 'EnergyBookTooNew'
@@ -117,12 +121,48 @@ export class EnergyBook {
     this.#run('DELETE FROM dirty WHERE point = ? AND day = ?', point, day)
   }
 
-  dirty(): readonly { readonly point: string; readonly day: string; readonly why: string }[] {
-    return this.#all('SELECT point, day, why FROM dirty ORDER BY day, point').map((row) => ({
-      point: text(row, 'point'),
-      day: text(row, 'day'),
-      why: text(row, 'why'),
-    }))
+  /** Marks after one of them, by day and point. */
+  dirty(
+    after: { readonly point: string; readonly day: string } | null,
+    limit: number,
+  ): readonly { readonly point: string; readonly day: string; readonly why: string }[] {
+    return this.#all(
+      'SELECT point, day, why FROM dirty WHERE (point, day) > (?, ?) ORDER BY point, day LIMIT ?',
+      after?.point ?? '',
+      after?.day ?? '',
+      limit,
+    ).map((row) => ({ point: text(row, 'point'), day: text(row, 'day'), why: text(row, 'why') }))
+  }
+
+  /** The point with the next greater id of which there is anything; null: none. */
+  pointAfter(after: string): string | null {
+    const next = ['seen', 'dirty', 'onward', 'figures', 'finding'].map(
+      (table) => `SELECT min(point) AS point FROM ${table} WHERE point > ?1`,
+    )
+    const row = this.#one(`SELECT min(point) AS point FROM (${next.join(' UNION ALL ')})`, after)
+    return row ? textOrNull(row, 'point') : null
+  }
+
+  /**
+   * Drops marks, figures and findings of a point of before a month, but what somebody has taken away; of what was asked for and not read, marks of
+   * before another. @returns how many rows, at most `most`
+   */
+  dropBefore(point: string, { read, asked }: { readonly read: string; readonly asked: string }, most: number): number {
+    const drop = (table: string, before: string, condition = '') => {
+      const rows = table === 'dirty' ? '(point, day)' : 'rowid'
+      const sql = `DELETE FROM ${table} WHERE ${rows} IN (SELECT ${rows.replace(/[()]/g, '')} FROM ${table} WHERE point = ? AND day < ?${condition} LIMIT ?)`
+      const left = most - dropped
+      dropped += left > 0 ? Number(this.#statement(sql).run(point, before, left).changes) : 0
+    }
+    let dropped = 0
+    drop('dirty', read)
+    drop('dirty', asked, " AND why <> 'a reading'")
+    drop('figures', read, ` AND NOT EXISTS (${TAKEN})`)
+    drop('finding', read)
+    // From then on is from its first day on.
+    this.#run('UPDATE onward SET day = ?2 WHERE point = ?1 AND day < ?2', point, `${asked}-01`)
+    this.#run('UPDATE seen SET first = min(last, ?2) WHERE point = ?1 AND first < ?2', point, `${read}-01`)
+    return dropped
   }
 
   /** Every day of a point from one on is to be worked out again. */
@@ -191,8 +231,7 @@ export class EnergyBook {
 
   /** Forgets figures of days before one, but for what somebody has taken away. @returns how many days of points */
   forget(before: string, most: number): number {
-    const taken = `SELECT 1 FROM export e WHERE (e.point IS NULL OR e.point = figures.point) AND e.first_day <= figures.day || '-31' AND e.last_day >= figures.day`
-    const sql = `DELETE FROM figures WHERE rowid IN (SELECT rowid FROM figures WHERE day < ? AND NOT EXISTS (${taken}) LIMIT ?)`
+    const sql = `DELETE FROM figures WHERE rowid IN (SELECT rowid FROM figures WHERE day < ? AND NOT EXISTS (${TAKEN}) LIMIT ?)`
     return Number(this.#statement(sql).run(before, most).changes)
   }
 

@@ -34,6 +34,9 @@ export interface MarksDeps {
   readonly now: () => number
 }
 
+/** Why a day is marked that a reading came for. */
+const READ = 'a reading'
+const LOADED_AT_ONCE = 10_000
 const keyOf = (point: string, day: string) => `${point}\n${day}`
 /** A day that has ended is worked out once more so long after midnight, when no freeze has come that would. */
 const AFTER_MIDNIGHT_MS = 3_600_000
@@ -51,12 +54,19 @@ export class EnergyMarks {
     this.#deps = deps
   }
 
-  /** Takes over what a former process left. */
-  load(): void {
+  /** Takes over what a former process left. @param isPossible  a day that can be worked out; the others are left where they are */
+  load(isPossible: (point: string, day: string, isRead: boolean) => boolean = () => true): void {
     const { book, now, end } = this.#deps
-    for (const { point, day, why } of book.dirty()) {
-      const key = keyOf(point, day)
-      if (!this.#waiting.has(key)) this.#waiting.set(key, { point, day, why, stamp: 0, due: now(), needs: end(), doneAt: 0 })
+    const [due, needs] = [now(), end()]
+    for (let after: { readonly point: string; readonly day: string } | null = null; ; ) {
+      const page: readonly { readonly point: string; readonly day: string; readonly why: string }[] = book.dirty(after, LOADED_AT_ONCE)
+      for (const { point, day, why } of page) {
+        const key = keyOf(point, day)
+        if (!this.#waiting.has(key) && isPossible(point, day, why === READ))
+          this.#waiting.set(key, { point, day, why, stamp: 0, due, needs, doneAt: 0 })
+      }
+      after = page.at(-1) ?? null
+      if (after === null || page.length < LOADED_AT_ONCE) return
     }
   }
 
@@ -76,7 +86,7 @@ export class EnergyMarks {
         }
     }
     // The outbox forgets them after this.
-    this.#mark([...fresh.values()], 'a reading', now() + this.#deps.settleMs, true)
+    this.#mark([...fresh.values()], READ, now() + this.#deps.settleMs, true)
   }
 
   add(point: string, days: readonly string[], why: string): void {
@@ -155,7 +165,7 @@ export class EnergyMarks {
       }
       found.stamp++
       found.needs = needs
-      if (why !== 'a reading') found.why = why
+      if (why !== READ) found.why = why
       // A day that goes on is not worked out with every reading.
       found.due = found.doneAt > 0 ? Math.max(due, found.doneAt + openEveryMs) : due
     }

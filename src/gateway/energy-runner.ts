@@ -11,6 +11,7 @@ import { LedgerFollower } from './energy-ledger.ts'
 import { EnergyMarks } from './energy-marks.ts'
 import { OutageFollower, type OutageRecords } from './energy-outages.ts'
 import { energySink } from './energy-sink.ts'
+import { energyTidy } from './energy-tidy.ts'
 import { type DayWork, isShared, workDay, workMonth } from './energy-work.ts'
 import { Steps } from './steps.ts'
 
@@ -59,6 +60,7 @@ export class EnergyRunner {
   readonly #options: EnergyOptions
   readonly #marks: EnergyMarks
   readonly #follower: LedgerFollower
+  readonly #tidy: ReturnType<typeof energyTidy>
   readonly #outages: OutageFollower | null
   readonly days: EnergyDays
   readonly sink: Sink
@@ -80,6 +82,7 @@ export class EnergyRunner {
     })
     this.days = new EnergyDays(options.zone)
     this.#marks = new EnergyMarks({ book, days: this.days, settleMs, openEveryMs, end: () => this.#end(), now: () => clock.now() })
+    this.#tidy = energyTidy({ book, ledger, days: this.days, now: () => clock.now(), log: options.log })
     this.#follower = new LedgerFollower(ledger, book, this.days)
     this.#outages = options.outageRecords ? new OutageFollower(options.outageRecords, ledger, book, this.days) : null
     this.sink = energySink(
@@ -99,7 +102,7 @@ export class EnergyRunner {
 
   start(outbox: OutboxPart): void {
     this.#outbox = outbox
-    this.#marks.load()
+    this.#marks.load(this.#tidy.isPossible)
     this.#steps.start(IDLE_MS)
   }
 
@@ -150,6 +153,7 @@ export class EnergyRunner {
   /** One piece of work. @returns whether there may be more at once */
   async #step(): Promise<boolean> {
     const { book, clock } = this.#options
+    if (this.#tidy.step()) return true
     const mark = (point: string, day: string, why: string) => book.markOnward(point, day, why)
     const isFollowing = [this.#follower.step(mark), this.#outages?.step(mark) ?? false].includes(true)
     const expanded = this.#expand() || isFollowing
