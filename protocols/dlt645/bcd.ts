@@ -1,12 +1,11 @@
 import type { MeterTime } from '../../src/core/adapter.ts'
+import { BCD_PAIRS, pair } from '../../src/core/bcd.ts'
+import { daysIn, ordinalOf, TIME_PARTS, type TimeParts } from '../../src/core/wall-time.ts'
 import { hexByte } from './frame.ts'
 
-/** Two digits of a byte; NaN when a nibble is above 9. */
-const PAIRS = Array.from({ length: 256 }, (_, byte) => ((byte & 15) > 9 || byte >> 4 > 9 ? Number.NaN : (byte >> 4) * 10 + (byte & 15)))
-const WEIGHTS = [1, 1e2, 1e4, 1e6, 1e8, 1e10, 1e12] as const
+export { daysIn, instantOf, ordinalOf, shiftMinutes, type TimeParts, timeOfOrdinal } from '../../src/core/wall-time.ts'
 
-/** Value of one BCD byte, NaN when it is none. */
-export const pair = (byte: number | undefined): number => (byte === undefined ? Number.NaN : PAIRS[byte]!)
+const WEIGHTS = [1, 1e2, 1e4, 1e6, 1e8, 1e10, 1e12] as const
 
 /**
  * Integer out of BCD bytes, low byte first.
@@ -19,8 +18,8 @@ export const pair = (byte: number | undefined): number => (byte === undefined ? 
 export const readBcd = (bytes: Uint8Array, at: number, size: number, signed: boolean): number => {
   const top = bytes[at + size - 1]
   if (top === undefined) return Number.NaN
-  let value = PAIRS[signed ? top & 0x7f : top]! * WEIGHTS[size - 1]!
-  for (let index = size - 2; index >= 0; index--) value += PAIRS[bytes[at + index]!]! * WEIGHTS[index]!
+  let value = BCD_PAIRS[signed ? top & 0x7f : top]! * WEIGHTS[size - 1]!
+  for (let index = size - 2; index >= 0; index--) value += BCD_PAIRS[bytes[at + index]!]! * WEIGHTS[index]!
   return signed && top & 0x80 && value !== 0 ? -value : value
 }
 
@@ -57,26 +56,7 @@ export const isZero = (bytes: Uint8Array, at: number, size: number): boolean => 
 /** Order in which parts of a time stand on the wire. W = weekday (0 = Sunday), D = day, M = month, Y = year of this century. */
 export type TimeOrder = 'mhDMY' | 'smhDMY' | 'WDMY' | 'smh' | 'hD' | 'mhDM'
 
-/** Parts of a time; those the wire does not carry are absent. */
-export interface TimeParts {
-  readonly second?: number
-  readonly minute?: number
-  readonly hour?: number
-  readonly day?: number
-  readonly month?: number
-  readonly year?: number
-  readonly weekday?: number
-}
-
-const PARTS = {
-  s: { name: 'second', low: 0, high: 59 },
-  m: { name: 'minute', low: 0, high: 59 },
-  h: { name: 'hour', low: 0, high: 24 },
-  D: { name: 'day', low: 1, high: 31 },
-  M: { name: 'month', low: 1, high: 12 },
-  Y: { name: 'year', low: 0, high: 99 },
-  W: { name: 'weekday', low: 0, high: 7 },
-} as const
+const PARTS = { ...TIME_PARTS, W: { name: 'weekday', low: 0, high: 7 } } as const
 
 /** @returns null when a part is no BCD or outside its range; years are 2000 to 2099 */
 export const readTime = (bytes: Uint8Array, at: number, order: TimeOrder): TimeParts | null => {
@@ -90,32 +70,6 @@ export const readTime = (bytes: Uint8Array, at: number, order: TimeOrder): TimeP
   if (time.day !== undefined && time.month !== undefined && time.day > daysIn(time.year ?? 2000, time.month)) return null
   return time
 }
-
-export const daysIn = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate()
-
-/** The instant of a time that carries a whole date; null otherwise. 24:00 is 00:00 of the next day. */
-export const instantOf = (time: TimeParts): MeterTime | null => {
-  const { year, month, day, hour = 0, minute = 0, second = 0 } = time
-  if (year === undefined || month === undefined || day === undefined) return null
-  return hour === 24 ? shiftMinutes({ year, month, day, hour: 0, minute, second }, 1440) : { year, month, day, hour, minute, second }
-}
-
-/** Milliseconds of a wall-clock time as if it were UTC: for comparing and adding, never for zones. */
-export const ordinalOf = (time: MeterTime): number => Date.UTC(time.year, time.month - 1, time.day, time.hour, time.minute, time.second)
-
-export const timeOfOrdinal = (ordinal: number): MeterTime => {
-  const date = new Date(ordinal)
-  return {
-    year: date.getUTCFullYear(),
-    month: date.getUTCMonth() + 1,
-    day: date.getUTCDate(),
-    hour: date.getUTCHours(),
-    minute: date.getUTCMinutes(),
-    second: date.getUTCSeconds(),
-  }
-}
-
-export const shiftMinutes = (time: MeterTime, minutes: number): MeterTime => timeOfOrdinal(ordinalOf(time) + minutes * 60_000)
 
 const two = (value: number | undefined): string => String(value ?? 0).padStart(2, '0')
 

@@ -1,30 +1,14 @@
+import type { ExplainedError, ExplainedField } from '../../src/core/explained.ts'
 import { bytesOf, hexOf } from '../../src/core/hex.ts'
 import { type Dlt645Error, errorOf } from './errors.ts'
 import { explainData, functionName, variantOf } from './explain-data.ts'
 import { BROADCAST, CONTROL, decodeFrame, type Frame, hexByte, OVERHEAD, WAKE_UP } from './frame.ts'
 import type { Leaves } from './value-leaves.ts'
 
-/** One field of a frame, in wire order. */
-export interface ExplainedField {
-  /** Bytes from the beginning of the text, wake-up bytes included. */
-  readonly offset: number
-  readonly length: number
-  /** As on the wire; in the data field still with 33H added. Password bytes are `**`. */
-  readonly hex: string
-  readonly name: string
-  readonly meaning: string
-}
-
-/** Where a frame breaks, and the cure. */
-export interface ExplainedError {
-  readonly code: string
-  readonly message: string
-  readonly hint: string
-  readonly offset: number
-  readonly byte: string | null
-}
-
-/** A frame explained field by field, or where it breaks and what to do. The other members are named as in the vector files. */
+/**
+ * A frame explained field by field, or where it breaks and what to do. The other members are named as in the vector files.
+ * In `hex` the data field still has its 33H added.
+ */
 export interface Explanation {
   readonly [leaf: string]: unknown
   readonly protocol: 'dlt645'

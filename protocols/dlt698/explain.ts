@@ -1,3 +1,4 @@
+import type { ExplainedError, ExplainedField } from '../../src/core/explained.ts'
 import { bytesOf, hexOf } from '../../src/core/hex.ts'
 import { parseApdu } from './apdu.ts'
 import { type Apdu, type RecordItem, type ResultItem, SERVICES } from './apdu-types.ts'
@@ -7,27 +8,10 @@ import { type Dlt698Error, errorOf } from './errors.ts'
 import { CONTROL, decodeFrame, type Frame, readHeader, START, WAKE_UP } from './frame.ts'
 import { objectOf, type Scaled, scaledOf } from './objects.ts'
 
-/** One field of a frame, in wire order. */
-export interface ExplainedField {
-  /** Bytes from the beginning of the text, wake-up bytes included. */
-  readonly offset: number
-  readonly length: number
-  /** As on the wire, but scrambled application data without the 33H. Secrets are `**`. */
-  readonly hex: string
-  readonly name: string
-  readonly meaning: string
-}
-
-/** Where a frame breaks, and the cure. */
-export interface ExplainedError {
-  readonly code: string
-  readonly message: string
-  readonly hint: string
-  readonly offset: number
-  readonly byte: string | null
-}
-
-/** A frame explained field by field, or where it breaks and what to do. The other members are named as in the vector files. */
+/**
+ * A frame explained field by field, or where it breaks and what to do. The other members are named as in the vector files.
+ * In `hex` scrambled application data stand without the 33H.
+ */
 export interface Explanation {
   readonly [leaf: string]: unknown
   readonly protocol: 'dlt698'

@@ -1,3 +1,4 @@
+import type { ExplainedField } from '../../src/core/explained.ts'
 import { hexOf } from '../../src/core/hex.ts'
 import { wantsPassword } from './aux.ts'
 import { identifierText, type Leaves, type Piece, readContent } from './content.ts'
@@ -7,17 +8,6 @@ import { ALL_POINTS, readItems, readPoints } from './identifiers.ts'
 import { FUNCTIONS } from './seq.ts'
 import { FORWARD_BAUDS } from './tables.ts'
 import { type DataUnit, type DataUnits, decodeUnits, type Place, type Scale } from './units.ts'
-
-/** One field of a frame, in wire order. */
-export interface ExplainedField {
-  /** Bytes from the first 68H. */
-  readonly offset: number
-  readonly length: number
-  /** As on the wire; secret bytes are `**` unless they were asked for. */
-  readonly hex: string
-  readonly name: string
-  readonly meaning: string
-}
 
 /** A frame of another protocol that is passed through. Offsets count from its first byte. */
 export interface InnerFrame {

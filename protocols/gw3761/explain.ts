@@ -1,21 +1,14 @@
+import type { ExplainedError, ExplainedField } from '../../src/core/explained.ts'
 import { bytesOf, hexOf } from '../../src/core/hex.ts'
 import { hexNumber, terminalText } from './address.ts'
 import { errorOf, type Gw3761Error } from './errors.ts'
-import { type ExplainedField, explainUnits, type InnerFrame } from './explain-units.ts'
+import { explainUnits, type InnerFrame } from './explain-units.ts'
 import { controlByte, decodeFrame, type Frame, hexByte, OVERHEAD, readHead } from './frame.ts'
 import { FUNCTIONS, placeOf } from './seq.ts'
 import { tableOf } from './tables.ts'
 
-export type { ExplainedField, InnerFrame } from './explain-units.ts'
-
-/** Where a frame breaks, and the cure. */
-export interface ExplainedError {
-  readonly code: string
-  readonly message: string
-  readonly hint: string
-  readonly offset: number
-  readonly byte: string | null
-}
+export type { ExplainedError, ExplainedField } from '../../src/core/explained.ts'
+export type { InnerFrame } from './explain-units.ts'
 
 /** A frame explained field by field, or where it breaks and what to do. The other members are named as in the vector files. */
 export interface Explanation {

@@ -1,9 +1,10 @@
 import type { MeterTime } from '../../src/core/adapter.ts'
+import { BCD_PAIRS } from '../../src/core/bcd.ts'
+import { daysIn, shiftMinutes, TIME_PARTS, type TimeParts } from '../../src/core/wall-time.ts'
 
-/** Two digits of a byte; NaN when a nibble is above 9. */
-const PAIRS = Float64Array.from({ length: 256 }, (_, byte) =>
-  (byte & 15) > 9 || byte >> 4 > 9 ? Number.NaN : (byte >> 4) * 10 + (byte & 15),
-)
+export { pair } from '../../src/core/bcd.ts'
+export { daysIn, instantOf, ordinalOf, shiftMinutes, type TimeParts, timeOfOrdinal } from '../../src/core/wall-time.ts'
+
 const WEIGHTS = [1, 1e2, 1e4, 1e6, 1e8, 1e10] as const
 
 /** Numbers of the data formats (数据格式) of appendix A. */
@@ -86,14 +87,11 @@ export const TIMES: Readonly<Record<TimeFormatId, string>> = {
   'A.24': 'hD',
 }
 
-/** Value of one BCD byte, NaN when it is none. */
-export const pair = (byte: number | undefined): number => (byte === undefined ? Number.NaN : PAIRS[byte]!)
-
 /** Plain BCD integer, low byte first, 1 to 6 bytes; NaN when a nibble is above 9 or the bytes are not there. */
 export const readBcd = (bytes: Uint8Array, at: number, size: number): number => {
   if (at + size > bytes.length) return Number.NaN
   let value = 0
-  for (let index = 0; index < size; index++) value += PAIRS[bytes[at + index]!]! * WEIGHTS[index]!
+  for (let index = 0; index < size; index++) value += BCD_PAIRS[bytes[at + index]!]! * WEIGHTS[index]!
   return value
 }
 
@@ -119,14 +117,14 @@ export const readNumber = (bytes: Uint8Array, at: number, { id, size, signed, fl
   const top = bytes[at + size - 1]
   if (top === undefined) return Number.NaN
   if (floating) return id === 'A.2' ? readA2(bytes[at]!, top) : readA3(bytes, at, top)
-  let value = PAIRS[signed ? top & 0x7f : top]! * WEIGHTS[size - 1]!
-  for (let index = size - 2; index >= 0; index--) value += PAIRS[bytes[at + index]!]! * WEIGHTS[index]!
+  let value = BCD_PAIRS[signed ? top & 0x7f : top]! * WEIGHTS[size - 1]!
+  for (let index = size - 2; index >= 0; index--) value += BCD_PAIRS[bytes[at + index]!]! * WEIGHTS[index]!
   return signed && top & 0x80 && value !== 0 ? -value : value
 }
 
 /** Three digits; D7-5 of the second byte: 000 = 10^4 down to 111 = 10^-3; D4 = minus. In thousandths. */
 const readA2 = (low: number, top: number): number => {
-  const digits = PAIRS[low]! + PAIRS[top & 0x0f]! * 100
+  const digits = BCD_PAIRS[low]! + BCD_PAIRS[top & 0x0f]! * 100
   const value = digits * 10 ** (7 - (top >> 5))
   return top & 0x10 && value !== 0 ? -value : value
 }
@@ -135,7 +133,8 @@ const readA2 = (low: number, top: number): number => {
 const readA3 = (bytes: Uint8Array, at: number, top: number): number => {
   // D7 and D5 are spare and zero; EF and FF fill have them set.
   if (top & 0xa0) return Number.NaN
-  const digits = PAIRS[bytes[at]!]! + PAIRS[bytes[at + 1]!]! * 100 + PAIRS[bytes[at + 2]!]! * 10_000 + PAIRS[top & 0x0f]! * 1_000_000
+  const digits =
+    BCD_PAIRS[bytes[at]!]! + BCD_PAIRS[bytes[at + 1]!]! * 100 + BCD_PAIRS[bytes[at + 2]!]! * 10_000 + BCD_PAIRS[top & 0x0f]! * 1_000_000
   const value = top & 0x40 ? digits * 1000 : digits
   return top & 0x10 && value !== 0 ? -value : value
 }
@@ -206,28 +205,6 @@ export const writeUint = (value: number, size: number): Uint8Array => {
   return bytes
 }
 
-/** Parts of a time; those the wire does not carry are absent. */
-export interface TimeParts {
-  readonly second?: number
-  readonly minute?: number
-  readonly hour?: number
-  readonly day?: number
-  readonly month?: number
-  /** 2000 to 2099. */
-  readonly year?: number
-  /** 1 = Monday to 7 = Sunday, 0 = not said. */
-  readonly weekday?: number
-}
-
-const PARTS = {
-  s: { name: 'second', low: 0, high: 59 },
-  m: { name: 'minute', low: 0, high: 59 },
-  h: { name: 'hour', low: 0, high: 24 },
-  D: { name: 'day', low: 1, high: 31 },
-  M: { name: 'month', low: 1, high: 12 },
-  Y: { name: 'year', low: 0, high: 99 },
-} as const
-
 export const timeSize = (id: TimeFormatId): number => TIMES[id].length
 
 /** @returns null when it is fill, no BCD, or no such time; 24:00 is one, as the end of a day */
@@ -238,9 +215,9 @@ export const readTime = (bytes: Uint8Array, at: number, id: TimeFormatId): TimeP
     const letter = order[index]!
     const byte = bytes[at + index]
     if (byte === undefined) return null
-    const part = PARTS[(letter === 'W' ? 'M' : letter) as keyof typeof PARTS]
+    const part = TIME_PARTS[(letter === 'W' ? 'M' : letter) as keyof typeof TIME_PARTS]
     if (letter === 'W') time.weekday = byte >> 5
-    const value = PAIRS[letter === 'W' ? byte & 0x1f : byte]!
+    const value = BCD_PAIRS[letter === 'W' ? byte & 0x1f : byte]!
     if (!(value >= part.low && value <= part.high)) return null
     time[part.name] = part.name === 'year' ? 2000 + value : value
   }
@@ -252,7 +229,7 @@ export const readTime = (bytes: Uint8Array, at: number, id: TimeFormatId): TimeP
 /** A time as wire bytes. Parts the format wants and the time has not are zero, the day and month one. @throws when a part does not fit */
 export const writeTime = (time: TimeParts, id: TimeFormatId): Uint8Array =>
   Uint8Array.from(TIMES[id], (letter) => {
-    const part = PARTS[(letter === 'W' ? 'M' : letter) as keyof typeof PARTS]
+    const part = TIME_PARTS[(letter === 'W' ? 'M' : letter) as keyof typeof TIME_PARTS]
     const value = part.name === 'year' ? (time.year ?? 2000) - 2000 : (time[part.name] ?? part.low)
     if (!Number.isInteger(value) || value < part.low || value > part.high)
       throw new Error(`${part.name} ${value} does not fit format ${id}`)
@@ -263,26 +240,9 @@ export const writeTime = (time: TimeParts, id: TimeFormatId): Uint8Array =>
 /** A time nobody knows: fill EE. */
 export const absentTime = (id: TimeFormatId): Uint8Array => new Uint8Array(timeSize(id)).fill(0xee)
 
-export const daysIn = (year: number, month: number): number =>
-  month === 2
-    ? year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
-      ? 29
-      : 28
-    : month === 4 || month === 6 || month === 9 || month === 11
-      ? 30
-      : 31
-
 /** 1 = Monday to 7 = Sunday; 0 when the time has no whole date. */
 export const weekdayOf = ({ year, month, day }: TimeParts): number =>
   year === undefined || month === undefined || day === undefined ? 0 : new Date(Date.UTC(year, month - 1, day)).getUTCDay() || 7
-
-/** The instant of a time that carries a whole date; null otherwise. 24:00 is 00:00 of the next day. */
-export const instantOf = (time: TimeParts | null): MeterTime | null => {
-  if (!time) return null
-  const { year, month, day, hour = 0, minute = 0, second = 0 } = time
-  if (year === undefined || month === undefined || day === undefined) return null
-  return hour === 24 ? dayAfter({ year, month, day, hour: 0, minute, second }) : { year, month, day, hour, minute, second }
-}
 
 /** The same time of the next day: a daily freeze is of the instant that ends its day. */
 export const dayAfter = (time: MeterTime): MeterTime => shiftMinutes(time, 1440)
@@ -296,23 +256,6 @@ export const monthAfter = ({ year, month }: Pick<MeterTime, 'year' | 'month'>): 
   minute: 0,
   second: 0,
 })
-
-/** Milliseconds of a wall-clock time as if it were UTC: for comparing and adding, never for zones. */
-export const ordinalOf = (time: MeterTime): number => Date.UTC(time.year, time.month - 1, time.day, time.hour, time.minute, time.second)
-
-export const timeOfOrdinal = (ordinal: number): MeterTime => {
-  const date = new Date(ordinal)
-  return {
-    year: date.getUTCFullYear(),
-    month: date.getUTCMonth() + 1,
-    day: date.getUTCDate(),
-    hour: date.getUTCHours(),
-    minute: date.getUTCMinutes(),
-    second: date.getUTCSeconds(),
-  }
-}
-
-export const shiftMinutes = (time: MeterTime, minutes: number): MeterTime => timeOfOrdinal(ordinalOf(time) + minutes * 60_000)
 
 const two = (value: number | undefined): string => (value === undefined ? '--' : value < 10 ? `0${value}` : String(value))
 

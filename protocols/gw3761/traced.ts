@@ -1,6 +1,6 @@
+import type { ExplainedField } from '../../src/core/explained.ts'
 import { wantsPassword } from './aux.ts'
 import { type ExplainOptions, explainBytes } from './explain.ts'
-import type { ExplainedField } from './explain-units.ts'
 import { HEAD, OVERHEAD, readHead, sumOf } from './frame.ts'
 
 /** A frame as a trace shows it: secrets are gone from bytes and fields alike, and the checksum fits what is left. */
