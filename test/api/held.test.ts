@@ -85,22 +85,33 @@ const LOSSES: Readonly<Record<string, Partial<Principal> | null>> = {
 }
 
 describe('an answer that goes on', () => {
-  it.each(LONG)('%s is broken off when the right to it ends', async (url) => {
-    const { address, become } = await world()
-    const brokenOff = async ([what, loss]: readonly [string, Partial<Principal> | null]) => {
-      const text = what.replaceAll(' ', '-')
-      become(text, {})
-      const answer = await fetch(`${address}/api/v1${url}`, { headers: { authorization: `Bearer ${text}` } })
-      expect(answer.status).toBe(200)
-      const reader = answer.body?.getReader()
-      expect((await reader?.read())?.value?.length).toBeGreaterThan(0)
-      become(text, loss)
-      const rest = async () => {
-        for (;;) if ((await reader?.read())?.done) return 'whole'
-      }
-      await expect(rest()).rejects.toThrow()
+  const brokenOff = async (
+    { address, become }: Awaited<ReturnType<typeof world>>,
+    url: string,
+    [what, loss]: readonly [string, Partial<Principal> | null],
+    before: Partial<Principal> = {},
+  ) => {
+    const text = what.replaceAll(' ', '-')
+    become(text, before)
+    const answer = await fetch(`${address}/api/v1${url}`, { headers: { authorization: `Bearer ${text}` } })
+    expect(answer.status).toBe(200)
+    const reader = answer.body?.getReader()
+    expect((await reader?.read())?.value?.length).toBeGreaterThan(0)
+    become(text, loss)
+    const rest = async () => {
+      for (;;) if ((await reader?.read())?.done) return 'whole'
     }
-    await Promise.all(Object.entries(LOSSES).map(brokenOff))
+    await expect(rest()).rejects.toThrow()
+  }
+  it.each(LONG)('%s is broken off when the right to it ends', async (url) => {
+    const gateway = await world()
+    await Promise.all(Object.entries(LOSSES).map((loss) => brokenOff(gateway, url, loss)))
+  })
+  it('is broken off when names may not be seen any more', async () => {
+    const gateway = await world()
+    const before: Partial<Principal> = { roles: ['operator', 'analyst'] }
+    const urls = ['/ledger/export?format=csv', '/results/points?format=csv', '/points/P-001/readings?format=csv']
+    await Promise.all(urls.map((url, at) => brokenOff(gateway, url, [`no names ${at}`, { roles: ['analyst'] }], before)))
   })
 })
 
