@@ -1,34 +1,28 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import type { Logger } from 'pino'
 import { adapterOf, terminalAdapterOf } from '../protocols/index.ts'
-import { buildApi, type CaseDeps, EventRing, listenApi } from './api/index.ts'
-import { type GatewayConfig, type Problem, packageRoot, problemText } from './config/index.ts'
-import { type Clock, explain, ok, type Reading, type ReadingStore, scaledClock, seriesOf, systemClock } from './core/index.ts'
+import { EventRing } from './api/index.ts'
+import type { GatewayConfig } from './config/index.ts'
+import { explain, ok, type Reading, scaledClock, systemClock } from './core/index.ts'
 import { openAudit } from './gateway/audit.ts'
 import { billingReadViews } from './gateway/billing-read-views.ts'
 import { startChores } from './gateway/chores.ts'
 import { codecViews } from './gateway/codec-views.ts'
 import { Collection } from './gateway/collection.ts'
 import { evidenceViews } from './gateway/evidence-views.ts'
-import { Field } from './gateway/field.ts'
 import { heardSink } from './gateway/heard-sink.ts'
-import { Hot, type Reloaded } from './gateway/hot.ts'
-import { ledgerLines } from './gateway/hot-lines.ts'
-import { LiveProfiles } from './gateway/hot-profiles.ts'
+import { Hot } from './gateway/hot.ts'
 import { openImports } from './gateway/import-jobs.ts'
 import { interchangeViews } from './gateway/interchange.ts'
 import { openLedgerPort } from './gateway/ledger-port.ts'
 import { ledgerWorld, liveWorld, worldData } from './gateway/ledger-world.ts'
-import { openMappings } from './gateway/mappings.ts'
 import { openStore } from './gateway/open-store.ts'
 import { PointIndex } from './gateway/point-index.ts'
-import { brokenText } from './gateway/profiles.ts'
-import { Publisher, takenFilters } from './gateway/publish.ts'
-import { mappingProblems, Push } from './gateway/push.ts'
-import { pushWorld } from './gateway/push-world.ts'
+import { Publisher } from './gateway/publish.ts'
 import { openRepeats } from './gateway/repeats.ts'
+import { type Gateway, refused, type StartFailure, version } from './gateway/running.ts'
 import { openScans } from './gateway/scan-open.ts'
 import { ScopeIndex } from './gateway/scope-index.ts'
 import { openSeries } from './gateway/series.ts'
@@ -37,7 +31,7 @@ import { openAccounts } from './gateway/start-accounts.ts'
 import { openAnalysis } from './gateway/start-analysis.ts'
 import { openBilling } from './gateway/start-billing.ts'
 import { openCases } from './gateway/start-cases.ts'
-import { brokerProblems, cannotListen, loopProblems, portProblem, untilCaughtUp, usedMappings } from './gateway/start-checks.ts'
+import { brokerProblems, cannotListen, untilCaughtUp } from './gateway/start-checks.ts'
 import { openClocks } from './gateway/start-clocks.ts'
 import { openConcentrators } from './gateway/start-concentrators.ts'
 import { openEnergy } from './gateway/start-energy.ts'
@@ -45,7 +39,10 @@ import { openEstimates } from './gateway/start-estimates.ts'
 import { openEvidence } from './gateway/start-evidence.ts'
 import { openExports, watchedSink } from './gateway/start-exports.ts'
 import { openHouse } from './gateway/start-house.ts'
-import { checkedLedger, mayBeKnown, syncLedgerFile } from './gateway/start-ledger.ts'
+import { checkedInputs } from './gateway/start-inputs.ts'
+import { openField, openPush } from './gateway/start-intake.ts'
+import { syncLedgerFile } from './gateway/start-ledger.ts'
+import { openCertificate, startListening } from './gateway/start-listening.ts'
 import { openLoss } from './gateway/start-loss.ts'
 import { openOutages } from './gateway/start-outages.ts'
 import { openReports } from './gateway/start-reports.ts'
@@ -53,53 +50,21 @@ import { openSignal } from './gateway/start-signal.ts'
 import { openTerminals } from './gateway/start-terminals.ts'
 import { openTiers } from './gateway/start-tiers.ts'
 import { openUnregistered } from './gateway/start-unregistered.ts'
-import { type Summary, summaryOf } from './gateway/summary.ts'
+import { summaryOf } from './gateway/summary.ts'
 import { terminalViews } from './gateway/terminal-views.ts'
-import { openTls, readTls } from './gateway/tls.ts'
-import { type GatewayTokens, HOUSE } from './gateway/tokens.ts'
 import { apiDeps } from './gateway/views.ts'
 import { Ledger } from './ledger/index.ts'
-import { type Outbox, openOutbox } from './outbox/index.ts'
+import { openOutbox } from './outbox/index.ts'
 import { lockDirectory } from './sqlite/lock.ts'
-import { type Latest, openLatest } from './store/latest.ts'
+import { openLatest } from './store/latest.ts'
 
-/** A running gateway. */
-export interface Gateway {
-  /** Where the API listens. */
-  readonly address: string
-  /** Where concentrators dial in. */
-  readonly listening: readonly { readonly id: string; readonly host: string; readonly port: number }[]
-  readonly field: Field
-  readonly push: Push
-  readonly outbox: Outbox
-  readonly store: ReadingStore
-  readonly latest: Latest
-  readonly tokens: GatewayTokens
-  /** Nobody at all can come in yet: there is no user and no token. */
-  readonly isNobodyKnown: () => boolean
-  /** What was found wrong. */
-  readonly cases: Pick<CaseDeps, 'cases'>
-  readonly clock: Clock
-  /** Reads all files again now, instead of within seconds. */
-  reload(because: string): Promise<Reloaded>
-  summary(): Summary
-  /** Stops intake, ends exchanges under way, commits, closes. What waits for a sink is safe and goes on at the next start. */
-  close(): Promise<void>
-}
-
+export { type Gateway, type StartFailure, version } from './gateway/running.ts'
 export type { Summary } from './gateway/summary.ts'
-
-export type StartFailure = { readonly ok: false; readonly problems: readonly Problem[]; readonly message: string }
 
 const STOP_WITHIN_MS = 5000
 /** Readings that a client that comes back can be told. */
 const LIVE_READINGS = 10_000
 const PUBLISH_WITHIN_MS = 2000
-
-export const version = (): string => {
-  const file: unknown = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8'))
-  return typeof file === 'object' && file !== null && 'version' in file ? String(file.version) : 'unknown'
-}
 
 /**
  * The composition root: the one place that knows every room. Checks everything before anything is opened; a gateway that fails to
@@ -133,23 +98,9 @@ const open = async (
   environment: NodeJS.ProcessEnv,
   closers: Closer[],
 ): Promise<{ readonly ok: true; readonly value: Gateway } | StartFailure> => {
-  const refused = (message: string, problems: readonly Problem[] = []): StartFailure => ({ ok: false, problems, message })
-  const profiles = new LiveProfiles(config.profileDirectory)
-  const world = pushWorld(config.timezone, profiles)
-  const mappings = openMappings(config.mappingDirectory, world, usedMappings(config))
-  const wrong = mappingProblems(config, mappings)
-  if (wrong.length > 0) return refused('a mapping cannot be used', wrong)
-  const looping = loopProblems(config, takenFilters(config, mappings))
-  if (looping.length > 0) return refused('a topic cannot be used', looping)
-  for (const problem of mappings.problems) log.warn(`${problemText(problem)}; this mapping is not used, the others are`)
-  const input = checkedLedger(config, profiles, adapterOf, mayBeKnown(config.dataDirectory))
-  for (const each of profiles.broken) log.warn(brokenText(each))
-  if (!input.ok) return refused('the ledger file is wrong', input.problems)
-
-  const taken = await portProblem(config.http)
-  if (taken) return refused(taken)
-  const pair = config.http.tls ? readTls(config.http.tls, null) : null
-  if (pair && !pair.ok) return refused(`http.tls cannot be used: ${explain(pair.error)}`)
+  const inputs = await checkedInputs(config, log)
+  if (!inputs.ok) return inputs
+  const { profiles, mappings, world } = inputs.value
 
   const clock = config.clock ? scaledClock(config.clock.start, config.clock.realStart, config.clock.speed) : systemClock
   const unwind = async () => {
@@ -292,42 +243,9 @@ const open = async (
   closers.push(() => terminals.close())
   closers.push(() => terminals.stop())
   const seq = ledger.seq
-  const beside = ledgerLines(config, ledger.list({ kind: 'channel', limit: 10_000 }))
-  const field = new Field({
-    config: { ...config, lines: [...config.lines, ...beside.lines] },
-    clock,
-    meters: ledger.meters(null),
-    points: new Map(ledger.points().map((point) => [point.id, point])),
-    profiles,
-    adapterOf,
-    put: (readings) => outbox.put(readings),
-    newest: ({ meter, point }, area, source) => {
-      const tags = { meter, point, area, source }
-      // A curve of voltages alone has no register.
-      const reading = latest.value.newest(seriesOf('register', tags).key) ?? latest.value.newest(seriesOf('instant', tags).key)
-      return reading?.measuredAt ?? null
-    },
-    onStranger: unregistered.onStranger,
-    terminals: terminals.hosts,
-    isDoubtful: (line) => terminals.isDoubtful(line),
-    evidence: evidence.intake,
-    log: (level, message) => log[level](message),
-    ...collection.hooks,
-  })
-  const push = await Push.open({
-    config,
-    clock,
-    mappings,
-    world,
-    meters: ledger.meters(null),
-    points: new Map(ledger.points().map((point) => [point.id, point])),
-    put: collection.watched(unregistered.put),
-    stranger: unregistered.stranger,
-    evidence: evidence.intake,
-    store: store.value,
-    newest: (seriesKey) => latest.value.newest(seriesKey),
-    log: say,
-  })
+  const intake = { config, clock, ledger, latest: latest.value, collection, unregistered, evidence: evidence.intake, log: say }
+  const field = openField({ ...intake, profiles, outbox, terminals })
+  const push = await openPush({ ...intake, mappings, world, store: store.value })
   if (!push.ok) return give(explain(push.error))
   closers.push(() => push.value.close())
   const clocks = openClocks({
@@ -381,20 +299,7 @@ const open = async (
   const points = new PointIndex(ledger, (id, name) => scopes.namesPerson(id, name))
   const access = openAccess({ config, environment, audit, scopeOf: (who) => scopes.scopeOf(who), say })
   closers.push(() => access.close())
-  const tls = config.http.tls
-    ? openTls(config.http.tls, {
-        now: () => systemClock.now(),
-        log: say,
-        changed: (what) =>
-          audit.log.append({
-            ...HOUSE,
-            what: 'config-changed',
-            on: 'http.tls',
-            outcome: 'refused' in what ? 'refused' : 'done',
-            after: what,
-          }),
-      })
-    : null
+  const tls = openCertificate(config.http, audit, say)
   if (tls && !tls.ok) return give(`http.tls cannot be used: ${explain(tls.error)}`)
   closers.push(() => tls?.value.stop())
   let level = config.logLevel
@@ -443,6 +348,7 @@ const open = async (
     gaps: collection.viewDeps(ledger),
     points,
     scopes,
+    isEntry: (kind, id) => ledger.get(kind, id, null) !== null,
     hot,
     codecs: codecViews({ profiles, mappingDirectory: config.mappingDirectory, brokers: config.mqtt, world }),
     energy: energy.views,
@@ -492,19 +398,9 @@ const open = async (
   closers.push(() => deps.close())
   let address: string
   try {
-    const { host, port, publicMetrics, trustProxy, requestsPerMinute } = config.http
-    const api = await buildApi(deps, {
-      host,
-      port,
-      publicMetrics,
-      rateLimit: { max: requestsPerMinute, windowMs: 60_000 },
-      ...(trustProxy ? { trustProxy } : {}),
-      tls: tls?.value.options ?? null,
-      log: { error: (context, message) => log.error(context, message) },
-    })
-    address = await listenApi(api, config.http)
-    closers.push(() => api.close())
-    tls?.value.serve(api.server)
+    const listening = await startListening(deps, config.http, tls?.value ?? null, log)
+    closers.push(() => listening.close())
+    address = listening.address
     access.started(version())
   } catch (error) {
     return give(cannotListen(config.http, error))
