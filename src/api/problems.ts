@@ -132,7 +132,7 @@ export const problemWith = (status: number, { code, message, hint, recovery }: G
 
 /** Answers with a problem. */
 export const refuse = (reply: FastifyReply, found: Problem): FastifyReply => {
-  if (found.status === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', RETRY_AFTER_S)
+  if ((found.status === 503 || found.status === 429) && !reply.hasHeader('retry-after')) reply.header('retry-after', RETRY_AFTER_S)
   return reply
     .code(found.status)
     .type(PROBLEM_TYPE)

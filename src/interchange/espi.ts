@@ -42,9 +42,13 @@ export interface EspiFeed {
 
 const INTERVAL_S: Readonly<Record<EspiFeed['period'], number>> = { '15m': 900, '1h': 3600, day: 86_400, month: 2_592_000 }
 
+type Resource = 'LocalTimeParameters' | 'UsagePoint' | 'MeterReading' | 'ReadingType' | 'IntervalBlock' | 'UsageSummary'
+
 interface Link {
   readonly rel: 'self' | 'up' | 'related'
   readonly href: string
+  /** One resource, or a collection of them. */
+  readonly type: `espi-${'entry' | 'feed'}/${Resource}`
 }
 
 const seconds = (ms: number): string => String(Math.round(ms / 1000))
@@ -57,7 +61,7 @@ const entryOf = (feed: EspiFeed, id: string, title: string, links: readonly Link
   const at = new Date(feed.at).toISOString()
   return [
     `<entry><id>urn:uuid:${id}</id>`,
-    ...links.map(({ rel, href }) => `<link rel="${rel}" href="${escapeXml(href)}"/>`),
+    ...links.map(({ rel, href, type }) => `<link rel="${rel}" href="${escapeXml(href)}" type="${type}"/>`),
     `<title>${escapeXml(title)}</title><content type="application/xml">${content}</content>`,
     `<published>${at}</published><updated>${at}</updated></entry>\n`,
   ].join('')
@@ -87,9 +91,13 @@ const headOf = (feed: EspiFeed): string => {
   return [
     `<?xml version="1.0" encoding="UTF-8"?>\n<feed xmlns="${ATOM_NAMESPACE}">`,
     `<id>urn:uuid:${stableId('feed', point, feed.period)}</id><title>Green Button usage of ${escapeXml(point)}</title>`,
-    `<updated>${new Date(at).toISOString()}</updated><link rel="self" href="${escapeXml(`${path}/feed.xml`)}"/>\n`,
+    `<updated>${new Date(at).toISOString()}</updated><link rel="self" href="${escapeXml(`${path}/feed.xml`)}" type="application/atom+xml"/>\n`,
     entryOf(
-      ...([feed, stableId('local-time', point), 'Local time', links(local, path)] as const),
+      ...([feed, stableId('local-time', point), 'Local time'] as const),
+      [
+        { rel: 'self', href: local, type: 'espi-entry/LocalTimeParameters' },
+        { rel: 'up', href: path, type: 'espi-entry/UsagePoint' },
+      ],
       resource('LocalTimeParameters', {
         dstEndRule: localTime.dstEndRule,
         dstOffset: String(localTime.dstOffset),
@@ -99,14 +107,20 @@ const headOf = (feed: EspiFeed): string => {
     ),
     entryOf(
       ...([feed, stableId('point', point), `Usage point ${point}`] as const),
-      [...links(path, up), ...[`${path}/MeterReading`, `${path}/UsageSummary`, local].map((href): Link => ({ rel: 'related', href }))],
+      [
+        ...links('UsagePoint', path, up),
+        { rel: 'related', href: `${path}/MeterReading`, type: 'espi-feed/MeterReading' },
+        { rel: 'related', href: `${path}/UsageSummary`, type: 'espi-feed/UsageSummary' },
+        { rel: 'related', href: local, type: 'espi-entry/LocalTimeParameters' },
+      ],
       resource('UsagePoint', { ServiceCategory: { kind: '0' } }),
     ),
   ].join('')
 }
-const links = (self: string, up: string): readonly Link[] => [
-  { rel: 'self', href: self },
-  { rel: 'up', href: up },
+/** Of a resource and of the collection it lies in. */
+const links = (name: Resource, self: string, up: string): readonly Link[] => [
+  { rel: 'self', href: self, type: `espi-entry/${name}` },
+  { rel: 'up', href: up, type: `espi-feed/${name}` },
 ]
 
 /**
@@ -138,11 +152,15 @@ const registerOf = (feed: EspiFeed, { obis, items }: EspiRegister): Result<strin
   const text = [
     entryOf(
       ...([feed, stableId('reading', point, field, period), `${field} per ${period}`] as const),
-      [...links(self, lastPart(self)), { rel: 'related', href: `${self}/IntervalBlock` }, { rel: 'related', href: type }],
+      [
+        ...links('MeterReading', self, lastPart(self)),
+        { rel: 'related', href: `${self}/IntervalBlock`, type: 'espi-feed/IntervalBlock' },
+        { rel: 'related', href: type, type: 'espi-entry/ReadingType' },
+      ],
       resource('MeterReading', {}),
     ),
     entryOf(
-      ...([feed, stableId('type', point, field, period), `${field}: ${mridOf(code)}`, links(type, lastPart(type))] as const),
+      ...([feed, stableId('type', point, field, period), `${field}: ${mridOf(code)}`, links('ReadingType', type, lastPart(type))] as const),
       resource('ReadingType', readingTypeOf(code, INTERVAL_S[period], values.powerOfTenMultiplier)),
     ),
   ]
@@ -152,7 +170,7 @@ const registerOf = (feed: EspiFeed, { obis, items }: EspiRegister): Result<strin
     text.push(
       entryOf(
         ...([feed, stableId('block', point, field, period, block), `${field} ${block}`] as const),
-        links(`${self}/IntervalBlock/${encodeURIComponent(block)}`, `${self}/IntervalBlock`),
+        links('IntervalBlock', `${self}/IntervalBlock/${encodeURIComponent(block)}`, `${self}/IntervalBlock`),
         resource('IntervalBlock', {
           interval: { duration: seconds(last.to - first.from), start: seconds(first.from) },
           IntervalReading: members.map((index): Tree => {
@@ -178,7 +196,7 @@ const summaryOf = (feed: EspiFeed, { from, to, value, quality, reasons }: EspiIt
   const name = feed.blockOf(from).slice(0, 7)
   const self = `${feed.path}/UsageSummary/${name}`
   return entryOf(
-    ...([feed, stableId('summary', feed.point, name), `Usage of ${name}`, links(self, lastPart(self))] as const),
+    ...([feed, stableId('summary', feed.point, name), `Usage of ${name}`, links('UsageSummary', self, lastPart(self))] as const),
     resource('UsageSummary', {
       billingPeriod: { duration: seconds(to - from), start: seconds(from) },
       overallConsumptionLastPeriod: {

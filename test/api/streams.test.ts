@@ -167,6 +167,7 @@ describe('readings as they come', () => {
     const answers = await Promise.all(Array.from({ length: 200 }, () => open(address)))
     const count = (status: number) => answers.filter((answer) => answer.status === status).length
     expect([count(200), count(429)]).toEqual([4, 196])
+    expect(answers.find(({ status }) => status === 429)?.headers.get('retry-after')).toMatch(/^\d+$/)
     await Promise.all(answers.map((answer) => answer.body?.cancel()))
     await expect.poll(async () => (await open(address)).status, { timeout: 60_000 }).toBe(200)
   })
