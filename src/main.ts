@@ -28,23 +28,18 @@ import { ScopeIndex } from './gateway/scope-index.ts'
 import { openSeries } from './gateway/series.ts'
 import { openAccess } from './gateway/start-access.ts'
 import { openAccounts } from './gateway/start-accounts.ts'
-import { openAnalysis } from './gateway/start-analysis.ts'
-import { openBilling } from './gateway/start-billing.ts'
-import { openCases } from './gateway/start-cases.ts'
 import { brokerProblems, cannotListen, untilCaughtUp } from './gateway/start-checks.ts'
 import { openClocks } from './gateway/start-clocks.ts'
 import { openConcentrators } from './gateway/start-concentrators.ts'
-import { openEnergy } from './gateway/start-energy.ts'
 import { openEstimates } from './gateway/start-estimates.ts'
 import { openEvidence } from './gateway/start-evidence.ts'
-import { openExports, watchedSink } from './gateway/start-exports.ts'
+import { watchedSink } from './gateway/start-exports.ts'
+import { openFigures } from './gateway/start-figures.ts'
 import { openHouse } from './gateway/start-house.ts'
 import { checkedInputs } from './gateway/start-inputs.ts'
 import { openField, openPush } from './gateway/start-intake.ts'
 import { syncLedgerFile } from './gateway/start-ledger.ts'
 import { openCertificate, startListening } from './gateway/start-listening.ts'
-import { openLoss } from './gateway/start-loss.ts'
-import { openOutages } from './gateway/start-outages.ts'
 import { openReports } from './gateway/start-reports.ts'
 import { openSignal } from './gateway/start-signal.ts'
 import { openTerminals } from './gateway/start-terminals.ts'
@@ -69,18 +64,21 @@ const PUBLISH_WITHIN_MS = 2000
 /**
  * The composition root: the one place that knows every room. Checks everything before anything is opened; a gateway that fails to
  * start has left nothing behind.
+ *
+ * @param beforeField  done when everything is open and no meter is asked yet: what takes long would make their answers late
  */
 export const startGateway = async (
   config: GatewayConfig,
   log: Logger,
   environment: NodeJS.ProcessEnv = process.env,
+  beforeField: () => Promise<void> = async () => {},
 ): Promise<{ readonly ok: true; readonly value: Gateway } | StartFailure> => {
   // Nearly all a gateway makes is gone a moment later, however long it lived in a busy hour. V8 learns from that hour to make such objects
   // where only a full collection finds them: an answer of 20,000 points left 150 MB behind that way.
   setFlagsFromString('--no-allocation-site-pretenuring')
   const closers: Closer[] = []
   try {
-    return await open(config, log, environment, closers)
+    return await open(config, log, environment, closers, beforeField)
   } catch (error) {
     // Whatever was opened is closed, so that the process can end and the next one find everything free.
     for (const close of closers.reverse()) await close()
@@ -97,6 +95,7 @@ const open = async (
   log: Logger,
   environment: NodeJS.ProcessEnv,
   closers: Closer[],
+  beforeField: () => Promise<void>,
 ): Promise<{ readonly ok: true; readonly value: Gateway } | StartFailure> => {
   const inputs = await checkedInputs(config, log)
   if (!inputs.ok) return inputs
@@ -135,55 +134,22 @@ const open = async (
     liveWorld(() => known),
   )
   closers.push(() => ledger.close())
-  const outages = openOutages(config, ledger, clock, say)
-  closers.push(() => outages.close())
-  const heardEnergy: ((point: string, day: string) => void)[] = []
-  const energy = openEnergy({
-    ...{ directory: config.dataDirectory, zone: config.timezone, clock, ledger, profiles, adapterOf, store: store.value, log: say },
-    outages,
-    listeners: heardEnergy,
-  })
-  closers.push(() => energy.close())
-  const thresholds = () => analysis.book.layers()
-  const { days } = energy.runner
-  const phases = (area: string, day: string) => analysis.phases(area, day)
-  const loss = openLoss({ directory: config.dataDirectory, clock, ledger, days, energy, thresholds, phases, log: say })
-  closers.push(() => loss.close())
-  heardEnergy.push(loss.runner.take)
   const publishers: Publisher[] = []
   for (const target of config.publish) {
     const publisher = Publisher.of(target, { gateway: config.id, version: version(), clock, log: say })
     if (!publisher.ok) return give(`publish ${target.id}: ${explain(publisher.error)}`)
     publishers.push(publisher.value)
   }
-  const cases = openCases({
-    ...{ config, clock, ledger, publishers: () => publishers, log: say },
-    billing: () => billing.newest(),
-    health: () => deps.health(),
-  })
-  closers.push(() => cases.close())
-  const analysis = openAnalysis({ config, clock, ledger, store: store.value, energy, outages, cases: cases.book, log: say })
-  closers.push(() => analysis.close())
-  heardEnergy.push(analysis.runner.energyChanged)
-  const billing = openBilling({
-    ...{
-      directory: config.dataDirectory,
-      settings: config.billing,
-      clock,
-      ledger,
-      store: store.value,
-      models: energy.models,
-      days,
-      log: say,
+  const figures = openFigures(
+    {
+      ...{ config, clock, ledger, profiles, store: store.value, publishers, log: say },
+      evidence: () => evidence.book,
+      collection: () => collection.ask,
+      health: () => deps.health(),
     },
-    evidence: () => evidence.book,
-    collection: () => collection.ask,
-  })
-  closers.push(() => billing.close())
-  heardEnergy.push(billing.energyChanged)
-  const files = openExports({ dataDirectory: config.dataDirectory, settings: config.exports, zone: config.timezone, clock, log: say })
-  closers.push(() => files.close())
-  heardEnergy.push(files.energyChanged)
+    closers,
+  )
+  const { outages, energy, loss, cases, analysis, billing, files, days, thresholds } = figures
   const liveReadings = new EventRing<Reading>(LIVE_READINGS, clock.now())
   const opened = await openOutbox({
     directory: join(config.dataDirectory, 'outbox'),
@@ -193,9 +159,7 @@ const open = async (
     sinks: [
       heardSink(latest.value, liveReadings),
       watchedSink(store.value, files.heard),
-      energy.runner.sink,
-      analysis.sink,
-      billing.sink,
+      ...figures.sinks,
       ...publishers.flatMap(({ sink }) => sink ?? []),
     ],
     log: {
@@ -207,10 +171,7 @@ const open = async (
   if (!opened.ok) return give(explain(opened.error))
   const outbox = opened.value
   closers.push(() => outbox.close({ drainMs: 2000 }))
-  closers.push(() => energy.runner.stop())
-  closers.push(() => billing.stop())
-  closers.push(() => loss.runner.stop())
-  closers.push(() => analysis.stop())
+  closers.push(...figures.stops)
 
   const synced = syncLedgerFile(ledger, config, profiles, adapterOf, clock.now())
   if (!synced.ok) {
@@ -286,7 +247,7 @@ const open = async (
   closers.push(() => keyAccounts.close())
   closers.push(() => keyAccounts.stop())
   const house = openHouse({
-    ...{ clock, ledger, field, clocks: clocks.views, strangers: unregistered.list, days: energy.runner.days, log: say },
+    ...{ clock, ledger, field, clocks: clocks.views, strangers: unregistered.list, days, log: say },
     loss: { balance: loss.views.busBalance, thresholds },
     unread: () => keyAccounts.unread(),
     take: (verdict, day, now) => cases.book.take(verdict, day, now),
@@ -371,7 +332,7 @@ const open = async (
     },
     loss: loss.views,
     signal: openSignal({
-      ...{ clock, ledger, store: store.value, days: energy.runner.days, book: analysis.book },
+      ...{ clock, ledger, store: store.value, days, book: analysis.book },
       brokers: config.mqtt.map(({ id }) => id),
     }),
     rules: analysis.views,
@@ -381,9 +342,9 @@ const open = async (
     ledgerPort: ledgerApi.port,
     imports: imports.port,
     exports: files.port,
-    series: openSeries({ days: energy.runner.days, store: store.value, energy: energy.views, loss: loss.views, now: () => clock.now() }),
+    series: openSeries({ days, store: store.value, energy: energy.views, loss: loss.views, now: () => clock.now() }),
     interchange: interchangeViews({
-      ...{ points, store: store.value, energy: energy.views, days: energy.runner.days, clock },
+      ...{ points, store: store.value, energy: energy.views, days, clock },
       areas: () => ledger.areas(),
       isZone: (id) => ledger.get('zone', id, null) !== null,
     }),
@@ -411,13 +372,11 @@ const open = async (
   if (!dialled.ok) return give(explain(dialled.error))
 
   await collection.start(field)
+  await beforeField()
   field.start()
   unregistered.start({ field, push: push.value, thread: ledgerApi.thread })
   clocks.start()
-  energy.runner.start(outbox)
-  loss.runner.start(outbox)
-  analysis.start(outbox)
-  billing.start(outbox)
+  figures.start(outbox)
   for (const publisher of publishers) publisher.start()
   cases.start()
   house.start()
