@@ -13,6 +13,7 @@ import { checkedLedger, linesInLedger, mayBeKnown } from '../gateway/start-ledge
 import { readTls, tlsWarning } from '../gateway/tls.ts'
 import { type Gateway, type StartFailure, startGateway } from '../main.ts'
 import { changeLines, changesForRunning } from './config-changes.ts'
+import { giveBackMemory } from './memory.ts'
 import { aborted, CommandFailed, complain, EXIT, print, printJson, untilInterrupted } from './output.ts'
 
 /**
@@ -45,7 +46,7 @@ export const run = async (options: { readonly config: string; readonly json?: bo
   const signal = untilInterrupted()
   const config = configOrFail(options.config)
   const log = openLog(config.logLevel, options.json ? 'json' : 'auto')
-  const started = await startGateway(config, log)
+  const started = await startGateway(config, log, process.env, giveBackMemory)
   if (!started.ok) throw startError(started)
   const gateway = started.value
   log.info({ address: gateway.address, lines: config.lines.length, tasks: config.tasks.length }, 'gateway ready')
