@@ -310,6 +310,7 @@ const open = async (
     points,
     scopes,
     isEntry: (kind, id) => ledger.get(kind, id, null) !== null,
+    isEntry: (kind, id) => ledger.get(kind, id, null) !== null,
     hot,
     codecs: codecViews({ profiles, mappingDirectory: config.mappingDirectory, brokers: config.mqtt, world }),
     energy: energy.views,

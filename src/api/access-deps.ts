@@ -50,6 +50,10 @@ export interface AuditPort {
   problem(): GatewayError | null
 }
 
+/** Kinds of the ledger by which lists are narrowed: what a parameter of that name holds is the id of one. */
+export const FILTER_KINDS = ['area', 'zone', 'feeder', 'customer', 'point', 'meter'] as const
+export type FilterKind = (typeof FILTER_KINDS)[number]
+
 /** Who asks, what of the ledger he may see, and the record of it. */
 export interface AccessDeps {
   /**
@@ -58,6 +62,10 @@ export interface AccessDeps {
    * @param isUse  the request counts as use of a session; a stream that looks whether its right still holds does not
    */
   authenticate(shown: Shown, isUse: boolean): Principal | null
+  /** Somebody with the rights he has now, whatever he shows; null: there is no such user or token any more, or it is not in use. */
+  standing(who: Principal): Principal | null
+  /** Whether the ledger has it, now or once. */
+  isEntry(kind: FilterKind, id: string): boolean
   /** What of the ledger somebody may see now. */
   scopeOf(who: Principal | null): Scope
   readonly audit: AuditPort

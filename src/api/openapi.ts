@@ -3,6 +3,7 @@ import type { FastifyContextConfig, FastifyInstance, FastifySchema } from 'fasti
 import { GRANTS } from '../access/roles.ts'
 import { sessionCookie } from './access-deps.ts'
 import { recordOf } from './audit-hook.ts'
+import { filtersOf } from './filters.ts'
 import { ProblemSchema, ref } from './schemas.ts'
 
 declare module 'fastify' {
@@ -107,13 +108,10 @@ export const describeApi = async (app: FastifyInstance, version: string): Promis
 }
 
 /** A route's schema with its permission and every way it may refuse. Problems are no part of what Fastify compiles: they have one writer. */
-const described = (
-  schema: FastifySchema,
-  { permission, also, own, everywhere, sees, audit, failures = [] }: FastifyContextConfig,
-  method: string,
-  url: string,
-): FastifySchema => {
+const described = (schema: FastifySchema, config: FastifyContextConfig, method: string, url: string): FastifySchema => {
+  const { permission, also, own, everywhere, sees, audit, failures = [] } = config
   const statuses: Failure[] = [
+    ...(filtersOf(schema, config).length > 0 ? ([404] as const) : []),
     ...(permission === 'public' ? ALWAYS : GUARDED),
     ...(permission === 'public' || method === 'GET' ? [] : REPEATED),
     ...(url.includes('/:') ? ([414] as const) : []),

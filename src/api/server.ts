@@ -6,6 +6,7 @@ import { caseStreams } from './case-streams.ts'
 import { cursorHook } from './cursor-hook.ts'
 import type { ApiDeps, ApiOptions } from './deps.ts'
 import { browserRules, docsRoutes } from './docs.ts'
+import { filterHook } from './filters.ts'
 import { guard } from './guard.ts'
 import { HealthWatch } from './health-streams.ts'
 import { insideCalls } from './inside.ts'
@@ -122,6 +123,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
   const inside = insideCalls()
   guard(app, { ...deps, authenticate: inside.authenticate(deps.authenticate) })
   scopeHook(app, deps)
+  filterHook(app, deps)
   auditHook(app, deps)
   repeatHook(app, deps)
   turnsHook(app)

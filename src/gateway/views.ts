@@ -72,6 +72,7 @@ export interface ViewDeps {
   readonly gaps: CollectionViewDeps
   readonly points: PointIndex
   readonly scopes: Pick<ScopeIndex, 'scopeOf'>
+  readonly isEntry: ApiDeps['isEntry']
   readonly hot: Hot
   readonly codecs: CodecDeps
   readonly energy: EnergyDeps
@@ -94,7 +95,7 @@ export interface ViewDeps {
   readonly exports: ExportPort
   readonly series: SeriesPort
   readonly terminals: Pick<OpenTerminals, 'terminals' | 'book' | 'presence'>
-  readonly access: Pick<OpenAccess, 'authenticate' | 'views' | 'health' | 'counts'>
+  readonly access: Pick<OpenAccess, 'authenticate' | 'standing' | 'views' | 'health' | 'counts'>
   readonly tls: Pick<OpenTls, 'health' | 'expiresAt'> | null
   readonly audit: Pick<Audit, 'port' | 'health'>
   readonly repeats: RepeatPort
@@ -142,10 +143,12 @@ export const apiDeps = (deps: ViewDeps): ApiDeps & { readonly busy: BusyShares; 
     startedAt,
     now: () => clock.now(),
     authenticate: deps.access.authenticate,
+    standing: deps.access.standing,
     ...deps.access.views,
     audit: deps.audit.port,
     repeats: deps.repeats,
     scopeOf: (who) => deps.scopes.scopeOf(who),
+    isEntry: deps.isEntry,
     hintOf,
     points: (filter, after, limit) => points.list(filter, after, limit),
     point: (id) => points.point(id),

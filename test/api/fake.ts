@@ -267,9 +267,11 @@ export const field = (change: Partial<ApiDeps> = {}): Field => {
       () => tokens,
       () => NOW,
     ),
+    standing: (who) => who,
     repeats: fakeRepeats(),
     audit: { begin: () => ok(() => undefined), refused: () => undefined, problem: () => null },
     scopeOf: () => EVERYTHING,
+    isEntry: (_kind, id) => !/^(nobody|nope)/.test(id),
     hintOf: (code) => (code === 'DLT645_BCD' ? 'remove it from the profile' : null),
     points: ({ area, line: over, text, sees }, after, limit) =>
       points

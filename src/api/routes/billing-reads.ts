@@ -33,7 +33,7 @@ export const billingReadRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = a
   app.get(
     '/billing/readings',
     {
-      config: { permission: 'billing:read', failures: [404, 422], stream: true, heavy: asksAll },
+      config: { permission: 'billing:read', filters: 'own', failures: [404, 422], stream: true, heavy: asksAll },
       schema: {
         operationId: 'listBillingReadings',
         tags: ['billing'],
@@ -83,7 +83,7 @@ export const billingReadRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = a
   app.get(
     '/billing/energy',
     {
-      config: { permission: 'billing:read', failures: [404, 422], stream: true, heavy: asksAll },
+      config: { permission: 'billing:read', filters: 'own', failures: [404, 422], stream: true, heavy: asksAll },
       schema: {
         operationId: 'listBillingEnergy',
         tags: ['billing'],
@@ -132,7 +132,7 @@ export const billingReadRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = a
   app.get(
     '/billing/completeness',
     {
-      config: { permission: 'billing:read', failures: [404, 422], stream: true, heavy: true },
+      config: { permission: 'billing:read', filters: 'own', failures: [404, 422], stream: true, heavy: true },
       schema: {
         operationId: 'getBillingInstantCompleteness',
         tags: ['billing'],

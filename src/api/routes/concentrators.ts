@@ -172,7 +172,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id/events',
     {
-      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414, 422] },
+      config: { permission: 'lines:read', sees: ['concentrator', 'id'], filters: 'own', failures: [404, 414, 422] },
       schema: {
         operationId: 'listConcentratorEvents',
         tags: ['concentrators'],

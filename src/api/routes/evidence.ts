@@ -15,7 +15,7 @@ export const evidenceRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = asyn
   app.get(
     '/readings/evidence',
     {
-      config: { permission: 'evidence:read', failures: [404, 422] },
+      config: { permission: 'evidence:read', filters: 'own', failures: [404, 422] },
       schema: {
         operationId: 'findEvidence',
         tags: ['evidence'],
@@ -66,7 +66,7 @@ export const evidenceRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = asyn
   app.get(
     '/evidence/:id/pack',
     {
-      config: { permission: 'evidence:read', failures: [404, 414, 422], audit: 'act' },
+      config: { permission: 'evidence:read', filters: 'own', failures: [404, 414, 422], audit: 'act' },
       schema: {
         operationId: 'getEvidencePack',
         tags: ['evidence'],

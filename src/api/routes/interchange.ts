@@ -23,7 +23,15 @@ export const interchangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answe
   app.get(
     '/interchange/cim/meter-readings',
     {
-      config: { permission: 'readings:read', also: 'export', audit: 'act', failures: [404, 422], stream: true, heavy: true },
+      config: {
+        permission: 'readings:read',
+        also: 'export',
+        audit: 'act',
+        filters: 'own',
+        failures: [404, 422],
+        stream: true,
+        heavy: true,
+      },
       schema: {
         operationId: 'getCimMeterReadings',
         tags: ['interchange'],

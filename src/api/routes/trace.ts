@@ -47,7 +47,7 @@ export const traceRoute: FastifyPluginAsyncTypebox<{ deps: ApiDeps; streams: Tra
   app.get(
     '/lines/:id/trace',
     {
-      config: { permission: 'trace:read', sees: ['whole-line', 'id'], failures: [404, 409, 414], stream: true },
+      config: { permission: 'trace:read', sees: ['whole-line', 'id'], filters: 'own', failures: [404, 409, 414], stream: true },
       schema: {
         operationId: 'traceLine',
         tags: ['lines'],

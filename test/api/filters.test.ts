@@ -1,0 +1,74 @@
+import type { FastifyInstance } from 'fastify'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { buildApi } from '../../src/api/index.ts'
+import { api, asRole, field, OPTIONS } from './fake.ts'
+
+let shared: FastifyInstance
+beforeAll(async () => {
+  shared = await buildApi(field().deps, { ...OPTIONS, rateLimit: false })
+})
+afterAll(() => shared.close())
+
+const KINDS = ['area', 'zone', 'feeder', 'customer', 'point', 'meter']
+/** Routes that look after it themselves: with the ids of the fake gateway they cannot be told from one another here. */
+const OWN = /\/billing\/(readings|energy|completeness)$|\/cim\/|\/evidence|\/trace$|\/events$/
+
+interface Parameter {
+  readonly name: string
+  readonly in: string
+  readonly required?: boolean
+  readonly schema?: { readonly format?: string; readonly enum?: readonly string[] }
+}
+interface Operation {
+  readonly parameters?: readonly Parameter[]
+  readonly responses: Readonly<Record<string, unknown>>
+  readonly 'x-permission': string
+}
+
+describe('a filter that names what is not there', () => {
+  it('is 404 on every list, and the document says so', async () => {
+    const { paths }: { paths: Record<string, { get?: Operation }> } = (await shared.inject('/openapi.json')).json()
+    const asked: string[] = []
+    for (const [path, { get }] of Object.entries(paths))
+      for (const kind of KINDS) {
+        if (!get?.parameters?.some((one) => one.in === 'query' && one.name === kind) || OWN.test(path)) continue
+        const query = new URLSearchParams()
+        for (const one of get.parameters)
+          if (one.in === 'query' && one.required) query.set(one.name, one.schema?.enum?.[0] ?? DATES[one.name] ?? '1')
+        query.set(kind, 'nope')
+        const url = `${path.replaceAll(/\{\w+\}/g, '1')}?${query}`
+        const roles = ['engineer', 'billing'] as const
+        const answers = await Promise.all(roles.map((role) => shared.inject({ url, headers: asRole(role) })))
+        const answer = answers.find(({ statusCode }) => statusCode !== 403)
+        expect([url, answer?.statusCode, '404' in get.responses]).toEqual([url, 404, true])
+        expect(answer?.json().detail).toBe(`there is no ${kind} "nope", or it is not yours to see`)
+        asked.push(url)
+      }
+    expect(asked.length).toBeGreaterThan(30)
+  })
+  it('is told after what is no value at all, and each of several is looked at', async () => {
+    const get = async (url: string) => (await shared.inject({ url, headers: asRole('engineer') })).json()
+    expect(await get('/api/v1/points?area=nope&limit=none')).toMatchObject({ code: 'API_VALUE' })
+    expect(await get('/api/v1/series?point=P-001&point=nope&from=2026-08-15T00:00:00Z&to=2026-08-16T00:00:00Z')).toMatchObject({
+      ...{ status: 404, code: 'API_POINT', detail: 'there is no point "nope", or it is not yours to see' },
+    })
+  })
+  it('says the same of what is there and not theirs, and that is written down', async () => {
+    const refused: string[] = []
+    const { app } = await api({
+      scopeOf: () => ({ all: false, sees: (_, id) => id === 'A-1' }),
+      audit: { begin: () => ({ ok: true, value: () => undefined }), refused: ({ code }) => refused.push(code), problem: () => null },
+    })
+    const statuses = await Promise.all(
+      ['A-1', 'A-2', 'nope'].map(
+        async (area) => (await app.inject({ url: `/api/v1/points?area=${area}`, headers: asRole('viewer') })).statusCode,
+      ),
+    )
+    expect([statuses, refused]).toEqual([
+      [200, 404, 404],
+      ['API_UNKNOWN', 'API_UNKNOWN'],
+    ])
+  })
+})
+
+const DATES: Readonly<Record<string, string>> = { from: '2026-08-15T00:00:00Z', to: '2026-08-16T00:00:00Z', at: '2026-08-15T00:00:00Z' }
