@@ -25,4 +25,4 @@ export { holds, SESSION_RULES, type Session, type SessionRules, type Sessions, s
 export { type AccessStore, type Act, openAccessStore } from './store.ts'
 export { loginThrottle, THROTTLE_RULES, type ThrottleRules, type Try } from './throttle.ts'
 export { formerToken, isValidToken, type MachineToken, type TokenRights, type Tokens, tokensOf, tokenView } from './tokens.ts'
-export { isInUse, nameKey, type Rights, type User, type Users, usersOf } from './users.ts'
+export { isInUse, nameKey, principalOfUser, type Rights, type User, type Users, usersOf } from './users.ts'

@@ -209,6 +209,11 @@ export const tokenView = (
   return {
     /** Who shows this text; null: nobody. */
     find: (text: string, now: number): Principal | null => tokenShown(text, all(), now),
+    /** Who has the token of this id now; null: nobody any more. */
+    standing: (id: string, now: number): Principal | null => {
+      const found = all().find((token) => token.id === id)
+      return found && isValidToken(found, now) ? principalOfToken(found) : null
+    },
     /** All of them, as they are now. */
     all,
     /** A change of our own holds from now on, and so do tokens that no database knows. */

@@ -23,12 +23,22 @@ export const watchRight = ({ again }: Pick<Holder, 'again'>, lost: (reason: stri
   return () => clearInterval(timer)
 }
 
+/** Whether somebody, as he is now, may see all that he might when something was begun for him. What shows names does so to its end. */
+export const maySeeStill = (now: Principal, then: Principal, needs: Permission | null): boolean =>
+  seesAsMuchAs(now, then) && (needs === null || mayDo(now, needs)) && (mayDo(now, 'personal:read') || !mayDo(then, 'personal:read'))
+
 /** Who asks now, as far as he may still see all he saw when he began to. @param needs  beside the permission of the route */
 export const holdsStill = ({ who, again }: Pick<FastifyRequest, 'who' | 'again'>, needs: Permission | null): Principal | null => {
   const now = again()
-  if (now === null || who === null || !seesAsMuchAs(now, who)) return null
-  // What is under way shows names for as long as it goes.
-  return (needs === null || mayDo(now, needs)) && (mayDo(now, 'personal:read') || !mayDo(who, 'personal:read')) ? now : null
+  return now !== null && who !== null && maySeeStill(now, who, needs) ? now : null
+}
+
+/** The same of what is made in the background for somebody who shows nothing any more. @throws RowsStopped */
+export async function* whileStanding<Piece>(pieces: AsyncIterable<Piece>, holds: () => boolean): AsyncGenerator<Piece, void> {
+  for await (const piece of pieces) {
+    if (!holds()) throw new RowsStopped(exportFailure('EXPORT_RIGHT', 'the right to see it has ended').error)
+    yield piece
+  }
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   openAccessStore,
   type Principal,
   passwordCheckOf,
+  principalOfUser,
   sessionsOf,
   startSession,
   tokensOf,
@@ -27,6 +28,7 @@ const DUE_MS = 3000
 
 export interface OpenAccess {
   readonly authenticate: AccessDeps['authenticate']
+  readonly standing: AccessDeps['standing']
   readonly views: AccountDeps
   readonly tokens: GatewayTokens
   counts(): Pick<AccessCounts, 'logins' | 'auditDiskUsed'>
@@ -90,14 +92,22 @@ export const openAccess = ({ config, environment, audit, scopeOf, say }: AccessP
   due.unref()
   let isStarted = false
 
+  /** What belongs to somebody ends with him. */
+  const ofOwner = (who: Principal | null): Principal | null => {
+    if (who === null || who.owner === null || who.owner === undefined) return who
+    const owner = users.get(who.owner)
+    return owner && isInUse(owner, now()) ? who : null
+  }
+
   return {
     authenticate: ({ kind, text }, isUse) => {
       if (kind === 'cookie') return sessions.find(text, now(), isUse)?.principal ?? null
-      const who = view.find(text, now())
-      if (who === null || who.owner === null || who.owner === undefined) return who
-      // What belongs to somebody ends with him.
-      const owner = users.get(who.owner)
-      return owner && isInUse(owner, now()) ? who : null
+      return ofOwner(view.find(text, now()))
+    },
+    standing: ({ kind, id }) => {
+      if (kind === 'token') return ofOwner(view.standing(id, now()))
+      const user = users.get(id)
+      return user && isInUse(user, now()) ? principalOfUser(user) : null
     },
     views: {
       accounts: accountViews({

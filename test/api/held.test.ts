@@ -43,6 +43,7 @@ const world = async () => {
   const deps: Partial<ApiDeps> = {
     exports: files.port,
     authenticate: ({ text }) => known.get(text) ?? null,
+    standing: ({ id }) => known.get(id) ?? null,
     range: async ({ cursor }) => (cursor === undefined ? ok(page) : open.then(() => ok({ readings: [], next: null }))),
     scanReadings: async ({ cursor }) => (cursor === undefined ? ok(page) : open.then(() => ok({ readings: [], next: null }))),
     points: async (_filter, after, limit) =>
@@ -64,7 +65,7 @@ const world = async () => {
   }
   const { app } = await api(deps, {})
   const become = (text: string, change: Partial<Principal> | null) => known.set(text, change && { ...ANN, id: text, ...change })
-  return { address: await listenApi(app, OPTIONS), become }
+  return { address: await listenApi(app, OPTIONS), become, files, app, release: () => release() }
 }
 
 const LONG = [
@@ -112,6 +113,42 @@ describe('an answer that goes on', () => {
     const before: Partial<Principal> = { roles: ['operator', 'analyst'] }
     const urls = ['/ledger/export?format=csv', '/results/points?format=csv', '/points/P-001/readings?format=csv']
     await Promise.all(urls.map((url, at) => brokenOff(gateway, url, [`no names ${at}`, { roles: ['analyst'] }], before)))
+  })
+})
+
+describe('a file that is made in the background', () => {
+  it('ends with the right of who asked for it', async () => {
+    const { become, files, app, release } = await world()
+    become('x', {})
+    const begun = async () => {
+      const payload = {
+        result: 'readings',
+        query: { from: new Date(NOW - 86_400_000).toISOString(), to: new Date(NOW).toISOString() },
+      }
+      return app.inject({ method: 'POST', url: '/api/v1/exports', headers: { authorization: 'Bearer x' }, payload })
+    }
+    const { id } = (await begun()).json()
+    const job = (zones = ANN.zones) => files.port.get(id, { ...ANN, id: 'x', zones })
+    await expect.poll(() => job()?.rows).toBeGreaterThan(0)
+    become('x', { zones: ['Z-1'] })
+    release()
+    await files.idle()
+    expect(files.port.log(null, 1)).toMatchObject([{ job: id, outcome: 'failed' }])
+    expect(job(['Z-1'])).toBeNull()
+    expect(job()).toMatchObject({ state: 'failed', file: null, error: { code: 'EXPORT_RIGHT' } })
+    // What waits is not even begun.
+    become('x', { roles: ['secadm'] })
+    const waits = files.port.begin(
+      { result: 'points', query: {}, format: 'csv', language: 'en' },
+      'ledger:read',
+      { ...ANN, id: 'x' },
+      '::1',
+    )
+    await files.idle()
+    expect(waits.ok && files.port.get(waits.value.id, { ...ANN, id: 'x' })).toMatchObject({
+      state: 'failed',
+      error: { code: 'EXPORT_RIGHT' },
+    })
   })
 })
 

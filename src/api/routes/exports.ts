@@ -22,7 +22,7 @@ import {
 } from '../export-schemas.ts'
 import { type Problem, problem, problemOf, refuse } from '../problems.ts'
 import type { ResultContext, ResultKind } from '../results/types.ts'
-import { whileHeld } from '../right-watch.ts'
+import { maySeeStill, whileHeld, whileStanding } from '../right-watch.ts'
 import { ref } from '../schema-words.ts'
 import { sendHead, sendStream } from '../send-stream.ts'
 import { iso, isoOrNull } from './common.ts'
@@ -98,12 +98,18 @@ export const exportRoutes: FastifyPluginAsyncTypebox<{
   deps.exports.use(async (wanted, who, address) => {
     const kind = byName(wanted.result)
     if (!kind) return err({ because: 'unknown', error: exportFailure('EXPORT_RESULT', `there is no result ${wanted.result}`).error })
-    const refused = mayNot(kind, who)
-    if (refused) return err({ because: 'not-possible', error: exportFailure('EXPORT_RIGHT', refused.detail).error })
+    /** As he is now: what was asked for yesterday ends with the right to it. */
+    const holds = (): boolean => {
+      const now = deps.standing(who)
+      return now !== null && mayDo(now, 'export') && maySeeStill(now, who, kind.needs)
+    }
+    if (mayNot(kind, who) || !holds())
+      return err({ because: 'not-possible', error: exportFailure('EXPORT_RIGHT', `${who.name} may not see it any more`).error })
     const rows = await kind.open(wanted.query, contextOf(deps, who, wanted.language, { address, waits: true }))
-    return rows.ok
-      ? ok({ source: rows.value, needs: kind.needs })
-      : err({ because: 'not-possible', error: exportFailure('EXPORT_QUESTION', `${rows.error.code}: ${rows.error.detail}`).error })
+    if (!rows.ok)
+      return err({ because: 'not-possible', error: exportFailure('EXPORT_QUESTION', `${rows.error.code}: ${rows.error.detail}`).error })
+    const source: RowSource = { ...rows.value, rows: (signal, from) => whileStanding(rows.value.rows(signal, from), holds) }
+    return ok({ source, needs: kind.needs })
   })
   const unknown = (name: string) => {
     const { code, message, hint, recovery } = exportFailure('EXPORT_RESULT', `there is no result "${name}"`).error
