@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import type { Logger } from 'pino'
@@ -18,7 +17,6 @@ import { openImports } from './gateway/import-jobs.ts'
 import { interchangeViews } from './gateway/interchange.ts'
 import { openLedgerPort } from './gateway/ledger-port.ts'
 import { ledgerWorld, liveWorld, worldData } from './gateway/ledger-world.ts'
-import { openStore } from './gateway/open-store.ts'
 import { PointIndex } from './gateway/point-index.ts'
 import { Publisher } from './gateway/publish.ts'
 import { openRepeats } from './gateway/repeats.ts'
@@ -42,6 +40,7 @@ import { syncLedgerFile } from './gateway/start-ledger.ts'
 import { openCertificate, startListening } from './gateway/start-listening.ts'
 import { openReports } from './gateway/start-reports.ts'
 import { openSignal } from './gateway/start-signal.ts'
+import { openStorage } from './gateway/start-storage.ts'
 import { openTerminals } from './gateway/start-terminals.ts'
 import { openTiers } from './gateway/start-tiers.ts'
 import { openUnregistered } from './gateway/start-unregistered.ts'
@@ -50,8 +49,6 @@ import { terminalViews } from './gateway/terminal-views.ts'
 import { apiDeps } from './gateway/views.ts'
 import { Ledger } from './ledger/index.ts'
 import { openOutbox } from './outbox/index.ts'
-import { lockDirectory } from './sqlite/lock.ts'
-import { openLatest } from './store/latest.ts'
 
 export { type Gateway, type StartFailure, version } from './gateway/running.ts'
 export type { Summary } from './gateway/summary.ts'
@@ -109,24 +106,12 @@ const open = async (
     await unwind()
     return refused(message)
   }
-  try {
-    mkdirSync(config.dataDirectory, { recursive: true })
-  } catch (error) {
-    return refused(`the data directory cannot be made: ${error instanceof Error ? error.message : String(error)}`)
+  const storage = await openStorage(config, log, closers)
+  if (!storage.ok) {
+    await unwind()
+    return storage
   }
-
-  const locked = lockDirectory(config.dataDirectory, 'gateway')
-  if (!locked.ok)
-    return refused(
-      `${config.dataDirectory} is in use by process ${locked.pid ?? 'unknown'}: stop that gateway, or give this one a data directory of its own`,
-    )
-  closers.push(() => locked.lock.release())
-  const latest = await openLatest({ directory: join(config.dataDirectory, 'latest'), log: (error) => log.warn(explain(error)) })
-  if (!latest.ok) return give(explain(latest.error))
-  closers.push(() => latest.value.close())
-  const store = await openStore(config, log)
-  if (!store.ok) return give(explain(store.error))
-  closers.push(() => store.value.close())
+  const { latest, store } = storage.value
   const say = (level: 'debug' | 'info' | 'warn' | 'error', message: string) => log[level](message)
   let known = ledgerWorld(worldData(config), profiles, adapterOf)
   const ledger = new Ledger(
@@ -142,7 +127,7 @@ const open = async (
   }
   const figures = openFigures(
     {
-      ...{ config, clock, ledger, profiles, store: store.value, publishers, log: say },
+      ...{ config, clock, ledger, profiles, store, publishers, log: say },
       evidence: () => evidence.book,
       collection: () => collection.ask,
       health: () => deps.health(),
@@ -157,8 +142,8 @@ const open = async (
     whenFull: config.outbox.whenFull,
     clock,
     sinks: [
-      heardSink(latest.value, liveReadings),
-      watchedSink(store.value, files.heard),
+      heardSink(latest, liveReadings),
+      watchedSink(store, files.heard),
       ...figures.sinks,
       ...publishers.flatMap(({ sink }) => sink ?? []),
     ],
@@ -185,7 +170,7 @@ const open = async (
   })
   closers.push(() => evidence.close())
   const collection = new Collection({
-    ...{ directory: config.dataDirectory, zone: config.timezone, settings: config.collection, clock, store: store.value, log: say },
+    ...{ directory: config.dataDirectory, zone: config.timezone, settings: config.collection, clock, store, log: say },
     brokers: config.mqtt.map(({ id }) => id),
     put: (readings) => outbox.put(readings),
     isOff: (point, heardAt) => outages.isOff(point, heardAt),
@@ -194,7 +179,7 @@ const open = async (
   closers.push(() => collection.close())
   const estimates = openEstimates({ collection, energy, ledger, put: (readings) => outbox.put(readings), clock, log: say })
   closers.push(() => estimates.stop())
-  const unregistered = openUnregistered({ config, clock, ledger, store: store.value, outbox, log: say })
+  const unregistered = openUnregistered({ config, clock, ledger, store, outbox, log: say })
   closers.push(() => unregistered.close())
   const terminals = openTerminals({
     ...{ config, clock, ledger, terminalAdapterOf, strangers: unregistered.list, log: say },
@@ -204,9 +189,9 @@ const open = async (
   closers.push(() => terminals.close())
   closers.push(() => terminals.stop())
   const seq = ledger.seq
-  const intake = { config, clock, ledger, latest: latest.value, collection, unregistered, evidence: evidence.intake, log: say }
+  const intake = { config, clock, ledger, latest, collection, unregistered, evidence: evidence.intake, log: say }
   const field = openField({ ...intake, profiles, outbox, terminals })
-  const push = await openPush({ ...intake, mappings, world, store: store.value })
+  const push = await openPush({ ...intake, mappings, world, store })
   if (!push.ok) return give(explain(push.error))
   closers.push(() => push.value.close())
   const clocks = openClocks({
@@ -218,7 +203,7 @@ const open = async (
     log: say,
   })
   closers.push(() => clocks.close())
-  const ledgerApi = openLedgerPort({ config, ledger, field, latest: latest.value, store: store.value, clock, clocks: clocks.views })
+  const ledgerApi = openLedgerPort({ config, ledger, field, latest, store, clock, clocks: clocks.views })
   closers.push(() => ledgerApi.close())
   closers.push(() => files.stop())
   const imports = openImports({ directory: config.dataDirectory, zone: config.timezone, world: worldData(config), clock })
@@ -241,8 +226,8 @@ const open = async (
   closers.push(() => scans.close())
   const tiers = openTiers({ config, clock, ledger, energy, strangers: unregistered.list })
   const keyAccounts = openAccounts({
-    ...{ directory: config.dataDirectory, config, clock, ledger, tiers: tiers.parts, book: energy.book, latest: latest.value, log: say },
-    store: store.value,
+    ...{ directory: config.dataDirectory, config, clock, ledger, tiers: tiers.parts, book: energy.book, latest, log: say },
+    store,
   })
   closers.push(() => keyAccounts.close())
   closers.push(() => keyAccounts.stop())
@@ -287,7 +272,7 @@ const open = async (
       billing.use(next.billing)
     },
   })
-  const billingRead = billingReadViews({ store: store.value, ledger, models: energy.models, reads: billing.reads, book: billing.book })
+  const billingRead = billingReadViews({ store, ledger, models: energy.models, reads: billing.reads, book: billing.book })
   const reports = openReports({
     ...{ directory: config.dataDirectory, ledger, clock, days, billing: billingRead.billingReads, energy: energy.views },
     ...{ tiers: tiers.views, accountOf: keyAccounts.ofCustomer, cases: cases.views },
@@ -301,15 +286,14 @@ const open = async (
     push: push.value,
     publishers,
     outbox,
-    latest: latest.value,
-    store: store.value,
+    latest,
+    store,
     clocks: clocks.views,
     scans,
     unregistered: unregistered.views,
     gaps: collection.viewDeps(ledger),
     points,
     scopes,
-    isEntry: (kind, id) => ledger.get(kind, id, null) !== null,
     isEntry: (kind, id) => ledger.get(kind, id, null) !== null,
     hot,
     codecs: codecViews({ profiles, mappingDirectory: config.mappingDirectory, brokers: config.mqtt, world }),
@@ -321,7 +305,7 @@ const open = async (
     liveReadings,
     evidence: {
       ...evidenceViews({
-        ...{ gateway: config.id, version: version(), zone: config.timezone, evidence, store: store.value, ledger, profiles },
+        ...{ gateway: config.id, version: version(), zone: config.timezone, evidence, store, ledger, profiles },
         mappingOf: (broker, rule) => {
           const id = rule.split('/')[0] ?? ''
           const content = mappings.get(id)?.content
@@ -333,7 +317,7 @@ const open = async (
     },
     loss: loss.views,
     signal: openSignal({
-      ...{ clock, ledger, store: store.value, days, book: analysis.book },
+      ...{ clock, ledger, store, days, book: analysis.book },
       brokers: config.mqtt.map(({ id }) => id),
     }),
     rules: analysis.views,
@@ -343,9 +327,9 @@ const open = async (
     ledgerPort: ledgerApi.port,
     imports: imports.port,
     exports: files.port,
-    series: openSeries({ days, store: store.value, energy: energy.views, loss: loss.views, now: () => clock.now() }),
+    series: openSeries({ days, store, energy: energy.views, loss: loss.views, now: () => clock.now() }),
     interchange: interchangeViews({
-      ...{ points, store: store.value, energy: energy.views, days, clock },
+      ...{ points, store, energy: energy.views, days, clock },
       areas: () => ledger.areas(),
       isZone: (id) => ledger.get('zone', id, null) !== null,
     }),
@@ -383,7 +367,7 @@ const open = async (
   house.start()
   keyAccounts.start()
   // What the outbox still holds of the time before must be where it is looked for, so that a repeat is known for one.
-  if (config.mqtt.length > 0) await untilCaughtUp(outbox, [latest.value.id, store.value.id], log)
+  if (config.mqtt.length > 0) await untilCaughtUp(outbox, [latest.id, store.id], log)
   push.value.start()
   hot.start()
   const sayHealth = async () => {
@@ -396,7 +380,7 @@ const open = async (
     push: push.value,
     terminals: terminals.counted,
     outbox,
-    store: store.value,
+    store,
     tokens: access.tokens,
     log,
     sayHealth,
@@ -420,8 +404,8 @@ const open = async (
     field,
     push: push.value,
     outbox,
-    store: store.value,
-    latest: latest.value,
+    store,
+    latest,
     tokens: access.tokens,
     isNobodyKnown: () => access.isEmpty(),
     cases: cases.views,
