@@ -6,10 +6,20 @@ import { unseenBy } from './scoped.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** `own`: the route says itself what is wrong with a thing of the ledger that its query names. */
-    filters?: 'own'
+    /**
+     * `own`: the route says itself what is wrong with a thing of the ledger that its query names. `listed`: several stand in one value with commas
+     * between them, and a meter may be one that is not in the ledger.
+     */
+    filters?: 'own' | 'listed'
   }
 }
+
+/** What has no point or area stands under `-`. */
+const listed = (text: string): readonly string[] =>
+  text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '' && one !== '-')
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null
 
@@ -18,7 +28,7 @@ export const filtersOf = (schema: FastifySchema | undefined, config: FastifyCont
   const query = schema?.querystring
   if (config?.filters === 'own' || !isRecord(query) || !isRecord(query.properties)) return []
   const { properties } = query
-  return FILTER_KINDS.filter((kind) => kind in properties)
+  return FILTER_KINDS.filter((kind) => kind in properties && !(config?.filters === 'listed' && kind === 'meter'))
 }
 
 /**
@@ -29,13 +39,14 @@ export const filterHook = (app: FastifyInstance, { isEntry, scopeOf, audit }: Pi
   app.addHook('onRoute', (route) => {
     const kinds = filtersOf(route.schema, route.config)
     if (kinds.length === 0) return
+    const isListed = route.config?.filters === 'listed'
     route.preHandler = [
       async (request, reply) => {
         if (!isRecord(request.query)) return
         const scope = scopeOf(request.who)
         for (const kind of kinds) {
           const { [kind]: given } = request.query
-          for (const id of [given].flat()) {
+          for (const id of [given].flat().flatMap((one) => (isListed && typeof one === 'string' ? listed(one) : [one]))) {
             if (typeof id !== 'string' || (isEntry(kind, id) && (scope.all || scope.sees(kind, id)))) continue
             const found = unseenBy(kind, id)
             if (!scope.all) audit.refused({ who: request.who, from: request.ip, route: routeName(request), status: 404, code: found.code })

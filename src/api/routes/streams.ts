@@ -51,7 +51,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<{
   app.get(
     '/readings/stream',
     {
-      config: { permission: 'readings:read', own: true, stream: true },
+      config: { permission: 'readings:read', own: true, filters: 'listed', stream: true },
       schema: {
         operationId: 'streamReadings',
         tags: ['readings'],
