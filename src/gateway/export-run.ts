@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { renameSync, rmSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { hasExpired } from '../access/principals.ts'
 import type { ExportLogView, ExportRestart, ExportWanted, OpenRows } from '../api/index.ts'
 import { type Clock, err, type GatewayError, ok, type Result } from '../core/index.ts'
@@ -41,6 +42,14 @@ const SAY_MS = 1000
 const LOST: ReadonlySet<string> = new Set(['EXPORT_PART', 'EXPORT_PLACE'])
 
 export const wantedOf = ({ result, query, format, language }: ExportWanted): ExportWanted => ({ result, query, format, language })
+
+/** A name that is there after a power cut too. */
+const renameForGood = (from: string, to: string): void => {
+  renameSync(from, to)
+  const directory = openSync(dirname(to), 'r')
+  fsyncSync(directory)
+  closeSync(directory)
+}
 
 /**
  * Writes the file of a job. What a former process wrote of it is gone on with where its format and its result can be, and what its rows come
@@ -152,7 +161,7 @@ export const exportRun = (deps: ExportRunDeps) => {
       const done = await made(live, opener)
       if (!done.ok) return failed(done.error)
       const { file, source } = done.value
-      renameSync(partOf(begun), pathOf(begun))
+      renameForGood(partOf(begun), pathOf(begun))
       const { rows, bytes, sha256 } = file
       const now = clock.now()
       const { type } = FORMATS[begun.format]

@@ -131,6 +131,11 @@ describe('a result as a file', () => {
       'content-length': list.headers['content-length'],
     })
     expect((await head('/exports/9/file')).statusCode).toBe(404)
+    // A stream of events says that it is there, and keeps no place.
+    for (let turn = 0; turn < 20; turn++) {
+      const { statusCode, payload, headers } = await head('/readings/stream')
+      expect([statusCode, payload, headers['content-type']]).toEqual([200, '', 'text/event-stream; charset=utf-8'])
+    }
   })
   it('holds nothing of what somebody does not see', async () => {
     const scope = { all: false, sees: (_kind: string, id: string) => id === 'P-001' }

@@ -8,6 +8,7 @@ import type { ExportWanted, OpenRows } from '../../src/api/index.ts'
 import { ok, systemClock } from '../../src/core/index.ts'
 import { type ExportRow, exportFailure, type RowSource, RowsStopped } from '../../src/export/index.ts'
 import { openExports } from '../../src/gateway/start-exports.ts'
+import { openDatabase } from '../../src/sqlite/index.ts'
 import { ROWS, sourceOf } from '../export/sources.ts'
 
 const who = (name: string, change: Partial<Principal> = {}): Principal => ({
@@ -303,6 +304,36 @@ describe('a file that a restart cut off', () => {
     expect(readdirSync(join(directory, 'exports'))).toEqual([`export-${id}.csv.part`])
     after.port.remove(id, ANN)
     expect(readdirSync(join(directory, 'exports'))).toEqual([])
+  })
+  it('a file of jobs of the version before is taken over: what was under way in it begins again', async () => {
+    const directory = folder()
+    const old = openDatabase(join(directory, 'exports.db'))
+    old.exec(`CREATE TABLE job (id INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, who TEXT NOT NULL, wanted TEXT NOT NULL, needs TEXT NOT NULL,
+        state TEXT NOT NULL, created INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+      CREATE TABLE log (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL, kind TEXT NOT NULL, job INTEGER, wanted TEXT NOT NULL,
+        outcome TEXT NOT NULL, "rows" INTEGER NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT, ended INTEGER) STRICT;
+      PRAGMA user_version = 1;`)
+    const body = {
+      by: 'ann',
+      rows: 7,
+      bytes: 99,
+      expected: null,
+      startedAt: 1,
+      endedAt: null,
+      expiresAt: null,
+      starts: 1,
+      file: null,
+      error: null,
+    }
+    old
+      .prepare('INSERT INTO job (owner, who, wanted, needs, state, created, body) VALUES (?, ?, ?, ?, ?, ?, ?)')
+      .run('user:ann', JSON.stringify(ANN), JSON.stringify(wanted()), 'readings:read', 'running', 1, JSON.stringify(body))
+    old.close()
+    const files = opened(directory)
+    expect(files.port.get(1, ANN)).toMatchObject({ state: 'waiting', rows: 0, share: null, keptRows: 0, restart: null, changed: null })
+    files.port.use(rowsOf(places()))
+    await files.idle()
+    expect(files.port.get(1, ANN)).toMatchObject({ state: 'done', rows: MOST, starts: 2, restart: 'no-part', changed: false })
   })
   it('what waited still waits', async () => {
     const directory = folder()
