@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import type { Logger } from 'pino'
 import { adapterOf, terminalAdapterOf } from '../protocols/index.ts'
@@ -11,7 +10,6 @@ import { startChores } from './gateway/chores.ts'
 import { codecViews } from './gateway/codec-views.ts'
 import { Collection } from './gateway/collection.ts'
 import { evidenceViews } from './gateway/evidence-views.ts'
-import { heardSink } from './gateway/heard-sink.ts'
 import { Hot } from './gateway/hot.ts'
 import { openImports } from './gateway/import-jobs.ts'
 import { interchangeViews } from './gateway/interchange.ts'
@@ -38,6 +36,7 @@ import { checkedInputs } from './gateway/start-inputs.ts'
 import { openField, openPush } from './gateway/start-intake.ts'
 import { syncLedgerFile } from './gateway/start-ledger.ts'
 import { openCertificate, startListening } from './gateway/start-listening.ts'
+import { openGatewayOutbox } from './gateway/start-outbox.ts'
 import { openReports } from './gateway/start-reports.ts'
 import { openSignal } from './gateway/start-signal.ts'
 import { openStorage } from './gateway/start-storage.ts'
@@ -48,7 +47,6 @@ import { summaryOf } from './gateway/summary.ts'
 import { terminalViews } from './gateway/terminal-views.ts'
 import { apiDeps } from './gateway/views.ts'
 import { Ledger } from './ledger/index.ts'
-import { openOutbox } from './outbox/index.ts'
 
 export { type Gateway, type StartFailure, version } from './gateway/running.ts'
 export type { Summary } from './gateway/summary.ts'
@@ -136,22 +134,10 @@ const open = async (
   )
   const { outages, energy, loss, cases, analysis, billing, files, days, thresholds } = figures
   const liveReadings = new EventRing<Reading>(LIVE_READINGS, clock.now())
-  const opened = await openOutbox({
-    directory: join(config.dataDirectory, 'outbox'),
-    maxBytes: config.outbox.maxBytes,
-    whenFull: config.outbox.whenFull,
-    clock,
-    sinks: [
-      heardSink(latest, liveReadings),
-      watchedSink(store, files.heard),
-      ...figures.sinks,
-      ...publishers.flatMap(({ sink }) => sink ?? []),
-    ],
-    log: {
-      info: (fields, text) => log.info(fields, text),
-      warn: (fields, text) => log.warn(fields, text),
-      error: (fields, text) => log.error(fields, text),
-    },
+  const opened = await openGatewayOutbox({
+    ...{ config, clock, latest, store, liveReadings, log },
+    watched: (sink) => watchedSink(sink, files.heard),
+    sinks: [...figures.sinks, ...publishers.flatMap(({ sink }) => sink ?? [])],
   })
   if (!opened.ok) return give(explain(opened.error))
   const outbox = opened.value
