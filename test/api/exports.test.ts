@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it, vi } from 'vitest'
-import { asOperator, asReader, asRole, NOW, api as opened } from './fake.ts'
+import { asOperator, asReader, asRole, NOW, api as opened, pointOf } from './fake.ts'
 
 /** An API of the test's own: what makes files is known to it from the start. */
 const api = async (gateway: Parameters<typeof opened>[0] = {}) => (await opened(gateway, {})).app
@@ -66,6 +66,18 @@ describe('a result as a file', () => {
     expect(csv.trimEnd().split('\r\n')).toHaveLength(26)
     const areas = linesOf((await get(app, '/results/areas?format=ndjson')).payload)
     expect(areas[0]).toHaveProperty(['latest.loss'])
+  })
+  it('has the pages after the first of a long list, with its filters', async () => {
+    const many = Array.from({ length: 2500 }, (_, index) => pointOf(`P-${String(index).padStart(4, '0')}`, index % 2 ? 'A-2' : 'A-1'))
+    const app = await api({
+      points: ({ area }, after, limit) =>
+        many.filter((one) => (area === undefined || one.area === area) && (after === null || one.id > after)).slice(0, limit),
+    })
+    for (const [query, ids] of [
+      ['', many.map(({ id }) => id)],
+      ['&area=A-2&text=P-', many.filter(({ area }) => area === 'A-2').map(({ id }) => id)],
+    ] as const)
+      expect(linesOf((await get(app, `/results/points?format=ndjson${query}`)).payload).map(({ id }) => id)).toEqual(ids)
   })
   it('lists what there is, with what each takes, for who may see it', async () => {
     const app = await api()

@@ -1,5 +1,8 @@
 import { expect, it } from 'vitest'
+import type { Reading, Sink } from '../../src/core/index.ts'
 import { changeWatch } from '../../src/gateway/export-watch.ts'
+import { watchedSink } from '../../src/gateway/start-exports.ts'
+import { readingOf } from '../api/fake.ts'
 
 const at = (text: string) => Date.parse(text)
 const heard = (measuredAt: number, measurement = 'register') => [{ measuredAt, series: { measurement } }]
@@ -29,4 +32,21 @@ it('energy of a day, or of a month, in its time or beside it', () => {
   const days = ['2026-10', '2026-10-29', '2026-10-31', '2026-11', '2026-11-02', '2026-11-03', '2026-11-05', '2026-12']
   expect(days.filter((day) => watch.energy(day))).toEqual(['2026-10', '2026-10-31', '2026-11', '2026-11-02', '2026-11-03'])
   expect(watch.readings(heard(energy.from))).toBe(false)
+})
+
+it('a store says what it is about to store, and what it stored, so that no file is read in between unnoticed', async () => {
+  const steps: string[] = []
+  const sink: Sink = {
+    ...{ id: 'store', batch: 7 },
+    write: async () => {
+      steps.push('stored')
+      return { kind: 'stored', dead: [] }
+    },
+    close: async () => void steps.push('closed'),
+  }
+  const watched = watchedSink(sink, (readings: readonly Reading[]) => steps.push(`heard ${readings.length}`))
+  expect([watched.id, watched.batch]).toEqual(['store', 7])
+  expect(await watched.write([readingOf('P-1', 0)])).toMatchObject({ kind: 'stored' })
+  await watched.close()
+  expect(steps).toEqual(['heard 1', 'stored', 'heard 1', 'closed'])
 })
