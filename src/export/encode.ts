@@ -3,7 +3,6 @@ import { csvPieces } from './csv.ts'
 import { exportFailure, RowsStopped } from './errors.ts'
 import { localClock } from './local.ts'
 import { ndjsonPieces } from './ndjson.ts'
-import { parquetPieces } from './parquet.ts'
 import type { ExportFormat, ExportRow, KeptGroups, RowSource, Tally } from './types.ts'
 import { xlsxPieces } from './xlsx.ts'
 
@@ -57,12 +56,15 @@ export async function* encode(
     csv: () => csvPieces(source, rows, { clock, language, isBegun: written.bytes > 0 }),
     ndjson: () => ndjsonPieces(source, rows, { clock }),
     xlsx: () => xlsxPieces(source, rows, { clock, language }),
-    parquet: () =>
-      parquetPieces(source, rows, {
+    parquet: async function* () {
+      // Its writer is large, and few files are of that form.
+      const { parquetPieces } = await import('./parquet.ts')
+      yield* parquetPieces(source, rows, {
         ...{ zone, language },
         ...(groups ? { groups, written } : {}),
         ...(rowsOfGroup === undefined ? {} : { rowsOfGroup }),
-      }),
+      })
+    },
   }
   for await (const piece of pieces[format]()) {
     const bytes = typeof piece === 'string' ? Buffer.from(piece) : piece

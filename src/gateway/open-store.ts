@@ -3,7 +3,6 @@ import type { Logger } from 'pino'
 import type { GatewayConfig } from '../config/index.ts'
 import { explain, type ReadingStore, type Result, type Sink } from '../core/index.ts'
 import { openEmbeddedStore } from '../store/embedded.ts'
-import { openInfluxStore } from '../store/influx/index.ts'
 
 /** Where readings end up, and where questions are answered. */
 export type Store = Sink & ReadingStore & { pack?: (now: number) => Promise<Result<number>> }
@@ -34,6 +33,8 @@ export const openStore = async (config: GatewayConfig, log: Logger): Promise<Res
     timeoutMs,
     createDatabase,
   } = influxdb
+  // Only who has such a server pays for its client.
+  const { openInfluxStore } = await import('../store/influx/index.ts')
   return openInfluxStore({
     url,
     version: generation,

@@ -1,6 +1,6 @@
 import type { FoundMeter, ScanResult, ScanSetting } from '../acquisition/index.ts'
 import { ATTRIBUTES, type Patch } from '../ledger/index.ts'
-import { csvOf } from '../sheets/index.ts'
+import { csvOf } from '../sheets/write-csv.ts'
 
 /** A found meter as it goes into the ledger. */
 export interface AcceptRow {

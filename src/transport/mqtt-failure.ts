@@ -1,6 +1,6 @@
-import { ReasonCodes } from 'mqtt'
 import type { GatewayError } from '../core/index.ts'
 import { fail } from './errors.ts'
+import { mqttPackage } from './packages.ts'
 
 /** Where something went wrong. */
 export interface MqttPlace {
@@ -24,7 +24,7 @@ const LOGIN = [4, 5, 0x86, 0x87, 0x8a, 0x8c]
 
 /** What a reason code of the broker says. @source MQTT 5, 2.4 reason code */
 export const reasonText = (code: number): string => {
-  const known: unknown = Reflect.get(ReasonCodes, code)
+  const known: unknown = Reflect.get(mqttPackage().ReasonCodes, code)
   return typeof known === 'string' && known !== '' ? known.toLowerCase() : `reason ${code}`
 }
 

@@ -1,4 +1,4 @@
-import { type IPublishPacket, MqttClient } from 'mqtt'
+import type { IPublishPacket, MqttClient } from 'mqtt'
 import { type GatewayError, ok, type Result } from '../core/index.ts'
 import { fail } from './errors.ts'
 import { Acks } from './mqtt-acks.ts'
@@ -8,6 +8,7 @@ import { CONNECT_TIMEOUT_MS, clientOptions, MOST_IN_FLIGHT, MOST_PAYLOAD } from 
 import { dialMqtt, type GuardedStream, type MqttTarget } from './mqtt-stream.ts'
 import type { SubscriptionPlan } from './mqtt-subscriptions.ts'
 import type { MqttListener, MqttPublishOptions, MqttSettings } from './mqtt-types.ts'
+import { mqttPackage } from './packages.ts'
 
 /** What a link hears and tells of itself. */
 export interface LinkEvents {
@@ -77,7 +78,7 @@ export class MqttLink {
       stream.write(packets)
       options.events.acknowledged(count)
     })
-    const client = new MqttClient(() => stream, clientOptions(settings, clientId))
+    const client = new (mqttPackage().MqttClient)(() => stream, clientOptions(settings, clientId))
     this.#client = client
     client.handleMessage = (packet, done) => this.#message(packet, done)
     client.on('connect', ({ sessionPresent }) => this.#connected(sessionPresent))

@@ -1,7 +1,7 @@
-import { validateTopic } from 'mqtt'
 import { explain } from '../core/index.ts'
 import { fail } from './errors.ts'
 import type { MqttSubscriptionState } from './mqtt-types.ts'
+import { mqttPackage } from './packages.ts'
 
 const LONGEST = 65_535
 
@@ -10,7 +10,7 @@ export const filterFault = (filter: string): string | null => {
   if (filter === '') return 'it is empty'
   if (filter.includes('\0')) return 'it has a NUL in it'
   if (Buffer.byteLength(filter) > LONGEST) return `it is longer than ${LONGEST} bytes`
-  return validateTopic(filter) ? null : '+ stands for one whole level, # for the rest and stands last'
+  return mqttPackage().validateTopic(filter) ? null : '+ stands for one whole level, # for the rest and stands last'
 }
 
 /** Why a topic is none, null when it is one. @source MQTT 3.1.1, 4.7.1.1 and 4.7.3 */

@@ -1,4 +1,3 @@
-import { SerialPort } from 'serialport'
 import { type GatewayError, ok, type Result } from '../core/index.ts'
 import {
   type Connection,
@@ -9,6 +8,7 @@ import {
   type Transport,
 } from './connection.ts'
 import { fail } from './errors.ts'
+import { serialPackage } from './packages.ts'
 
 /** No adapter needs longer to take a frame; one that does hangs, and only a reopen helps. */
 const WRITE_DEADLINE_MS = 2000
@@ -22,7 +22,7 @@ export const serialTransport = (settings: SerialSettings): Transport => {
   const name = `${path} ${baud} ${characterFormat(settings)}`
   const open = (events: ConnectionEvents): Promise<Result<Connection>> =>
     new Promise((resolve) => {
-      const port = new SerialPort({ path, baudRate: baud, dataBits, parity, stopBits, lock: true, autoOpen: false })
+      const port = new (serialPackage().SerialPort)({ path, baudRate: baud, dataBits, parity, stopBits, lock: true, autoOpen: false })
       let isOver = false
       const end = (why: GatewayError) => {
         if (isOver) return
