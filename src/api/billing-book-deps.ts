@@ -145,6 +145,8 @@ export interface BillingCycleReport {
   readonly at: number
   readonly units: readonly BillingUnitView[]
   readonly total: BillingUnitView
+  /** Points that do not stand released, the first of them; those without a reason could be. */
+  readonly open: readonly { readonly point: string; readonly area: string | null; readonly reasons: readonly string[] }[]
 }
 
 /** Points somebody sees; null: every one. */

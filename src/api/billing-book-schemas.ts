@@ -218,6 +218,17 @@ export const BillingCycleReportSchema = named(
       ),
       total: Type.Object(UNIT),
       units: Type.Array(Type.Object({ area: TextOrNull({ description: 'Transformer area; null: points of none.' }), ...UNIT })),
+      open: Type.Array(
+        Type.Object({
+          point: Text('Metering point.', 'P-12'),
+          area: TextOrNull({ description: 'Its area.' }),
+          reasons: Type.Array(Type.String(), {
+            description: 'What stands against it; empty: it could be released.',
+            examples: [['no-read']],
+          }),
+        }),
+        { description: 'Points that do not stand released, the first 500; there are `total.due` less `total.released`.' },
+      ),
     },
     { description: 'How complete a cycle is in a month.' },
   ),

@@ -46,7 +46,9 @@ export const filterHook = (app: FastifyInstance, { isEntry, scopeOf, audit }: Pi
         const scope = scopeOf(request.who)
         for (const kind of kinds) {
           const { [kind]: given } = request.query
-          for (const id of [given].flat().flatMap((one) => (isListed && typeof one === 'string' ? listed(one) : [one]))) {
+          for (const id of [given]
+            .flat()
+            .flatMap((one): readonly unknown[] => (isListed && typeof one === 'string' ? listed(one) : [one]))) {
             if (typeof id !== 'string' || (isEntry(kind, id) && (scope.all || scope.sees(kind, id)))) continue
             const found = unseenBy(kind, id)
             if (!scope.all) audit.refused({ who: request.who, from: request.ip, route: routeName(request), status: 404, code: found.code })

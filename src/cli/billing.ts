@@ -69,6 +69,7 @@ const UNIT = {
 const Report = Type.Object({
   ...{ statement: Type.String(), complete: Type.Boolean(), at: Type.String(), total: Type.Object(UNIT) },
   units: Type.Array(Type.Object({ area: TextOrNull, ...UNIT })),
+  open: Type.Array(Type.Object({ point: Type.String(), area: TextOrNull, reasons: Type.Array(Type.String()) })),
 })
 
 /** `gridtally billing …`: what is billed, through the API of a running gateway. */
@@ -353,6 +354,10 @@ const cycles = async (id: string | undefined, { month, json, ...access }: Access
         .join(', '),
     ])
     print(table([['area', 'due', 'released', 'could be', 'held', 'not read', 'why held'], ...rows]))
+    for (const { point, area, reasons } of report.open)
+      print(`${point} (${area ?? '-'}): ${reasons.length > 0 ? reasons.join(', ') : 'could be released'}`)
+    const more = report.total.due - report.total.released - report.open.length
+    if (more > 0) print(`and ${more} more`)
   }
   if (!report.complete) process.exitCode = EXIT.failed
 }

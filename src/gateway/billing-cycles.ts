@@ -12,6 +12,9 @@ export interface CycleParts {
   readonly estimates: () => boolean
 }
 
+/** Points that are named one by one. */
+const MOST_NAMED = 500
+
 type Counting = { -readonly [Name in keyof Omit<BillingUnitView, 'area' | 'heldBy'>]: number } & {
   area: string | null
   heldBy: Record<string, number>
@@ -48,6 +51,7 @@ export const completenessOf = async (
   const counted = new Set<string>()
   const rules = { estimates: estimates(), again: false }
   const scopes = scopesOf(cycle)
+  const open: { point: string; area: string | null; reasons: readonly string[] }[] = []
   for (const scope of scopes)
     for await (const piece of reads.at(at, { ...scope, ...(sees ? { sees } : {}) }, null)) {
       // An area may lie in a zone that is named too.
@@ -64,10 +68,11 @@ export const completenessOf = async (
         const judged = judge(point, versions.get(point.point) ?? [], cycle.registers, rules)
         count(unit, judged)
         count(total, judged)
+        if (!judged.isReleased && open.length < MOST_NAMED) open.push({ point: point.point, area: point.area, reasons: judged.reasons })
       }
     }
   const sorted = [...units].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, unit]) => unit)
-  return ok({ cycle, month: chosen, at, units: sorted, total })
+  return ok({ cycle, month: chosen, at, units: sorted, total, open })
 }
 
 interface Judged {
@@ -85,7 +90,10 @@ const judge = (
   const standing = new Set(versions.filter(({ kind }) => kind !== 'withdrawn').map(({ register }) => register))
   const due = wanted ?? [...point.registers.map(({ register }) => register), ...point.missing]
   const isReleased = standing.size > 0 && due.every((register) => standing.has(register))
-  const reasons = isReleased ? [] : [...new Set(decide(point, versions, [], rules).left.map(({ reason }) => reason))]
+  const left = isReleased ? [] : [...new Set<string>(decide(point, versions, [], rules).left.map(({ reason }) => reason))]
+  // What the cycle wants and the meter was never due to say: a release would not make it whole.
+  const isLacking = due.some((register) => !standing.has(register) && !point.registers.some((one) => one.register === register))
+  const reasons = !isReleased && left.length === 0 && isLacking ? ['incomplete'] : left
   const read = new Set(point.registers.filter(({ quality }) => (quality & QUALITY.quarantined) === 0).map(({ register }) => register))
   return { isReleased, reasons, isMissing: due.length === 0 || due.some((register) => !read.has(register)) }
 }

@@ -187,6 +187,7 @@ it('says how complete a cycle is', async () => {
   expect((await app.inject(get('/cycles/all/completeness?month=2026-08'))).json()).toMatchObject({
     ...{ complete: false, statement: '2026-08 of cycle All is not complete: of 3 points 1 are held, 0 could be released and are not' },
     units: [{ area: 'A-1', due: 3, released: 2, held: 1, heldBy: { incomplete: 1 }, complete: false }],
+    open: [{ point: 'P-003', area: 'A-1', reasons: ['incomplete'] }],
   })
   expect((await app.inject(get('/cycles/none/completeness'))).statusCode).toBe(404)
   expect((await app.inject(get('/cycles/all/completeness?month=2026-13'))).statusCode).toBe(400)

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { adapterOf } from '../../protocols/index.ts'
 import type { BillingReadDeps } from '../../src/api/index.ts'
-import { NOTHING_RELEASED, type ReleasedBook } from '../../src/billing/index.ts'
+import { type BillingReads, NOTHING_RELEASED, type ReleasedBook } from '../../src/billing/index.ts'
 import {
   EVERYTHING,
   fullObis,
@@ -82,6 +82,7 @@ export const meter = (id: string, at: string | null, from: number | null = null,
 export interface BillingSite {
   readonly ledger: Ledger
   readonly views: BillingReadDeps['billingReads']
+  readonly reads: BillingReads
   readonly store: ReadingStore & Sink
   change(...patches: readonly Patch[]): void
   exchange(draft: Partial<ExchangeDraft> & Pick<ExchangeDraft, 'kind' | 'point' | 'at' | 'end'>): Exchange
@@ -128,7 +129,7 @@ export const billingSite = async (
     { kind: 'area', id: 'A-1', from: null, set: { name: 'one', zone: 'Z-1' } },
   )
   return {
-    ...{ ledger, store, change },
+    ...{ ledger, store, change, reads },
     views: billingReadViews({ store, ledger, models, reads, book }).billingReads,
     exchange: (draft) => {
       const made = ledger.exchange(

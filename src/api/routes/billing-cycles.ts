@@ -80,6 +80,7 @@ export const billingCycleRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = 
         ...{ cycle: shown(who, cycle), month: report.value.month, at: iso(at), complete: all.complete },
         ...{ statement: statementOf(report.value), total: all },
         units: units.map((unit) => ({ area: unit.area, ...unitJson(unit) })),
+        open: report.value.open.map(({ point, area, reasons }) => ({ point, area, reasons: [...reasons] })),
       }
     },
   )
