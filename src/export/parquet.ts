@@ -189,6 +189,9 @@ export async function* parquetPieces(
       packer.pendingIndexes.push(...indexes)
       packer.num_rows += group.num_rows
     }
+    // Bytes that the end does not name would be rows that nobody sees.
+    if (Number(packer.num_rows) !== written.rows)
+      throw new RowsStopped(exportFailure('EXPORT_PART', `${packer.num_rows} of ${written.rows} rows are known`).error)
   }
   const lastGroup = (): Uint8Array => {
     const group = packer.row_groups.at(-1)

@@ -123,10 +123,16 @@ export const openExportJobs = ({
     left: () => Math.max(0, maxBytes - used()),
     ...(longestMs === undefined ? {} : { longestMs }),
   })
-  /** Says of every file that does not have it that something changed behind it. */
+  /** Says of every file that does not have it that something changed behind it. Whoever stores readings is not held up by a full disk here. */
   const changed = (isChanged: (live: LiveExport) => boolean): void => {
-    for (const live of jobs.values())
-      if (live.watch !== null && live.job.changed === false && isChanged(live)) change(live, { changed: true })
+    for (const live of jobs.values()) {
+      if (live.watch === null || live.job.changed !== false || !isChanged(live)) continue
+      try {
+        change(live, { changed: true })
+      } catch (error) {
+        log('warn', `exports.db cannot be written: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    }
   }
 
   const pump = (): void => {

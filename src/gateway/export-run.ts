@@ -58,6 +58,17 @@ const renameForGood = (from: string, to: string): void => {
 export const exportRun = (deps: ExportRunDeps) => {
   const { zone, clock, book, log, write, keepMs, keepEveryMs, change, pathOf, partOf, room, isClosed } = deps
 
+  /** How far a file is can be said another time; that it cannot be written down is no end of it. */
+  const unlessFull = (write: () => void): boolean => {
+    try {
+      write()
+      return true
+    } catch (error) {
+      log('warn', `exports.db cannot be written: ${error instanceof Error ? error.message : String(error)}`)
+      return false
+    }
+  }
+
   /** What has to be as it was. */
   const stateOf = async ({ basis, columns, about }: RowSource, { format, language }: ExportJob): Promise<string> =>
     basis === null
@@ -91,15 +102,18 @@ export const exportRun = (deps: ExportRunDeps) => {
     const { basis } = source
     const about = part?.about ?? source.about
     let said = 0
+    let isKept = basis !== null
     const ears: ThreadEars = {
       taken: (rows, bytes, share) => {
         live.job = { ...live.job, rows, bytes, share }
         if (clock.now() - said < SAY_MS) return
         said = clock.now()
-        book.keep(live.job)
+        unlessFull(() => book.keep(live.job))
       },
       kept: (kept, group) => {
-        if (basis) book.keepPart(id, { ...kept, state, about, readings: basis.readings, energy: basis.energy }, group)
+        if (!isKept || basis === null) return
+        // After one that was not written down no later one counts: groups of Parquet belong together.
+        isKept = unlessFull(() => book.keepPart(id, { ...kept, state, about, readings: basis.readings, energy: basis.energy }, group))
       },
       place: (place) => live.watch?.passed(place),
     }

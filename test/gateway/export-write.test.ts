@@ -76,6 +76,19 @@ it.each(['csv', 'ndjson', 'parquet'] as const)(
   },
 )
 
+it('a part of Parquet of which a group is not known is not gone on with', async () => {
+  const rows = rowsOf(20)
+  const task = taskOf('parquet', 'groups', 3)
+  const parts = await cut(task, rows, [4], 4)
+  const { part } = parts.at(-1) ?? { part: { rows: 0, bytes: 0, sha256: '' } }
+  const groups = parts.flatMap(({ group }) => group ?? [])
+  expect(groups.length).toBeGreaterThan(2)
+  const again = (known: readonly Uint8Array[]) =>
+    writeRows({ ...task, before: { ...part, groups: known } }, inPieces(rows.slice(part.rows), [4]))
+  expect(await again(groups.slice(1))).toMatchObject({ ok: false, error: { code: 'EXPORT_PART' } })
+  expect(await again(groups)).toMatchObject({ ok: true, value: { rows: 20 } })
+})
+
 it('a part that is shorter, another, or gone is not gone on with', async () => {
   const task = taskOf('csv', 'other', 5)
   const rows = rowsOf(20)
