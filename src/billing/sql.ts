@@ -1,4 +1,5 @@
 import { type Database, inTransaction, openDatabase, type Statement } from '../sqlite/index.ts'
+import { preparedOnce } from '../sqlite/prepared.ts'
 
 export type Row = Readonly<Record<string, unknown>>
 export type SqlValue = string | number | null
@@ -45,12 +46,13 @@ const SCHEMA = `
 /** `billing.db` with its statements. What a commit says is on the disk: figures are promises. */
 export class BillingSql {
   readonly #database: Database
-  readonly #statements = new Map<string, Statement>()
+  readonly #statement: (sql: string) => Statement
   #isTogether = false
 
   /** @throws BillingTooNew */
   constructor(path: string) {
     this.#database = openDatabase(path, 'FULL')
+    this.#statement = preparedOnce(this.#database)
     const version = integer(this.one('PRAGMA user_version') ?? {}, 'user_version')
     if (version > VERSION) {
       this.close()
@@ -92,17 +94,7 @@ export class BillingSql {
   }
 
   close(): void {
-    this.#statements.clear()
     this.#database.close()
-  }
-
-  #statement(sql: string): Statement {
-    let statement = this.#statements.get(sql)
-    if (!statement) {
-      statement = this.#database.prepare(sql)
-      this.#statements.set(sql, statement)
-    }
-    return statement
   }
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { type Database, inTransaction, openDatabase, type Statement } from '../sqlite/index.ts'
+import { preparedOnce } from '../sqlite/prepared.ts'
 import { type ClockKind, type ClockPoint, FAULTY_WITHIN_MS } from './clock-rules.ts'
 
 /** Why a clock was read. */
@@ -84,10 +85,11 @@ type Row = Record<string, unknown>
 export class ClockStore {
   readonly #database: Database
   readonly #records = new Map<string, ClockRecord>()
-  readonly #statements = new Map<string, Statement>()
+  readonly #statement: (sql: string) => Statement
 
   constructor(directory: string) {
     this.#database = openDatabase(join(directory, 'clocks.db'), 'NORMAL')
+    this.#statement = preparedOnce(this.#database)
     const version = this.#database.prepare('PRAGMA user_version').get()
     if (Number(version?.user_version ?? 0) === 0) inTransaction(this.#database, () => this.#database.exec(SCHEMA))
     this.#settleLeftovers()
@@ -294,12 +296,6 @@ export class ClockStore {
     } finally {
       this.#database.exec('PRAGMA synchronous = NORMAL')
     }
-  }
-
-  #statement(sql: string): Statement {
-    const known = this.#statements.get(sql) ?? this.#database.prepare(sql)
-    this.#statements.set(sql, known)
-    return known
   }
 
   #run(sql: string, ...values: readonly (string | number | null)[]) {

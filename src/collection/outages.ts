@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { ok, type Result } from '../core/index.ts'
 import { type Database, inTransaction, openDatabase, type Statement } from '../sqlite/index.ts'
+import { preparedOnce } from '../sqlite/prepared.ts'
 import { outageFailure } from './outage-errors.ts'
 
 /** What is without power: everything of a zone, a 10 kV feeder, a transformer area, one point, or all that hangs on a communication line. */
@@ -136,12 +137,13 @@ type Bound = string | number | null
 /** The outage calendar (停电计划) on disk: `outages.db` in the gateway's data directory. A few records a day; several threads may have it open. */
 export class OutageFile {
   readonly #database: Database
-  readonly #statements = new Map<string, Statement>()
+  readonly #statement: (sql: string) => Statement
 
   /** @throws  when a later version wrote it, or the disk refuses */
   constructor(directory: string) {
     const path = join(directory, 'outages.db')
     this.#database = openDatabase(path)
+    this.#statement = preparedOnce(this.#database)
     const version = Number(this.#all('PRAGMA user_version')[0]?.user_version ?? 0)
     if (version > VERSION) {
       this.#database.close()
@@ -254,7 +256,6 @@ export class OutageFile {
   }
 
   close(): void {
-    this.#statements.clear()
     this.#database.close()
   }
 
@@ -286,15 +287,6 @@ export class OutageFile {
 
   #say(outage: number, at: number, what: OutageActKind, who: string, why: string): void {
     this.#run('INSERT INTO act (outage, at, what, who, why) VALUES (?, ?, ?, ?, ?)', outage, at, what, who, why)
-  }
-
-  #statement(sql: string): Statement {
-    let statement = this.#statements.get(sql)
-    if (!statement) {
-      statement = this.#database.prepare(sql)
-      this.#statements.set(sql, statement)
-    }
-    return statement
   }
 
   #run(sql: string, ...values: readonly Bound[]): void {

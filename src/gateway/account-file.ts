@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { type Database, inTransaction, openDatabase, type Statement } from '../sqlite/index.ts'
+import { preparedOnce } from '../sqlite/prepared.ts'
 import { GRADES, type Grade, KEY_REASONS, type KeyReason, type KeyVerdict, type Words } from '../tariff/index.ts'
 
 /** A list of key accounts as it was made: of a year, out of the year before. Never edited; a later one has a higher version. */
@@ -82,12 +83,13 @@ const STATES = ['computed', 'at-least', 'not-computable'] as const
 /** Lists of key accounts (大客户) by year, and grades that persons gave: `accounts.db` in the data directory. */
 export class AccountFile {
   readonly #database: Database
-  readonly #statements = new Map<string, Statement>()
+  readonly #statement: (sql: string) => Statement
 
   /** @throws  when a later version wrote it, or the disk refuses */
   constructor(directory: string) {
     const path = join(directory, 'accounts.db')
     this.#database = openDatabase(path)
+    this.#statement = preparedOnce(this.#database)
     const version = number(this.#one('PRAGMA user_version') ?? {}, 'user_version')
     if (version > VERSION) {
       this.#database.close()
@@ -186,14 +188,7 @@ export class AccountFile {
   }
 
   close(): void {
-    this.#statements.clear()
     this.#database.close()
-  }
-
-  #statement(sql: string): Statement {
-    const known = this.#statements.get(sql) ?? this.#database.prepare(sql)
-    this.#statements.set(sql, known)
-    return known
   }
 
   #run(sql: string, ...values: readonly (string | number | null)[]): void {

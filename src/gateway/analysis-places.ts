@@ -1,4 +1,5 @@
 import type { Kind, Ledger } from '../ledger/index.ts'
+import { entityKey, startsOf } from './ledger-starts.ts'
 
 export type PlacesLedger = Pick<Ledger, 'seq' | 'points' | 'facts' | 'get' | 'touchedPages' | 'history' | 'changes' | 'change'>
 
@@ -11,9 +12,6 @@ interface Stay {
 
 /** Points looked at in one step. */
 const AT_ONCE = 200
-/** Of more changes it is not looked up from when each thing differs. */
-const MOST_ENTRIES = 200
-const MOST_CHANGES = 100
 
 /** Areas whose days are to be looked at again from an instant on. */
 export interface Touched {
@@ -70,13 +68,13 @@ export class AnalysisPlaces {
   follow(done: number): Touched | null {
     const { seq } = this.#ledger
     if (seq <= done) return null
-    const starts = this.#starts(done, seq)
+    const starts = startsOf(this.#ledger, done, seq)
     const areas = new Map<string, number>()
     const touch = (area: string, from: number) => void areas.set(area, Math.min(from, areas.get(area) ?? Number.POSITIVE_INFINITY))
     const seen = new Set<string>()
     for (const page of this.#ledger.touchedPages(done))
       for (const { kind, id } of page) {
-        const key = `${kind} ${id}`
+        const key = entityKey(kind, id)
         if (seen.has(key)) continue
         seen.add(key)
         const from = starts.get(key) ?? 0
@@ -115,22 +113,6 @@ export class AnalysisPlaces {
     if (kind === 'point') return [id]
     if (kind !== 'meter' && kind !== 'transformer') return []
     return [...new Set(this.#ledger.facts(kind, id).flatMap(({ name, value }) => (name === 'point' ? [String(value)] : [])))]
-  }
-
-  /** From when the entities differ; of larger changes nobody asks. */
-  #starts(since: number, until: number): ReadonlyMap<string, number> {
-    const starts = new Map<string, number>()
-    const changes = this.#ledger
-      .changes({ before: until + 1, limit: Math.min(MOST_CHANGES, until - since) })
-      .filter(({ seq }) => seq > since)
-    const isSmall = changes.length === until - since && changes.reduce((sum, { entities }) => sum + entities, 0) <= MOST_ENTRIES
-    if (!isSmall) return starts
-    for (const { seq } of changes)
-      for (const { kind, id, from } of this.#ledger.change(seq, MOST_ENTRIES)?.entries ?? []) {
-        const key = `${kind} ${id}`
-        starts.set(key, Math.min(from, starts.get(key) ?? Number.POSITIVE_INFINITY))
-      }
-    return starts
   }
 }
 

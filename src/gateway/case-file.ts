@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type AreaBook, type Case, type CaseEvent, FINDING_KINDS, rankOf, type Suspicion, type Words } from '../anomaly/index.ts'
 import { type Database, inTransaction, openDatabase, type Statement } from '../sqlite/index.ts'
+import { preparedOnce } from '../sqlite/prepared.ts'
 import {
   type Bound,
   BY_VERDICT,
@@ -56,12 +57,13 @@ const SORT_SQL: Readonly<Record<CaseSort, string>> = {
 /** The case book (案件库) on disk: `cases.db` in the gateway's data directory. A transaction is a promise: it outlives a power cut. */
 export class CaseFile {
   readonly #database: Database
-  readonly #statements = new Map<string, Statement>()
+  readonly #statement: (sql: string) => Statement
 
   /** @throws  when a later version wrote it, or the disk refuses */
   constructor(directory: string) {
     const path = join(directory, 'cases.db')
     this.#database = openDatabase(path)
+    this.#statement = preparedOnce(this.#database)
     const version = Number(this.#rows('PRAGMA user_version')[0]?.user_version ?? 0)
     if (version > VERSION) {
       this.#database.close()
@@ -303,7 +305,6 @@ export class CaseFile {
   }
 
   close(): void {
-    this.#statements.clear()
     this.#database.close()
   }
 
@@ -314,15 +315,6 @@ export class CaseFile {
         ...{ raisedAt: Number(row.raised_at), changedAt: Number(row.changed_at), one: JSON.parse(String(row.content)) },
       }),
     )
-  }
-
-  #statement(sql: string): Statement {
-    let statement = this.#statements.get(sql)
-    if (!statement) {
-      statement = this.#database.prepare(sql)
-      this.#statements.set(sql, statement)
-    }
-    return statement
   }
 
   #rows(sql: string, ...values: readonly Bound[]): readonly Row[] {

@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import type { ArchiveRecord } from '../core/index.ts'
 import { type Database, inTransaction, openDatabase, type Statement } from '../sqlite/index.ts'
+import { preparedOnce } from '../sqlite/prepared.ts'
 import { type ShownRecord, shownRecord } from './archive-diff.ts'
 import type { GivenNumber } from './archive-wanted.ts'
 
@@ -97,11 +98,12 @@ const MOST_UNKNOWN = 1000
  */
 export class ConcentratorFile {
   readonly #database: Database
-  readonly #statements = new Map<string, Statement>()
+  readonly #statement: (sql: string) => Statement
   readonly #archiveVersions = new Map<string, number>()
 
   constructor(directory: string) {
     this.#database = openDatabase(join(directory, 'terminals.db'))
+    this.#statement = preparedOnce(this.#database)
     inTransaction(this.#database, () => this.#database.exec(SCHEMA))
   }
 
@@ -272,12 +274,6 @@ export class ConcentratorFile {
     return this.#all('SELECT * FROM parameter_read WHERE concentrator = ? ORDER BY id, pn', concentrator).map((row) => ({
       ...{ id: String(row.id), pn: Number(row.pn), at: Number(row.at), value: String(row.value) },
     }))
-  }
-
-  #statement(sql: string): Statement {
-    const known = this.#statements.get(sql) ?? this.#database.prepare(sql)
-    this.#statements.set(sql, known)
-    return known
   }
 
   #run(sql: string, ...values: readonly Bound[]) {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { type Database, inTransaction, openDatabase, type Statement } from '../sqlite/index.ts'
+import { preparedOnce } from '../sqlite/prepared.ts'
 import type { EnergyPeriod } from './energy-days.ts'
 import type { RegisterFigures } from './energy-figures.ts'
 import { packFigures, type RegisterColumns, unpackColumns, unpackFigures } from './energy-pack.ts'
@@ -77,7 +78,7 @@ const isRow = (row: unknown): row is Row => typeof row === 'object' && row !== n
  */
 export class EnergyBook {
   readonly #database: Database
-  readonly #statements = new Map<string, Statement>()
+  readonly #statement: (sql: string) => Statement
   #isTogether = false
   #isFull = true
 
@@ -85,6 +86,7 @@ export class EnergyBook {
   constructor(directory: string) {
     const file = join(directory, 'energy.db')
     this.#database = openDatabase(file)
+    this.#statement = preparedOnce(this.#database)
     const version = number(this.#one('PRAGMA user_version') ?? {}, 'user_version')
     if (version > VERSION) {
       this.#database.close()
@@ -311,17 +313,7 @@ export class EnergyBook {
   }
 
   close(): void {
-    this.#statements.clear()
     this.#database.close()
-  }
-
-  #statement(sql: string): Statement {
-    let statement = this.#statements.get(sql)
-    if (!statement) {
-      statement = this.#database.prepare(sql)
-      this.#statements.set(sql, statement)
-    }
-    return statement
   }
 
   #run(sql: string, ...values: readonly (string | number | null | Uint8Array)[]): void {

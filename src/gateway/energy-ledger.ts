@@ -2,13 +2,11 @@ import type { Kind } from '../ledger/index.ts'
 import type { EnergyBook } from './energy-book.ts'
 import type { EnergyDays } from './energy-days.ts'
 import type { EnergyLedger } from './energy-facts.ts'
+import { entityKey, startsOf } from './ledger-starts.ts'
 
 const PLACE = 'ledger'
 /** Entities looked at in one step. */
 const AT_ONCE = 200
-/** Of more it is not looked up from when each entity differs: all its days count. */
-const MOST_ENTRIES = 200
-const MOST_CHANGES = 100
 
 /** Changes that are being carried through. */
 interface Run {
@@ -46,7 +44,7 @@ export class LedgerFollower {
         for (const point of kind === 'point' ? [id] : this.#pointsOf(id)) {
           const seen = this.#book.seen(point)
           if (!seen) continue
-          const from = run.from.get(`${kind} ${id}`)
+          const from = run.from.get(entityKey(kind, id))
           // A day earlier: at midnight the register belongs to both.
           const day = from === undefined || from <= 0 ? seen.first : this.#days.of(from - 1)
           mark(point, day, run.why)
@@ -65,23 +63,7 @@ export class LedgerFollower {
     if (since === null || seq <= since) return null
     const why = seq === since + 1 ? `ledger change ${seq}` : `ledger changes ${since + 1} to ${seq}`
     const pages = this.#ledger.touchedPages(since)[Symbol.iterator]()
-    return { until: seq, why, pages, isRead: false, queue: [], seen: new Set(), from: this.#starts(since, seq) }
-  }
-
-  /** From when the entities differ; of larger changes nobody asks. */
-  #starts(since: number, until: number): ReadonlyMap<string, number> {
-    const starts = new Map<string, number>()
-    const changes = this.#ledger
-      .changes({ before: until + 1, limit: Math.min(MOST_CHANGES, until - since) })
-      .filter(({ seq }) => seq > since)
-    const isSmall = changes.length === until - since && changes.reduce((sum, { entities }) => sum + entities, 0) <= MOST_ENTRIES
-    if (!isSmall) return starts
-    for (const { seq } of changes)
-      for (const { kind, id, from } of this.#ledger.change(seq, MOST_ENTRIES)?.entries ?? []) {
-        const key = `${kind} ${id}`
-        starts.set(key, Math.min(from, starts.get(key) ?? Number.POSITIVE_INFINITY))
-      }
-    return starts
+    return { until: seq, why, pages, isRead: false, queue: [], seen: new Set(), from: startsOf(this.#ledger, since, seq) }
   }
 
   /** One page of what was touched; what several facts changed comes several times. */
@@ -92,7 +74,7 @@ export class LedgerFollower {
       return
     }
     for (const { kind, id } of page.value) {
-      const key = `${kind} ${id}`
+      const key = entityKey(kind, id)
       if ((kind !== 'point' && kind !== 'meter') || run.seen.has(key)) continue
       run.seen.add(key)
       run.queue.push({ kind, id })

@@ -4,6 +4,7 @@ import { isRole, type Permission } from '../access/roles.ts'
 import { EXPORT_RESTARTS, type ExportJobView, type ExportLogView, type ExportState, type ExportWanted } from '../api/index.ts'
 import type { FORMATS, RowBasis, RowSource } from '../export/index.ts'
 import { type Database, inTransaction, openDatabase, type Statement } from '../sqlite/index.ts'
+import { preparedOnce } from '../sqlite/prepared.ts'
 import type { KeptPart } from './export-thread.ts'
 
 const VERSION = 2
@@ -56,12 +57,13 @@ type JobBody = Omit<ExportJobView, keyof ExportWanted | 'id' | 'state' | 'create
  */
 export class ExportBook {
   readonly #database: Database
-  readonly #statements = new Map<string, Statement>()
+  readonly #statement: (sql: string) => Statement
 
   /** @throws ExportBookTooNew */
   constructor(directory: string) {
     const file = join(directory, 'exports.db')
     this.#database = openDatabase(file)
+    this.#statement = preparedOnce(this.#database)
     const version = Number(this.#all('PRAGMA user_version')[0]?.user_version ?? 0)
     if (version > VERSION) {
       this.#database.close()
@@ -181,14 +183,6 @@ export class ExportBook {
     return this.#statement(sql)
       .all(...values)
       .filter(isRow)
-  }
-
-  #statement(sql: string): Statement {
-    const known = this.#statements.get(sql)
-    if (known) return known
-    const made = this.#database.prepare(sql)
-    this.#statements.set(sql, made)
-    return made
   }
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { type Database, inTransaction, openDatabase, type Statement } from '../sqlite/index.ts'
+import { preparedOnce } from '../sqlite/prepared.ts'
 import { packBody, packQuarters, unpackBody, unpackQuarters } from './loss-pack.ts'
 import type { AreaLoss } from './loss-types.ts'
 
@@ -33,12 +34,13 @@ export interface LossMark {
  */
 export class LossBook {
   readonly #database: Database
-  readonly #statements = new Map<string, Statement>()
+  readonly #statement: (sql: string) => Statement
 
   /** @throws LossBookTooNew */
   constructor(directory: string) {
     const file = join(directory, 'loss.db')
     this.#database = openDatabase(file)
+    this.#statement = preparedOnce(this.#database)
     const version = Number(this.#one('PRAGMA user_version')?.user_version ?? 0)
     if (version > VERSION) {
       this.#database.close()
@@ -156,17 +158,7 @@ export class LossBook {
   }
 
   close(): void {
-    this.#statements.clear()
     this.#database.close()
-  }
-
-  #statement(sql: string): Statement {
-    let statement = this.#statements.get(sql)
-    if (!statement) {
-      statement = this.#database.prepare(sql)
-      this.#statements.set(sql, statement)
-    }
-    return statement
   }
 
   #run(sql: string, ...values: readonly (string | number | Uint8Array)[]): void {

@@ -1,4 +1,5 @@
 import type { Database, Statement } from '../sqlite/index.ts'
+import { preparedOnce } from '../sqlite/prepared.ts'
 
 export type Row = Readonly<Record<string, unknown>>
 type Bound = string | number | null
@@ -6,10 +7,11 @@ type Bound = string | number | null
 /** A database whose statements are prepared once. */
 export class Sql {
   readonly database: Database
-  readonly #statements = new Map<string, Statement>()
+  readonly #statement: (sql: string) => Statement
 
   constructor(database: Database) {
     this.database = database
+    this.#statement = preparedOnce(this.database)
   }
 
   run(sql: string, ...values: readonly Bound[]): void {
@@ -22,14 +24,6 @@ export class Sql {
 
   all(sql: string, ...values: readonly Bound[]): Row[] {
     return this.#statement(sql).all(...values)
-  }
-
-  #statement(sql: string): Statement {
-    const known = this.#statements.get(sql)
-    if (known) return known
-    const made = this.database.prepare(sql)
-    this.#statements.set(sql, made)
-    return made
   }
 }
 
