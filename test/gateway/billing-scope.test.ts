@@ -77,6 +77,8 @@ it('somebody with a zone sees it in everything that is billed, analysed and take
   await everything('/billing/holds', 'POST', { point: 'PS', from: FROM, why: 'disputed' })
   await everything('/billing/holds', 'POST', { point: 'PN', from: FROM, why: 'disputed' })
   expect((await everything(`/key-accounts/${new Date().getFullYear()}/run`, 'POST', { why: 'now' })).status).toBe(200)
+  const kept = await everything('/billing/customers/CB/reports', 'POST', { from: FROM, to: AT, why: 'visit' })
+  expect([kept.status, FOREIGN.test(kept.content)]).toEqual([200, true])
   const paths = [
     `/billing/readings?at=${AT}`,
     `/billing/readings?at=${AT}&state=held`,
@@ -93,6 +95,10 @@ it('somebody with a zone sees it in everything that is billed, analysed and take
     '/billing/releases',
     '/billing/corrections/pending',
     `/billing/customers/CB/energy?${SPAN}`,
+    `/billing/customers/CB/report?${SPAN}`,
+    `/billing/customers/CB/report.html?${SPAN}`,
+    '/billing/reports',
+    '/suspicions?area=AN',
     '/key-accounts?all=true',
     '/key-accounts/checks',
     `/series?${SPAN}&zone=ZN`,
@@ -118,6 +124,12 @@ it('somebody with a zone sees it in everything that is billed, analysed and take
   expect((await everything(`/billing/completeness?at=${AT}`)).json().total.due).toBe(4)
   expect((await ask('/billing/cycles/all/completeness')).json().total.due).toBe(2)
   expect((await ask('/billing/holds')).json().items).toHaveLength(1)
+  // A report that was kept of both halves is not for whoever sees one.
+  expect([(await ask('/billing/reports')).json().items.length, (await ask('/billing/reports/1')).status]).toEqual([0, 404])
+  expect((await everything('/billing/reports/1')).json().report).toMatchObject({
+    customer: 'CB',
+    sums: expect.arrayContaining([expect.objectContaining({ register: '1.8.0', energy: null, due: 2 })]),
+  })
 })
 
 it('answers for what is outside in the words for what is not there', async () => {
@@ -133,6 +145,16 @@ it('answers for what is outside in the words for what is not there', async () =>
     ['/billing/customers/CS/tiers'],
     ['/billing/customers/CS/tiers.html'],
     ['/billing/points/PS/tiers'],
+    [`/billing/customers/CS/report?${SPAN}`],
+    [`/billing/customers/CS/report.html?${SPAN}`],
+    ['/billing/customers/CS/reports', 'POST', { from: FROM, to: AT, why }],
+    ['/billing/reports?customer=CS'],
+    ...['suspicions?area=AS', 'cases?area=AS', 'cases?zone=ZS', 'points?area=AS', 'gaps?meter=M-PS', 'areas?zone=ZS', 'signal?zone=ZS'].map(
+      (path) => [`/${path}`] as const,
+    ),
+    ...['energy/findings?point=PS', 'exchanges?point=PS', 'billing/holds?point=PS', 'latest?area=AS', 'readings/stream?point=PN,PS'].map(
+      (path) => [`/${path}`] as const,
+    ),
     ['/billing/points/PS/tiers.html'],
     ['/billing/figures?point=PS'],
     ['/billing/cycles/south/completeness'],
@@ -186,4 +208,14 @@ it('a release of everything by somebody with a zone is one of all he sees', asyn
   expect((await everything(`/billing/releases/${id}`)).status).toBe(200)
   for (const path of ['', '/left-out', '/figures']) expect((await south(`/billing/releases/${id}${path}`)).status).toBe(404)
   expect((await south(`/billing/releases/${id}/resume`, 'POST', {})).status).toBe(404)
+})
+
+it('a customer has the report of their own, and of nobody else', async () => {
+  const ask = await asking({ roles: ['customer'], customer: 'CN' })
+  const own = await ask(`/billing/customers/CN/report?${SPAN}`)
+  expect([own.status, FOREIGN.exec(own.content)?.[0]]).toEqual([200, undefined])
+  expect(own.json()).toMatchObject({ customer: 'CN', name: 'Li Na', cases: null, account: null, withheld: ['account', 'check', 'cases'] })
+  expect((await ask(`/billing/customers/CN/report.html?${SPAN}`)).content).toContain('Li Na')
+  for (const id of ['CS', 'CB', 'C9']) expect((await ask(`/billing/customers/${id}/report?${SPAN}`)).status).toBe(404)
+  expect((await ask('/billing/customers/CN/reports', 'POST', { why: 'mine' })).status).toBe(403)
 })
