@@ -3,7 +3,6 @@
  *
  *   node child.mjs DIRECTORY
  */
-import { writeSync } from 'node:fs'
 import { openAuditLog } from '../../dist/src/access/index.js'
 
 const opened = openAuditLog(process.argv[2], () => Date.now())
@@ -21,5 +20,5 @@ for (let at = 0; at < 5000; at++) {
     after: { at },
   })
   if (!done.ok) throw new Error(done.error.message)
-  writeSync(1, `${done.value.seq}\n`)
+  process.stdout.write(`${done.value.seq}\n`)
 }

@@ -4,7 +4,6 @@
  *
  *   node analysis-child.mjs DIRECTORY NOW
  */
-import { writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { adapterOf } from '../../dist/protocols/index.js'
 import { CaseBook } from '../../dist/src/gateway/case-book.js'
@@ -44,9 +43,9 @@ const analysis = openAnalysis({
   cases: {
     standing: (area) => cases.standing(area),
     take: (verdict, day, at) => {
-      writeSync(1, `taking ${verdict.area} ${verdict.day}\n`)
+      process.stdout.write(`taking ${verdict.area} ${verdict.day}\n`)
       cases.take(verdict, day, at)
-      writeSync(1, `taken ${verdict.area} ${verdict.day}\n`)
+      process.stdout.write(`taken ${verdict.area} ${verdict.day}\n`)
     },
   },
 })
@@ -58,11 +57,11 @@ runner.start({ state: () => outbox.state(), put: (readings) => outbox.put(readin
 analysis.start(outbox)
 setInterval(() => {
   const areas = analysis.runner.states()
-  writeSync(1, `state ${areas.map(({ area, isJudging }) => `${area}:${isJudging}`).join(' ')}\n`)
+  process.stdout.write(`state ${areas.map(({ area, isJudging }) => `${area}:${isJudging}`).join(' ')}\n`)
   if (
     areas.length > 0 &&
     outbox.state().sinks.every(({ depth }) => depth === 0) &&
     areas.every(({ area, day }) => day !== null && analysis.runner.next(area) === null)
   )
-    writeSync(1, 'done\n')
+    process.stdout.write('done\n')
 }, 50)

@@ -36,7 +36,7 @@ const take = (change) => {
       .run(point, at, register, version, change.new.value, change.new.primary)
 }
 
-writeSync(1, `at ${since()}\n`)
+process.stdout.write(`at ${since()}\n`)
 for (;;) {
   const query = `since=${since()}&limit=7&waitS=${drain ? 0 : 1}`
   const answer = await fetch(`${address}/api/v1/billing/changes?${query}`, { headers: { authorization: `Bearer ${token}` } }).catch(
@@ -52,7 +52,7 @@ for (;;) {
     for (const change of items) take(change)
     database.prepare('UPDATE place SET since = ?').run(next)
   })
-  writeSync(1, `at ${next}\n`)
+  process.stdout.write(`at ${next}\n`)
   if (drain && !more) break
 }
 database.close()

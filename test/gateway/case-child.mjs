@@ -3,7 +3,6 @@
  *
  *   node case-child.mjs DIRECTORY FIRST-DAY
  */
-import { writeSync } from 'node:fs'
 import { CaseBook } from '../../dist/src/gateway/case-book.js'
 
 const [directory, first] = process.argv.slice(2)
@@ -20,5 +19,5 @@ for (let n = Number(first); ; n++) {
     ...{ score: 0.9, severity: 'high', kwh: null, numbers: {}, thresholds: {}, series: [], ruledOut: [], why: words, action: words },
   }))
   book.take({ area: 'TQ-1', day: day.day, findings, withdrawn: [], losses: [], phases: {}, failures: [] }, day, start)
-  writeSync(1, `${n}\n`)
+  process.stdout.write(`${n}\n`)
 }

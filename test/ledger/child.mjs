@@ -3,19 +3,18 @@
  *
  *   node child.mjs import|exchange DIRECTORY
  */
-import { writeSync } from 'node:fs'
 import { Ledger } from '../../dist/src/ledger/index.js'
 
 const [mode, directory] = process.argv.slice(2)
 const ledger = new Ledger(directory)
 const act = { what: 'import', who: 'child', why: 'kill me', workOrder: null, at: 1_800_000_000_000 }
-writeSync(1, 'ready\n')
+process.stdout.write('ready\n')
 if (mode === 'import')
   for (let round = ledger.seq; ; round++) {
     const patches = Array.from({ length: 400 }, (_, n) => ({ kind: 'point', id: `P-${n}`, from: null, set: { name: `round ${round}` } }))
     const done = ledger.apply(patches, { ...act, at: act.at + round })
     if (!done.ok) throw new Error(done.error.error.message)
-    writeSync(1, `${done.value.change}\n`)
+    process.stdout.write(`${done.value.change}\n`)
   }
 const done = ledger.exchange(
   {
@@ -31,4 +30,4 @@ const done = ledger.exchange(
   },
   act,
 )
-writeSync(1, `${JSON.stringify(done)}\n`)
+process.stdout.write(`${JSON.stringify(done)}\n`)

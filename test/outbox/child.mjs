@@ -4,7 +4,7 @@
  *
  *   node child.mjs put|drain DIRECTORY FILE FIRST
  */
-import { appendFileSync, writeSync } from 'node:fs'
+import { appendFileSync } from 'node:fs'
 import { seriesOf, shapeOf } from '../../dist/src/core/index.js'
 import { openOutbox } from '../../dist/src/outbox/index.js'
 
@@ -39,18 +39,18 @@ if (!opened.ok) throw new Error(opened.error.message)
 const outbox = opened.value
 if (mode === 'drain') {
   const empty = await outbox.drained(30_000)
-  writeSync(1, `${JSON.stringify({ empty, ...outbox.state() })}\n`)
+  process.stdout.write(`${JSON.stringify({ empty, ...outbox.state() })}\n`)
   await outbox.close()
   process.exit(0)
 }
-writeSync(1, 'ready\n')
+process.stdout.write('ready\n')
 let next = Number(first)
 await Promise.all(
   Array.from({ length: 8 }, async () => {
     for (;;) {
       const ids = Array.from({ length: 1 + (next % 5) }, () => next++)
       const done = await outbox.put(ids.map(reading))
-      if (done.ok) writeSync(1, `${ids.join('\n')}\n`)
+      if (done.ok) process.stdout.write(`${ids.join('\n')}\n`)
     }
   }),
 )

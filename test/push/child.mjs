@@ -3,7 +3,6 @@
  *
  *   node child.mjs arrivals|letters FILE FIRST
  */
-import { writeSync } from 'node:fs'
 import { openArrivals, openLetters } from '../../dist/src/push/index.js'
 
 const [mode, path, first] = process.argv.slice(2)
@@ -16,7 +15,7 @@ const error = { code: 'MAPPING_JSON', message: 'no end', recovery: 'skip', hint:
 const takeOne = {
   arrivals: async (id) => {
     const instant = await room.assign(`mqtt ${id}`, 'power', payload(id), 1_760_000_000_000 + id, false)
-    if (instant.ok) writeSync(1, `${id}\n`)
+    if (instant.ok) process.stdout.write(`${id}\n`)
   },
   letters: async (id) => {
     const bytes = payload(id)
@@ -30,12 +29,12 @@ const takeOne = {
       retained: false,
     })
     if (!added.ok) return
-    writeSync(1, `${id} ${added.value}\n`)
-    if (id % 10 === 0 && (await room.discard([added.value])).ok) writeSync(1, `${id} gone\n`)
+    process.stdout.write(`${id} ${added.value}\n`)
+    if (id % 10 === 0 && (await room.discard([added.value])).ok) process.stdout.write(`${id} gone\n`)
   },
 }[mode]
 
-writeSync(1, 'ready\n')
+process.stdout.write('ready\n')
 let next = Number(first)
 await Promise.all(
   Array.from({ length: 8 }, async () => {
