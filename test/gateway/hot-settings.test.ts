@@ -43,6 +43,24 @@ it('takes settings of collection and clocks up at once', async () => {
   await expect.poll(async () => Date.parse(await cutoff()), SOON).toBe(before)
 })
 
+it('tells people through a broker at once, and never on a topic that comes in again', async () => {
+  const broker = { url: 'mqtt://127.0.0.1:9' }
+  const brokers = {
+    mqtt: [{ id: 'plant', ...broker, mappings: ['tasmota'] }],
+    publish: [{ id: 'out', ...broker, readings: 'out/{meter}' }],
+  }
+  const { write, api } = await startSite([], [], brokers)
+  const told = (topic: string) => gatewayOf([], { ...brokers, notify: { mqtt: [{ id: 'all', broker: 'out', topic }] } })
+  write(told('tele/{zone}/SENSOR'))
+  await expect
+    .poll(async () => (await api('/api/v1/config')).body.wrong?.problems, SOON)
+    .toMatchObject([{ path: '/notify/mqtt/0/topic', message: expect.stringContaining('mqtt plant takes "tele/+/SENSOR" in') }])
+  write(told('notices/{zone}/cases'))
+  await expect
+    .poll(async () => (await api('/api/v1/notify')).body.items, SOON)
+    .toMatchObject([{ id: 'all', kind: 'mqtt', to: 'out notices/{zone}/cases' }])
+})
+
 it('lets tasks and the ledger file name lines that stand in the ledger alone, now and at the next start, and no others', async () => {
   const [one, two] = [await startWire(), await startWire()]
   const lines = [{ id: 'one', port: one.port }]
