@@ -34,6 +34,7 @@ interface DemoReport extends Summary {
 
 const SUMMARY_MS = 5000
 const ZONE = 'Asia/Shanghai'
+const BEFORE_MIDNIGHT_MS = 9 * 60_000
 
 /**
  * `gridtally demo`: a simulated village in a process of its own, a gateway in this one, real sockets between them. Time runs faster;
@@ -150,9 +151,12 @@ interface VillageStart {
   remember(villageTime: number): void
 }
 
-/** Village time goes on where the last demo stopped; the first one starts five minutes before midnight, so that a freeze is seen. */
+/**
+ * Village time goes on where the last demo stopped. The first one starts so long before midnight that its first reads, due every ten
+ * minutes, are not half over when the gateway is up, and so shortly that a freeze is seen within half a minute.
+ */
 const villageStart = (path: string, speed: number): VillageStart => {
-  const first = new Calendar(ZONE).dayStart(Date.now()) - 5 * 60_000
+  const first = new Calendar(ZONE).dayStart(Date.now()) - BEFORE_MIDNIGHT_MS
   const saved = readJson(path)
   const number = (name: string): number | null => {
     const value: unknown = typeof saved === 'object' && saved !== null ? Reflect.get(saved, name) : null
