@@ -549,6 +549,7 @@ describe('what is told as it stands', () => {
 
 it('reaches subscribers of a real broker, QoS 1', async () => {
   const mosquitto = await startMosquitto()
+  onTestFinished(() => mosquitto.destroy())
   const target: PublishConfig = {
     ...({ url: mosquitto.url, version: '3.1.1', clientId: 'g', username: null, password: null, tls: null, keepaliveS: 30 } as const),
     ...({ id: 'scada', readings: null, findings: null, health: null, qos: 1, retain: false } as const),
