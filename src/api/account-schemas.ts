@@ -16,6 +16,7 @@ import {
   TextOrNull,
   Word,
 } from './schema-words.ts'
+import { asPage } from './whole-lists.ts'
 
 const ROLE = 'What somebody is there for; docs/access.md says what each may do.'
 const ZONES = 'Ids of zones (供电所) with all that lies in them; null: every zone.'
@@ -99,7 +100,7 @@ export const NewUserSchema = named(
   Type.Object({ user: ref(UserSchema), ...link }, { description: 'The new account, and the link its holder sets a password with.' }),
 )
 export const UserPage = pageOf('UserPage', UserSchema)
-export const SessionList = named('SessionList', Type.Object({ items: Type.Array(ref(SessionSchema)) }))
+export const SessionList = named('SessionList', asPage(Type.Object({ items: Type.Array(ref(SessionSchema)) })))
 export const EndedSchema = named('EndedSessions', Type.Object({ ended: Count('Log-ins that were ended.') }))
 
 export const MachineTokenSchema = named(

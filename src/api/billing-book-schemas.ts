@@ -7,6 +7,7 @@ import {
   BILLING_RELEASE_STATES,
 } from './billing-book-deps.ts'
 import { Count, Instant, InstantOrNull, named, nullable, oneOf, pageOf, ref, Text, TextOrNull } from './schema-words.ts'
+import { asPage } from './whole-lists.ts'
 
 const Actor = Type.Object({ id: Text('Account or token.', 'user:u-7'), name: Text('Name.', 'wang') }, { description: 'Who did it.' })
 const IntegerOrNull = (description: string) => Type.Unsafe<number | null>({ type: ['integer', 'null'], description })
@@ -203,7 +204,7 @@ const CYCLE = {
   registers: nullable(Type.Array(Type.String()), { description: 'Registers that must be there; null: all that are due.' }),
 }
 export const BillingCycleSchema = named('BillingCycle', Type.Object(CYCLE, { description: 'A billing cycle (抄表例日).' }))
-export const BillingCycleList = Type.Object({ items: Type.Array(ref(BillingCycleSchema)) }, { description: 'All of them.' })
+export const BillingCycleList = asPage(Type.Object({ items: Type.Array(ref(BillingCycleSchema)) }, { description: 'Cycles.' }))
 export const BillingCycleReportSchema = named(
   'BillingCycleReport',
   Type.Object(

@@ -17,6 +17,7 @@ import {
   TextOrNull,
   Word,
 } from './schema-words.ts'
+import { asPage } from './whole-lists.ts'
 
 const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'] as const
 const LEVELS = ['meter', 'bus', 'concentrator', 'backhaul', 'area', 'zone'] as const
@@ -144,20 +145,22 @@ export const CaseEvidenceSchema = named(
 
 export const SuspicionsSchema = named(
   'Suspicions',
-  Type.Object({
-    items: Type.Array(
-      Type.Object({
-        day: Text('Day it was judged on.', '2026-11-21'),
-        kind: oneOf(FINDING_KINDS, 'What it would be.'),
-        target: Type.String(),
-        score: Score,
-        kwh: EstimateSchema,
-        why: WordsSchema('Why it stands where it stands.'),
-        numbers: Figures,
-      }),
-      { description: 'Highest score first; none of them is an alarm.' },
-    ),
-  }),
+  asPage(
+    Type.Object({
+      items: Type.Array(
+        Type.Object({
+          day: Text('Day it was judged on.', '2026-11-21'),
+          kind: oneOf(FINDING_KINDS, 'What it would be.'),
+          target: Type.String(),
+          score: Score,
+          kwh: EstimateSchema,
+          why: WordsSchema('Why it stands where it stands.'),
+          numbers: Figures,
+        }),
+        { description: 'Highest score first; none of them is an alarm.' },
+      ),
+    }),
+  ),
 )
 
 const Why = (description: string, examples: readonly string[] = []) =>
@@ -296,7 +299,9 @@ export const NotifyTargetSchema = named(
     { description: 'Somebody who is told.' },
   ),
 )
-export const NotifyTargetsSchema = Type.Object({ items: Type.Array(ref(NotifyTargetSchema)) }, { description: 'All of them.' })
+export const NotifyTargetsSchema = asPage(
+  Type.Object({ items: Type.Array(ref(NotifyTargetSchema)) }, { description: 'Webhooks and brokers.' }),
+)
 
 export const CASE_NAMED = [
   ...[

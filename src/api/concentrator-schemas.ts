@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import { CLOCK_STATE_NAMES } from './clock-deps.ts'
 import { ARCHIVE_DIFFERENCES, CONCENTRATOR_JOBS, CONCENTRATOR_PROTOCOLS, CONTROL_ACTS, CONTROL_STATES } from './concentrator-deps.ts'
 import { Count, FailureSchema, Instant, InstantOrNull, named, nullable, oneOf, pageOf, ref, Text, TextOrNull } from './schema-words.ts'
+import { asPage } from './whole-lists.ts'
 
 export const Protocol = oneOf(CONCENTRATOR_PROTOCOLS, 'gw3761: Q/GDW 376.1; dlt698: DL/T 698.45.')
 const NumberOrNull = (description: string) => nullable(Type.Integer(), { description })
@@ -234,19 +235,21 @@ export const ControlPage = pageOf('ConcentratorControlPage', ControlSchema)
 
 export const UnknownTerminalsSchema = named(
   'UnknownTerminals',
-  Type.Object({
-    items: Type.Array(
-      Type.Object({
-        protocol: Protocol,
-        address: Text('Logical address.', '4510-22'),
-        peer: Text('Where it dialled in from.', '10.7.0.9:40211'),
-        firstSeen: Instant('First login.'),
-        lastSeen: Instant('Last login.'),
-        count: Count('Logins.'),
-      }),
-      { description: 'Who called last comes first; at most 1,000.' },
-    ),
-  }),
+  asPage(
+    Type.Object({
+      items: Type.Array(
+        Type.Object({
+          protocol: Protocol,
+          address: Text('Logical address.', '4510-22'),
+          peer: Text('Where it dialled in from.', '10.7.0.9:40211'),
+          firstSeen: Instant('First login.'),
+          lastSeen: Instant('Last login.'),
+          count: Count('Logins.'),
+        }),
+        { description: 'Who called last comes first; at most 1,000.' },
+      ),
+    }),
+  ),
 )
 
 /** Schemas with a name, in the order in which they refer to each other. */

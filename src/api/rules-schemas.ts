@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { RULE_LAYERS } from './rules-deps.ts'
 import { Count, closed, Instant, InstantOrNull, limitOf, named, oneOf, pageOf, ref, Text, TextOrNull } from './schema-words.ts'
+import { asPage } from './whole-lists.ts'
 
 const Day = (description: string) => Type.String({ format: 'date', description, examples: ['2026-11-21'] })
 const DayOrNull = (description: string) => TextOrNull({ description, examples: ['2026-11-21'] })
@@ -135,7 +136,7 @@ export const TrialSchema = named(
     { description: 'A trial run of thresholds on days that are over; it changes nothing.' },
   ),
 )
-export const TrialsSchema = named('Trials', Type.Object({ items: Type.Array(ref(TrialSchema)) }))
+export const TrialsSchema = named('Trials', asPage(Type.Object({ items: Type.Array(ref(TrialSchema)) })))
 
 export const AnalysisSchemaView = named(
   'Analysis',

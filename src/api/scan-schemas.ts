@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { SCAN_MODES, SCAN_STATES } from './scan-deps.ts'
 import { Count, closed, FailureSchema, Instant, named, nullable, oneOf, ref, Text, TextOrNull } from './schema-words.ts'
+import { asPage } from './whole-lists.ts'
 
 const Reason = Type.Object({
   what: Text('What was judged.', 'frequency'),
@@ -55,7 +56,7 @@ export const ScanSchema = named(
   ),
 )
 
-export const ScanListSchema = named('ScanList', Type.Object({ items: Type.Array(ref(ScanSchema)) }))
+export const ScanListSchema = named('ScanList', asPage(Type.Object({ items: Type.Array(ref(ScanSchema)) })))
 
 export const ScanEventsSchema = named(
   'ScanEvents',

@@ -72,6 +72,7 @@ import { liveStreams } from './sse.ts'
 import { traceStreams } from './trace-streams.ts'
 import { turnsHook } from './turns-hook.ts'
 import { unchangedHook } from './unchanged-hook.ts'
+import { wholeListPages, wholeListQueries } from './whole-lists.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -127,7 +128,9 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
   auditHook(app, deps)
   repeatHook(app, deps)
   turnsHook(app)
+  wholeListQueries(app)
   cursorHook(app)
+  wholeListPages(app)
   unchangedHook(app)
   app.setNotFoundHandler(app.hasDecorator('rateLimit') ? { preHandler: app.rateLimit() } : {}, unknown)
   await describeApi(app, deps.version)

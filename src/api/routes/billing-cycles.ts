@@ -37,7 +37,7 @@ export const billingCycleRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = 
   app.get(
     '/billing/cycles',
     {
-      config: { permission: 'billing:read' },
+      config: { permission: 'billing:read', whole: ['id'] },
       schema: {
         operationId: 'listBillingCycles',
         tags,

@@ -6,6 +6,7 @@ import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import { problem, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
+import { asPage } from '../whole-lists.ts'
 import { iso, isoOrNull, reasonsJson } from './common.ts'
 import { failureJson } from './lines.ts'
 
@@ -14,13 +15,13 @@ export const brokerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.get(
     '/brokers',
     {
-      config: { permission: 'lines:read', everywhere: true },
+      config: { permission: 'lines:read', everywhere: true, whole: ['id'] },
       schema: {
         operationId: 'listBrokers',
         tags: ['push'],
         summary: 'Brokers',
         description: 'Every MQTT broker the gateway listens or sends to: its connections, its subscriptions and what came of the messages.',
-        response: { 200: Type.Object({ items: Type.Array(ref(BrokerSchema)) }, { description: 'All brokers.' }) },
+        response: { 200: asPage(Type.Object({ items: Type.Array(ref(BrokerSchema)) }, { description: 'Brokers.' })) },
       },
     },
     async () => ({ items: deps.brokers().map(brokerJson) }),

@@ -19,7 +19,7 @@ export const caseFigureRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answer
   app.get(
     '/suspicions',
     {
-      config: { permission: 'cases:read' },
+      config: { permission: 'cases:read', whole: ['kind', 'target'] },
       schema: {
         operationId: 'listSuspicions',
         tags: ['cases'],
@@ -60,7 +60,7 @@ export const caseFigureRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answer
   app.get(
     '/notify',
     {
-      config: { permission: 'cases:read', everywhere: true },
+      config: { permission: 'cases:read', everywhere: true, whole: ['id'] },
       schema: {
         operationId: 'listNotifyTargets',
         tags: ['cases'],

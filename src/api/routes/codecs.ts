@@ -18,6 +18,7 @@ import { cursorOf, readCursor } from '../cursor.ts'
 import { badValue } from '../invalid.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
+import { asPage } from '../whole-lists.ts'
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
@@ -67,14 +68,14 @@ export const codecRoutes: FastifyPluginAsyncTypebox<{ deps: CodecDeps }> = async
   app.get(
     '/mappings',
     {
-      config: { permission: 'lines:read', everywhere: true },
+      config: { permission: 'lines:read', everywhere: true, whole: ['id'] },
       schema: {
         operationId: 'listMappings',
         tags: ['codecs'],
         summary: 'Mappings of messages',
         description:
           'What messages of MQTT devices mean: the built-in mappings and those of this site, by id, and the brokers that use them.',
-        response: { 200: Type.Object({ items: Type.Array(ref(MappingSchema)) }, { description: 'All that are sound.' }) },
+        response: { 200: asPage(Type.Object({ items: Type.Array(ref(MappingSchema)) }, { description: 'Those that are sound.' })) },
       },
     },
     async () => ({

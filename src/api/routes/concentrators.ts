@@ -219,7 +219,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/unknown-terminals',
     {
-      config: { permission: 'lines:read', everywhere: true },
+      config: { permission: 'lines:read', everywhere: true, whole: ['protocol', 'address'] },
       schema: {
         operationId: 'listUnknownTerminals',
         tags: ['concentrators'],

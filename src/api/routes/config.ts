@@ -5,6 +5,7 @@ import type { ConfigDeps, ConfigProblemView, ConfigTaken } from '../config-deps.
 import { ConfigReloadSchema, ConfigSchema, ConfigVersionParams, ConfigVersionSchema } from '../config-schemas.ts'
 import { type Problem, problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
+import { asPage } from '../whole-lists.ts'
 import { inTime, iso } from './common.ts'
 
 /** Longest that reading everything again may take; a ledger file of a large site is read in a thread of its own. */
@@ -39,13 +40,13 @@ export const configRoutes: FastifyPluginAsyncTypebox<{ deps: ConfigDeps }> = asy
   app.get(
     '/config/versions',
     {
-      config: { permission: 'config:read', everywhere: true },
+      config: { permission: 'config:read', everywhere: true, whole: ['version'] },
       schema: {
         operationId: 'listConfigVersions',
         tags: ['operation'],
         summary: 'Versions of gateway.yaml',
         description: 'The last 20 states the gateway ran with, newest first. One can be taken up again.',
-        response: { 200: Type.Object({ items: Type.Array(ref(ConfigVersionSchema)) }, { description: 'All that are kept.' }) },
+        response: { 200: asPage(Type.Object({ items: Type.Array(ref(ConfigVersionSchema)) }, { description: 'Those that are kept.' })) },
       },
     },
     async () => ({ items: deps.configVersions().map(({ at, ...version }) => ({ ...version, at: iso(at) })) }),

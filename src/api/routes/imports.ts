@@ -21,6 +21,7 @@ import { diffFor, maySeePersonal } from '../personal.ts'
 import { problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
 import { sendStream } from '../send-stream.ts'
+import { asPage } from '../whole-lists.ts'
 import { inTime, iso } from './common.ts'
 import { actOf } from './ledger.ts'
 
@@ -89,13 +90,13 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/ledger/imports',
     {
-      config: { permission: 'ledger:read', everywhere: true },
+      config: { permission: 'ledger:read', everywhere: true, whole: ['id'] },
       schema: {
         operationId: 'listLedgerImports',
         tags: ['ledger'],
         summary: 'Imports that are kept',
         description: 'An import is kept for an hour.',
-        response: { 200: Type.Object({ items: Type.Array(ref(ImportSchema)) }, { description: 'All of them.' }) },
+        response: { 200: asPage(Type.Object({ items: Type.Array(ref(ImportSchema)) }, { description: 'Imports.' })) },
       },
     },
     async () => ({ items: imports.list().map(importJson) }),

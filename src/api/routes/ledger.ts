@@ -31,6 +31,7 @@ import { diffFor, entityFor, factFor, maySeePersonal, personalNames } from '../p
 import { problem, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
 import { scopedKind, seenPage, unseenBy } from '../scoped.ts'
+import { asPage } from '../whole-lists.ts'
 import { inTime, iso, isoOrNull } from './common.ts'
 
 const SHOWN = 1000
@@ -240,14 +241,14 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/ledger/:kind/:id/history',
     {
-      config: { permission: 'ledger:read', sees: ['entry', 'id'], failures: [404, 414] },
+      config: { permission: 'ledger:read', sees: ['entry', 'id'], failures: [404, 414], whole: ['name', 'from', 'change'] },
       schema: {
         operationId: 'getLedgerHistory',
         tags: ['ledger'],
         summary: 'History of an entry',
         description: 'Every fact with the time for which it holds, oldest first, and the change that wrote it.',
         params: EntityParams,
-        response: { 200: Type.Object({ items: Type.Array(ref(FactSchema)) }, { description: 'The facts.' }) },
+        response: { 200: asPage(Type.Object({ items: Type.Array(ref(FactSchema)) }, { description: 'The facts.' })) },
       },
     },
     async (request, reply) => {

@@ -5,6 +5,7 @@ import type { ApiDeps, DeviceView, LineDetail, LineView, TaskView } from '../dep
 import { problem, refuse } from '../problems.ts'
 import { LineParams } from '../queries.ts'
 import { LineDetailSchema, LineSchema, ref, TaskSchema } from '../schemas.ts'
+import { asPage } from '../whole-lists.ts'
 import { iso, isoOrNull, reasonsJson } from './common.ts'
 
 /** Lines, their devices, and the tasks that keep them busy. */
@@ -18,13 +19,13 @@ export const lineRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/lines',
     {
-      config: { permission: 'lines:read' },
+      config: { permission: 'lines:read', whole: ['id'] },
       schema: {
         operationId: 'listLines',
         tags: ['lines'],
         summary: 'Lines',
         description: 'Every bus and connection with its state and how reading goes there.',
-        response: { 200: Type.Object({ items: Type.Array(ref(LineSchema)) }, { description: 'All lines.' }) },
+        response: { 200: asPage(Type.Object({ items: Type.Array(ref(LineSchema)) }, { description: 'Lines.' })) },
       },
     },
     async ({ who }) => {
@@ -56,13 +57,13 @@ export const lineRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/tasks',
     {
-      config: { permission: 'system:read', everywhere: true },
+      config: { permission: 'system:read', everywhere: true, whole: ['id'] },
       schema: {
         operationId: 'listTasks',
         tags: ['operation'],
         summary: 'Collection tasks',
         description: 'What is read how often, how it went since the start, and when it runs next.',
-        response: { 200: Type.Object({ items: Type.Array(ref(TaskSchema)) }, { description: 'All tasks.' }) },
+        response: { 200: asPage(Type.Object({ items: Type.Array(ref(TaskSchema)) }, { description: 'Tasks.' })) },
       },
     },
     async () => ({ items: deps.tasks().map((task) => taskJson(task, deps)) }),

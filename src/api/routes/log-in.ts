@@ -132,7 +132,7 @@ export const logInRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: n
   app.get(
     '/me/sessions',
     {
-      config: { permission: 'self', failures: [422] },
+      config: { permission: 'self', failures: [422], whole: ['id'] },
       schema: {
         operationId: 'listMySessions',
         tags: ['access'],

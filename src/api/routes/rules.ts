@@ -170,7 +170,7 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.get(
     '/rules/trials',
     {
-      config: { permission: 'rules:read', everywhere: true },
+      config: { permission: 'rules:read', everywhere: true, whole: ['id'] },
       schema: {
         ...about('listTrials', 'Trial runs', 'Trial runs since the gateway started, newest first.'),
         response: { 200: ref(TrialsSchema, 'The newest twenty.') },

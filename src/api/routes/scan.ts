@@ -55,7 +55,7 @@ export const scanRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
   app.get(
     '/scans',
     {
-      config: { permission: 'lines:read' },
+      config: { permission: 'lines:read', whole: ['id'] },
       schema: {
         operationId: 'listScans',
         tags: ['scans'],

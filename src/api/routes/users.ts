@@ -168,7 +168,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
   app.get(
     '/users/:name/sessions',
     {
-      config: { ...admin, failures: [404] },
+      config: { ...admin, failures: [404], whole: ['id'] },
       schema: {
         operationId: 'listUserSessions',
         tags,

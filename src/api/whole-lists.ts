@@ -1,0 +1,72 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type Static, type TObject, Type } from 'typebox'
+import { cursorOf, readCursor } from './cursor.ts'
+import { problem, refuse } from './problems.ts'
+import { Cursor, limitOf, TextOrNull } from './schema-words.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route gives its whole list, with the members that name an item; pages are cut from it. Its answer is {@link asPage}. */
+    whole?: readonly string[]
+  }
+}
+
+/** A list of a few hundred items at the most fits on one page. */
+const MOST = 1000
+const [limit, cursor] = [limitOf(MOST, MOST), Cursor]
+const next = TextOrNull({ description: 'Cursor of the next page; null on the last.' })
+
+/** The answer of a route with `whole`: `next` is put in behind its back. */
+export const asPage = <Schema extends TObject>(schema: Schema) =>
+  Type.Unsafe<Static<Schema>>({ ...schema, properties: { ...schema.properties, next }, required: [...(schema.required ?? []), 'next'] })
+
+type Fields = Readonly<Record<string, unknown>>
+const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Lets routes with `whole` be asked for pages; before the hooks that look at what a list can be asked. */
+export const wholeListQueries = (app: FastifyInstance): void => {
+  app.addHook('onRoute', (route) => {
+    if (route.config?.whole === undefined) return
+    const asked = isObject(route.schema?.querystring) ? route.schema.querystring : { type: 'object', additionalProperties: false }
+    const members = isObject(asked.properties) ? asked.properties : {}
+    route.schema = { ...route.schema, querystring: { ...asked, properties: { ...members, limit, cursor } } }
+  })
+}
+
+/**
+ * Cuts the pages. The next one begins behind the item the last one ended with, or where that stood when it has gone. After the hook that
+ * knows whose cursor it is.
+ */
+export const wholeListPages = (app: FastifyInstance): void => {
+  app.addHook('onRoute', (route) => {
+    const names = route.config?.whole
+    if (names === undefined) return
+    route.preHandler = [
+      ...[route.preHandler ?? []].flat(),
+      async ({ query }: FastifyRequest, reply: FastifyReply) =>
+        placeOf(query) === null ? refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list')) : undefined,
+    ]
+    route.preSerialization = [
+      async ({ query }: FastifyRequest, _reply: unknown, payload: unknown) =>
+        isObject(payload) && Array.isArray(payload.items) ? { ...payload, ...pageOf(payload.items, names, query) } : payload,
+      ...[route.preSerialization ?? []].flat(),
+    ]
+  })
+}
+
+/** Behind which item, and where that stood; null: the cursor is none of ours. */
+const placeOf = (query: unknown): { readonly key: string; readonly at: number } | null => {
+  if (!isObject(query) || typeof query.cursor !== 'string') return { key: '', at: 0 }
+  const [key, at] = readCursor(query.cursor, ['string', 'number']) ?? []
+  return typeof key === 'string' && typeof at === 'number' && Number.isSafeInteger(at) && at > 0 ? { key, at } : null
+}
+
+const pageOf = (items: readonly unknown[], names: readonly string[], query: unknown) => {
+  const keyOf = (item: unknown) => (isObject(item) ? names.map((name) => String(item[name])).join('\n') : '')
+  const size = isObject(query) && typeof query.limit === 'number' ? query.limit : MOST
+  const { key, at } = placeOf(query) ?? { key: '', at: 0 }
+  const found = at === 0 ? -1 : items.findIndex((item) => keyOf(item) === key)
+  const from = found >= 0 ? found + 1 : at
+  const end = from + size
+  return { items: items.slice(from, end), next: end < items.length ? cursorOf([keyOf(items[end - 1]), end]) : null }
+}

@@ -1,0 +1,63 @@
+import Fastify from 'fastify'
+import { expect, it } from 'vitest'
+import { cursorHook } from '../../src/api/cursor-hook.ts'
+import { wholeListPages, wholeListQueries } from '../../src/api/whole-lists.ts'
+import { api, asReader } from './fake.ts'
+
+const listOf = async (items: () => readonly { readonly kind: string; readonly id: number }[]) => {
+  const app = Fastify()
+  wholeListQueries(app)
+  cursorHook(app)
+  wholeListPages(app)
+  app.get('/list', { config: { permission: 'public', whole: ['kind', 'id'] } }, async () => ({ items: items(), of: 'all' }))
+  app.get('/other', { config: { permission: 'public', whole: ['kind', 'id'] } }, async () => ({ items: items() }))
+  await app.ready()
+  return async (url: string) => {
+    const answer = await app.inject({ url })
+    return { status: answer.statusCode, body: answer.json() }
+  }
+}
+const ITEMS = Array.from({ length: 7 }, (_, id) => ({ kind: id % 2 === 0 ? 'even' : 'odd', id }))
+
+it.each([1, 2, 3, 7, 1000])('gives every item once, %i at a time', async (limit) => {
+  const get = await listOf(() => ITEMS)
+  const seen: unknown[] = []
+  for (let url = `/list?limit=${limit}`; ; ) {
+    const { body } = await get(url)
+    expect(body.of).toBe('all')
+    expect(body.items.length).toBeLessThanOrEqual(limit)
+    seen.push(...body.items)
+    if (body.next === null) break
+    url = `/list?limit=${limit}&cursor=${encodeURIComponent(body.next)}`
+  }
+  expect(seen).toEqual(ITEMS)
+})
+
+it('goes on behind the same item when others came, and where it stood when it has gone', async () => {
+  let items: readonly { kind: string; id: number }[] = ITEMS
+  const get = await listOf(() => items)
+  const { body } = await get('/list?limit=3')
+  const after = async () => (await get(`/list?cursor=${encodeURIComponent(body.next)}`)).body.items.map(({ id }: { id: number }) => id)
+  items = [{ kind: 'new', id: 99 }, ...ITEMS]
+  expect(await after()).toEqual([3, 4, 5, 6])
+  items = ITEMS.filter(({ id }) => id !== 2)
+  expect(await after()).toEqual([4, 5, 6])
+  items = []
+  expect(await after()).toEqual([])
+})
+
+it('refuses a cursor of another list, and one that is none', async () => {
+  const get = await listOf(() => ITEMS)
+  const { body } = await get('/other?limit=1')
+  for (const cursor of [encodeURIComponent(body.next), 'x', `${(await get('/list?limit=1')).body.next}x`.slice(0, 9)])
+    expect((await get(`/list?cursor=${cursor}`)).status).toBe(400)
+})
+
+it('is what short lists of the API do', async () => {
+  const { app } = await api()
+  const get = async (url: string) => (await app.inject({ url, headers: asReader })).json()
+  const whole = await get('/api/v1/mappings')
+  const first = await get('/api/v1/mappings?limit=1')
+  expect([whole.next, first.items]).toEqual([null, whole.items.slice(0, 1)])
+  expect((await get(`/api/v1/mappings?cursor=${encodeURIComponent(first.next)}`)).items).toEqual(whole.items.slice(1))
+})
