@@ -58,7 +58,9 @@ it.each([
     'notify/mqtt/0/topic is "x/{zone}", and billing and health are of no zone',
   ],
   [{ quietHours: { from: '07:00', to: '07:00' } }, 'notify/quietHours/to is the same as from'],
-] as readonly (readonly [NonNullable<Parameters<typeof notifyOf>[0]>, string])[])('refuses %j', (file, message) => expect(read(file).wrong).toEqual([expect.stringContaining(message)]))
+] as readonly (readonly [NonNullable<Parameters<typeof notifyOf>[0]>, string])[])('refuses %j', (file, message) =>
+  expect(read(file).wrong).toEqual([expect.stringContaining(message)]),
+)
 
 it('takes an address with a token from elsewhere, and shows it nowhere, not even where it is none', () => {
   const from = (text: string) => read({ webhooks: [{ id: 'a', url: `$${'{HOOK}'}` }] }, { HOOK: text })

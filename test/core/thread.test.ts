@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, Worker } from 'node:worker_threads'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { AnsweringThread, answerQuestions, type ThreadOptions } from '../../src/core/thread.ts'
 import { workerUrl } from '../../src/core/worker.ts'
@@ -183,24 +183,19 @@ it('gives back the memory of a thread that nobody asks', async () => {
   expect(state).toMatchObject({ said: [] })
 })
 
-it('answers a kind that nobody knows with a failure', () => {
-  const posted: unknown[] = []
-  let ask = (_question: { id: number; kind: string; request: never }): void => {}
-  const port = {
-    on: (_event: 'message', listener: typeof ask) => {
-      ask = listener
-    },
-    postMessage: (message: unknown) => posted.push(message),
-    close: () => {},
-  }
+it('answers a kind that nobody knows with a failure', async () => {
+  const { port1: ours, port2: theirs } = new MessageChannel()
+  onTestFinished(() => ours.close())
   answerQuestions(
-    port,
+    theirs,
     (thrown) => ({ message: String(thrown) }),
     () => ({ known: () => 1 }),
   )
-  const nothing = JSON.parse('null')
-  ask({ id: 1, kind: 'unknown', request: nothing })
-  ask({ id: 2, kind: 'known', request: nothing })
+  const posted: unknown[] = []
+  ours.on('message', (message) => posted.push(message))
+  ours.postMessage({ id: 1, kind: 'unknown', request: null })
+  ours.postMessage({ id: 2, kind: 'known', request: null })
+  await vi.waitFor(() => expect(posted).toHaveLength(2), { timeout: 30_000 })
   expect(posted).toEqual([
     { id: 1, answer: { ok: false, error: { message: 'Error: nobody answers unknown' } }, isEnding: false },
     { id: 2, answer: { ok: true, value: 1 }, isEnding: false },
