@@ -8,6 +8,7 @@ export default defineConfig({
     hookTimeout: 180_000,
     expect: { poll: { timeout: 60_000 } },
     pool: 'forks',
-    maxWorkers: 2,
+    // Many tests wait (for serial lines, servers, processes that are killed): one more than cores is faster.
+    maxWorkers: 3,
   },
 })
