@@ -61,6 +61,9 @@ const SCHEMA = `
 const TAKEN =
   "SELECT 1 FROM export e WHERE (e.point IS NULL OR e.point = figures.point) AND e.first_day <= figures.day || '-31' AND e.last_day >= figures.day"
 
+/** Place that says that days that cannot be were taken out. */
+export const TIDIED = 'tidied'
+
 /** A file that a later version of the product wrote. */
 export class EnergyBookTooNew extends Error {
   override readonly name = 'EnergyBookTooNew'
@@ -92,7 +95,12 @@ export class EnergyBook {
       this.#database.close()
       throw new EnergyBookTooNew(`${file} is of form ${version}, this program knows ${VERSION}: run the newer version`)
     }
-    if (version === 0) inTransaction(this.#database, () => this.#database.exec(SCHEMA))
+    if (version === 0)
+      inTransaction(this.#database, () => {
+        this.#database.exec(SCHEMA)
+        // There is nothing in it that cannot be.
+        this.setPlace(TIDIED, 1)
+      })
     // Form 1 packs figures one by one: it can be read, but who knows form 1 only could not read ours.
     if (version === 1) this.#database.exec(`PRAGMA user_version = ${VERSION}`)
   }

@@ -1,5 +1,5 @@
 import { many } from '../core/index.ts'
-import type { EnergyBook } from './energy-book.ts'
+import { type EnergyBook, TIDIED } from './energy-book.ts'
 import type { EnergyDays } from './energy-days.ts'
 
 export interface TidyParts {
@@ -17,8 +17,6 @@ const FIRST_AT = Date.parse('1990-02-01T00:00:00Z')
 const ASKED_DAYS = 3660
 const ROWS_AT_ONCE = 2_000
 const POINTS_AT_ONCE = 200
-/** Written down when it is done: once is enough. */
-const DONE = 'tidied'
 
 /** Months before which a point has no energy: of what was read, and of what somebody asked for. */
 export interface Earliest {
@@ -34,7 +32,7 @@ const earlier = (a: string, b: string): string => (a <= b ? a : b)
  * what was asked for that lie more than ten years back; what somebody has taken away stays.
  */
 export const energyTidy = ({ book, ledger, days, now, log }: TidyParts) => {
-  let isDone = book.place(DONE) !== null
+  let isDone = book.place(TIDIED) !== null
   let after = ''
   let dropped = 0
   let points = 0
@@ -64,7 +62,7 @@ export const energyTidy = ({ book, ledger, days, now, log }: TidyParts) => {
         for (let looked = 0; looked < POINTS_AT_ONCE && left > 0; looked++) {
           const point = book.pointAfter(after)
           if (point === null) {
-            book.setPlace(DONE, 1)
+            book.setPlace(TIDIED, 1)
             isDone = true
             break
           }

@@ -5,15 +5,24 @@ import { expect, it, onTestFinished } from 'vitest'
 import { EnergyBook } from '../../src/gateway/energy-book.ts'
 import { EnergyDays } from '../../src/gateway/energy-days.ts'
 import { energyTidy } from '../../src/gateway/energy-tidy.ts'
+import { openDatabase } from '../../src/sqlite/index.ts'
 import { act, energySite, PROFILE, rowOf, ZONE } from './energy-site.ts'
 
 const days = new EnergyDays(ZONE)
 const NOW = days.start('2026-11-22')
 
+/** A book of a program that could be asked for any time. */
+const openFormer = (directory: string): EnergyBook => {
+  new EnergyBook(directory).close()
+  const database = openDatabase(join(directory, 'energy.db'))
+  database.exec("DELETE FROM place WHERE name = 'tidied'")
+  database.close()
+  return new EnergyBook(directory)
+}
 const open = () => {
   const directory = mkdtempSync(join(tmpdir(), 'gridtally-tidy-'))
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }))
-  const book = new EnergyBook(directory)
+  const book = openFormer(directory)
   let isOpen = true
   const close = () => {
     if (isOpen) book.close()
