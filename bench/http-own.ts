@@ -7,13 +7,14 @@
  */
 import { Agent, get } from 'node:http'
 import pino from 'pino'
+import { giveBackMemory } from '../src/cli/memory.ts'
 import { loadGatewayConfig } from '../src/config/index.ts'
 import { startGateway } from '../src/main.ts'
 
 const runGateway = async (file: string): Promise<void> => {
   const loaded = loadGatewayConfig(file)
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
-  const started = await startGateway(loaded.value, pino({ level: 'silent' }))
+  const started = await startGateway(loaded.value, pino({ level: 'silent' }), process.env, giveBackMemory)
   if (!started.ok) throw new Error(started.message)
   const gateway = started.value
   process.stdout.write(`${gateway.address}\n`)

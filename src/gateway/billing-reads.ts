@@ -27,10 +27,10 @@ import { isBilled, isWithin, unacknowledged, zonesAt } from './billing-scope.ts'
 
 /** Without it no point can be billed. */
 const TOTAL = '1.8.0'
-/** Points looked at together. */
-const PIECE = 100
-/** Pieces under way at once: while one is written out, the threads of store and evidence work on those after it. */
-const AHEAD = 3
+/** Points looked at together: V8 takes a message of more than 100 kB for something that stays, and the heap grows. */
+const PIECE = 50
+/** Pieces under way at once: one is written out while the threads work on the next. More leave more behind that lived too long to be swept with the young. */
+const AHEAD = 2
 const PAGE = 10_000
 const LABELLED: readonly Source[] = ['day-freeze', 'month-freeze', 'curve', 'estimated']
 const SHOWN: readonly Source[] = ['live', 'push', 'manual']
