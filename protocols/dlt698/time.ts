@@ -1,4 +1,5 @@
 import type { MeterTime } from '../../src/core/adapter.ts'
+import { ordinalOf as millisecondsOf, timeOfOrdinal as timeOfMilliseconds } from '../../src/core/wall-time.ts'
 import { type Cursor, u8, u16 } from './cursor.ts'
 import type { DateTime } from './datum.ts'
 
@@ -52,20 +53,9 @@ export const timeText = ({ year: y, month, day, hour, minute, second }: MeterTim
   `${year(y)}-${two(month)}-${two(day)} ${two(hour)}:${two(minute)}:${two(second)}`
 
 /** Seconds on a scale without zones, to compare and to step. */
-export const ordinalOf = ({ year: y, month, day, hour, minute, second }: MeterTime): number =>
-  Date.UTC(y, month - 1, day, hour, minute, second) / 1000
+export const ordinalOf = (time: MeterTime): number => millisecondsOf(time) / 1000
 
-export const timeOfOrdinal = (ordinal: number): MeterTime => {
-  const date = new Date(ordinal * 1000)
-  return {
-    year: date.getUTCFullYear(),
-    month: date.getUTCMonth() + 1,
-    day: date.getUTCDate(),
-    hour: date.getUTCHours(),
-    minute: date.getUTCMinutes(),
-    second: date.getUTCSeconds(),
-  }
-}
+export const timeOfOrdinal = (ordinal: number): MeterTime => timeOfMilliseconds(ordinal * 1000)
 
 /**
  * The instant that stored values stand at: their own freeze time, else the time the terminal stored them, which is that of a daily or monthly

@@ -1,4 +1,5 @@
 import type { MeterTime } from '../core/index.ts'
+import { ordinalOf, timeOfOrdinal } from '../core/wall-time.ts'
 
 /**
  * The rules of clocks (时钟管理), and nothing else: what a drift means, when a clock may be touched, and how far. Every time is passed in.
@@ -108,19 +109,6 @@ export const isNear = (time: MeterTime, { nearHourMs, nearMidnightMs }: ClockLim
   return nearest(ms, 60 * MINUTE) < nearHourMs ? 'hour' : null
 }
 
-const ordinal = ({ year, month, day, hour, minute, second }: MeterTime): number => Date.UTC(year, month - 1, day, hour, minute, second)
-const timeOf = (ms: number): MeterTime => {
-  const date = new Date(ms)
-  return {
-    year: date.getUTCFullYear(),
-    month: date.getUTCMonth() + 1,
-    day: date.getUTCDate(),
-    hour: date.getUTCHours(),
-    minute: date.getUTCMinutes(),
-    second: date.getUTCSeconds(),
-  }
-}
-
 /** What a correction would make a meter skip or repeat. */
 export type Crossing = 'midnight' | 'hour' | null
 
@@ -140,9 +128,9 @@ export interface NotNow {
 export const mayCorrect = (now: MeterTime, driftMs: number, limits: ClockLimits, accepted: Crossing = null): NotNow | null => {
   const near = isNear(now, limits)
   if (near) return { why: near === 'hour' ? 'near-hour' : 'near-midnight' }
-  const ours = ordinal(now)
+  const ours = ordinalOf(now)
   const shown = ours + driftMs
-  const theirs = isNear(timeOf(shown), limits)
+  const theirs = isNear(timeOfOrdinal(shown), limits)
   if (theirs) return { why: theirs === 'hour' ? 'meter-near-hour' : 'meter-near-midnight' }
   const crosses = (step: number) => Math.floor(ours / step) !== Math.floor(shown / step)
   if (crosses(DAY) && accepted !== 'midnight') return { why: 'crosses-midnight' }
@@ -186,9 +174,9 @@ export const nextAllowed = (
   const offsets = new Map<number, number>()
   const labelOf = (at: number): MeterTime => {
     const quarter = Math.floor(at / QUARTER_MS) * QUARTER_MS
-    const offset = offsets.get(quarter) ?? ordinal(local(quarter)) - quarter
+    const offset = offsets.get(quarter) ?? ordinalOf(local(quarter)) - quarter
     offsets.set(quarter, offset)
-    return timeOf(at + offset)
+    return timeOfOrdinal(at + offset)
   }
   const first = Math.ceil(from / STEP_MS) * STEP_MS
   for (let at = first; at <= first + LOOK_AHEAD_MS; at += STEP_MS) if (rule(labelOf(at)) === null) return at
