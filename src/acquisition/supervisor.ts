@@ -50,11 +50,12 @@ export class Supervisor {
     return this.#why
   }
 
+  /** A line that is tried again is still down: an attempt can take as long as the pause before it. */
   get state(): 'closed' | 'down' | 'opening' | 'up' | 'idle' {
     if (this.#isClosed) return 'closed'
     if (this.#connection) return 'up'
-    if (this.#opening) return 'opening'
-    return this.#why ? 'down' : 'idle'
+    if (this.#why) return 'down'
+    return this.#opening ? 'opening' : 'idle'
   }
 
   /** Resolves when an attempt under way is over; starts the first one. Later attempts start by themselves. */

@@ -153,7 +153,7 @@ const counts = {
 const line = {
   id: Text('Line.', 'rs485-3'),
   address: Text('Where it leads.', 'tcp://10.0.0.7:502'),
-  state: oneOf(['up', 'opening', 'down'], 'Opening: not tried yet, or under way.'),
+  state: oneOf(['up', 'opening', 'down'], 'Opening: the first attempt has not ended. Down: also while it is tried again.'),
   quarantined: Type.Boolean({ description: 'Held after a time-out until no late answer can come any more.' }),
   since: Instant('In this state since.'),
   busyShare: Type.Number({ minimum: 0, maximum: 1, description: 'Share of the last minute in which the wire was in use.' }),

@@ -35,7 +35,7 @@ import type { Audit } from './audit.ts'
 import type { ClockViews } from './clock-views.ts'
 import { type CollectionViewDeps, collectionViews } from './collection-views.ts'
 import { fail } from './errors.ts'
-import type { Field } from './field.ts'
+import type { Field, FieldLine } from './field.ts'
 import type { Hot } from './hot.ts'
 import { configViews } from './hot-views.ts'
 import { BusyShares, lineDetail, lineMetrics, lineView } from './line-views.ts'
@@ -314,19 +314,14 @@ const healthView = (field: Field, outbox: Outbox, push: HealthView['parts']): He
       sentence: `${deadLetters} readings were refused by a sink`,
       cure: 'see GET /api/v1/dead-letters',
     })
-  for (const { config, line, meters } of field.lines) {
-    const silent = meters.filter(({ device }) => isBackedOff(device.health)).length
-    parts.push({
-      part: `line ${config.id}`,
-      state: line.state === 'down' ? 'failed' : silent > 0 ? 'degraded' : 'ok',
-      sentence:
-        line.state === 'down'
-          ? `is down: ${line.why?.code ?? 'unknown'}`
-          : silent > 0
-            ? `${silent} of ${many(meters.length, 'meter')} ${silent === 1 ? 'does' : 'do'} not answer`
-            : many(meters.length, 'meter'),
-      cure: line.state === 'down' || silent > 0 ? `see GET /api/v1/lines/${config.id}` : null,
-    })
-  }
-  return { ready, parts: [...parts, ...push] }
+  return { ready, parts: [...parts, ...field.lines.map(lineHealth), ...push] }
+}
+
+const lineHealth = ({ config, line, meters }: FieldLine): HealthView['parts'][number] => {
+  const [part, all] = [`line ${config.id}`, many(meters.length, 'meter')]
+  const cure = `see GET /api/v1/lines/${config.id}`
+  if (line.state === 'down') return { part, state: 'failed', sentence: `is down: ${line.why?.code ?? 'unknown'}`, cure }
+  const silent = meters.filter(({ device }) => isBackedOff(device.health)).length
+  if (silent > 0) return { part, state: 'degraded', sentence: `${silent} of ${all} ${silent === 1 ? 'does' : 'do'} not answer`, cure }
+  return { part, state: 'ok', sentence: line.state === 'up' ? all : `${all}, not open yet`, cure: null }
 }
