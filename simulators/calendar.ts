@@ -1,4 +1,5 @@
 import type { MeterTime } from '../src/core/adapter.ts'
+import { ordinalOf, timeOfOrdinal } from '../src/core/wall-time.ts'
 
 /**
  * Local time of the simulated field: China Standard Time, UTC+8 without daylight saving since 1991, so that a fixed shift is exact.
@@ -14,21 +15,10 @@ export const SLOTS_A_DAY = 96
 export const EPOCH = Date.UTC(2020, 0, 6) - SHIFT_MS
 
 /** Wall-clock time of an instant. */
-export const localTime = (at: number): MeterTime => {
-  const date = new Date(at + SHIFT_MS)
-  return {
-    year: date.getUTCFullYear(),
-    month: date.getUTCMonth() + 1,
-    day: date.getUTCDate(),
-    hour: date.getUTCHours(),
-    minute: date.getUTCMinutes(),
-    second: date.getUTCSeconds(),
-  }
-}
+export const localTime = (at: number): MeterTime => timeOfOrdinal(at + SHIFT_MS)
 
 /** Instant of a wall-clock time. */
-export const instantOf = ({ year, month, day, hour, minute, second }: MeterTime): number =>
-  Date.UTC(year, month - 1, day, hour, minute, second) - SHIFT_MS
+export const instantOf = (time: MeterTime): number => ordinalOf(time) - SHIFT_MS
 
 /** 0 = Sunday. */
 export const weekday = (at: number): number => new Date(at + SHIFT_MS).getUTCDay()
