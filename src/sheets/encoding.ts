@@ -52,27 +52,31 @@ const bytewise = (source: ByteSource, markBytes: number, longestLine: number): R
       foreign = { line, byte: byte + 1, value: bytes[byte] ?? 0 }
     }
   }
-  let rest: Buffer = Buffer.alloc(0)
+  /** The line that is not whole yet, in the pieces it came in: put together once, else a line without an end is copied with every piece. */
+  let rest: Buffer[] = []
+  let restBytes = 0
   for (const chunk of chunksOf(source, markBytes)) {
     if (hasNul === null && chunk.includes(0)) hasNul = line + linesBefore(chunk, chunk.indexOf(0))
     if (hasNul !== null) return fail('SHEET_NUL', `line ${hasNul} has a NUL byte`, { line: hasNul })
     // A piece that ends between two characters is no UTF-8 by itself: only whole lines are judged.
     const end = chunk.lastIndexOf(LINE_FEED)
     if (end < 0) {
-      rest = Buffer.concat([rest, chunk])
-      if (rest.length > longestLine) return fail('SHEET_CELL', `line ${line} has more than ${longestLine} bytes`, { line })
+      rest.push(Buffer.from(chunk))
+      restBytes += chunk.length
+      if (restBytes > longestLine) return fail('SHEET_CELL', `line ${line} has more than ${longestLine} bytes`, { line })
       continue
     }
-    const whole = Buffer.concat([rest, chunk.subarray(0, end + 1)])
+    const whole = Buffer.concat([...rest, chunk.subarray(0, end + 1)])
     if (foreign === null && chinese !== null && isUtf8(whole)) line += linesBefore(whole, whole.length)
     else
       for (const one of linesOf(whole)) {
         judge(one)
         if (one[one.length - 1] === LINE_FEED) line++
       }
-    rest = Buffer.from(chunk.subarray(end + 1))
+    rest = [Buffer.from(chunk.subarray(end + 1))]
+    restBytes = chunk.length - end - 1
   }
-  if (rest.length > 0) judge(rest)
+  if (restBytes > 0) judge(Buffer.concat(rest))
   if (foreign === null) return ok({ encoding: 'utf-8', markBytes })
   const { line: at, byte, value }: { line: number; byte: number; value: number } = foreign
   const shown = `${value.toString(16).toUpperCase()}H`
