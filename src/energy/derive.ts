@@ -65,6 +65,7 @@ const intervalOf = (
   let guessedMs = 0
   let meterMs = 0
   let isKnown = true
+  const measured = measuredOf(pieces, from, to)
   for (const piece of pieces) {
     const [start, end] = [Math.max(from, piece.from), Math.min(to, piece.to)]
     if (piece.kind === 'none') {
@@ -92,7 +93,7 @@ const intervalOf = (
     quality |= qualityOf(piece, start, end, [from, to])
     const isCut = start > piece.from || end < piece.to
     // Between two equal registers nothing was used, wherever one cuts.
-    const isGuessed = piece.isMade || (isCut && piece.energy !== 0n)
+    const isGuessed = (piece.isMade && !measured.has(piece)) || (isCut && piece.energy !== 0n)
     if (!isGuessed) continue
     guessed += part
     guessedMs += end - start
@@ -114,6 +115,33 @@ const intervalOf = (
     coveredPpm: ppmOf(BigInt(knownMs), BigInt(to - from)),
     evidence: evidence ? evidenceOf(course, pieces, from, to) : null,
   }
+}
+
+/**
+ * Pieces with a made-up register that was read on both sides of it within the time: under one ratio it cancels out, and their sum is the difference
+ * of two reads.
+ */
+const measuredOf = (pieces: readonly Piece[], from: number, to: number): ReadonlySet<Piece> => {
+  const measured = new Set<Piece>()
+  let run: KnownPiece[] = []
+  for (const piece of pieces) {
+    const before = run.at(-1)
+    const goesOn = piece.kind === 'known' && before !== undefined && before.b === piece.a && ratioOf(before) === ratioOf(piece)
+    if (!goesOn) run = []
+    if (piece.kind !== 'known' || ratioOf(piece) === null) continue
+    if (!goesOn && (piece.a.isMade || piece.from < from)) continue
+    run.push(piece)
+    if (piece.b.isMade) continue
+    if (piece.to <= to) for (const one of run) measured.add(one)
+    run = []
+  }
+  return measured
+}
+
+/** The one ratio of a piece; null: it changes within. */
+const ratioOf = ({ cuts }: KnownPiece): bigint | null => {
+  const first = cuts[0]?.ratio ?? null
+  return cuts.every(({ ratio }) => ratio === first) ? first : null
 }
 
 /** Of a piece's flags those whose instant lies in the part looked at. */

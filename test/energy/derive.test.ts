@@ -97,6 +97,21 @@ describe('between reads', () => {
     expect(flags(intervals[1])).toContain('power-off')
     expect(flags(intervals[0])).not.toContain('power-off')
   })
+
+  it('measures what lies between two reads, whatever was made up between them', () => {
+    const made = read(24, '30.00', { source: 'estimated', quality: QUALITY.estimated })
+    const given = site([read(0, '10.00'), made, read(48, '70.00'), read(72, '80.00')])
+    // The made-up register cancels out: what counts is read at both ends.
+    const { intervals } = derive(given, [0, 72])
+    expect(intervals[0]).toMatchObject({ kwh: decimal('70.00'), estimatedPpm: 0, quality: 0, flags: 0 })
+    // It does not where one asks up to it, or where the ratio changed beside it.
+    expect(derive(given, [0, 24, 72]).intervals.map(({ estimatedPpm }) => estimatedPpm)).toEqual([1_000_000, 800_000])
+    const ratios = [
+      { from: 0, to: at(24), ratio: decimal('1') },
+      { from: at(24), to: null, ratio: decimal('2') },
+    ]
+    expect(derive({ ...given, ratios }, [0, 72]).intervals[0]).toMatchObject({ estimatedPpm: 833_333, quality: QUALITY.estimated })
+  })
 })
 
 describe('two reads of one instant', () => {
