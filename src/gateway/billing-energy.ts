@@ -8,6 +8,7 @@ import type {
   TariffCheckView,
 } from '../api/index.ts'
 import {
+  compare,
   type Decimal,
   decimalText,
   explain,
@@ -26,6 +27,7 @@ import {
   type EnergyInput,
   type EnergyInterval,
   energyFlagNames,
+  type RatioPeriod,
   type RegisterRead,
   sumOf,
 } from '../energy/index.ts'
@@ -110,7 +112,11 @@ const registerEnergy = (
   if (!facts) return { ...base, energy: null, segments: [], estimatedPpm: 0, reasons: ['no-meter'] }
   const stored = new Set([start, end].flatMap((view) => (view ? [view.storedRatio ?? view.ratio] : [])))
   const known = facts.of(field, fullObis(field) ?? field, stored)
-  const input: EnergyInput = { ...known, reads: [...readOf(start, from), ...between, ...readOf(end, to)], outages: [] }
+  const waits = [start, end].some((view) => view?.pending) ? ['correction-waits'] : []
+  const ratios = releasedRatios(known.ratios, [start, from], [end, to])
+  if (ratios === null)
+    return { ...base, energy: null, segments: [], estimatedPpm: 0, reasons: [...waits, ...energyFlagNames(ENERGY_FLAGS.missing)] }
+  const input: EnergyInput = { ...known, ratios, reads: [...readOf(start, from), ...between, ...readOf(end, to)], outages: [] }
   const interval = deriveEnergy(input, [from, to], { evidence: true }).intervals[0]
   // What the registers at both ends do not say themselves is no figure for a bill.
   const isWhole =
@@ -118,14 +124,35 @@ const registerEnergy = (
     interval.kwh !== null &&
     (hasRead(start, interval) || startsWithin(input, from, to)) &&
     (end !== undefined || endsWithin(input, from, to))
-  const flags = interval?.flags ?? ENERGY_FLAGS.missing
+  // Signed registers of an exchange at the very end stand there in the place of what was read.
+  const atEnd = isWhole && input.exchanges.some(({ at, oldMeter }) => at === to && oldMeter !== null) ? ENERGY_FLAGS.exchange : 0
+  const flags = (interval?.flags ?? ENERGY_FLAGS.missing) | atEnd
   return {
     ...base,
     energy: isWhole && interval.kwh ? text(interval.kwh) : null,
     segments: interval && isWhole ? segmentsOf(interval, input) : [],
     estimatedPpm: isWhole ? interval.estimatedPpm : 0,
-    reasons: energyFlagNames(isWhole || interval?.kwh === null ? flags : flags | ENERGY_FLAGS.missing),
+    reasons: [...waits, ...energyFlagNames(isWhole || interval?.kwh === null ? flags : flags | ENERGY_FLAGS.missing)],
   }
+}
+
+type End = readonly [view: BillingRegisterView | undefined, at: number]
+
+/**
+ * Ratios with those of the released figures where the ledger has another one by now: what was released stands until somebody corrects it. Null:
+ * both ends have other ratios for the same time.
+ */
+const releasedRatios = (ratios: readonly RatioPeriod[], ...ends: readonly [End, End]): readonly RatioPeriod[] | null => {
+  const said = new Map<RatioPeriod, Decimal>()
+  for (const [view, at] of ends) {
+    const ratio = view?.state === 'released' ? parseDecimal(view.ratio) : null
+    const period = ratios.find(({ from, to }) => from <= at && (to === null || to > at))
+    if (!ratio || !period) continue
+    const other = said.get(period)
+    if (other && compare(other, ratio) !== 0) return null
+    said.set(period, ratio)
+  }
+  return ratios.map((period) => ({ ...period, ratio: said.get(period) ?? period.ratio }))
 }
 
 const hasRead = (start: BillingRegisterView | undefined, { evidence }: EnergyInterval): boolean =>

@@ -294,6 +294,55 @@ describe('energy between two instants', () => {
     })
   })
 
+  it('says that an exchange at one of the instants itself gives the register there', async () => {
+    const site = await billingSite()
+    site.change(point('P-1', { ct: '10' }), meter('1', 'P-1'))
+    site.exchange({ kind: 'ct', point: 'P-1', at: NOVEMBER, ratio: '20', end: { '1.8.0': '530.00' } })
+    await site.write(
+      { meter: '1', at: OCTOBER, values: { '1.8.0': '500.00' }, ratio: '10' },
+      { meter: '1', at: NOVEMBER + 20 * MINUTE, source: 'live', values: { '1.8.0': '530.07' }, ratio: '20' },
+    )
+    expect((await energy(site)).registers[0]).toMatchObject({
+      ...{ energy: '300.00', reasons: ['exchange'], end: { value: '530.07' } },
+      segments: [{ ratio: '10', start: '500.00', end: '530.00' }],
+    })
+  })
+
+  it('is that of the released figures while a correction of them waits', async () => {
+    const released = (at: number, value: string, ratio: string): ReleasedFigure & { withdrawn: boolean } => ({
+      ...{ register: '1.8.0', unit: 'kWh', value, ratio, primary: '0', meter: '1', source: 'day-freeze', quality: 0, evidence: null },
+      ...{ measuredAt: at, receivedAt: at, point: 'P-1', at, version: 1, releasedAt: at, releasedBy: 'wang', withdrawn: false },
+    })
+    const ratios = { [OCTOBER]: '10', [NOVEMBER]: '10' }
+    const values: Record<number, string> = { [OCTOBER]: '500.00', [NOVEMBER]: '570.00' }
+    const book: ReleasedBook = {
+      releasedAt: async (at) => new Map([['P-1', [released(at, values[at] ?? '0', ratios[at] ?? '1')]]]),
+      holdsAt: async () => new Map(),
+    }
+    const site = await billingSite({ book })
+    site.change(point('P-1', { ct: '10' }), meter('1', 'P-1'))
+    await site.write(
+      { meter: '1', at: OCTOBER, values: { '1.8.0': '500.00' }, ratio: '10' },
+      { meter: '1', at: NOVEMBER, values: { '1.8.0': '570.00' }, ratio: '10' },
+    )
+    expect((await energy(site)).registers[0]).toMatchObject({ energy: '700.00', released: true, reasons: [] })
+    site.change(point('P-1', { ct: '20' }, OCTOBER - 40 * DAY))
+    expect((await energy(site)).registers[0]).toMatchObject({
+      ...{ energy: '700.00', released: true, reasons: ['correction-waits'] },
+      segments: [{ ratio: '10', energy: '700.00' }],
+    })
+    // One end is corrected and the other is not: there is no ratio that both have.
+    ratios[NOVEMBER] = '20'
+    expect((await energy(site)).registers[0]).toMatchObject({
+      energy: null,
+      released: true,
+      segments: [],
+      reasons: ['correction-waits', 'missing'],
+    })
+    ratios[OCTOBER] = '20'
+    expect((await energy(site)).registers[0]).toMatchObject({ energy: '1400.00', reasons: [] })
+  })
+
   it('says what share rests on nothing, where nobody read a change of ratio', async () => {
     const site = await billingSite()
     site.change(point('P-1', { ct: '10' }), meter('1', 'P-1'))
