@@ -1,4 +1,3 @@
-import { createServer } from 'node:net'
 import type { Clock } from '../../src/core/clock.ts'
 import type { Field } from '../answering.ts'
 import { type Concentrators, ruledAddress, startConcentrators } from '../concentrator/fleet.ts'
@@ -107,14 +106,3 @@ export const startDialled = (
     },
   })
 }
-
-/** A port that is free now, for a gateway that starts after the village. */
-export const freePort = (host: string): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, host, () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })

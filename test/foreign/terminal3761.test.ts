@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
 import { stringify } from 'yaml'
+import { freePort } from '../../simulators/free-port.ts'
 import { type RunningGateway, runGateway, scratch, TOKEN } from '../support/processes.ts'
 
 /** A terminal written in another language, out of captured frames: see the file. */
@@ -64,15 +64,6 @@ const filesOf = (directory: string, port: number): string => {
   )
   return join(directory, 'gateway.yaml')
 }
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer()
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 
 const SPAN = 'from=2014-01-01T00:00:00Z&to=2025-01-01T00:00:00Z'
 const itemsOf = async (gateway: RunningGateway, path: string): Promise<readonly unknown[]> => {

@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import pino from 'pino'
 import { expect, it, onTestFinished } from 'vitest'
 import { parse, stringify } from 'yaml'
+import { freePort } from '../../simulators/free-port.ts'
 import { loadGatewayConfig } from '../../src/config/index.ts'
 import { QUALITY } from '../../src/core/index.ts'
 import { type Gateway, startGateway } from '../../src/main.ts'
@@ -383,15 +383,6 @@ it('loses nothing and doubles nothing when it is killed before a report is confi
   }
   expect(counts).toEqual({ values: 1, events: 1 })
 })
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer()
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
-    })
-  })
 
 it('says of concentrators that no listener takes that they cannot dial in', async () => {
   const { said } = await startSite({ concentrators: { listeners: [{ id: 'gprs', port: 0, protocols: ['dlt698'] }] } })

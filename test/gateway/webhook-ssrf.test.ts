@@ -1,6 +1,7 @@
 import { createServer, type RequestListener } from 'node:http'
-import { type AddressInfo, createServer as createTcp } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { freePort } from '../../simulators/free-port.ts'
 import { SecretUrl } from '../../src/config/index.ts'
 import { sendWebhook } from '../../src/gateway/webhook.ts'
 
@@ -141,10 +142,7 @@ describe('a webhook goes to nobody inside', () => {
   })
 
   it('says nothing of path and query, where a token may stand, when it fails', async () => {
-    const closed = createTcp()
-    await new Promise<void>((ready) => closed.listen(0, '127.0.0.1', ready))
-    const { port } = closed.address() as AddressInfo
-    await new Promise((done) => closed.close(done))
+    const port = await freePort()
     for (const allow of [[], ['127.0.0.1']])
       expect(JSON.stringify(await send(`http://127.0.0.1:${port}/canary-1?key=canary-2`, allow))).not.toContain('canary')
   })

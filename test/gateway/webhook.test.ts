@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer as createTcp, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { freePort } from '../../simulators/free-port.ts'
 import { isRange, Secret, SecretUrl } from '../../src/config/index.ts'
 import { addressFor, mayGoTo } from '../../src/gateway/notify-address.ts'
 import { sendWebhook, signatureOf } from '../../src/gateway/webhook.ts'
@@ -74,11 +75,7 @@ it('does not wait for ever, nor read for ever', async () => {
 
 it('says when nobody listens', async () => {
   const url = await serve(() => {})
-  const closed = createTcp()
-  await new Promise<void>((ready) => closed.listen(0, '127.0.0.1', ready))
-  const { port } = closed.address() as AddressInfo
-  await new Promise((done) => closed.close(done))
-  expect(await send(url.replace(/:\d+/, `:${port}`))).toMatchObject({ error: { code: 'NOTIFY_UNREACHED' } })
+  expect(await send(url.replace(/:\d+/, `:${await freePort()}`))).toMatchObject({ error: { code: 'NOTIFY_UNREACHED' } })
 })
 
 describe('goes to nobody inside', () => {

@@ -3,9 +3,9 @@ import * as http from 'node:http'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { freePort } from '../../simulators/free-port.ts'
 import { type InfluxOptions, openInfluxStore } from '../../src/store/influx/index.ts'
 import { batchOf, poisonShape, readingOf, START } from '../support/influx-readings.ts'
-import { freePort } from '../support/influxd.ts'
 
 interface Seen {
   readonly method: string

@@ -4,7 +4,8 @@ import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, wri
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort, programPath } from './influxd.ts'
+import { freePort } from '../../simulators/free-port.ts'
+import { programPath } from './influxd.ts'
 
 export interface MosquittoOptions {
   readonly port?: number

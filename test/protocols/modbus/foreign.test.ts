@@ -13,6 +13,7 @@ import { modbusDeframer } from '../../../protocols/modbus/deframer.ts'
 import { encodeFrame, type Framing, type ModbusFrame, stampTransaction } from '../../../protocols/modbus/frame.ts'
 import { checkRequest, decodeRequest, encodeResponse, type ModbusResponse } from '../../../protocols/modbus/pdu.ts'
 import { loadProfile } from '../../../protocols/modbus/profile.ts'
+import { freePort } from '../../../simulators/free-port.ts'
 import { type Conversation, decimalText, isDiscarded, ok, type Result } from '../../../src/core/index.ts'
 import { unwrap } from './help.ts'
 
@@ -55,18 +56,10 @@ const dial = async (port: number): Promise<Socket> => {
   await once(socket, 'connect')
   return socket
 }
-/** A port that was free a moment ago: modbus-serial takes port 0 for 502. */
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const port = portOf(server)
-  server.close()
-  await once(server, 'close')
-  return port
-}
 type Vector = ConstructorParameters<typeof ServerTCP>[0]
 /** A server of modbus-serial, and a socket to it. */
 const serve = async (vector: Vector, unitID: number) => {
+  // modbus-serial takes port 0 for 502.
   const port = await freePort()
   const server = new ServerTCP(vector, { host: '127.0.0.1', port, unitID })
   await once(server, 'initialized')

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
-import { createServer, connect as dial } from 'node:net'
+import { connect as dial } from 'node:net'
 import { join } from 'node:path'
 import { connect, type MqttClient } from 'mqtt'
 import { onTestFinished } from 'vitest'
+import { freePort } from '../../../simulators/free-port.ts'
 import { type Device, type FamilyId, familyOf, Instrument, loneTrace, pushAddressOf, type Report } from '../../../simulators/index.ts'
 import { scratch } from '../../support/processes.ts'
 
@@ -13,16 +14,6 @@ export const now = Date.UTC(2026, 10, 21, 12, 34, 56)
 export const until = async (holds: () => boolean): Promise<void> => {
   while (!holds()) await new Promise((next) => setTimeout(next, 5))
 }
-
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => (address !== null && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port'))))
-    })
-  })
 
 const answers = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
