@@ -148,7 +148,7 @@ describe('an administrator', () => {
     const made = await admin.post('/api/v1/tokens', {
       name: 'billing',
       roles: ['billing'],
-      zones: ['Z1'],
+      zones: ['Z2'],
       expiresAt: '2099-01-01T00:00:00Z',
     })
     expect(made.body.text).toMatch(/^gt_[\w-]{43}$/)
@@ -160,7 +160,7 @@ describe('an administrator', () => {
     expect((await nobody.get('/api/v1/me', as(made.body.text))).body).toMatchObject({
       kind: 'token',
       name: 'billing',
-      zones: ['Z1'],
+      zones: ['Z2'],
       session: null,
     })
     expect((await nobody.get('/api/v1/me', as(script.body.text))).status).toBe(200)
