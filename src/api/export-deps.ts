@@ -24,7 +24,7 @@ export type ExportState = (typeof EXPORT_STATES)[number]
  * Why a file was begun again from its first row: what its rows come from had changed; it asks for other points now; its format or its result
  * cannot be gone on with; nothing of it was safe yet, or the part was not as it was written.
  */
-export const EXPORT_RESTARTS = ['changed', 'other-points', 'format', 'result', 'no-part'] as const
+export const EXPORT_RESTARTS = ['changed', 'other-points', 'format', 'result', 'old', 'no-part'] as const
 export type ExportRestart = (typeof EXPORT_RESTARTS)[number]
 
 /** A file that is made in the background. Times are milliseconds since 1970 UTC. */

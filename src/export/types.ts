@@ -34,7 +34,10 @@ export interface RowPiece {
   readonly place?: RowPlace
 }
 
-/** What has to be as it was for rows to be gone on with in the middle. */
+/**
+ * What has to be as it was for rows to be gone on with in the middle. Where neither readings nor energy are named, nobody watches what the
+ * rows come from: they are gone on with at a place only, and soon.
+ */
 export interface RowBasis {
   /** Which points, columns and so on are asked for, as a text that is another one when they are others. */
   state(): Promise<string>

@@ -39,6 +39,8 @@ export interface ExportJob extends ExportJobView {
 /** How a file is gone on with after a restart: how much of it is there, and what has to be as it was. */
 export interface KeptJob extends KeptPart {
   readonly state: string
+  /** When it was. */
+  readonly keptAt: number
   readonly about: RowSource['about']
   readonly readings: RowBasis['readings']
   readonly energy: RowBasis['energy']
@@ -225,7 +227,7 @@ const isPermission = (value: string): value is Permission => PERMISSION.test(val
 
 /** A part as it was written down; null where a figure of it is none. */
 const partOf = (json: string): KeptJob | null => {
-  const { rows, bytes, sha256, mark, skip, until, share, state, about, readings, energy } = objectOf(json)
+  const { rows, bytes, sha256, mark, skip, until, share, state, keptAt, about, readings, energy } = objectOf(json)
   const numbers = [rows, bytes, skip].map(Number)
   if (!numbers.every(Number.isSafeInteger)) return null
   const span = (found: unknown) => (isRow(found) ? { from: Number(found.from), to: Number(found.to) } : null)
@@ -233,6 +235,7 @@ const partOf = (json: string): KeptJob | null => {
   const whole = span(readings)
   return {
     ...{ rows: Number(rows), bytes: Number(bytes), skip: Number(skip), sha256: String(sha256), state: String(state) },
+    keptAt: Number(keptAt ?? 0),
     ...{ mark: mark === null ? null : String(mark), until: numberOrNull(until), share: numberOrNull(share) },
     about: isRow(about) ? Object.fromEntries(Object.entries(about).map(([name, value]) => [name, String(value)])) : {},
     readings: whole && ofReadings ? { ...whole, measurement: String(ofReadings.measurement), passed: Number(ofReadings.passed) } : null,

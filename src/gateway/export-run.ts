@@ -8,7 +8,7 @@ import { exportFailure, FORMATS, fileName, type RowSource } from '../export/inde
 import type { ExportBook, ExportJob, KeptJob } from './export-book.ts'
 import { failureOf, type ThreadEars, type writeInThread } from './export-thread.ts'
 import { type ChangeWatch, changeWatch } from './export-watch.ts'
-import { GOES_ON, type Written } from './export-write.ts'
+import { canGoOn, isWatched, type Written } from './export-write.ts'
 
 /** A job as it goes. */
 export interface LiveExport {
@@ -37,6 +37,9 @@ export interface ExportRunDeps {
 
 /** A file grows past nobody's notice by so little only. */
 const SAY_MS = 1000
+
+/** What nobody watches is gone on with this soon: as long as a file may take that is not cut off. */
+const UNWATCHED_MS = 900_000
 
 /** What a part cannot be gone on with after; it is begun again then. */
 const LOST: ReadonlySet<string> = new Set(['EXPORT_PART', 'EXPORT_PLACE'])
@@ -80,20 +83,22 @@ export const exportRun = (deps: ExportRunDeps) => {
   const restartOf = (live: LiveExport, source: RowSource, part: KeptJob | null, state: string): ExportRestart | null => {
     const { format, starts, changed } = live.job
     if (starts <= 1) return null
-    if (!GOES_ON[format]) return 'format'
-    if (source.basis === null) return 'result'
+    const { basis } = source
+    if (basis === null) return format === 'xlsx' ? 'format' : 'result'
+    if (!canGoOn(format, basis)) return 'format'
     if (changed === true) return 'changed'
     if (part === null) return 'no-part'
-    return part.state === state ? null : 'other-points'
+    if (part.state !== state) return 'other-points'
+    return isWatched(basis) || Math.abs(clock.now() - part.keptAt) <= UNWATCHED_MS ? null : 'old'
   }
 
   const begin = (live: LiveExport, { basis, expected }: RowSource, restart: ExportRestart | null): void => {
     book.dropPart(live.job.id)
     rmSync(partOf(live.job), { force: true })
-    live.watch = basis && changeWatch(basis, null)
+    live.watch = basis && isWatched(basis) ? changeWatch(basis, null) : null
     change(live, {
       ...{ rows: 0, bytes: 0, share: null, keptRows: 0, firstRowAt: clock.now(), expected, restart },
-      changed: basis === null ? null : false,
+      changed: basis !== null && isWatched(basis) ? false : null,
     })
   }
 
@@ -112,8 +117,9 @@ export const exportRun = (deps: ExportRunDeps) => {
       },
       kept: (kept, group) => {
         if (!isKept || basis === null) return
+        const { readings, energy } = basis
         // After one that was not written down no later one counts: groups of Parquet belong together.
-        isKept = unlessFull(() => book.keepPart(id, { ...kept, state, about, readings: basis.readings, energy: basis.energy }, group))
+        isKept = unlessFull(() => book.keepPart(id, { ...kept, ...{ state, about, readings, energy, keptAt: clock.now() } }, group))
       },
       place: (place) => live.watch?.passed(place),
     }

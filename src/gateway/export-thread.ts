@@ -2,9 +2,11 @@ import { Worker } from 'node:worker_threads'
 import { err, type GatewayError, type Result } from '../core/index.ts'
 import { workerUrl } from '../core/worker.ts'
 import { type ExportRow, exportFailure, type FileOptions, type RowPlace, type RowSource, RowsStopped } from '../export/index.ts'
-import { type ExportTask, GOES_ON, type Written, type WrittenPart } from './export-write.ts'
+import { canGoOn, type ExportTask, isWatched, type Written, type WrittenPart } from './export-write.ts'
 
-export type ExportOrder = { readonly is: 'rows'; readonly rows: readonly ExportRow[] } | { readonly is: 'end' }
+export type ExportOrder =
+  /** `isPlace`: the file may be gone on with behind them. */
+  { readonly is: 'rows'; readonly rows: readonly ExportRow[]; readonly isPlace: boolean } | { readonly is: 'end' }
 export type ExportEvent =
   | { readonly is: 'taken'; readonly rows: number; readonly bytes: number }
   | { readonly is: 'part'; readonly part: WrittenPart; readonly group: Uint8Array | null }
@@ -58,8 +60,9 @@ export const writeInThread = async (
   const { name, columns, about, basis } = source
   const task: ExportTask = {
     ...{ ...options, name, columns, about, format, path, maxBytes },
-    ...{ before, keepEveryMs: basis && GOES_ON[format] ? keepEveryMs : null },
+    ...{ before, keepEveryMs: canGoOn(format, basis) ? keepEveryMs : null },
   }
+  const anywhere = basis !== null && isWatched(basis)
   const worker = new Worker(workerUrl(import.meta.url, 'export-worker'), {
     workerData: task,
     resourceLimits: { maxOldGenerationSizeMb: MOST_MB },
@@ -113,7 +116,7 @@ export const writeInThread = async (
       skip -= rows.length - fresh.length
       if (fresh.length === 0) continue
       ahead++
-      send({ is: 'rows', rows: fresh })
+      send({ is: 'rows', rows: fresh, isPlace: anywhere || (place !== undefined && place.mark !== null) })
       await room()
       // Whoever reads meters comes first.
       await new Promise((resolve) => setImmediate(resolve))

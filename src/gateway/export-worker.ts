@@ -11,6 +11,7 @@ const say = (event: ExportEvent): void => port.postMessage(event)
 
 const orders: ExportOrder[] = []
 let wake: (() => void) | null = null
+let isPlace = true
 port.on('message', (order: ExportOrder) => {
   orders.push(order)
   wake?.()
@@ -25,6 +26,7 @@ async function* rows(): AsyncGenerator<readonly ExportRow[], void> {
       continue
     }
     if (order.is === 'end') return
+    isPlace = order.isPlace
     yield order.rows
   }
 }
@@ -34,6 +36,7 @@ const result = await writeRows(
   rows(),
   (part, group) => say({ is: 'part', part, group }),
   (tally) => say({ is: 'taken', rows: tally.rows, bytes: tally.bytes }),
+  () => isPlace,
 )
 say({ is: 'done', result })
 port.close()

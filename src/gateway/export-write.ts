@@ -9,6 +9,7 @@ import {
   exportFailure,
   type FileOptions,
   type KeptGroups,
+  type RowBasis,
   type RowPiece,
   type RowSource,
   RowsStopped,
@@ -38,14 +39,30 @@ export interface ExportTask extends FileOptions, Pick<RowSource, 'name' | 'colum
 /** @param group  the group of Parquet that ends there */
 export type OnPart = (part: WrittenPart, group: Uint8Array | null) => void
 
-/** Formats of which a part can be gone on with. A workbook is packed as one piece whose state cannot be kept. */
-export const GOES_ON: Readonly<Record<ExportFormat, boolean>> = { csv: true, ndjson: true, parquet: true, xlsx: false }
+/** Where a part of a format can be gone on with. A workbook is packed as one piece whose state cannot be kept. */
+const GOES_ON: Readonly<Record<ExportFormat, 'row' | 'group' | 'nowhere'>> = {
+  csv: 'row',
+  ndjson: 'row',
+  parquet: 'group',
+  xlsx: 'nowhere',
+}
+
+/** Whether somebody would say that what is in a file already became another. */
+export const isWatched = ({ readings, energy }: Pick<RowBasis, 'readings' | 'energy'>): boolean => readings !== null || energy !== null
+
+/**
+ * Whether a part can be gone on with. Rows that nobody watches are so only at a place of theirs: of those after it some may be others by
+ * then, and to leave out as many as were written would lose or double rows. A group of Parquet seldom ends at a place.
+ */
+export const canGoOn = (format: ExportFormat, basis: RowBasis | null): boolean =>
+  basis !== null && (GOES_ON[format] === 'row' || (GOES_ON[format] === 'group' && isWatched(basis)))
 
 /**
  * Writes rows into a file, or into what was kept of one: everything behind that is cut off, and what stands there is read again, so that
  * a part that is not as it was written is never gone on with.
  *
  * @param pieces  rows; of a file that goes on only those that are not in it
+ * @param isPlace  whether rows can be asked for from behind the piece that was given last; where they cannot, nothing is kept
  * @errors        EXPORT_PART, EXPORT_FULL, EXPORT_DISK, and what the rows stop with
  */
 export const writeRows = async (
@@ -53,6 +70,7 @@ export const writeRows = async (
   pieces: AsyncIterable<readonly ExportRow[]>,
   onPart: OnPart = () => {},
   onTaken: (tally: Readonly<Tally>) => void = () => {},
+  isPlace: () => boolean = () => true,
 ): Promise<Result<Written>> => {
   const { path, before, format, maxBytes, keepEveryMs } = task
   const tally: Tally = { rows: before?.rows ?? 0, bytes: before?.bytes ?? 0 }
@@ -74,7 +92,7 @@ export const writeRows = async (
         yield { rows: piece }
         onTaken(tally)
         if (keepEveryMs === null) continue
-        const isDue = format !== 'parquet' && performance.now() - keptAt >= keepEveryMs
+        const isDue = format !== 'parquet' && performance.now() - keptAt >= keepEveryMs && isPlace()
         if (!isDue && groups.length === 0) continue
         await opened.datasync()
         for (const { part, group } of groups.splice(0)) onPart(part, group)

@@ -296,6 +296,62 @@ describe('a file that a restart cut off', () => {
       expect(after.port.get(id, ANN)?.keptRows === 0).toBe(isChanged)
     }
   })
+  describe('of what nobody watches', () => {
+    const UNWATCHED: typeof BASIS = { state: BASIS.state, readings: null, energy: null }
+    /** Things of three rows each: only behind the third rows can be asked for. */
+    const things = (stopAt = MOST, asked: (string | null)[] = []) =>
+      sourceOf([], undefined, {
+        basis: UNWATCHED,
+        rows: async function* (signal, from = null) {
+          asked.push(from)
+          for (let at = Number(from ?? 0) * 3; at < MOST; at++) {
+            if (at === stopAt) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+            if (signal.aborted) return
+            const isLast = at % 3 === 2
+            yield { rows: [rowOf(at)], ...(isLast ? { place: { mark: String((at + 1) / 3), until: null, share: null } } : {}) }
+          }
+        },
+      })
+    const cutOff = async (directory: string, change: Partial<ExportWanted> = {}, clock = systemClock) => {
+      const before = opened(directory, {}, clock)
+      before.port.use(rowsOf(things(20)))
+      const id = begin(before, change)
+      await vi.waitFor(() => expect(before.port.get(id, ANN)?.rows).toBe(20), { timeout: 60_000 })
+      expect(before.port.get(id, ANN)?.changed).toBeNull()
+      await before.close()
+      return id
+    }
+    it.each(['csv', 'ndjson'] as const)('%s goes on at a place of its rows, never between two', async (format) => {
+      const directory = folder()
+      const id = await cutOff(directory, { format })
+      const after = opened(directory)
+      const asked: (string | null)[] = []
+      after.port.use(rowsOf(things(MOST, asked)))
+      await after.idle()
+      const { keptRows = 0, ...job } = after.port.get(id, ANN) ?? {}
+      expect(job).toMatchObject({ state: 'done', rows: MOST, starts: 2, restart: null, changed: null })
+      expect([keptRows % 3, keptRows > 0]).toEqual([0, true])
+      expect(asked).toEqual([String(keptRows / 3)])
+      const names = contentOf(after, id).match(/P-\d+/g)
+      expect(names).toEqual(Array.from({ length: MOST }, (_, at) => `P-${at}`))
+    })
+    it('begins again where it was cut off long ago, and as Parquet', async () => {
+      let now = systemClock.now()
+      const clock = { ...systemClock, now: () => now }
+      for (const [format, restart] of [
+        ['csv', 'old'],
+        ['parquet', 'format'],
+      ] as const) {
+        const directory = folder()
+        const id = await cutOff(directory, { format }, clock)
+        now += 900_001
+        const after = opened(directory, {}, clock)
+        after.port.use(rowsOf(things()))
+        await after.idle()
+        expect(after.port.get(id, ANN)).toMatchObject({ state: 'done', rows: MOST, keptRows: 0, restart })
+      }
+    })
+  })
   it('leaves nothing behind when it is cancelled while it waits', async () => {
     const directory = folder()
     const { before, id } = await cutOff(directory)

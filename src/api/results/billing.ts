@@ -1,12 +1,13 @@
 import { Type } from 'typebox'
 import { err, ok, qualityNames } from '../../core/index.ts'
-import { type ExportRow, exportFailure, type RowPiece, RowsStopped } from '../../export/index.ts'
+import { type ExportRow, exportFailure, type RowBasis, type RowPiece, RowsStopped } from '../../export/index.ts'
 import { BILLING_STATES, type BillingPlace } from '../billing-read-deps.ts'
+import type { ResultQuery } from '../export-deps.ts'
 import { badValue, INSTANT } from '../invalid.ts'
 import { problemOf } from '../problems.ts'
 import { closed, oneOf } from '../schema-words.ts'
 import { define, repeated } from './define.ts'
-import { aboutOf, choosePoints, column, idsOf, manyOf, type ResultContext } from './types.ts'
+import { aboutOf, choosePoints, column, idsOf, manyOf, printOf, type ResultContext } from './types.ts'
 
 const AREA_AND_ZONE = {
   point: Type.Optional(Type.Unsafe<string | readonly string[]>(repeated('Metering point.', 500, 'P-12'))),
@@ -58,7 +59,10 @@ async function* rowsOf<Item extends { readonly point: string }>(
       if (signal.aborted) return
       const last = piece.at(-1)?.point ?? ''
       while (at < all.length && (all[at] ?? '') <= last) at++
-      yield { rows: piece.flatMap(rows), place: { mark: null, until: null, share: all.length === 0 ? null : at / all.length } }
+      yield {
+        rows: piece.flatMap(rows),
+        place: { mark: last === '' ? null : last, until: null, share: all.length === 0 ? null : at / all.length },
+      }
     }
   } catch (error) {
     throw new RowsStopped(exportFailure('EXPORT_ROWS', error instanceof Error ? error.message : String(error)).error)
@@ -74,6 +78,13 @@ const idsAt = async (place: BillingPlace, context: ResultContext): Promise<reado
   )
   return chosen.ok ? (await idsOf(chosen.value.points())).map(({ id }) => id).sort() : []
 }
+
+/** Releases, exchanges and reads change what is billed, each in its room: nobody watches all of it. */
+const basisOf = (name: string, asked: ResultQuery, place: BillingPlace, context: ResultContext): RowBasis => ({
+  state: async () => printOf(name, asked, await idsAt(place, context)),
+  readings: null,
+  energy: null,
+})
 
 const said = (holds: readonly { readonly reason: string; readonly text: string }[]): string | null =>
   holds.length === 0 ? null : holds.map(({ reason, text }) => `${reason}: ${text}`).join('; ')
@@ -101,9 +112,9 @@ export const billingReadingsResult = define({
       columns: READING_COLUMNS,
       about: aboutOf(asked, context),
       expected: null,
-      rows: (signal) =>
+      rows: (signal, from) =>
         rowsOf(
-          deps.billingReads.readings(instant, place, scope, null),
+          deps.billingReads.readings(instant, place, scope, from ?? null),
           ({ point, area, customer, meter, state: whole, registers, missing, holds }): ExportRow[] => {
             if (state !== undefined && whole !== state) return []
             const head = [point, area, customer] as const
@@ -130,7 +141,7 @@ export const billingReadingsResult = define({
           signal,
           () => idsAt(place, context),
         ),
-      basis: null,
+      basis: basisOf('billing-readings', asked, place, context),
     })
   },
 })
@@ -173,9 +184,9 @@ export const billingEnergyResult = define({
       columns: ENERGY_COLUMNS,
       about: aboutOf(asked, context),
       expected: null,
-      rows: (signal) =>
+      rows: (signal, from) =>
         rowsOf(
-          deps.billingReads.energy(start, end, place, scope, null),
+          deps.billingReads.energy(start, end, place, scope, from ?? null),
           ({ point, area, customer, state, registers, holds }): ExportRow[] => {
             const head = [point, area, customer] as const
             if (registers.length === 0) return [[...head, state, null, null, null, null, null, null, null, null, null, said(holds)]]
@@ -199,7 +210,7 @@ export const billingEnergyResult = define({
           signal,
           () => idsAt(place, context),
         ),
-      basis: null,
+      basis: basisOf('billing-energy', asked, place, context),
     })
   },
 })

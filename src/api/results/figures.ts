@@ -113,6 +113,11 @@ export const lossResult = define({
       const first = await deps.areaLoss(id, { from: span.from, to: span.from + 1, step: 'day' })
       if (!first.ok && first.error.because === 'unknown') return err(unknownArea(id))
     }
+    const all = async (): Promise<readonly string[]> => {
+      const ids: string[] = []
+      for await (const id of areas()) ids.push(id)
+      return ids
+    }
     async function* areas(): AsyncGenerator<string, void> {
       if (named.length > 0) return yield* new Set(named)
       for (let after = ''; ; ) {
@@ -161,12 +166,11 @@ export const lossResult = define({
       ],
       about: aboutOf(asked, context),
       expected: null,
-      rows: async function* (signal) {
-        const ids: string[] = []
-        for await (const id of areas()) ids.push(id)
-        yield* ofEach(ids, rowsOf, signal)
+      rows: async function* (signal, from) {
+        yield* ofEach(await all(), rowsOf, signal, from)
       },
-      basis: null,
+      // A balance rests on thresholds and members as well, which nobody watches.
+      basis: { state: async () => printOf('loss', asked, await all()), readings: null, energy: null },
     })
   },
 })

@@ -18,7 +18,7 @@ import type { InsideCalls } from '../inside.ts'
 import { badValue } from '../invalid.ts'
 import { type Problem, problem } from '../problems.ts'
 import { titleOf } from './titles.ts'
-import { aboutOf, pairsOf, type ResultContext, type ResultKind } from './types.ts'
+import { aboutOf, pairsOf, printOf, type ResultContext, type ResultKind } from './types.ts'
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json }
 type Schema = Readonly<Record<string, unknown>>
@@ -210,22 +210,36 @@ export const listResults = (app: FastifyInstance, inside: InsideCalls, named: Re
       const full = parts.length === 0 ? 'value' : parts.join('.')
       return { name: full, type, title: titleOf(parts) }
     })
-    async function* rows(signal: AbortSignal): AsyncGenerator<RowPiece, void> {
-      let page: Page = first.ok ? first.value : { items: [], next: null }
+    const failed = ({ code, detail }: Problem) => new RowsStopped(exportFailure('EXPORT_ROWS', `${code} ${detail}`).error)
+    async function* rows(signal: AbortSignal, from: string | null = null): AsyncGenerator<RowPiece, void> {
+      const begun = from === null ? first : await patient(from, signal)
+      // A list whose pages are others now does not know the place any more.
+      if (!begun.ok && begun.error.status === 400)
+        throw new RowsStopped(exportFailure('EXPORT_PLACE', `${begun.error.code} ${begun.error.detail}`).error)
+      if (!begun.ok) throw failed(begun.error)
+      let page = begun.value
       for (;;) {
-        yield { rows: page.items.map((item) => leaves.map(({ path: parts, type }) => cellOf(valueAt(item, parts), type, language))) }
+        yield {
+          rows: page.items.map((item) => leaves.map(({ path: parts, type }) => cellOf(valueAt(item, parts), type, language))),
+          place: { mark: page.next === null || page.more === false ? null : String(page.next), until: null, share: null },
+        }
         // What a consumer follows has a place to go on from even at its end.
         if (page.next === null || page.more === false || goesOn === null || signal.aborted) return
         const { next } = page
         if (left < LEFT) await pause()
         const found = await patient(next, signal)
-        if (!found.ok) throw new RowsStopped(exportFailure('EXPORT_ROWS', `${found.error.code} ${found.error.detail}`).error)
+        if (!found.ok) throw failed(found.error)
         // What gives the same place again would go on for ever.
         if (found.value.next === next) throw new RowsStopped(exportFailure('EXPORT_ROWS', `the list ${name} does not go on`).error)
         page = found.value
       }
     }
-    return ok({ name, columns, about: aboutOf(asked, context), expected: null, rows, basis: null })
+    const { roles, former, zones, customer } = who
+    return ok({
+      ...{ name, columns, about: aboutOf(asked, context), expected: null, rows },
+      // Whoever sees more or less by now has another list.
+      basis: goesOn && { state: async () => printOf('list', path, asked, roles, former, zones, customer), readings: null, energy: null },
+    })
   }
   return { take, kinds }
 }

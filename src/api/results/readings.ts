@@ -152,12 +152,14 @@ export const latestResult = define({
     async function* rowsOfPoint(id: string): AsyncGenerator<ExportRow, void> {
       for (const reading of await deps.latest(id)) yield* rowsOf(reading, view)
     }
+    const ids = async () => (await idsOf(points())).map(({ id }) => id)
     return ok({
-      ...{ name: 'latest', columns: COLUMNS, about: aboutOf(asked, context), expected: null, basis: null },
-      rows: async function* (signal: AbortSignal) {
-        const ids = (await idsOf(points())).map(({ id }) => id)
-        yield* ofEach(ids, rowsOfPoint, signal)
+      ...{ name: 'latest', columns: COLUMNS, about: aboutOf(asked, context), expected: null },
+      rows: async function* (signal: AbortSignal, from?: string | null) {
+        yield* ofEach(await ids(), rowsOfPoint, signal, from)
       },
+      // The newest is another one with every poll: nobody calls that a change.
+      basis: { state: async () => printOf('latest', asked, await ids()), readings: null, energy: null },
     })
   },
 })

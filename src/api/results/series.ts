@@ -212,15 +212,12 @@ export const seriesResult = define({
       rows: async function* (signal, from) {
         yield* ofEach(await all(), rowsOfId, signal, from)
       },
-      // Balances of areas rest on thresholds and members as well, which nobody watches.
-      basis:
-        plan.kind === 'area'
-          ? null
-          : {
-              state: async () => printOf('series', asked, plan.spans, plan.before, await all()),
-              readings: plan.kind === 'energy' ? null : { measurement: plan.kind, ...span, passed: span.to },
-              energy: span,
-            },
+      basis: {
+        state: async () => printOf('series', asked, plan.spans, plan.before, await all()),
+        readings: plan.kind === 'energy' || plan.kind === 'area' ? null : { measurement: plan.kind, ...span, passed: span.to },
+        // Balances of areas rest on thresholds and members as well, which nobody watches.
+        energy: plan.kind === 'area' ? null : span,
+      },
     })
   },
 })

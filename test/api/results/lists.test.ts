@@ -44,13 +44,37 @@ const listOf = async (script: readonly Partial<{ status: number; left: number }>
     for await (const piece of opened.value.rows(new AbortController().signal)) found.push(...piece.rows.map(([id]) => id))
     return found
   }
+  const source = () => {
+    if (!opened.ok) throw new Error(opened.error.code)
+    return opened.value
+  }
   const all = async () => {
     const found = rows().catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
     await vi.advanceTimersByTimeAsync(200_000)
     return found
   }
-  return { opened, asked, all }
+  return { opened, asked, all, source }
 }
+
+it('is gone on with at the page after the last that is in the file', async () => {
+  const piecesOf = async (from: string | null, script: Parameters<typeof listOf>[0] = []) => {
+    const { source } = await listOf(script)
+    const found: { ids: unknown[]; mark: string | null | undefined }[] = []
+    for await (const { rows, place } of source().rows(new AbortController().signal, from))
+      found.push({ ids: rows.map(([id]) => id), mark: place?.mark })
+    return found
+  }
+  const whole = await piecesOf(null)
+  expect(whole).toEqual([
+    { ids: ['a', 'b'], mark: '1' },
+    { ids: ['c'], mark: '2' },
+    { ids: ['d'], mark: null },
+  ])
+  for (const [at, { mark }] of whole.entries()) if (mark != null) expect(await piecesOf(mark)).toEqual(whole.slice(at + 1))
+  await expect(piecesOf('1', [{}, { status: 400 }])).rejects.toThrow(/EXPORT_PLACE/)
+  const { source } = await listOf([])
+  expect(source().basis).toMatchObject({ readings: null, energy: null })
+})
 
 it('asks every page from where its asker sits', async () => {
   const { asked, all } = await listOf([])

@@ -53,6 +53,9 @@ const RESULTS: readonly (readonly [name: string, query: Record<string, string>])
   ['energy', { ...TIME, period: 'day' }],
   ['series', { ...TIME, kind: 'register', bucket: 'day' }],
   ['series', { ...TIME, bucket: 'raw' }],
+  ['series', { ...TIME, kind: 'area', bucket: 'day' }],
+  ['latest', {}],
+  ['loss', { ...TIME, step: 'day' }],
 ]
 
 describe('rows that can be gone on with', () => {
@@ -99,8 +102,41 @@ describe('rows that can be gone on with', () => {
     expect(await basisOf('readings', TIME)).toMatchObject({ readings: { measurement: 'register', from, to, passed: from }, energy: null })
     expect(await basisOf('energy', TIME)).toMatchObject({ readings: null, energy: { from, to } })
     expect(await basisOf('series', { ...TIME, bucket: 'day' })).toMatchObject({ readings: { measurement: 'register' } })
-    for (const name of ['loss', 'latest', 'billing-readings'])
-      expect(await basisOf(name, name === 'loss' ? TIME : name === 'latest' ? {} : { at: iso(NOW - 1) })).toBeNull()
+    for (const [name, query] of [
+      ['loss', TIME],
+      ['latest', {}],
+      ['billing-readings', { at: iso(NOW - 1) }],
+      ['series', { ...TIME, kind: 'area' }],
+    ] as const)
+      expect(await basisOf(name, query)).toMatchObject({ readings: null, energy: null })
+  })
+})
+
+describe('figures for billing', () => {
+  it.each([
+    ['billing-readings', { at: iso(NOW - 1) }],
+    ['billing-energy', { from: iso(NOW - DAY_MS), to: iso(NOW - 1) }],
+  ] as const)('%s: are gone on with after the last point that is in the file', async (name, query) => {
+    const { billingReads } = field().deps
+    const asked: (string | null)[] = []
+    const source = await sourceOf(name, query, {
+      billingReads: {
+        ...billingReads,
+        readings: (at, place, scope, after) => {
+          asked.push(after)
+          return billingReads.readings(at, place, scope, after)
+        },
+        energy: (from, to, place, scope, after) => {
+          asked.push(after)
+          return billingReads.energy(from, to, place, scope, after)
+        },
+      },
+    })
+    const marks = (await piecesOf(source)).map(({ rows, place }) => [rows.at(-1)?.[0], place?.mark])
+    expect(marks.length).toBeGreaterThan(0)
+    for (const [point, mark] of marks) expect(mark).toBe(point)
+    await piecesOf(source, 'P-003')
+    expect(asked).toEqual([null, 'P-003'])
   })
 })
 
