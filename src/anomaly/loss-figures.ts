@@ -50,9 +50,10 @@ export interface MemberFigure {
   readonly stepKwh: number
 }
 
+/** Null: a meter is missing of which nobody knows what it uses. */
 export interface Bound {
-  readonly low: number
-  readonly likely: number
+  readonly low: number | null
+  readonly likely: number | null
   readonly high: number
 }
 
@@ -125,7 +126,7 @@ const figureOf = (sums: Sums, terms: LossTerms): LossFigure => {
   const { gateways, missing, generation, measured } = sums
   const supply = totalOf(gateways.map(({ imp, wrongRatio }) => (wrongRatio ? null : imp)))
   const reverse = totalOf(gateways.map(({ exp }) => (exp === undefined ? 0 : exp)))
-  const made = missing.reduce((sum, { usual }) => sum + (usual?.value ?? 0), 0)
+  const made = missing.reduce((sum, member) => sum + (useOf(member)?.value ?? 0), 0)
   const input = supply === null || gateways.length === 0 ? null : supply + generation
   const limit = limitsOf(terms.thresholds, NOT_COMPUTABLE, terms.target)
   const meterPpm = sums.meters > 0 ? Math.round((sums.good / sums.meters) * PPM) : 0
@@ -306,12 +307,19 @@ const faultsOf = (
   ]
 }
 
-/** The loss when missing meters used their most, the usual, nothing. One of which nobody knows the use leaves the lower end as it is. */
-const boundOf = (rest: number, missing: readonly MemberFigure[]): Bound => ({
-  low: rest - missing.reduce((sum, { usual }) => sum + (usual?.high ?? 0), 0),
-  likely: rest - missing.reduce((sum, { usual }) => sum + (usual?.value ?? 0), 0),
-  high: rest,
-})
+/** The loss when missing meters used their most, the usual, nothing. One of which nobody knows the use leaves it open below. */
+const boundOf = (rest: number, missing: readonly MemberFigure[]): Bound => {
+  const uses = missing.map(useOf)
+  const less = (end: keyof Usual): number | null => {
+    const total = totalOf(uses.map((use) => use?.[end] ?? null))
+    return total === null ? null : rest - total
+  }
+  return { low: less('high'), likely: less('value'), high: rest - uses.reduce((sum, use) => sum + (use?.low ?? 0), 0) }
+}
+
+/** What a missing meter will have used: as measured, where only what it fed in is not known; at least nothing. */
+const useOf = ({ imp, wrongRatio, usual }: MemberFigure): Usual | null =>
+  imp !== null && !wrongRatio ? { value: imp, low: imp, high: imp } : usual && { ...usual, low: 0 }
 
 /** The band a loss lies in, with the ends as the limits close them. */
 const judged = (loss: number, input: number, pct: number | null, stepKwh: number, { thresholds, target, days }: LossTerms) => {

@@ -303,8 +303,8 @@ export const notComputable: Detector = {
             ...{ lossLowKwh: round(last.low), lossHighKwh: round(last.high), gateways: frame.gateways.length },
           },
           why: {
-            en: `${WHY[cause]?.en ?? cause}: good registers of ${(100 * last.meterShare).toFixed(1)} % of the meters with ${(100 * last.energyShare).toFixed(1)} % of last week's energy; the loss lies between ${say(last.low)} and ${say(last.high)}`,
-            zh: `${WHY[cause]?.zh ?? cause}：示数完好电表 ${(100 * last.meterShare).toFixed(1)} %，占上周电量 ${(100 * last.energyShare).toFixed(1)} %；线损介于 ${say(last.low)} 与 ${say(last.high)}`,
+            en: `${WHY[cause]?.en ?? cause}: good registers of ${(100 * last.meterShare).toFixed(1)} % of the meters with ${(100 * last.energyShare).toFixed(1)} % of last week's energy; ${between(last).en}`,
+            zh: `${WHY[cause]?.zh ?? cause}：示数完好电表 ${(100 * last.meterShare).toFixed(1)} %，占上周电量 ${(100 * last.energyShare).toFixed(1)} %；${between(last).zh}`,
           },
           action: { en: 'have the missing registers read again; set right what the ledger lacks', zh: '补采缺失示数；补正档案' },
         }),
@@ -320,6 +320,14 @@ const WHY: Readonly<Record<string, Words>> = {
   'no-meters': { en: 'the ledger has no customer meter for the area', zh: '档案中台区无用户电表' },
   'meters-missing': { en: 'customer meters were not read', zh: '用户电表示数缺失' },
 }
+
+/** What still can be said of the loss of a day that is not computable. */
+const between = ({ low, high }: DayLoss): Words =>
+  !Number.isFinite(high)
+    ? { en: 'nothing bounds the loss', zh: '线损范围无法给出' }
+    : Number.isFinite(low)
+      ? { en: `the loss lies between ${say(low)} and ${say(high)}`, zh: `线损介于 ${say(low)} 与 ${say(high)}` }
+      : { en: `the loss is at most ${say(high)}`, zh: `线损至多 ${say(high)}` }
 
 const sinceBlind = (days: readonly DayLoss[]): number => {
   let first = days.length - 1

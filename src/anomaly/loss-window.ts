@@ -34,7 +34,7 @@ export interface DayLoss {
   readonly energyShare: number
   readonly missing: readonly MissingMeter[]
   readonly isComputable: boolean
-  /** The loss lies in between: missing meters at their most, and at nothing. */
+  /** The loss lies in between: missing meters at their most, and at nothing. NaN = open: the gateway, or what a missing one uses, is not known. */
   readonly low: number
   readonly high: number
 }
@@ -104,7 +104,7 @@ const windowOf = ({ frame, technical, thresholds }: AreaView, members: Members):
     // A register that is not there, or that nobody reads, feeds nothing in.
     const reverse = gateways.reduce((sum, { exp }) => sum + knownSum(exp, from, to)[0], 0)
     const generation = fedIn.reduce((sum, exp, at) => sum + knownOf(exp, meters[at]?.exp, day), 0)
-    const sums = { sold: 0, estimated: 0, most: 0, good: 0, weight: 0, goodWeight: 0 }
+    const sums = { sold: 0, estimated: 0, guessed: 0, most: 0, good: 0, weight: 0, goodWeight: 0 }
     const missing: MissingMeter[] = []
     for (const [at, meter] of meters.entries()) {
       const column = filled[at]
@@ -122,11 +122,16 @@ const windowOf = ({ frame, technical, thresholds }: AreaView, members: Members):
       }
       const one = missingOf(idOf(meter), column, day, to - from)
       missing.push(one)
-      sums.most += one.most
+      // Where nothing is missing within the day its energy is a share of a longer total, and how much of it fell on this day is a guess.
+      const share = one.slots > 0 ? 0 : knownOf(column.kwh, meter.imp, day)
+      sums.guessed += share
+      sums.most += Number.isNaN(column.estimated[day] ?? 0) ? Number.NaN : one.most + share * (1 + SIGMAS * column.spread)
     }
     const input = supply + generation
     const [meterShare, energyShare] = [sums.good / Math.max(1, meters.length), sums.weight > 0 ? sums.goodWeight / sums.weight : 0]
     const loss = input - sums.sold - reverse
+    const isSupplyRead = gateways.every((meter) => hasEnds(meter, frame, day))
+    const unsold = isSupplyRead ? loss + sums.estimated + sums.guessed : Number.NaN
     return {
       ...{
         day: name,
@@ -144,8 +149,8 @@ const windowOf = ({ frame, technical, thresholds }: AreaView, members: Members):
       technical: technical ? daySum(technical.kwh, from, to) : Number.NaN,
       isComputable:
         Number.isFinite(loss) && meters.length > 0 && 100 * meterShare >= limit('meters_pct') && 100 * energyShare >= limit('energy_pct'),
-      low: loss + sums.estimated - sums.most,
-      high: loss + sums.estimated,
+      low: unsold - sums.most,
+      high: unsold,
     }
   })
 }

@@ -31,7 +31,8 @@ export interface LossItemView {
   readonly faults: readonly LossFault[]
   readonly missing: readonly string[]
   /** kWh: lower end, likely, upper end. */
-  readonly bound: readonly [number, number, number] | null
+  /** kWh: low, likely, high; null within: open, a missing meter's use is known to nobody. */
+  readonly bound: readonly [number | null, number | null, number] | null
   /** Step of the gateway registers, kWh. */
   readonly stepKwh: number
   readonly watches: readonly Watch[]

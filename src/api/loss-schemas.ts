@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import { LOSS_FAULTS, LOSS_STATES, PHASE_FAULTS, WATCHES } from '../anomaly/index.ts'
 import { LOSS_STEPS } from './loss-deps.ts'
 import { Count, Cursor, closed, Instant, limitOf, named, nullable, oneOf, pageOf, ref, Text, TextOrNull, Word } from './schema-words.ts'
+import { asPage } from './whole-lists.ts'
 
 const Kwh = (description: string, example = '100.00') =>
   TextOrNull({ description: `${description} Exact, kWh; null = not known.`, examples: [example] })
@@ -62,10 +63,13 @@ export const LossItemSchema = named(
       judgedIn: TextOrNull({ description: '`%`, `kWh` in small areas, null when not judged.' }),
       faults: Type.Array(oneOf(LOSS_FAULTS, 'Why it is not computable, or what is odd in the archive.')),
       missing: Type.Array(Type.String(), { description: 'Points without energy.' }),
-      bound: nullable(Type.Object({ low: Type.Number(), likely: Type.Number(), high: Type.Number() }, { description: 'kWh.' }), {
-        description:
-          'The loss when missing meters used their most, the usual, nothing. Never a headline; null while the gateway is not known.',
-      }),
+      bound: nullable(
+        Type.Object({ low: nullable(Type.Number()), likely: nullable(Type.Number()), high: Type.Number() }, { description: 'kWh.' }),
+        {
+          description:
+            'The loss when missing meters used their most, the usual, nothing. Never a headline. Null while the gateway is not known; open below (low and likely null) while nobody knows what a missing meter usually uses.',
+        },
+      ),
       stepKwh: Type.Number({ description: 'Step of the gateway registers times their ratio, kWh: what a difference cannot resolve.' }),
       watches: Type.Array(oneOf(WATCHES, 'Watch lists it is on.')),
       version: Type.Integer({ minimum: 0, description: 'Grows with every change; 0 = never worked out.' }),
@@ -103,19 +107,21 @@ const ThresholdSchema = Type.Object({
 
 export const LossSchema = named(
   'Loss',
-  Type.Object({
-    area: Text('Transformer area.', 'A-07'),
-    step: oneOf(LOSS_STEPS, 'Length of an item.'),
-    from: Instant('Start of the time asked for.'),
-    to: Instant('Its end.'),
-    zone: Text('Zone of days and months.', 'Asia/Shanghai'),
-    pending: Type.Boolean({ description: 'Some of it is being worked out again.' }),
-    thresholds: Type.Object({
-      version: Type.Integer({ minimum: 0, description: 'Version of the thresholds in force now; 0 = nobody set any.' }),
-      inForce: Type.Array(ThresholdSchema),
+  asPage(
+    Type.Object({
+      area: Text('Transformer area.', 'A-07'),
+      step: oneOf(LOSS_STEPS, 'Length of an item.'),
+      from: Instant('Start of the time asked for.'),
+      to: Instant('Its end.'),
+      zone: Text('Zone of days and months.', 'Asia/Shanghai'),
+      pending: Type.Boolean({ description: 'Some of it is being worked out again.' }),
+      thresholds: Type.Object({
+        version: Type.Integer({ minimum: 0, description: 'Version of the thresholds in force now; 0 = nobody set any.' }),
+        inForce: Type.Array(ThresholdSchema),
+      }),
+      items: Type.Array(ref(LossItemSchema)),
     }),
-    items: Type.Array(ref(LossItemSchema)),
-  }),
+  ),
 )
 
 const RegisterEnd = nullable(
@@ -159,15 +165,17 @@ export const LossMemberSchema = named(
 
 export const BalanceSchema = named(
   'Balance',
-  Type.Object({
-    area: Text('Transformer area.', 'A-07'),
-    from: Instant('Start: midnight of the first day.'),
-    to: Instant('End: midnight after the last day.'),
-    zone: Text('Zone of days.', 'Asia/Shanghai'),
-    pending: Type.Boolean({ description: 'Some of it is being worked out again.' }),
-    balance: ref(LossItemSchema, 'Sum of the members.'),
-    members: Type.Array(ref(LossMemberSchema)),
-  }),
+  asPage(
+    Type.Object({
+      area: Text('Transformer area.', 'A-07'),
+      from: Instant('Start: midnight of the first day.'),
+      to: Instant('End: midnight after the last day.'),
+      zone: Text('Zone of days.', 'Asia/Shanghai'),
+      pending: Type.Boolean({ description: 'Some of it is being worked out again.' }),
+      balance: ref(LossItemSchema, 'Sum of the members.'),
+      members: Type.Array(ref(LossMemberSchema)),
+    }),
+  ),
 )
 
 export const AreaSchema = named(
@@ -208,16 +216,18 @@ const FlowItem = Type.Object({
 })
 export const FlowSchema = named(
   'FlowBalance',
-  Type.Object(
-    {
-      id: Text('Line or bus.', 'F-1'),
-      from: Instant('Start of the time asked for.'),
-      to: Instant('Its end.'),
-      zone: Text('Zone of days.', 'Asia/Shanghai'),
-      voltageKv: Percent('Voltage, kV.'),
-      items: Type.Array(FlowItem),
-    },
-    { description: 'What goes into a line or a bus and comes out, day by day.' },
+  asPage(
+    Type.Object(
+      {
+        id: Text('Line or bus.', 'F-1'),
+        from: Instant('Start of the time asked for.'),
+        to: Instant('Its end.'),
+        zone: Text('Zone of days.', 'Asia/Shanghai'),
+        voltageKv: Percent('Voltage, kV.'),
+        items: Type.Array(FlowItem),
+      },
+      { description: 'What goes into a line or a bus and comes out, day by day.' },
+    ),
   ),
 )
 

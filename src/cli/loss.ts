@@ -1,4 +1,4 @@
-import { asked } from './gateway-api.ts'
+import { askedWhole } from './gateway-api.ts'
 import { print, printJson, table } from './output.ts'
 
 export interface LossArguments {
@@ -24,7 +24,7 @@ interface Item {
   readonly state: string
   readonly faults: readonly string[]
   readonly missing: readonly string[]
-  readonly bound: { readonly low: number; readonly high: number } | null
+  readonly bound: { readonly low: number | null; readonly high: number } | null
   readonly version: number
   readonly sumOfDays: {
     readonly loss: string | null
@@ -47,7 +47,8 @@ interface Member {
 /** `gridtally loss AREA`: line loss of an area, as the running gateway gives it out. */
 export const loss = async (area: string, args: LossArguments): Promise<void> => {
   const path = `/api/v1/areas/${encodeURIComponent(area)}/${args.members ? 'balance' : 'loss'}`
-  const answer = await asked(args, path, { from: args.from, to: args.to, ...(args.members ? {} : { step: args.step }) })
+  const query = { from: args.from, to: args.to, ...(args.members ? {} : { step: args.step }) }
+  const answer = await askedWhole(args, path, query, args.members ? 'members' : 'items')
   if (args.json) return printJson(answer)
   print(`${area}  ${args.members ? 'balance' : args.step}  ${String(answer.from)} to ${String(answer.to)}  days of ${String(answer.zone)}`)
   if (answer.pending) print('some of it is being worked out again')
@@ -86,7 +87,9 @@ const row = (item: Item): string[] => {
       ...(missing.length > 0
         ? [`missing ${missing.slice(0, 3).join(' ')}${missing.length > 3 ? ` and ${missing.length - 3} more` : ''}`]
         : []),
-      ...(state === 'not-computable' && bound ? [`between ${bound.low} and ${bound.high} kWh`] : []),
+      ...(state === 'not-computable' && bound
+        ? [bound.low === null ? `at most ${bound.high} kWh` : `between ${bound.low} and ${bound.high} kWh`]
+        : []),
       ...(estimatedPpm > 0 ? [`${(estimatedPpm / 10_000).toFixed(2)} % estimated`] : []),
       ...(sumOfDays ? [`sum of ${sumOfDays.days} of ${sumOfDays.of} days ${sumOfDays.loss ?? '-'} kWh`] : []),
       ...(version > 1 ? [`version ${version}`] : []),

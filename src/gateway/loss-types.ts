@@ -42,12 +42,15 @@ export interface LossItem {
   readonly judgedIn: '%' | 'kWh' | null
   readonly faults: readonly LossFault[]
   readonly missing: readonly string[]
-  /** kWh: [low, likely, high]. */
-  readonly bound: readonly [number, number, number] | null
+  /** kWh: [low, likely, high]; null within: open, nobody knows what a missing meter uses. */
+  readonly bound: LossBound | null
   readonly stepKwh: number
   readonly watches: readonly Watch[]
   readonly version: number
 }
+
+/** [low, likely, high] */
+export type LossBound = readonly [number | null, number | null, number]
 
 /** A month worked out both ways, and why they differ. */
 export interface MonthLoss {

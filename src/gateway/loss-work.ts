@@ -149,7 +149,7 @@ export const itemOf = (
   const made = decimalOfFloat64(Math.round(figure.made * 100) / 100)
   const sold = sumOf([measured, made])
   const loss = subtract(subtract(sumOf([supply, generation]), sold), reverse)
-  const { bound, ofInput, ofNet } = figure
+  const { ofInput, ofNet } = figure
   return {
     ...{ from, to, supply: figure.supply === null ? null : text(supply), reverse: figure.reverse === null ? null : text(reverse) },
     ...{ generation: text(generation), measured: text(measured) },
@@ -163,11 +163,14 @@ export const itemOf = (
       judgedIn: figure.judgedIn,
     },
     ...{ faults: figure.faults, missing: figure.missing, stepKwh: rounded(figure.stepKwh) ?? 0, watches: figure.watches },
-    bound: bound && [rounded(bound.low) ?? 0, rounded(bound.likely) ?? 0, rounded(bound.high) ?? 0],
+    bound: roundedBound(figure.bound),
   }
 }
 
-const rounded = (value: number | null): number | null => (value === null ? null : Math.round(value * 1e4) / 1e4)
+const toTenThousandth = (value: number): number => Math.round(value * 1e4) / 1e4
+const rounded = (value: number | null): number | null => (value === null ? null : toTenThousandth(value))
+const roundedBound = (bound: LossFigure['bound']): LossItem['bound'] =>
+  bound && [rounded(bound.low), rounded(bound.likely), toTenThousandth(bound.high)]
 
 /** Quarter hours of a day up to the last of which a figure is known. */
 const quartersOf = (
@@ -206,7 +209,7 @@ const quarterItem = (from: number, to: number, figure: LossFigure): LossItem => 
   ...{ ofInput: rounded(figure.ofInput), ofNet: rounded(figure.ofNet), meters: figure.meters, good: figure.good },
   ...{ meterPpm: figure.meterPpm, energyPpm: figure.energyPpm, estimatedPpm: figure.estimatedPpm, state: figure.state },
   ...{ grade: figure.grade, judgedIn: figure.judgedIn, faults: figure.faults, missing: figure.missing },
-  bound: figure.bound && [rounded(figure.bound.low) ?? 0, rounded(figure.bound.likely) ?? 0, rounded(figure.bound.high) ?? 0],
+  bound: roundedBound(figure.bound),
   ...{ stepKwh: rounded(figure.stepKwh) ?? 0, watches: figure.watches, version: 1 },
 })
 

@@ -178,3 +178,19 @@ it('says of every slot of a day what it says of that slot alone', () => {
     }),
   )
 })
+
+describe('the bound of a loss that is not computable', () => {
+  const usual = { value: 100, low: 60, high: 150 }
+  it('counts nothing as zero: a meter nobody knows the use of leaves it open below', () => {
+    const known = member({ id: 'H1', imp: null, good: false, usual })
+    expect(lossFigure([gateway(1000), known], TERMS).bound).toEqual({ low: 850, likely: 900, high: 1000 })
+    const stranger = member({ id: 'H2', imp: null, good: false })
+    expect(lossFigure([gateway(1000), known, stranger], TERMS).bound).toEqual({ low: null, likely: null, high: 1000 })
+  })
+
+  it('takes what a meter drew as it was read where only its feed-in is missing', () => {
+    const half = member({ id: 'H1', imp: 700, exp: null, good: false, usual })
+    expect(lossFigure([gateway(1000), half], TERMS).bound).toEqual({ low: 300, likely: 300, high: 300 })
+    expect(lossFigure([gateway(1000), { ...half, wrongRatio: true }], TERMS).bound).toEqual({ low: 850, likely: 900, high: 1000 })
+  })
+})
