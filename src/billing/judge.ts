@@ -34,12 +34,22 @@ export const decide = (point: BillingPoint, current: readonly Version[], held: H
   const withdrawn = release.filter(({ register }) => standing.get(register)?.kind === 'withdrawn').map(({ register }) => register)
   const estimated = release.filter(({ quality }) => (quality & QUALITY.estimated) !== 0).map(({ register }) => register)
   const left: { reason: LeftReason; text: string }[] = uniqueHolds(holdsOf(point, missing), held)
+  const torn = release.length === 0 ? [] : current.filter((version) => version.kind !== 'withdrawn' && isOfAnother(version, point))
+  if (torn.length > 0)
+    left.push({
+      reason: 'conflict',
+      text: `${torn.map(({ register }) => register).join(', ')} stands released with another meter or ratio: decide that correction, or withdraw it, first`,
+    })
   if (!rules.estimates && estimated.length > 0)
     left.push({ reason: 'estimated', text: `${estimated.join(', ')}: made up by rule, not read` })
   if (!rules.again && withdrawn.length > 0)
     left.push({ reason: 'withdrawn', text: `${withdrawn.join(', ')}: withdrawn before; \`again\` releases it anew` })
   return { release: left.length > 0 ? [] : release, already, left }
 }
+
+/** The rest of the point would be released beside figures of another meter or ratio. */
+const isOfAnother = (version: Version, point: BillingPoint): boolean =>
+  differenceOf(version, point)?.differs.some((one) => one === 'meter' || one === 'ratio' || one === 'gone') ?? false
 
 const holdsOf = ({ registers, holds }: BillingPoint, missing: readonly string[]): Holds => {
   const has = (reason: string) => holds.some((hold) => hold.reason === reason)

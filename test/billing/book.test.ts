@@ -58,6 +58,22 @@ describe('a release', () => {
     ])
   })
 
+  it('puts no register of another meter or ratio beside one that stands', () => {
+    const file = book()
+    release(file, [pointAt('P-1', [register('1.8.0', '100.00')])])
+    const other = (change: { meter?: string; ratio?: string }) =>
+      pointAt('P-1', [register('1.8.0', '100.00', change), register('2.8.0', '3.00', change)], { meter: change.meter ?? 'M-1' })
+    for (const change of [{ meter: 'M-2' }, { ratio: '80' }]) {
+      const id = release(file, [other(change)])
+      expect(file.releases.left(id, 'conflict', '', 10)).toMatchObject([
+        { point: 'P-1', reasons: [{ text: expect.stringContaining('1.8.0 stands released') }] },
+      ])
+    }
+    expect(file.figures.newest).toBe(1)
+    release(file, [other({})])
+    expect(file.figures.newest).toBe(2)
+  })
+
   it('releases estimates only when that is allowed, marked as they are', () => {
     const file = book()
     const made = pointAt('P-1', [register('1.8.0', '6.00', { quality: QUALITY.estimated, source: 'estimated' })])
