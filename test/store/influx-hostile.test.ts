@@ -15,7 +15,10 @@ interface Seen {
 }
 type Respond = (response: http.ServerResponse, seen: Seen) => void
 
-const TIMEOUT = 250
+/** Where an answer is to come, on whatever machine, and where none comes. */
+const TIMEOUT = 30_000
+const SOON = 250
+const deadlineFor = (code: string | null) => ({ timeoutMs: code?.includes('TIMEOUT') ? SOON : TIMEOUT })
 
 /** A server that answers every write as it is told, and /ping like an honest one. */
 const fakeServer = async (respond: Respond) => {
@@ -133,7 +136,7 @@ describe('answers of a server', () => {
     ['no HTTP at all', (response) => void response.socket?.end('MQTT\r\n\r\n'), 'later', 'INFLUX_NETWORK', null],
   ])('%s', async (_, respond, kind, code, waitMs) => {
     const server = await fakeServer(respond)
-    const sink = await openSink(server.url, {}, () => START)
+    const sink = await openSink(server.url, deadlineFor(code), () => START)
     const answer = await sink.write(batchOf(20))
     expect(answer.kind).toBe(kind)
     if (answer.kind !== 'stored') expect(answer.error.code).toBe(code)
@@ -145,13 +148,15 @@ describe('answers of a server', () => {
   it('ends at its deadline, and hears nothing of a 204 that comes later', async () => {
     const held: http.ServerResponse[] = []
     const server = await fakeServer((response) => held.push(response))
-    const sink = await openSink(server.url)
+    const sink = await openSink(server.url, { timeoutMs: SOON })
     const answer = await sink.write([readingOf('m', START)])
     expect(answer).toMatchObject({ kind: 'later', error: { code: 'INFLUX_TIMEOUT' } })
     for (const response of held) response.writeHead(204).end()
     server.state.respond = status(204)
-    expect(await sink.write([readingOf('m', START)])).toEqual({ kind: 'stored', dead: [] })
-    expect(server.seen.map(({ lines }) => lines)).toEqual([server.seen[0]!.lines, server.seen[0]!.lines])
+    // Once, unless the machine stands still for as long as the deadline.
+    await expect.poll(() => sink.write([readingOf('m', START)])).toEqual({ kind: 'stored', dead: [] })
+    expect(server.seen.length).toBeGreaterThan(1)
+    for (const { lines } of server.seen) expect(lines).toEqual(server.seen[0]!.lines)
   })
 
   it('says down, not failed, when nobody listens', async () => {
@@ -174,7 +179,7 @@ describe('answers of a server', () => {
       }
       pump()
     })
-    const sink = await openSink(server.url, { timeoutMs: 5000 })
+    const sink = await openSink(server.url)
     const answer = await sink.write([readingOf('m', START)])
     expect(answer).toMatchObject({ kind: 'later', error: { code: 'INFLUX_SERVER' } })
     if (answer.kind === 'later') expect(answer.error.message.length).toBeLessThan(600)
@@ -192,7 +197,7 @@ describe('answers of a server', () => {
 
   it('closes while a write is under way: later, not lost', async () => {
     const server = await fakeServer(() => void sink.close())
-    const sink = await openSink(server.url, { timeoutMs: 20_000 })
+    const sink = await openSink(server.url)
     expect(await sink.write([readingOf('m', START)])).toMatchObject({ kind: 'later', error: { code: 'INFLUX_CLOSED' } })
   })
 })
@@ -202,7 +207,7 @@ describe('a request too large', () => {
     const server = await fakeServer((response, { lines }) =>
       status(lines.length > 600 ? 413 : 204, influxError('Request Entity Too Large'))(response, server.seen[0]!),
     )
-    const sink = await openSink(server.url, { timeoutMs: 5000 })
+    const sink = await openSink(server.url)
     const readings = batchOf(5000)
     expect(await sink.write(readings)).toEqual({ kind: 'stored', dead: [] })
     const taken = server.seen.filter(({ lines }) => lines.length <= 600)
@@ -245,7 +250,7 @@ describe('poison', () => {
   it('is found by halving: all others stored, at most 14 requests for one culprit among 5,000', async () => {
     for (const culprit of [0, 1, 2499, 2500, 4095, 4999]) {
       const server = await fakeServer(status(204))
-      const sink = await openSink(server.url, { timeoutMs: 5000 })
+      const sink = await openSink(server.url)
       const readings = batchOf(5000)
       await sink.write(readings)
       const lines = server.seen.flatMap((one) => one.lines)
@@ -264,7 +269,7 @@ describe('poison', () => {
 
   it('any number of culprits anywhere: exactly they are dead, everything else is stored', async () => {
     const server = await fakeServer(status(204))
-    const sink = await openSink(server.url, { timeoutMs: 5000 })
+    const sink = await openSink(server.url)
     const readings = batchOf(64)
     await sink.write(readings)
     const lineOf = new Map(server.seen.flatMap((one) => one.lines).map((line) => [meterOf(line), line]))
@@ -289,7 +294,7 @@ describe('poison', () => {
       const data = [{ original_line: lines[at], line_number: at + 1, error_message: "invalid column type for column '1.8.0'" }]
       status(400, JSON.stringify({ error: 'parsing failed for write_lp endpoint', data }))(response, server.seen[0]!)
     })
-    const sink = await openSink(server.url, { version: 'v3', token: 't', timeoutMs: 5000 })
+    const sink = await openSink(server.url, { version: 'v3', token: 't' })
     const readings = batchOf(5000).map((reading, index) => (index === 1234 ? { ...reading, shape: poisonShape } : reading))
     const answer = await sink.write(readings)
     expect(answer).toMatchObject({
@@ -398,7 +403,7 @@ describe('questions to a server that dies or lies', () => {
   ])('%s', async (_, respond, code) => {
     const server = await fakeServer(respond)
     for (const options of [{}, { version: 'v2', org: 'o', bucket: 'b', token: 't' }] as const) {
-      const store = await openSink(server.url, options)
+      const store = await openSink(server.url, { ...options, ...deadlineFor(code) })
       const answer = await store.range(range)
       expect(answer.ok ? '' : answer.error.code).toMatch(new RegExp(`^${code}$`))
     }
