@@ -122,6 +122,30 @@ interface Loss {
   readonly voltage: number
 }
 
+/**
+ * Width of the band above the limit, of nominal voltage. A lead that is off goes from live to lost at once: hardly a sample lies between.
+ * A long line under load comes down by degrees and crosses the band each time: a quarter as many samples lie there as below, or more.
+ */
+const SAG_BAND = 0.1
+const SAG_SHARE = 0.25
+/** No feeder works at half its voltage: what lies below was never a sag. */
+const SAG_LEAST = 0.5
+
+/** Whether the low samples of a day are those of a voltage that sinks under load (低电压), not of a lead that is off. */
+const isSag = (frame: AreaFrame, of: MeterColumns, phase: PhaseIndex, from: number, low: number): boolean => {
+  let near = 0
+  const below: number[] = []
+  for (let slot = from; slot < frame.slots; slot++) {
+    const own = of.u[phase]?.[slot] ?? Number.NaN
+    let best = 0
+    for (const at of PHASES) if (at !== phase) best = Math.max(best, of.u[at]?.[slot] || 0)
+    const share = own / nominalOf(frame, best)
+    if (share < low) below.push(share)
+    else if (share < low + SAG_BAND) near++
+  }
+  return near >= SAG_SHARE * below.length && median(below) >= SAG_LEAST
+}
+
 /** Loss of voltage of one phase that shows on the last day, followed back to its first sample. */
 const voltageLossOf = (frame: AreaFrame, of: MeterColumns, phase: PhaseIndex, limit: Limit<typeof RULE>): Loss | null => {
   const [low, other] = [limit('lowVoltage'), limit('otherVoltage')]
@@ -137,7 +161,7 @@ const voltageLossOf = (frame: AreaFrame, of: MeterColumns, phase: PhaseIndex, li
       goodAfter = 0
     } else if (is === 0) goodAfter++
   }
-  if (lost < limit('minSlots')) return null
+  if (lost < limit('minSlots') || isSag(frame, of, phase, today, low)) return null
   // Back to where it began: a loose contact comes and goes, so it began before the last twelve hours of good samples in a row.
   const pause = Math.round(12 / slotHours(frame))
   let first = last

@@ -65,6 +65,20 @@ describe('a phase that is lost', () => {
     for (let from = FROM; from < of.imp.length; from += 12) lose(of, 2, 0.3, from, Math.min(of.imp.length, from + 6))
     expect(judge([of])).toMatchObject([{ from: at(FROM) }])
   })
+  it('is not a line whose voltage sinks under load, by degrees', () => {
+    const of = three()
+    for (let slot = FROM; slot < of.imp.length; slot++) {
+      // At the end of a long line: 0.95 Un at night, 0.72 Un at the peak of the evening.
+      const evening = Math.max(0, Math.sin((Math.PI * ((slot % 96) - 56)) / 40))
+      of.u[0]![slot] = 230 * (0.95 - 0.23 * evening)
+    }
+    expect(judge([of])).toEqual([])
+  })
+  it('is one though the open lead still shows half a voltage', () => {
+    const of = three()
+    for (let slot = FROM; slot < of.imp.length; slot++) of.u[1]![slot] = 230 * (0.4 + 0.3 * ((slot % 7) / 7))
+    expect(judge([of])).toMatchObject([{ key: 'phase-loss/M/B', cause: 'voltage_loss' }])
+  })
   it('at the meter of the area is critical', () => {
     const of = three(1, 'G')
     lose(of, 0, 0.3)
