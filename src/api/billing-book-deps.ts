@@ -147,6 +147,11 @@ export interface BillingCycleReport {
   readonly total: BillingUnitView
   /** Points that do not stand released, the first of them; those without a reason could be. */
   readonly open: readonly { readonly point: string; readonly area: string | null; readonly reasons: readonly string[] }[]
+  /** Points that were billed in it a month before and are not any more, the first of them, and how many there are. */
+  readonly former: readonly { readonly point: string; readonly area: string | null }[]
+  readonly formerPoints: number
+  /** Zones and areas of the cycle that the ledger does not have. */
+  readonly unknown: readonly string[]
 }
 
 /** Points somebody sees; null: every one. */

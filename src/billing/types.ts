@@ -73,6 +73,8 @@ export interface BillingScope {
 export interface BillingReads {
   /** @param after  only points with a greater id; null: from the first */
   at(at: number, scope: BillingScope, after: string | null): AsyncIterable<readonly BillingPoint[]>
+  /** The points that are billed at an instant, without anything read of them. */
+  billed(at: number, scope: BillingScope): AsyncIterable<readonly Pick<BillingPoint, 'point' | 'area'>[]>
 }
 
 /** Where a figure stands: `provisional` = could be released, nobody has; `held` = must not be. */

@@ -10,6 +10,7 @@ export interface CycleParts {
   readonly now: () => number
   readonly cycles: () => readonly BillingCycleView[]
   readonly estimates: () => boolean
+  readonly isKnown: (kind: 'zone' | 'area', id: string) => boolean
 }
 
 /** Points that are named one by one. */
@@ -31,11 +32,12 @@ export const cycleInstant = (days: Pick<EnergyDays, 'start'>, { day }: Pick<Bill
 
 /** How complete a cycle (抄表例日) is in a month: counted point by point, with the memory of one piece. @errors BILLING_CYCLE, BILLING_FUTURE */
 export const completenessOf = async (
-  { reads, versionsAt, days, now, cycles, estimates }: CycleParts,
+  parts: CycleParts,
   id: string,
   month: string | null,
   sees: SeesPoint,
 ): Promise<Result<BillingCycleReport, Refusal>> => {
+  const { reads, versionsAt, days, now, cycles, estimates } = parts
   const cycle = cycles().find((one) => one.id === id)
   if (!cycle) return err({ because: 'unknown', error: billingFailure('BILLING_CYCLE', `there is no billing cycle ${id}`).error })
   const chosen = month ?? newestMonth(days, cycle, now())
@@ -56,7 +58,7 @@ export const completenessOf = async (
     for await (const piece of reads.at(at, { ...scope, ...(sees ? { sees } : {}) }, null)) {
       // An area may lie in a zone that is named too.
       const points = scopes.length === 1 ? piece : piece.filter(({ point }) => !counted.has(point))
-      if (scopes.length > 1) for (const { point } of points) counted.add(point)
+      for (const { point } of points) counted.add(point)
       const versions = await versionsAt(
         at,
         points.map(({ point }) => point),
@@ -72,8 +74,30 @@ export const completenessOf = async (
       }
     }
   const sorted = [...units].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, unit]) => unit)
-  return ok({ cycle, month: chosen, at, units: sorted, total, open })
+  const former = await formerOf(parts, cycleInstant(days, cycle, monthBefore(chosen)), scopes, counted, sees)
+  return ok({ cycle, month: chosen, at, units: sorted, total, open, ...former, unknown: unknownOf(parts, cycle) })
 }
+
+/** Points of the month before that are not in this one: what they used since has no register at this instant. */
+const formerOf = async (
+  { reads }: CycleParts,
+  before: number,
+  scopes: readonly BillingScope[],
+  counted: ReadonlySet<string>,
+  sees: SeesPoint,
+): Promise<Pick<BillingCycleReport, 'former' | 'formerPoints'>> => {
+  const found = new Map<string, string | null>()
+  for (const scope of scopes)
+    for await (const piece of reads.billed(before, { ...scope, ...(sees ? { sees } : {}) }))
+      for (const { point, area } of piece) if (!counted.has(point)) found.set(point, area)
+  return { formerPoints: found.size, former: [...found].slice(0, MOST_NAMED).map(([point, area]) => ({ point, area })) }
+}
+
+/** Places of a cycle that the ledger does not have: nothing of them was counted. */
+const unknownOf = ({ isKnown }: CycleParts, { zones, areas }: BillingCycleView): readonly string[] => [
+  ...(zones ?? []).filter((id) => !isKnown('zone', id)),
+  ...(areas ?? []).filter((id) => !isKnown('area', id)),
+]
 
 interface Judged {
   readonly isReleased: boolean
@@ -115,7 +139,10 @@ const scopesOf = ({ zones, areas }: BillingCycleView): readonly Pick<BillingScop
 
 const newestMonth = (days: CycleParts['days'], cycle: BillingCycleView, now: number): string => {
   const month = days.of(now).slice(0, 7)
-  if (cycleInstant(days, cycle, month) <= now) return month
+  return cycleInstant(days, cycle, month) <= now ? month : monthBefore(month)
+}
+
+const monthBefore = (month: string): string => {
   const [year = 0, number = 0] = month.split('-').map(Number)
   return number === 1 ? `${year - 1}-12` : `${year}-${String(number - 1).padStart(2, '0')}`
 }

@@ -23,7 +23,7 @@ import {
 import type { EvidenceKey } from '../evidence/index.ts'
 import { compareIds, type MeterFact, type PointAt } from '../ledger/index.ts'
 import { type BillingReadParts, evidenceKeys, type Looked, pointOf } from './billing-point.ts'
-import { isBilled, isWithin, unacknowledged, zonesAt } from './billing-scope.ts'
+import { isBilled, isWithin, unacknowledged, word, zonesAt } from './billing-scope.ts'
 
 /** Without it no point can be billed. */
 const TOTAL = '1.8.0'
@@ -32,6 +32,8 @@ const PIECE = 50
 /** Pieces under way at once: one is written out while the threads work on the next. More leave more behind that lived too long to be swept with the young. */
 const AHEAD = 2
 const PAGE = 10_000
+/** Points of which only the ledger is asked. */
+const BILLED_PIECE = 500
 const LABELLED: readonly Source[] = ['day-freeze', 'month-freeze', 'curve', 'estimated']
 const SHOWN: readonly Source[] = ['live', 'push', 'manual']
 
@@ -76,6 +78,17 @@ export const billingReads = (parts: BillingReadParts): BillingReads => ({
       const points = await piece.points
       if (points.length > 0) yield points.length > left ? points.slice(0, left) : points
       left -= points.length
+    }
+  },
+  billed: async function* (at, scope) {
+    const { ledger, rules } = parts
+    const zones = zonesAt(ledger, at)
+    const ids = scope.points ? { ids: [...new Set(scope.points)].sort(compareIds) } : {}
+    for (let after: string | null = null, isFirst = true; isFirst || after !== null; isFirst = false) {
+      const { points, last } = ledger.pointsAt({ ...{ at, from: at, to: at, after, limit: BILLED_PIECE }, ...ids })
+      const billed = points.filter((point) => isBilled(point, rules().roles) && isWithin(point, scope, zones))
+      yield billed.map(({ id, attributes }) => ({ point: id, area: word(attributes.area) || null }))
+      after = last
     }
   },
 })

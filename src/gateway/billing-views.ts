@@ -24,6 +24,7 @@ export interface BillingViewParts {
   readonly now: () => number
   readonly days: CycleParts['days']
   readonly rules: () => { readonly releaseEstimates: boolean; readonly cycles: ReturnType<BillingBookDeps['billingCycles']> }
+  readonly isKnown: CycleParts['isKnown']
   /** Names of those who entered a value of a point at an instant by hand. */
   readonly enteredBy: (point: string, at: number) => Promise<readonly string[]>
 }
@@ -158,7 +159,7 @@ export const billingViews = (parts: BillingViewParts): BillingBookDeps => {
       completenessOf(
         {
           ...{ reads, now, days: parts.days, versionsAt: versionsAt(ask) },
-          ...{ cycles: () => rules().cycles, estimates: () => rules().releaseEstimates },
+          ...{ cycles: () => rules().cycles, estimates: () => rules().releaseEstimates, isKnown: parts.isKnown },
         },
         id,
         month,

@@ -54,6 +54,7 @@ export const openBilling = (parts: BillingParts) => {
     willRelease: (at) => looks.willRelease(at),
     now: () => clock.now(),
     rules: () => settings,
+    isKnown: (kind, id) => ledger.get(kind, id, null) !== null,
     enteredBy: (point, at) => enteredBy(parts.collection(), point, at),
   })
   return {

@@ -80,6 +80,7 @@ const hold = (id: number): BillingHoldView => ({
   lifted: id === 2 ? { at: AT + 2, by, why: 'settled' } : null,
 })
 
+const FORMER = { former: [{ point: 'P-9', area: 'A-1' }], formerPoints: 1, unknown: [] }
 const OPEN = { point: 'P-003', area: 'A-1', reasons: ['incomplete'] }
 const cycle: BillingCycleView = { id: 'all', name: 'All', day: 1, zones: null, areas: null, registers: ['1.8.0'] }
 const unit = { area: 'A-1', due: 3, released: 2, provisional: 0, held: 1, heldBy: { incomplete: 1 }, missing: 1, estimated: 0 }
@@ -134,6 +135,6 @@ export const fakeBillingBook = (): BillingBookDeps => ({
   billingCycles: () => [cycle],
   billingCompleteness: async (id, month) =>
     id === 'all'
-      ? ok({ cycle, month: month ?? '2026-08', at: AT, units: [unit], total: { ...unit, area: null }, open: [OPEN] })
+      ? ok({ cycle, month: month ?? '2026-08', at: AT, units: [unit], total: { ...unit, area: null }, open: [OPEN], ...FORMER })
       : no('unknown', 'BILLING_CYCLE', `there is no billing cycle ${id}`),
 })

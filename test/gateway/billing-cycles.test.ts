@@ -23,6 +23,7 @@ const site = async (now = NOVEMBER + DAY) => {
     const found = await completenessOf(
       {
         ...{ reads: made.reads, days, now: () => now, cycles: () => [cycle], estimates: () => false },
+        isKnown: (kind, id) => made.ledger.get(kind, id, null) !== null,
         versionsAt: versionsAt(async (call, request) => ok(handlers[call](request))),
       },
       cycle.id,
@@ -82,6 +83,24 @@ describe('completeness of a billing cycle', () => {
     expect(await counted('2026-11')).toEqual({ total: [2, 1, 1, 0], open: [['P-3']] })
     await done(NOVEMBER, 'P-3')
     expect(await counted('2026-11')).toEqual({ total: [2, 2, 0, 0], open: [] })
+  })
+  it('names who was billed a month before and is not any more, and places that are not in the ledger', async () => {
+    const { change, report } = await site()
+    change(...houses('1', '2', '3'))
+    // One is taken out of service, and one moves to an area of another zone.
+    change({ kind: 'zone', id: 'Z-2', from: null, set: {} }, { kind: 'area', id: 'A-2', from: null, set: { zone: 'Z-2' } })
+    change(point('P-2', { state: 'archived' }, MIDDLE), point('P-3', { area: 'A-2' }, MIDDLE))
+    const former = [
+      { point: 'P-2', area: 'A-1' },
+      { point: 'P-3', area: 'A-1' },
+    ]
+    expect(await report('2026-11')).toMatchObject({ total: { due: 1 }, formerPoints: 2, former, unknown: [] })
+    expect(await report('2026-11', CYCLE, (id) => id !== 'P-2')).toMatchObject({ formerPoints: 1, former: former.slice(1) })
+    const whole = { ...CYCLE, zones: ['Z-1', 'Z-2', 'Z-3'], areas: ['A-9'] }
+    expect(await report('2026-11', whole)).toMatchObject({
+      ...{ total: { due: 2 }, formerPoints: 1, former: former.slice(0, 1), unknown: ['Z-3', 'A-9'] },
+    })
+    expect(await report('2026-10')).toMatchObject({ total: { due: 3 }, formerPoints: 0, former: [] })
   })
   it('is of the newest month whose day has passed; one that is not over is refused', async () => {
     const early = await site(NOVEMBER - 1)

@@ -18,6 +18,7 @@ const site = () => {
     at: async function* (_at, { points = [] }) {
       yield points.map((point) => pointAt(point, [register('1.8.0', state.value)]))
     },
+    billed: async function* () {},
   }
   const ledger = {
     get seq() {
@@ -102,6 +103,7 @@ it('asks no book before something is released, and follows the ledger from the m
     at: async function* (_at, { points = [] }) {
       yield points.map((point) => pointAt(point, [register('1.8.0', state.value)]))
     },
+    billed: async function* () {},
   }
   const ledger = {
     get seq() {
