@@ -42,20 +42,20 @@ export interface Verdict {
 }
 
 /** An answer is stamped by the gateway at most this long after the meter gave it, milliseconds. */
-const LATEST_STAMP_MS = 2500
+const LATEST_STAMP_MS = 10_000
 
 /**
  * Compares what meters said with what is stored, answer by answer: every stored value must be one that its meter showed just before,
  * every answer that was safe must be stored, and no answer twice.
  *
  * @param field   the field compared, one that every meter has
- * @param isSafe  whether an answer given at this instant had to survive
+ * @param isSafe  whether an answer this meter gave at this instant had to survive
  */
 export const judge = (
   truth: readonly TruthRow[],
   stored: readonly StoredRow[],
   field: string,
-  isSafe: (instant: number) => boolean,
+  isSafe: (instant: number, meter: string) => boolean,
 ): Verdict => {
   const answers = new Map<string, { instant: number; value: number; used: boolean }[]>()
   for (const { meter, register, value, instant, fault, kind } of truth) {
@@ -92,7 +92,7 @@ export const judge = (
   for (const [meter, list] of answers)
     for (const { instant, used, value } of list) {
       compared++
-      if (used || !isSafe(instant)) continue
+      if (used || !isSafe(instant, meter)) continue
       lost++
       examples.push(`lost: ${meter} ${value} at ${new Date(instant).toISOString()}`)
     }
