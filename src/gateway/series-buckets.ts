@@ -27,9 +27,8 @@ const monthOf = (days: EnergyDays, month: string): SeriesSpan => {
 type Shift = { readonly months: number } | { readonly days: number } | { readonly ms: number }
 
 /** How far back the period before lies: whole months go back by months, whole days by days, else by their own length. */
-const shiftOf = (days: EnergyDays, compare: Exclude<SeriesCompare, 'none'>, spans: readonly SeriesSpan[]): Shift => {
+const shiftOf = (days: EnergyDays, compare: Exclude<SeriesCompare, 'none'>, from: number, to: number): Shift => {
   if (compare === 'yoy') return { months: 12 }
-  const [from, to] = [spans[0]?.from ?? 0, spans.at(-1)?.to ?? 0]
   const [first, last] = [days.of(from), days.of(to - 1)]
   const isWholeDays = days.start(first) === from && days.end(last) === to
   if (isWholeDays && first.endsWith('-01') && days.add(last, 1).endsWith('-01'))
@@ -50,15 +49,21 @@ const monthsBefore = (day: string, months: number): string | null => {
 const dayBefore = (days: EnergyDays, day: string, shift: Shift): string | null =>
   'months' in shift ? monthsBefore(day, shift.months) : 'days' in shift ? days.add(day, -shift.days) : day
 
-/** The buckets compared with: the same place in the calendar of the year before (同比), or of the period before (环比). */
+/**
+ * The buckets compared with: the same place in the calendar of the year before (同比), or of the period before (环比).
+ *
+ * @param to  end of the last bucket that was asked for, begun or not: a month is one before it is over
+ */
 export const spansBefore = (
   days: EnergyDays,
   bucket: SeriesBucket,
   compare: SeriesCompare,
   spans: readonly SeriesSpan[],
+  to: number,
 ): (SeriesSpan | null)[] => {
-  if (compare === 'none') return []
-  const shift = shiftOf(days, compare, spans)
+  const [first] = spans
+  if (compare === 'none' || !first) return []
+  const shift = shiftOf(days, compare, first.from, to)
   return spans.map((span): SeriesSpan | null => {
     if ('ms' in shift) return { from: span.from - shift.ms, to: span.to - shift.ms }
     const day = dayBefore(days, days.of(span.from), shift)

@@ -5,6 +5,7 @@ import type {
   LossDeps,
   LossItemView,
   Refusal,
+  SeriesChange,
   SeriesLine,
   SeriesPlan,
   SeriesPort,
@@ -83,7 +84,8 @@ export const openSeries = (deps: SeriesDeps): SeriesPort => ({
       )
     const spans = spansOf(days, bucket, from, to, now())
     if (spans.length > MOST_SPANS) return refuse('not-possible', 'SERIES_RANGE', `${spans.length} buckets are too many`)
-    return ok({ ...question, zone: days.zone, spans, before: spans.length === 0 ? [] : spansBefore(days, bucket, compare, spans) })
+    const end = spansOf(days, bucket, to - 1, to, to).at(-1)?.to ?? to
+    return ok({ ...question, zone: days.zone, spans, before: spansBefore(days, bucket, compare, spans, end) })
   },
   lines: async (plan, id) => {
     const now = await figuresOf(deps, plan, id, plan.spans)
@@ -97,12 +99,19 @@ export const openSeries = (deps: SeriesDeps): SeriesPort => ({
         const head = mine ?? other
         if (!head) return []
         const values = mine?.values ?? plan.spans.map(() => NOTHING)
-        const before = values.map((value, at) => changeOf(value, other?.values[at] ?? { ...NOTHING, coverage: plan.before[at] ? 0 : null }))
+        const before = values.map((value, at): SeriesChange => {
+          const change = changeOf(value, other?.values[at] ?? { ...NOTHING, coverage: plan.before[at] ? 0 : null })
+          return isUnderWay(plan, at, deps.now()) ? { ...change, difference: null, percent: null } : change
+        })
         return [{ ...head, values, before }]
       }),
     )
   },
 })
+
+/** The sum of a time that goes on is less than that of one that is over, and says nothing beside it. */
+const isUnderWay = ({ fn, spans }: SeriesPlan, at: number, now: number): boolean =>
+  (fn === 'sum' || fn === 'increase') && (spans[at]?.to ?? 0) > now
 
 type Line = Omit<SeriesLine, 'before'>
 type Spans = readonly (SeriesSpan | null)[]

@@ -26,7 +26,7 @@ describe('buckets', () => {
   })
   it('stand beside the same day of the year before, and beside nothing where there was none', () => {
     const spans = spansOf(SHANGHAI, 'day', at('2028-02-28T00:00:00+08:00'), at('2028-03-02T00:00:00+08:00'), LATE)
-    expect(spansBefore(SHANGHAI, 'day', 'yoy', spans).map((span) => span && SHANGHAI.of(span.from))).toEqual([
+    expect(spansBefore(SHANGHAI, 'day', 'yoy', spans, 0).map((span) => span && SHANGHAI.of(span.from))).toEqual([
       '2027-02-28',
       null,
       '2027-03-01',
@@ -34,19 +34,19 @@ describe('buckets', () => {
   })
   it('of a month stand beside the month before, day by day', () => {
     const spans = spansOf(SHANGHAI, 'day', at('2026-03-01T00:00:00+08:00'), at('2026-04-01T00:00:00+08:00'), LATE)
-    const before = spansBefore(SHANGHAI, 'day', 'mom', spans).map((span) => span && SHANGHAI.of(span.from))
+    const before = spansBefore(SHANGHAI, 'day', 'mom', spans, spans.at(-1)?.to ?? 0).map((span) => span && SHANGHAI.of(span.from))
     expect([before[0], before[27], before[28], before[30]]).toEqual(['2026-02-01', '2026-02-28', null, null])
   })
   it('of some days stand beside as many days before, of some hours beside as many hours', () => {
     const week = spansOf(SHANGHAI, '1h', at('2026-11-16T00:00:00+08:00'), at('2026-11-23T00:00:00+08:00'), LATE)
-    expect(spansBefore(SHANGHAI, '1h', 'mom', week)[0]).toEqual({
+    expect(spansBefore(SHANGHAI, '1h', 'mom', week, week.at(-1)?.to ?? 0)[0]).toEqual({
       from: at('2026-11-09T00:00:00+08:00'),
       to: at('2026-11-09T01:00:00+08:00'),
     })
     const hours = spansOf(SHANGHAI, '1h', at('2026-11-16T08:00:00+08:00'), at('2026-11-16T12:00:00+08:00'), LATE)
-    expect(spansBefore(SHANGHAI, '1h', 'mom', hours)[0]?.from).toBe(at('2026-11-16T04:00:00+08:00'))
+    expect(spansBefore(SHANGHAI, '1h', 'mom', hours, hours.at(-1)?.to ?? 0)[0]?.from).toBe(at('2026-11-16T04:00:00+08:00'))
     const months = spansOf(SHANGHAI, 'month', at('2026-01-01T00:00:00+08:00'), at('2026-04-01T00:00:00+08:00'), LATE)
-    expect(spansBefore(SHANGHAI, 'month', 'mom', months).map((span) => span && SHANGHAI.of(span.from))).toEqual([
+    expect(spansBefore(SHANGHAI, 'month', 'mom', months, months.at(-1)?.to ?? 0).map((span) => span && SHANGHAI.of(span.from))).toEqual([
       '2025-10-01',
       '2025-11-01',
       '2025-12-01',
@@ -54,7 +54,7 @@ describe('buckets', () => {
   })
   it('keep the wall clock where summer time begins on another day', () => {
     const spans = spansOf(BERLIN, '1h', at('2026-03-29T12:00:00+02:00'), at('2026-03-29T13:00:00+02:00'), LATE)
-    expect(spansBefore(BERLIN, '1h', 'yoy', spans)).toEqual([
+    expect(spansBefore(BERLIN, '1h', 'yoy', spans, 0)).toEqual([
       { from: at('2025-03-29T12:00:00+01:00'), to: at('2025-03-29T13:00:00+01:00') },
     ])
   })
@@ -290,6 +290,34 @@ describe('a series', () => {
       { value: '100', coverage: 1, difference: '20', percent: '20.0000' },
       { value: null, coverage: 0, difference: null, percent: null },
     ])
+  })
+  it('of a month that goes on stands beside the month before, and what is not over is no less than what was', async () => {
+    const now = at('2026-11-21T10:00:00+08:00')
+    const items: EnergyItemView[] = []
+    for (let day = '2026-09-01'; day <= '2026-11-21'; day = SHANGHAI.add(day, 1))
+      items.push(energyItem(SHANGHAI.start(day), SHANGHAI.end(day), String(Number(day.slice(8)) + 10 * Number(day.slice(5, 7)))))
+    const register = { register: '1.8.0', obis: '1-0:1.8.0', unit: 'kWh', total: null, known: 1, due: 1, estimatedPpm: 0, findings: [] }
+    const port = portOf({
+      now: () => now,
+      energy: {
+        energy: async (_, { from, to }) =>
+          ok({
+            zone: '',
+            pending: false,
+            registers: [{ ...register, items: items.filter((item) => item.from >= from && item.from < to) }],
+          }),
+      },
+    })
+    const november = { from: at('2026-11-01T00:00:00+08:00'), to: at('2026-12-01T00:00:00+08:00') }
+    const asked = question({ kind: 'energy', bucket: 'day', fn: 'sum', compare: 'mom', ...november })
+    const plan = planned(port, asked)
+    expect(plan.before.map((span) => span && SHANGHAI.of(span.from))).toEqual(
+      plan.spans.map(({ from }) => SHANGHAI.of(from).replace('-11-', '-10-')),
+    )
+    const [line] = await linesOf(port, asked)
+    expect(line?.before).toHaveLength(21)
+    expect(line?.before[19]).toEqual({ value: '120', coverage: 1, difference: '10', percent: '8.3333' })
+    expect(line?.before[20]).toEqual({ value: '121', coverage: 1, difference: null, percent: null })
   })
   it('of an area by hours is the sum of its quarter hours, and not known when one is not', async () => {
     const from = at('2026-11-21T00:00:00+08:00')
