@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { follow } from '../../examples/billing-follow.ts'
 import { billingPlace, MONTHS, pointId, rawsOf } from '../gateway/billing-book-site.ts'
-import { runGateway } from '../support/processes.ts'
+import { patient, runGateway } from '../support/processes.ts'
 
 const POINTS = 40
 const [, AT = 0] = MONTHS
@@ -23,7 +23,7 @@ const released = async () => {
   const ask = async (path: string, body?: object): Promise<{ id: number; state: string }> => {
     const headers = { authorization: `Bearer ${place.token}`, ...(body ? { 'content-type': 'application/json' } : {}) }
     const sent = body ? { method: 'POST', body: JSON.stringify(body) } : {}
-    const answer = await fetch(`${gateway.address}/api/v1${path}`, { headers, ...sent })
+    const answer = await patient(`${gateway.address}/api/v1${path}`, { headers, ...sent })
     if (!answer.ok) throw new Error(await answer.text())
     return (await answer.json()) as { id: number; state: string }
   }

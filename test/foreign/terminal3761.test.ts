@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
 import { stringify } from 'yaml'
 import { freePort } from '../../simulators/free-port.ts'
-import { type RunningGateway, runGateway, scratch, TOKEN } from '../support/processes.ts'
+import { patient, type RunningGateway, runGateway, scratch, TOKEN } from '../support/processes.ts'
 
 /** A terminal written in another language, out of captured frames: see the file. */
 const SCRIPT = fileURLToPath(new URL('terminal3761.py', import.meta.url))
@@ -88,7 +88,7 @@ it.skipIf(!hasPython)(
     await expect.poll(() => terminal.lines.some(isOnline), { timeout: 60_000 }).toBe(true)
 
     // Its archive is empty: the ledger is written into it, and read back.
-    const ordered = await fetch(`${gateway.address}/api/v1/concentrators/C-1/archive/download`, {
+    const ordered = await patient(`${gateway.address}/api/v1/concentrators/C-1/archive/download`, {
       method: 'POST',
       headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
       body: JSON.stringify({ why: 'new terminal' }),

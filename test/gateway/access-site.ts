@@ -8,6 +8,7 @@ import { hashPassword, linksOf, openAccessStore, openAuditLog, type Rights, toke
 import { loadGatewayConfig } from '../../src/config/index.ts'
 import { startGateway } from '../../src/main.ts'
 import { ACT, CHEAP, GOOD, good } from '../access/support.ts'
+import { patient } from '../support/processes.ts'
 
 export { GOOD }
 export const rights = (change: Partial<Rights> = {}): Rights => ({
@@ -101,7 +102,7 @@ export const browser = (address: string, headers: Readonly<Record<string, string
   const jar = new Map<string, string>()
   const ask = async (method: string, path: string, body?: unknown, more: Readonly<Record<string, string>> = {}): Promise<Answer> => {
     const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
-    const answer = await fetch(`${address}${path}`, {
+    const answer = await patient(`${address}${path}`, {
       method,
       headers: {
         ...{ 'sec-fetch-site': 'same-origin', ...headers },

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { ACT, good } from '../access/support.ts'
+import { patient } from '../support/processes.ts'
 import { accessSite, filesOf, rights } from './access-site.ts'
 
 /** Two zones with a customer each, and one who has a point in both. Names tell where they lie: all of the south ends in S or begins with it. */
@@ -55,7 +56,7 @@ let nth = 0
 const asking = async (change: Parameters<typeof rights>[0]) => {
   const { text } = good(filesOf(site.data).tokens.add(`token-${++nth}`, rights(change), ACT, Date.now()))
   const ask = async (path: string, method = 'GET', body?: object) => {
-    const answer = await fetch(`${site.address}/api/v1${path}`, {
+    const answer = await patient(`${site.address}/api/v1${path}`, {
       ...{ method, headers: { authorization: `Bearer ${text}`, ...(body ? { 'content-type': 'application/json' } : {}) } },
       ...(body ? { body: JSON.stringify(body) } : {}),
     })

@@ -4,7 +4,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { startVillage, writeVillageFiles } from '../../simulators/index.ts'
 import { scaledClock } from '../../src/core/index.ts'
-import { gridtally, runGateway, scratch, TOKEN } from '../support/processes.ts'
+import { gridtally, patient, runGateway, scratch, TOKEN } from '../support/processes.ts'
 import { readTruth } from '../support/truth.ts'
 
 interface Gap {
@@ -57,7 +57,7 @@ const itemsOf = async <T>(gateway: Gateway, path: string): Promise<T[]> => {
 const gapsOf = (gateway: Gateway, query: string) => itemsOf<Gap>(gateway, `/api/v1/gaps?limit=500&${query}`)
 const post = async (gateway: Gateway, path: string, body: object | null, token = TOKEN) => {
   const headers = { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) }
-  const answer = await fetch(`${gateway.address}/api/v1${path}`, {
+  const answer = await patient(`${gateway.address}/api/v1${path}`, {
     method: 'POST',
     headers,
     ...(body ? { body: JSON.stringify(body) } : {}),

@@ -7,7 +7,7 @@ import { stringify } from 'yaml'
 import { loadGatewayConfig } from '../../src/config/index.ts'
 import { startGateway } from '../../src/main.ts'
 import { type Asked, bytesOf, dialIn, identifier } from '../support/hand-terminal.ts'
-import { scratch, TOKEN } from '../support/processes.ts'
+import { patient, scratch, TOKEN } from '../support/processes.ts'
 
 /** Terminal 3301-1001 of the captured frames. */
 const ADDRESS = bytesOf('01 33 E9 03') as [number, number, number, number]
@@ -48,7 +48,7 @@ const site = async (allowWrites: boolean, meters: number, answer: (asked: Asked)
   const api = async (path: string, body?: object, token = TOKEN) => {
     const sent = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }
     const headers = { authorization: `Bearer ${token}`, ...(body ? { 'content-type': 'application/json' } : {}) }
-    const said = await fetch(`${gateway.address}/api/v1${path}`, { headers, ...sent })
+    const said = await patient(`${gateway.address}/api/v1${path}`, { headers, ...sent })
     return { status: said.status, body: JSON.parse(await said.text()) }
   }
   const terminal = await dialIn({ port: gateway.listening[0]?.port ?? 0, address: ADDRESS, answer })

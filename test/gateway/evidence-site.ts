@@ -5,7 +5,7 @@ import { loadGatewayConfig } from '../../src/config/index.ts'
 import { type Pack, PackSchema } from '../../src/gateway/evidence-pack.ts'
 import { verifyPack } from '../../src/gateway/evidence-verify.ts'
 import { startGateway } from '../../src/main.ts'
-import { TOKEN } from '../support/processes.ts'
+import { patient, TOKEN } from '../support/processes.ts'
 
 interface Item {
   readonly id: string
@@ -31,7 +31,7 @@ export const open = async (file: string) => {
   onTestFinished(() => gateway.close())
   const api = async (path: string, init: RequestInit = {}) => {
     const headers = { authorization: `Bearer ${TOKEN}`, ...(init.body ? { 'content-type': 'application/json' } : {}) }
-    const answer = await fetch(`${gateway.address}${path}`, { ...init, headers })
+    const answer = await patient(`${gateway.address}${path}`, { ...init, headers })
     return { status: answer.status, body: JSON.parse(await answer.text()) }
   }
   const evidenceOf = async (meter: string, at: number | string, source?: string): Promise<readonly Item[]> => {

@@ -5,7 +5,7 @@ import { stringify } from 'yaml'
 import { loadGatewayConfig } from '../../src/config/index.ts'
 import { linesInLedger } from '../../src/gateway/start-ledger.ts'
 import { glance, Ledger } from '../../src/ledger/index.ts'
-import { gridtally, scratch, TOKEN } from '../support/processes.ts'
+import { gridtally, patient, scratch, TOKEN } from '../support/processes.ts'
 import { gatewayOf, ledgerOf, startSite, startWire } from './hot-site.ts'
 
 const SOON = { timeout: 60_000, interval: 20 }
@@ -21,7 +21,7 @@ it('takes settings of collection and clocks up at once', async () => {
     return body.items?.[0].kpis.find(({ kpi }: { kpi: string }) => kpi === 'daily').cutoff
   }
   const sync = async () => {
-    const answer = await fetch(`${gateway.address}/api/v1/lines/one/clock-sync`, {
+    const answer = await patient(`${gateway.address}/api/v1/lines/one/clock-sync`, {
       method: 'POST',
       headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
       body: JSON.stringify({ why: 'a test' }),

@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest'
 import { stringify } from 'yaml'
 import { loadGatewayConfig } from '../../src/config/index.ts'
 import { startGateway } from '../../src/main.ts'
-import { scratch, TOKEN } from '../support/processes.ts'
+import { patient, scratch, TOKEN } from '../support/processes.ts'
 
 /** A Modbus TCP device whose every pair of words is 50.0, and who was asked when. */
 export interface Wire {
@@ -105,7 +105,7 @@ export const startSite = async (lines: readonly SiteLine[], meters: readonly Sit
   const gateway = started.value
   onTestFinished(() => gateway.close())
   const api = async (path: string, init: RequestInit = {}) => {
-    const answer = await fetch(`${gateway.address}${path}`, { ...init, headers: { authorization: `Bearer ${TOKEN}` } })
+    const answer = await patient(`${gateway.address}${path}`, { ...init, headers: { authorization: `Bearer ${TOKEN}` } })
     return { status: answer.status, body: JSON.parse(await answer.text()) }
   }
   const text = () => readFileSync(files.gateway, 'utf8')

@@ -6,7 +6,7 @@ import { stringify } from 'yaml'
 import { loadGatewayConfig } from '../../src/config/index.ts'
 import { startGateway } from '../../src/main.ts'
 import { startMosquitto } from '../support/mosquitto.ts'
-import { scratch, TOKEN } from '../support/processes.ts'
+import { patient, scratch, TOKEN } from '../support/processes.ts'
 
 interface Items {
   readonly items: readonly Readonly<Record<string, unknown>>[]
@@ -49,10 +49,10 @@ const site = async () => {
   onTestFinished(() => started.value.close())
   const { address } = started.value
   const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
-  const text = async (path: string) => (await fetch(`${address}${path}`, { headers })).text()
+  const text = async (path: string) => (await patient(`${address}${path}`, { headers })).text()
   const get = async <Answer = Items>(path: string): Promise<Answer> => JSON.parse(await text(path))
   const post = async (path: string, body: unknown) => {
-    const answer = await fetch(`${address}${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
+    const answer = await patient(`${address}${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
     const answered: unknown = await answer.json()
     return { status: answer.status, body: answered }
   }

@@ -8,7 +8,7 @@ import { loadGatewayConfig } from '../../src/config/index.ts'
 import { QUALITY } from '../../src/core/index.ts'
 import { type Gateway, startGateway } from '../../src/main.ts'
 import { type Asked, bytesOf, dialIn, frameOf, type HandTerminal, identifier } from '../support/hand-terminal.ts'
-import { runGateway, scratch, TOKEN } from '../support/processes.ts'
+import { patient, runGateway, scratch, TOKEN } from '../support/processes.ts'
 
 /** Terminal 3301-1001 of the captured frames. */
 const C1 = bytesOf('01 33 E9 03') as [number, number, number, number]
@@ -99,7 +99,7 @@ const startSite = async (more: Record<string, unknown> = {}, directory = scratch
   onTestFinished(() => gateway.close())
   const api = async (path: string, init: RequestInit = {}) => {
     const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
-    const answer = await fetch(`${gateway.address}${path}`, { ...init, headers })
+    const answer = await patient(`${gateway.address}${path}`, { ...init, headers })
     return { status: answer.status, body: JSON.parse(await answer.text()) }
   }
   const listener = gateway.listening[0]

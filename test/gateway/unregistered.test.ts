@@ -6,7 +6,7 @@ import { stringify } from 'yaml'
 import { loadGatewayConfig } from '../../src/config/index.ts'
 import { type Gateway, startGateway } from '../../src/main.ts'
 import { startMosquitto } from '../support/mosquitto.ts'
-import { scratch, TOKEN } from '../support/processes.ts'
+import { patient, scratch, TOKEN } from '../support/processes.ts'
 import { now } from '../support/push-site.ts'
 
 interface Unregistered {
@@ -72,9 +72,9 @@ const site = async () => {
   }
   onTestFinished(stop)
   const get = async <Answer>(path: string): Promise<Answer> =>
-    JSON.parse(await (await fetch(`${running?.address}${path}`, { headers })).text())
+    JSON.parse(await (await patient(`${running?.address}${path}`, { headers })).text())
   const post = async (path: string, body: unknown) => {
-    const answer = await fetch(`${running?.address}${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
+    const answer = await patient(`${running?.address}${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
     const answered: unknown = await answer.json()
     return { status: answer.status, body: answered }
   }

@@ -4,7 +4,7 @@ import { expect, it, onTestFinished } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { startVillage, writeVillageFiles } from '../../simulators/index.ts'
 import { scaledClock } from '../../src/core/index.ts'
-import { gridtally, runGateway, scratch, TOKEN } from '../support/processes.ts'
+import { gridtally, patient, runGateway, scratch, TOKEN } from '../support/processes.ts'
 import { readTruth } from '../support/truth.ts'
 
 interface ReadingJson {
@@ -88,7 +88,7 @@ it('reads a meter at once on request, with the frames, and keeps the reading', a
   const gateway = await runGateway(config)
   const meter = village.meters.find(({ profile }) => profile.startsWith('dlt645-2007'))
   if (!meter) throw new Error('no such meter')
-  const response = await fetch(`${gateway.address}/api/v1/points/${meter.point}/read-now`, {
+  const response = await patient(`${gateway.address}/api/v1/points/${meter.point}/read-now`, {
     method: 'POST',
     headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' },
     body: JSON.stringify({ registers: ['1.8.0'], trace: true }),

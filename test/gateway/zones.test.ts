@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { verifyAudit } from '../../src/access/index.ts'
 import { ACT, good } from '../access/support.ts'
+import { patient } from '../support/processes.ts'
 import { accessSite, filesOf, rights } from './access-site.ts'
 
 /** Two areas with a customer each, on one line; the second zone lies in the first one's neighbour. */
@@ -49,7 +50,7 @@ const asking = async (change: Parameters<typeof rights>[0]) => {
   const name = `token-${nth}`
   const { text } = good(filesOf(site.data).tokens.add(name, rights(change), ACT, Date.now()))
   const ask = async (path: string, method = 'GET', body?: object) => {
-    const answer = await fetch(`${site.address}${path}`, {
+    const answer = await patient(`${site.address}${path}`, {
       ...{ method, headers: { authorization: `Bearer ${text}`, ...(body ? { 'content-type': 'application/json' } : {}) } },
       ...(body ? { body: JSON.stringify(body) } : {}),
     })

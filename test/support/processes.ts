@@ -50,8 +50,8 @@ export const TOKEN = `gt_${'t'.repeat(43)}`
 export const patient = async (url: string, init: RequestInit = {}): Promise<Response> => {
   for (let tries = 0; ; tries++) {
     const answer = await fetch(url, init)
-    if (answer.status !== 503 || tries === 60) return answer
-    await answer.arrayBuffer()
+    // Other parts answer 503 too, and mean it.
+    if (answer.status !== 503 || tries === 240 || !(await answer.clone().text()).includes('"API_BUSY"')) return answer
     await new Promise((resolve) => setTimeout(resolve, 250))
   }
 }
