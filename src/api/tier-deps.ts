@@ -17,6 +17,8 @@ export interface BothWords {
 export interface RegisterEndView {
   readonly day: string
   readonly register: string
+  /** A read says it; else it is worked out between reads. */
+  readonly read: boolean
 }
 
 export interface TierCountView {

@@ -28,6 +28,7 @@ const words = {
   left: { zh: '距下一档', en: 'Until next' },
   standard: { zh: '执行标准', en: 'Standard' },
   explained: { zh: '逐项说明', en: 'Step by step' },
+  workedOut: { zh: '推算', en: 'worked out' },
   always: { zh: '一直在册', en: 'since always' },
   pending: { zh: '部分电量正在重新计算，结果可能变化。', en: 'Some of the energy is being worked out again; the result may change.' },
   clerk: { zh: '说明人', en: 'Explained by' },
@@ -52,7 +53,9 @@ export const tierPage = (view: TierView, language: PageLanguage, madeAt: string)
   const say = (name: keyof typeof words) => words[name][language]
   const cell = (text: string | null, isNumber = true) => `<td${isNumber ? ' class="n"' : ''}>${escaped(text ?? say('unknown'))}</td>`
   const registerCell = (end: TierView['registers'][number]['from']) =>
-    end ? `<td class="n">${escaped(end.register)}<small>${escaped(end.day)}</small></td>` : cell(null)
+    end
+      ? `<td class="n">${escaped(end.register)}<small>${escaped(end.day)}${end.read ? '' : ` ${escaped(say('workedOut'))}`}</small></td>`
+      : cell(null)
   const head = (texts: readonly (readonly [text: string, isNumber: boolean])[]) =>
     `<tr>${texts.map(([text, isNumber]) => `<th${isNumber ? ' class="n"' : ''}>${escaped(text)}</th>`).join('')}</tr>`
   const of = (...topics: readonly string[]) =>

@@ -11,7 +11,13 @@ const Limits = (description: string) => Type.Array(Type.String({ examples: ['540
 const BothWords = { zh: Text('In Chinese.', '第一档'), en: Text('In English.', 'tier one') }
 const CountOf = (description: string) => oneOf(COUNT_WORDS, description)
 
-const RegisterEnd = nullable(Type.Object({ day: Day('Local day.'), register: Text('As on the face.', '123456.78') }))
+const RegisterEnd = nullable(
+  Type.Object({
+    day: Day('Local day.'),
+    register: Text('As on the face.', '123456.78'),
+    read: Type.Boolean({ description: 'A read says it; false: worked out between reads.' }),
+  }),
+)
 
 export const TierSplitSchema = named(
   'TierSplit',
@@ -78,7 +84,10 @@ export const TierSplitSchema = named(
           difference: TextOrNull({ description: 'Null where registers are missing or went past their last digit.' }),
           kwh: KwhOrNull('Difference times multiplier.'),
         }),
-        { description: 'Registers at the ends of the time and at every exchange: at the begin of `from.day`, at the end of `to.day`.' },
+        {
+          description:
+            'Registers at the ends of the time at every exchange, and wherever the ledger has another meter or ratio from: at the begin of `from.day`, at the end of `to.day`.',
+        },
       ),
       counts: Type.Array(
         Type.Object({

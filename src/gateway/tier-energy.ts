@@ -1,25 +1,14 @@
-import { type Decimal, decimalText, multiply, ok, parseDecimal, type Result, subtract } from '../core/index.ts'
+import { type Decimal, multiply, ok, parseDecimal, type Result, subtract } from '../core/index.ts'
 import { ENERGY_FLAGS, energyFlagNames } from '../energy/index.ts'
-import type { Exchange, Ledger, MeterFact } from '../ledger/index.ts'
-import { parseRatio } from '../normalise/index.ts'
 import { add, type MonthUse, monthsBetween, type RegisterSpan, sum, type Words, ZERO } from '../tariff/index.ts'
 import type { EnergyBook } from './energy-book.ts'
 import type { EnergyDays } from './energy-days.ts'
-import type { RegisterModels } from './energy-facts.ts'
 import { decimalOf, type Figure } from './energy-figures.ts'
-import type { EnergyRunner } from './energy-runner.ts'
+import { IMPORT, type RegisterParts, ratioAt, registersOf } from './tier-registers.ts'
 import type { Statement } from './unregistered-statement.ts'
 
-/** Register that tiers and grades are made of: active energy drawn (正向有功总). */
-export const IMPORT = '1.8.0'
-const IMPORT_FULL = '1-0:1.8.0'
-
-export interface UseParts {
+export interface UseParts extends RegisterParts {
   readonly book: Pick<EnergyBook, 'figuresOf'>
-  readonly days: EnergyDays
-  readonly runner: Pick<EnergyRunner, 'evidence'>
-  readonly models: Pick<RegisterModels, 'of'>
-  readonly ledger: Pick<Ledger, 'get' | 'history' | 'exchanges'>
   /** What the meter of a point used before it was registered; null: nothing was kept of it. */
   readonly statement: (point: string) => Promise<Result<Statement> | null>
 }
@@ -237,86 +226,6 @@ const statedMonths = async (parts: UseParts, point: string, from: string, until:
 
 const withStatement = (months: readonly MonthUse[], stated: readonly MonthUse[]): readonly MonthUse[] =>
   months.map((use) => (use.kwh === null ? (stated.find(({ month }) => month === use.month) ?? use) : use))
-
-/** CT × PT of the import register at an instant; before the first meter, that of the first. Null: the ledger knows none. */
-export const ratioAt = ({ ledger, models }: Pick<UseParts, 'ledger' | 'models'>, point: string, at: number): Decimal | null => {
-  const history = ledger.history(point)
-  const fact = history.findLast(({ from }) => from <= at) ?? history[0]
-  return fact ? ratioOf(models, fact) : null
-}
-
-const ratioOf = (models: Pick<RegisterModels, 'of'>, { profile, ct, pt }: MeterFact): Decimal | null => {
-  const kind = models.of(profile, IMPORT)?.ratio ?? 'ctpt'
-  const one = { raw: 1, scaler: 0 }
-  const [current, voltage] = [parseRatio(ct || '1'), parseRatio(pt || '1')]
-  if (!current || !voltage) return null
-  return { none: one, ct: current, pt: voltage, ctpt: multiply(current, voltage) }[kind]
-}
-
-/** Registers at the ends of the time and at every exchange in it, as a clerk shows them. */
-const registersOf = async (
-  parts: UseParts,
-  point: string,
-  first: string | null,
-  last: string | null,
-  opening: Opening | null,
-): Promise<Result<readonly RegisterSpan[]>> => {
-  if (first === null || last === null) return ok([])
-  const { days } = parts
-  const ends = []
-  for (const day of [first, last]) {
-    const work = await parts.runner.evidence(point, day, 'day')
-    if (work && !work.ok) return work
-    ends.push(work?.value.evidence.get(IMPORT)?.[0]?.evidence ?? null)
-  }
-  const [start, end] = [ends[0]?.start ?? null, ends[1]?.end ?? null]
-  const begin = opening ? { day: opening.from, register: opening.startRegister } : start && { day: first, register: textOf(start.register) }
-  const finish = end && { day: last, register: textOf(end.register) }
-  const [from, to] = [days.start(first), days.end(last)]
-  const exchanges = parts.ledger
-    .exchanges({ point, limit: 1000 })
-    .filter(({ at, undoneBy }) => undoneBy === null && at > from && at < to)
-    .sort((a, b) => a.at - b.at)
-  let meter = start?.meter ?? ''
-  let open = begin
-  let at = from
-  const spans: RegisterSpan[] = []
-  for (const exchange of exchanges) {
-    const day = days.of(exchange.at)
-    spans.push(spanOf(parts, point, meter, open, sideOf(exchange, 'end', day), at))
-    meter = exchange.newMeter ?? meter
-    open = sideOf(exchange, 'start', day)
-    at = exchange.at
-  }
-  return ok([...spans, spanOf(parts, point, end?.meter ?? meter, open, finish, at)])
-}
-
-const sideOf = (exchange: Exchange, side: 'start' | 'end', day: string): RegisterSpan['from'] => {
-  const register = exchange[side][IMPORT_FULL] ?? exchange[side][IMPORT]
-  return register === undefined ? null : { day, register }
-}
-
-const spanOf = (
-  parts: UseParts,
-  point: string,
-  meter: string,
-  from: RegisterSpan['from'],
-  to: RegisterSpan['to'],
-  at: number,
-): RegisterSpan => {
-  const ratio = ratioAt(parts, point, at)
-  const [a, b] = [decimalOf(from?.register ?? null), decimalOf(to?.register ?? null)]
-  const difference = a && b ? subtract(b, a) : null
-  // A register that went past its last digit is shown, not worked out here.
-  const isPlain = difference !== null && difference.raw >= 0 && ratio !== null
-  return {
-    ...{ point, meter, from, to, multiplier: ratio ? textOf(ratio) : '?' },
-    difference: isPlain ? textOf(difference) : null,
-    kwh: isPlain ? textOf(multiply(difference, ratio)) : null,
-  }
-}
-
-const textOf = ({ raw, scaler }: Decimal): string => decimalText(raw, scaler)
 
 /**
  * Months of several points as months of all of them. A month is known when it is known of each; months that one of them knows only together

@@ -103,6 +103,9 @@ const splitOf = async (parts: TierParts, account: Account, time: Time, { scope }
       'TARIFF_SCOPE',
       `customer ${customer} has points outside of what you may see; the tiers are of all of them together`,
     )
+  const subtracted = points.find((point) => parts.ledger.get('point', point, null)?.attributes.billingSign === '-1')
+  if (subtracted !== undefined)
+    return refuse('not-possible', 'TARIFF_SIGN', `point ${subtracted} is subtracted from the others: how tiers go then is not told here`)
   const rules = parts.rules()
   const until = time.isAsked ? time.last : lastKnown(parts, account, time)
   const table = tableOf(parts, rules.tables, account)

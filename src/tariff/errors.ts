@@ -18,5 +18,9 @@ export const tariffFailure = failWith({
     recovery: 'skip',
     hint: 'the customer has points that lie outside of what you may see: ask somebody who may see all of them',
   },
+  TARIFF_SIGN: {
+    recovery: 'skip',
+    hint: 'GET /api/v1/billing/customers/ID/energy has the sum with signs; split it as the contract says, or take the sign out of the ledger (`billingSign`)',
+  },
   TARIFF_LIST: { recovery: 'skip', hint: 'GET /api/v1/key-accounts names the years; POST /api/v1/key-accounts/YEAR/run makes a list' },
 })

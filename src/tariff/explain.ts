@@ -9,12 +9,19 @@ export interface Explained extends Words {
   readonly topic: Topic
 }
 
+/** A register on a local day. `read`: a read says it; else it is worked out between reads. */
+export interface RegisterEnd {
+  readonly day: string
+  readonly register: string
+  readonly read: boolean
+}
+
 /** Registers of one meter at one ratio, as on the face. Days are local. */
 export interface RegisterSpan {
   readonly point: string
   readonly meter: string
-  readonly from: { readonly day: string; readonly register: string } | null
-  readonly to: { readonly day: string; readonly register: string } | null
+  readonly from: RegisterEnd | null
+  readonly to: RegisterEnd | null
   /** CT × PT. */
   readonly multiplier: string
   readonly difference: string | null
@@ -111,7 +118,10 @@ const accountOf = ({ customer, points, year, from, until }: Explainable): Words 
 const spanOf = ({ point, meter, from, to, multiplier, difference, kwh }: RegisterSpan): Words => {
   const end = (side: RegisterSpan['from'], words: Words) =>
     side
-      ? { zh: `${words.zh}${dayName(side.day).zh}示数${side.register}`, en: `${words.en} ${dayName(side.day).en} ${side.register}` }
+      ? {
+          zh: `${words.zh}${dayName(side.day).zh}示数${side.register}${side.read ? '' : '（推算）'}`,
+          en: `${words.en} ${dayName(side.day).en} ${side.register}${side.read ? '' : ' (worked out)'}`,
+        }
       : { zh: `${words.zh}示数未知`, en: `${words.en} not known` }
   const [a, b] = [end(from, { zh: '起', en: 'register on' }), end(to, { zh: '止', en: 'on' })]
   const energy =

@@ -36,7 +36,7 @@ export const tierViewOf = (change: Partial<TierView> = {}): TierView => ({
   registers: [
     {
       ...{ point: 'P-001', meter: 'M-1', multiplier: '1', difference: '430.00', kwh: '430.00' },
-      ...{ from: { day: '2026-10-02', register: '0.00' }, to: { day: '2026-12-31', register: '430.00' } },
+      ...{ from: { day: '2026-10-02', register: '0.00', read: true }, to: { day: '2026-12-31', register: '430.00', read: true } },
     },
   ],
   counts: [

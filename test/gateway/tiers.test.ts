@@ -91,8 +91,8 @@ describe('the worked example in a gateway', () => {
       registers: [
         {
           meter: 'M-1',
-          from: { day: '2026-10-01', register: '0.00' },
-          to: { day: '2026-12-31', register: '430.00' },
+          from: { day: '2026-10-01', register: '0.00', read: true },
+          to: { day: '2026-12-31', register: '430.00', read: true },
           multiplier: '1',
           kwh: '430.00',
         },
@@ -157,7 +157,7 @@ describe('energy that is not known', () => {
       kwh: '430.00',
       months: [{ month: '2026-10', kwh: '120.00', source: 'start-register' }, { kwh: '150.00' }, { kwh: '160.00' }],
     })
-    expect(found.registers[0]?.from).toEqual({ day: '2026-10-01', register: '0.00' })
+    expect(found.registers[0]?.from).toEqual({ day: '2026-10-01', register: '0.00', read: true })
   })
   it('is taken from readings kept before the registration, times the ratio', async () => {
     const { site } = await household([{ kind: 'point', id: 'P-1', from: null, set: { registeredOn: '2026-12-01', ct: '10/5' } }])
@@ -235,6 +235,40 @@ describe('a household', () => {
       { meter: 'M-2', from: { register: '5000.00' }, kwh: '310.00' },
     ])
     apply([], site.clock.at)
+  })
+  it('shows another ratio as a stretch of its own, though nobody wrote an exchange down', async () => {
+    const { site, apply } = await household([{ kind: 'point', id: 'P-1', from: null, set: { registeredOn: '2026-10-01', ct: '1' } }])
+    await site.put(registers('M-1', '2026-10-01', '2027-01-01'))
+    const [first, second] = [midnight('2026-11-01'), midnight('2026-12-01') + 12 * 3_600_000]
+    apply([{ kind: 'point', id: 'P-1', from: first, set: { ct: '2' } }], second + 1)
+    apply([{ kind: 'point', id: 'P-1', from: second, set: { ct: '1' } }], second + 2)
+    await site.settle()
+    const found = await split(partsOf(site))
+    expect(
+      found.registers.map(({ from, to, multiplier, kwh }) => [from?.register, from?.read, to?.register, to?.read, multiplier, kwh]),
+    ).toEqual([
+      ['0.00', true, '120.00', true, '1', '120.00'],
+      ['120.00', true, '272.58', false, '2', '305.16'],
+      ['272.58', false, '430.00', true, '1', '157.42'],
+    ])
+    expect(found.kwh).toBe('582.58')
+    expect(found.explanation.filter(({ topic }) => topic === 'registers').map(({ zh }) => zh.includes('推算'))).toEqual([false, true, true])
+  })
+  it('takes no difference of two meters, though nobody wrote an exchange down', async () => {
+    const { site, apply } = await household([{ kind: 'point', id: 'P-1', from: null, set: { registeredOn: '2026-10-01' } }])
+    await site.put(registers('M-1', '2026-10-01', '2026-11-01'))
+    const at = midnight('2026-11-01') + 3_600_000
+    apply([{ kind: 'meter', id: 'M-1', from: at, set: { point: null } }, { ...meter('M-2', '000000000002', { point: 'P-1' }, at) }], at + 1)
+    await site.put(registers('M-2', '2026-11-02', '2027-01-01', 1000))
+    await site.settle()
+    expect((await split(partsOf(site))).registers).toMatchObject([
+      { meter: 'M-1', from: { register: '0.00' }, to: null, difference: null, kwh: null },
+      { meter: 'M-2', from: null, to: { register: '1430.00' }, difference: null, kwh: null },
+    ])
+  })
+  it('with a point that is subtracted is refused, not added up', async () => {
+    const { site } = await household([{ kind: 'point', id: 'P-1', from: null, set: { registeredOn: '2026-10-01', billingSign: '-1' } }])
+    expect(await ask(partsOf(site))).toMatchObject({ error: { because: 'not-possible', error: { code: 'TARIFF_SIGN' } } })
   })
   it('is counted with all its points together, and only by those who see all of them', async () => {
     const { site } = await household([

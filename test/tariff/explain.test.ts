@@ -23,7 +23,7 @@ const explained = (months: readonly MonthUse[], change: Partial<TierQuestion> = 
     registers: [
       {
         ...{ point: 'P-12', meter: 'M-12', multiplier: '1', difference: '430.00', kwh: '430.00' },
-        ...{ from: { day: '2026-10-02', register: '0.00' }, to: { day: '2026-12-31', register: '430.00' } },
+        ...{ from: { day: '2026-10-02', register: '0.00', read: true }, to: { day: '2026-12-31', register: '430.00', read: true } },
       },
     ],
     ...about,
