@@ -1,5 +1,5 @@
 import type { FastifyContextConfig, FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
-import { ATTRIBUTES, HIDDEN, isKind, isPersonal, KINDS, type Kind } from '../ledger/kinds.ts'
+import { ATTRIBUTES, HIDDEN, isKind, KINDS, type Kind, mayTellPerson } from '../ledger/kinds.ts'
 import type { AccessDeps } from './access-deps.ts'
 import { routeName } from './guard.ts'
 import { problemOf, refuse } from './problems.ts'
@@ -17,14 +17,14 @@ declare module 'fastify' {
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null
-const PERSONAL_ANYWHERE = new Set(KINDS.flatMap((kind) => Object.keys(ATTRIBUTES[kind]).filter((name) => isPersonal(kind, name))))
+const PERSONAL_ANYWHERE = new Set(KINDS.flatMap((kind) => Object.keys(ATTRIBUTES[kind]).filter((name) => mayTellPerson(kind, name))))
 
 /** A body as it is recorded: what a ledger says of persons stands in its own history and not here. */
 export const withoutPersons = (value: unknown, given: Kind | null = null): unknown => {
   if (Array.isArray(value)) return value.map((each) => withoutPersons(each, given))
   if (!isObject(value)) return value
   const kind = typeof value.kind === 'string' && isKind(value.kind) ? value.kind : given
-  const hides = (name: string): boolean => (kind === null ? PERSONAL_ANYWHERE.has(name) : isPersonal(kind, name))
+  const hides = (name: string): boolean => (kind === null ? PERSONAL_ANYWHERE.has(name) : mayTellPerson(kind, name))
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => [
       name,

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml'
 import { LedgerSchema } from '../config/index.ts'
 import { EVERYTHING, type Scope } from '../core/index.ts'
-import { type Entity, type Kind, type Ledger, withoutPersonal } from '../ledger/index.ts'
+import { type Entity, type Kind, type Ledger, withoutPersons } from '../ledger/index.ts'
 import { csvOf, type Entities, flatTableOf, type Language, tablesOf, xlsxOf } from '../sheets/index.ts'
 import type { ImportFormat } from './import-read.ts'
 
@@ -17,7 +17,7 @@ export interface ExportFor {
 
 /** Every entity of a kind as of an instant. */
 const entitiesAt =
-  (ledger: Pick<Ledger, 'list'>, asOf: number | null, { hidesPersonal, scope }: ExportFor): Entities =>
+  (ledger: Pick<Ledger, 'list' | 'facts'>, asOf: number | null, { hidesPersonal, scope }: ExportFor): Entities =>
   (kind) => {
     const all: Entity[] = []
     for (let after: string | undefined; ; ) {
@@ -28,7 +28,7 @@ const entitiesAt =
       })
       for (const entity of page)
         if (scope.all || scope.sees(kind === 'channel' ? 'line' : kind, entity.id))
-          all.push(hidesPersonal ? { ...entity, attributes: withoutPersonal(kind, entity.attributes) } : entity)
+          all.push(hidesPersonal ? withoutPersons((of, id) => ledger.facts(of, id), entity) : entity)
       after = page.at(-1)?.id
       if (page.length < PAGE || after === undefined) return all
     }
@@ -40,7 +40,7 @@ const entitiesAt =
  * @param asOf  null: by all facts that are written
  */
 export const exportOf = (
-  ledger: Pick<Ledger, 'list'>,
+  ledger: Pick<Ledger, 'list' | 'facts'>,
   format: ImportFormat,
   language: Language,
   asOf: number | null,

@@ -1,4 +1,4 @@
-import { ATTRIBUTES, HIDDEN, isKind, isPersonal, type Kind, type Value } from './kinds.ts'
+import { ATTRIBUTES, HIDDEN, isKind, type Kind, mayTellPerson, type Value } from './kinds.ts'
 import { type Problems, shown } from './problems.ts'
 import { integer, type Sql, text } from './sql.ts'
 import { type Body, bodyOf, newIn, type Patched, patched, stateAt } from './timeline.ts'
@@ -169,7 +169,7 @@ const datedOf = (kind: Kind, wishes: readonly Wish[], otherwise: number, problem
 }
 
 /** A value for a message; messages are read by whoever may not see persons. */
-const said = (kind: Kind, name: string, value: Value): string => (value !== null && isPersonal(kind, name) ? HIDDEN : shown(value))
+const said = (kind: Kind, name: string, value: Value): string => (value !== null && mayTellPerson(kind, name) ? HIDDEN : shown(value))
 
 const checkFuture = (kind: Kind, id: string, wish: Wish & { readonly from: number }, state: Body, at: number, problems: Problems): void => {
   if (wish.from <= at + DAY_MS || (kind === 'point' && state.state === 'planned')) return

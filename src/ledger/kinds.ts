@@ -24,6 +24,8 @@ export interface AttributeSpec {
   readonly longest?: number
   /** Says something of a person: shown to those who may see that (`personal:read`), to others as {@link HIDDEN}. */
   readonly personal?: boolean
+  /** Shown as {@link HIDDEN} where it tells who somebody is. */
+  readonly mayBeHidden?: boolean
   /** Identifies something where leading zeros and every digit count: a sheet must have it as text. */
   readonly digits?: boolean
 }
@@ -124,7 +126,7 @@ export const ATTRIBUTES: Readonly<Record<Kind, Attributes>> = {
     keyAccount: of('flag', 'key account', '大客户', ['重点用户', '重点客户', '大用户']),
   },
   point: {
-    name: NAME('计量点名称', 'point name', []),
+    name: { ...NAME('计量点名称', 'point name', []), mayBeHidden: true },
     area: refer('area', 'area', '台区编号', ['台区编码', '台区号', 'transformer area', 'tg no']),
     feeder: refer('feeder', 'feeder of point', '计量点线路', ['计量点所属线路']),
     bus: text('bus of point', '计量点母线', ['母线编号']),
@@ -269,6 +271,40 @@ export const isPersonal = (kind: Kind, name: string): boolean =>
 /** The attributes of an entity as they are shown to whoever may not see persons. */
 export const withoutPersonal = (kind: Kind, attributes: Readonly<Record<string, Value>>): Readonly<Record<string, Value>> =>
   Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, value !== null && isPersonal(kind, name) ? HIDDEN : value]))
+
+/** Whether an attribute may tell who somebody is though it is not meant to: a point is often named after its customer. */
+export const mayTellPerson = (kind: Kind, name: string): boolean =>
+  isPersonal(kind, name) || (Object.hasOwn(ATTRIBUTES[kind], name) && ATTRIBUTES[kind][name]?.mayBeHidden === true)
+
+type FactsOf = (kind: Kind, id: string) => readonly { readonly name: string; readonly value: Value }[]
+/**
+ * Whether a text tells who the customer of a point is or was, by any name he has had.
+ *
+ * @param factsOf  all facts of an entry, of every time
+ */
+export const tellsPerson = (factsOf: FactsOf, point: string, text: string): boolean => {
+  const lower = text.toLowerCase()
+  const customers = new Set(
+    factsOf('point', point).flatMap(({ name, value }) => (name === 'customer' && typeof value === 'string' ? value : [])),
+  )
+  return [...customers].some((customer) =>
+    factsOf('customer', customer).some(
+      ({ name, value }) => name === 'name' && typeof value === 'string' && value.length > 1 && lower.includes(value.toLowerCase()),
+    ),
+  )
+}
+/** An entity as it is shown to whoever may not see persons: a point without a name that tells who its customer is or was. */
+export const withoutPersons = <
+  Of extends { readonly kind: Kind; readonly id: string; readonly attributes: Readonly<Record<string, Value>> },
+>(
+  factsOf: FactsOf,
+  entity: Of,
+): Of => {
+  const attributes = withoutPersonal(entity.kind, entity.attributes)
+  const { name } = attributes
+  const tells = entity.kind === 'point' && typeof name === 'string' && tellsPerson(factsOf, entity.id, name)
+  return { ...entity, attributes: tells ? { ...attributes, name: HIDDEN } : attributes }
+}
 
 /** Which kinds a reference may point at besides those that exist: lines of gateway.yaml and brokers are channels too. */
 export const isKind = (word: string): word is Kind => (KINDS as readonly string[]).includes(word)

@@ -60,7 +60,7 @@ export const attributeOf = (kind: Kind, name: string): AttributeSpec | null =>
 /** @returns the value as it is kept; null ends a fact, whatever its type */
 export const checkValue = (spec: AttributeSpec, value: Value): Checked => {
   if (value === null) return good(null)
-  return spec.personal && value === HIDDEN
+  return (spec.personal || spec.mayBeHidden) && value === HIDDEN
     ? allowed(`the value itself; ${HIDDEN} only stands for one that is not shown`)
     : CHECKS[spec.type](value, spec)
 }

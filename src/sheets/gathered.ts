@@ -1,4 +1,4 @@
-import { HIDDEN, isPersonal, KINDS, type Kind, type Value } from '../ledger/kinds.ts'
+import { HIDDEN, KINDS, type Kind, mayTellPerson, type Value } from '../ledger/kinds.ts'
 import type { Patch } from '../ledger/types.ts'
 import type { ProblemList } from './problems.ts'
 
@@ -73,4 +73,4 @@ export class Gathered {
 
 /** Messages are read by whoever may not see persons. */
 const shown = (kind: Kind, name: string, value: Value): string =>
-  value === null ? 'nothing' : isPersonal(kind, name) ? HIDDEN : JSON.stringify(value)
+  value === null ? 'nothing' : mayTellPerson(kind, name) ? HIDDEN : JSON.stringify(value)

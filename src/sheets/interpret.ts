@@ -172,7 +172,7 @@ export const interpreter = (options: InterpretOptions): Interpreter => {
       for (const { name, spec, at } of attributes) {
         const cell = cellAt(row, at)
         // What an export did not show is not what stands there now.
-        if (cell === null || (spec.personal && cell.text === HIDDEN)) continue
+        if (cell === null || ((spec.personal || spec.mayBeHidden) && cell.text === HIDDEN)) continue
         hasOwn ||= spec.refers === undefined
         if (isClear(cell) && cell.text === '-' && hasWord(spec, '-'))
           addProblem(layout, row, at, {

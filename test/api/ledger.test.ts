@@ -213,3 +213,33 @@ it('shows what says something of a person to those who may change it, and *** to
   const put = await send('PATCH', '/ledger/customer/0012', { set: { address: '***' }, why: 'x' }, { 'if-match': '"3"' })
   expect(put.json()).toMatchObject({ status: 422, problems: [{ code: 'LEDGER_VALUE' }] })
 })
+
+it('hides the name of a point that tells who its customer is or was, and finds nothing by it', async () => {
+  const { ask, send, ledger } = await start()
+  good(
+    ledger.apply(
+      [
+        { kind: 'customer', id: '0012', from: null, set: { name: 'Li Na' } },
+        { kind: 'customer', id: '0013', from: null, set: { name: 'Wu' } },
+        { kind: 'point', id: 'P7', from: null, set: { area: 'A', customer: '0012', name: 'flat of LI NA', cabinet: 'box 9' } },
+        { kind: 'point', id: 'P8', from: null, set: { area: 'A', customer: '0012', name: 'pump house' } },
+      ],
+      act({ at: NOW }),
+    ),
+  )
+  // Somebody else's now, and still called after the one before.
+  good(ledger.apply([{ kind: 'point', id: 'P7', from: NOW + 1, set: { customer: '0013' } }], act({ at: NOW + 1 })))
+  for (const url of ['/ledger/point/P7', '/ledger/point?text=box', '/ledger/point/P7/history', '/ledger/changes/2']) {
+    const reader = await ask(url)
+    expect([url, reader.statusCode, reader.body.includes('flat'), reader.body.includes('***')]).toEqual([url, 200, false, true])
+    expect((await ask(url, asOperator)).body).toContain('flat of LI NA')
+  }
+  expect((await ask('/ledger/point/P8')).body).toContain('pump house')
+  const found = async (query: string, who = asReader) =>
+    (await ask(`/ledger/point?${query}`, who)).json().items.map(({ id }: { id: string }) => id)
+  expect([await found('text=li%20na'), await found('text=li%20na', asOperator)]).toEqual([[], ['P7']])
+  expect([await found('where=name:flat%20of%20LI%20NA'), await found('where=name:flat%20of%20LI%20NA', asOperator)]).toEqual([[], ['P7']])
+  expect([await found('text=pump'), await found('where=name:pump%20house')]).toEqual([['P8'], ['P8']])
+  const put = await send('PATCH', '/ledger/point/P7', { set: { name: '***' }, why: 'x' }, { 'if-match': '*' })
+  expect(put.json()).toMatchObject({ status: 422, problems: [{ code: 'LEDGER_VALUE' }] })
+})

@@ -162,6 +162,20 @@ it.each(['csv', 'xlsx', 'yaml'] as const)(
   },
 )
 
+it.each(['csv', 'xlsx', 'yaml'] as const)(
+  'writes no point name that tells who the customer is for whoever may not see him: %s',
+  async (format) => {
+    const { ledger, run } = site()
+    await run(csv(...ROWS), 'csv', act)
+    await run('计量点编号,计量点名称\nP1,李明家\nP2,东街超市\n', 'csv', { ...act, at: NOW + 1 })
+    const bytes = await bytesOf(exportOf(ledger, format, 'zh', null, { hidesPersonal: true, scope: EVERYTHING }))
+    if (format !== 'xlsx') expect(String(bytes)).not.toMatch(/李明|超市/)
+    if (format !== 'yaml')
+      expect(await run(bytes, format, { ...act, at: NOW + 2 })).toMatchObject({ problemCount: 0, applied: { change: null } })
+    expect(ledger.get('point', 'P1', null)?.attributes.name).toBe('李明家')
+  },
+)
+
 it('names wrong cells and what else is wrong in the same row at once, each once', async () => {
   const { run } = site()
   const row = 'T1,新村,1.2E+11,李明,P1,0,M1,000000000012,dlt645-2007/singlephase,rs485-1'

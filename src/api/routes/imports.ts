@@ -44,7 +44,7 @@ const importJson = ({ since, report, ...view }: ImportView) => ({
 
 /** The ledger as files that people keep: import with a dry run first, export, templates. */
 export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: number }> = async (app, { deps, answerMs }) => {
-  const { imports } = deps
+  const { imports, ledger } = deps
   const unknown = (reply: FastifyReply, id: string) => refuse(reply, problem('API_IMPORT', `there is no import ${id}`))
   const sendFile = (reply: FastifyReply, { name, type, content }: SheetFile) =>
     sendStream(reply.type(type).header('content-disposition', `attachment; filename="${name}"`), content)
@@ -165,7 +165,7 @@ export const importRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
       const found = imports.entries(id, after, limit + 1)
       if (!found) return unknown(reply, id)
       return {
-        items: found.slice(0, limit).map((entry) => diffJson(diffFor(request, entry))),
+        items: found.slice(0, limit).map((entry) => diffJson(diffFor(request, ledger, entry))),
         next: found.length > limit ? cursorOf([after + limit]) : null,
       }
     },

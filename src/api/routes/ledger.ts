@@ -110,7 +110,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
       const { seq } = request.params
       const found = ledger.change(seq, SHOWN)
       return found
-        ? changeDetailJson({ ...found, entries: found.entries.map((entry) => diffFor(request, entry)) })
+        ? changeDetailJson({ ...found, entries: found.entries.map((entry) => diffFor(request, ledger, entry)) })
         : refuse(reply, problem('API_LEDGER', `there is no change ${seq}`))
     },
   )
@@ -193,8 +193,11 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
       if (dueBefore !== undefined && !('verifyBy' in ATTRIBUTES[kind]))
         return refuse(reply, badValue('querystring/dueBefore', dueBefore, 'only for meter and transformer'))
       const scope = deps.scopeOf(request.who)
+      // What is found by a name that is not shown tells that name.
+      const isGuess = !maySeePersonal(request) && kind === 'point' && (text !== undefined || 'name' in wanted.where)
+      const isFound = (entity: Entity): boolean => !isGuess || fits(entityFor(request, ledger, entity), text, wanted.where)
       const { items, last, hasMore } = await seenPage<Entity, string | null>({
-        ...{ scope, after: typeof from[0] === 'string' ? from[0] : null, limit },
+        ...{ scope: isGuess ? { ...scope, all: false } : scope, after: typeof from[0] === 'string' ? from[0] : null, limit },
         ask: (after, most) =>
           ledger.list({
             ...{ kind, where: wanted.where, unread, limit: most },
@@ -203,11 +206,11 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
             ...(asOf === undefined ? {} : { asOf: Date.parse(asOf) }),
             ...(after === null ? {} : { after }),
           }),
-        sees: ({ id }) => scope.sees(scopedKind(kind), id),
+        sees: (entity) => (scope.all || scope.sees(scopedKind(kind), entity.id)) && isFound(entity),
         at: ({ id }) => id,
       })
       return {
-        items: items.map((entity) => entityJson(entityFor(request, entity))),
+        items: items.map((entity) => entityJson(entityFor(request, ledger, entity))),
         next: hasMore && last ? cursorOf([last.id]) : null,
       }
     },
@@ -235,7 +238,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
       // As of an instant it is the same only while nothing was dated back: the version says that too.
       reply.header('etag', tagOf(found))
       if (tagsOf(request.headers['if-none-match']).includes(tagOf(found))) return reply.code(304).send(null)
-      return entityJson(entityFor(request, found))
+      return entityJson(entityFor(request, ledger, found))
     },
   )
   app.get(
@@ -254,7 +257,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
     async (request, reply) => {
       const { kind, id } = request.params
       if (!ledger.get(kind, id, null)) return refuse(reply, noEntry(kind, id))
-      const facts = ledger.facts(kind, id).map((fact) => factFor(request, kind, fact))
+      const facts = ledger.facts(kind, id).map((fact) => factFor(request, ledger, kind, id, fact))
       return { items: facts.map(({ from, to, ...fact }) => ({ ...fact, from: iso(from), to: isoOrNull(to) })) }
     },
   )
@@ -286,7 +289,7 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
     return reply
       .header('etag', tagOf(now))
       .code(current ? 200 : 201)
-      .send(entityJson(entityFor(request, now)))
+      .send(entityJson(entityFor(request, ledger, now)))
   }
   const answers = { 200: ref(EntitySchema, 'As it is now.'), 201: ref(EntitySchema, 'It is new.') }
   const config = { permission: 'ledger:write', failures: [404, 412, 413, 414, 415, 422, 428] } as const
@@ -366,4 +369,14 @@ const tagsOf = (header: string | string[] | undefined): string[] =>
 const versionIn = (tags: readonly string[], current: Entity | null): number => {
   if (current && (tags.includes('*') || tags.includes(tagOf(current)))) return current.version
   return Number(/^"(\d+)"$/.exec(tags[0] ?? '')?.[1] ?? -1)
+}
+
+/** Whether an entry fits a question by what is shown of it. */
+const fits = ({ id, attributes }: Entity, text: string | undefined, where: Readonly<Record<string, Value>>): boolean => {
+  const part = text?.toLowerCase()
+  const holds = (value: unknown): boolean => typeof value === 'string' && part !== undefined && value.toLowerCase().includes(part)
+  return (
+    (part === undefined || holds(id) || Object.values(attributes).some(holds)) &&
+    Object.entries(where).every(([name, value]) => (attributes[name] ?? null) === value)
+  )
 }
