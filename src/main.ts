@@ -204,7 +204,7 @@ const open = async (
     },
     ...{ terminals: terminals.terminals, settingsOf: (id) => terminals.book.get(id), adapterOf: terminals.adapterOf },
     takeEvents: (id, events) => terminals.takeEvents(id, events),
-    events: (...asked) => terminals.file.events(...asked),
+    events: (concentrator, query) => terminals.file.events(concentrator, query),
   })
   terminals.attach({ field, archives: concentrators })
   closers.push(() => concentrators.close())

@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import { SOURCES } from '../core/index.ts'
 import { BILLING_STATES } from './billing-read-deps.ts'
 import { Count, Cursor, closed, Instant, limitOf, named, nullable, oneOf, ref, Text, TextOrNull } from './schema-words.ts'
+import { asPage } from './whole-lists.ts'
 
 const When = (description: string) => Type.String({ format: 'date-time', description, examples: ['2026-11-01T00:00:00+08:00'] })
 const Place = {
@@ -224,33 +225,37 @@ export const BillingGroupSchema = named(
 )
 export const BillingCompletenessSchema = named(
   'BillingCompleteness',
-  Type.Object({
-    at: Instant('The billing instant.'),
-    items: Type.Array(ref(BillingGroupSchema), { description: 'By zone and area.' }),
-    total: ref(BillingGroupSchema),
-  }),
+  asPage(
+    Type.Object({
+      at: Instant('The billing instant.'),
+      items: Type.Array(ref(BillingGroupSchema), { description: 'By zone and area.' }),
+      total: ref(BillingGroupSchema),
+    }),
+  ),
 )
 export const BillingCustomerSchema = named(
   'BillingCustomer',
-  Type.Object(
-    {
-      customer: Text('Customer number.', 'C-5'),
-      from: Instant('First billing instant.'),
-      to: Instant('Second billing instant.'),
-      state: State,
-      sums: Type.Array(
-        Type.Object({ register: Text('Short OBIS code.', '1.8.0'), unit: Text('Unit.', 'kWh'), energy: Energy, reasons: Reasons }),
-        { description: 'Over all points with their signs; null while one of them is not known.' },
-      ),
-      points: Type.Array(
-        Type.Object({
-          sign: Type.Unsafe<1 | -1>({ type: 'integer', enum: [1, -1], description: 'From the ledger: `billingSign`.' }),
-          ...energyPoint,
-        }),
-      ),
-      notBilled: Type.Array(Type.String(), { description: 'Points of the customer that are billed at neither instant.' }),
-    },
-    { description: 'Energy of a customer with all metering points.' },
+  asPage(
+    Type.Object(
+      {
+        customer: Text('Customer number.', 'C-5'),
+        from: Instant('First billing instant.'),
+        to: Instant('Second billing instant.'),
+        state: State,
+        sums: Type.Array(
+          Type.Object({ register: Text('Short OBIS code.', '1.8.0'), unit: Text('Unit.', 'kWh'), energy: Energy, reasons: Reasons }),
+          { description: 'Over all points with their signs; null while one of them is not known.' },
+        ),
+        points: Type.Array(
+          Type.Object({
+            sign: Type.Unsafe<1 | -1>({ type: 'integer', enum: [1, -1], description: 'From the ledger: `billingSign`.' }),
+            ...energyPoint,
+          }),
+        ),
+        notBilled: Type.Array(Type.String(), { description: 'Points of the customer that are billed at neither instant.' }),
+      },
+      { description: 'Energy of a customer with all metering points.' },
+    ),
   ),
 )
 

@@ -259,22 +259,24 @@ export const CaseOutcomesQuery = Type.Object(
 )
 export const CaseOutcomesSchema = named(
   'CaseOutcomes',
-  Type.Object(
-    {
-      items: Type.Array(
-        Type.Object({
-          kind: oneOf(FINDING_KINDS, 'What it was said to be.'),
-          confirmed: Count('What was claimed was found.'),
-          otherCause: Count('Something else was wrong.'),
-          falseAlarm: Count('Nothing was wrong.'),
-          notChecked: Count('Nobody has looked.'),
-          notSaid: Count('Settled without an outcome.'),
-          precision: nullable(Type.Number(), { description: 'Confirmed of the first three; null: none of them.' }),
-        }),
-        { description: 'By kind.' },
-      ),
-    },
-    { description: 'What became of cases that people settled.' },
+  asPage(
+    Type.Object(
+      {
+        items: Type.Array(
+          Type.Object({
+            kind: oneOf(FINDING_KINDS, 'What it was said to be.'),
+            confirmed: Count('What was claimed was found.'),
+            otherCause: Count('Something else was wrong.'),
+            falseAlarm: Count('Nothing was wrong.'),
+            notChecked: Count('Nobody has looked.'),
+            notSaid: Count('Settled without an outcome.'),
+            precision: nullable(Type.Number(), { description: 'Confirmed of the first three; null: none of them.' }),
+          }),
+          { description: 'By kind.' },
+        ),
+      },
+      { description: 'What became of cases that people settled.' },
+    ),
   ),
 )
 

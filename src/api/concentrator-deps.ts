@@ -200,6 +200,15 @@ export interface ConcentratorEventView {
   readonly raw: string
 }
 
+export interface ConcentratorEventQuery {
+  readonly meter?: string
+  readonly from: number
+  readonly to: number
+  /** Those that come after this one; null = from the newest on. */
+  readonly after: Pick<ConcentratorEventView, 'at' | 'meter' | 'code'> | null
+  readonly limit: number
+}
+
 export interface ConcentratorRouteView {
   readonly meter: string | null
   readonly address: string | null
@@ -266,10 +275,7 @@ export interface ConcentratorPort {
   parameters(id: string): Soon<Result<readonly ParameterView[], Refusal>>
   clock(id: string): Soon<Result<ClockDetail, Refusal>>
   /** Stored events of it and of its meters, or of one of them; newest first, at most `limit`. */
-  events(
-    id: string,
-    query: { readonly meter?: string; readonly from: number; readonly to: number; readonly limit: number },
-  ): Soon<Result<readonly ConcentratorEventView[], Refusal>>
+  events(id: string, query: ConcentratorEventQuery): Soon<Result<readonly ConcentratorEventView[], Refusal>>
   routes(id: string): Soon<Result<{ readonly readAt: number | null; readonly items: readonly ConcentratorRouteView[] }, Refusal>>
   begin(id: string, order: ConcentratorOrder, by: { readonly who: string; readonly why: string }): Result<ConcentratorJobView, Refusal>
   /** The job when it is over, or as it is after so long. */

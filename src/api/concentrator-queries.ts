@@ -34,6 +34,7 @@ export const ConcentratorEventsQuery = Type.Object(
     to: When('Until before this instant; now if not given.'),
     meter: Word('Only of this meter; the id of the concentrator for its own.', 'M-1'),
     limit: limitOf(200, 2000),
+    cursor: Cursor,
   },
   closed,
 )

@@ -102,18 +102,25 @@ export const ArchiveDifferenceSchema = named(
     replaces: TextOrNull({ description: 'Address of another meter whose record a download would take.' }),
   }),
 )
+const Problems = Type.Array(Type.Object({ meter: Type.String(), message: Type.String() }), {
+  description: 'Meters of the ledger that can be in no archive as they are.',
+})
+export const ArchiveDiffSchema = named(
+  'ArchiveDiff',
+  asPage(Type.Object({ counts: ref(ArchiveCountsSchema), items: Type.Array(ref(ArchiveDifferenceSchema)), problems: Problems })),
+)
 export const ArchiveSchema = named(
   'Archive',
-  Type.Object(
-    {
-      counts: ref(ArchiveCountsSchema),
-      records: Type.Array(Type.Object({ ...record, meter: TextOrNull({ description: 'Meter of the ledger.' }) })),
-      differences: Type.Array(ref(ArchiveDifferenceSchema), { description: 'By number.' }),
-      problems: Type.Array(Type.Object({ meter: Type.String(), message: Type.String() }), {
-        description: 'Meters of the ledger that can be in no archive as they are.',
-      }),
-    },
-    { description: 'The meter archive (档案) as it was read last, beside the ledger as it is now.' },
+  asPage(
+    Type.Object(
+      {
+        counts: ref(ArchiveCountsSchema),
+        records: Type.Array(Type.Object({ ...record, meter: TextOrNull({ description: 'Meter of the ledger.' }) })),
+        differences: Type.Array(ref(ArchiveDifferenceSchema), { description: 'By number.' }),
+        problems: Problems,
+      },
+      { description: 'The meter archive (档案) as it was read last, beside the ledger as it is now.' },
+    ),
   ),
 )
 
@@ -146,64 +153,70 @@ export const ConcentratorJobPage = pageOf('ConcentratorJobPage', ConcentratorJob
 
 export const ParametersSchema = named(
   'ConcentratorParameters',
-  Type.Object({
-    items: Type.Array(
-      Type.Object({
-        id: Text('Name in the protocol.', 'F1'),
-        label: Type.Object({ en: Type.String(), zh: Type.String() }),
-        perPoint: Type.Boolean({ description: 'It is one of a measuring point.' }),
-        isSettable: Type.Boolean({ description: 'It can be set.' }),
-        schema: Type.Unknown({ description: 'JSON Schema of its value.' }),
-        known: Type.Array(
-          Type.Object({
-            pn: NumberOrNull('Measuring point; null = the concentrator’s own.'),
-            readAt: Instant('When it was read.'),
-            value: Type.Unknown({ description: 'What it was.' }),
-          }),
-          { description: 'What was read of it last.' },
-        ),
-      }),
-    ),
-  }),
+  asPage(
+    Type.Object({
+      items: Type.Array(
+        Type.Object({
+          id: Text('Name in the protocol.', 'F1'),
+          label: Type.Object({ en: Type.String(), zh: Type.String() }),
+          perPoint: Type.Boolean({ description: 'It is one of a measuring point.' }),
+          isSettable: Type.Boolean({ description: 'It can be set.' }),
+          schema: Type.Unknown({ description: 'JSON Schema of its value.' }),
+          known: Type.Array(
+            Type.Object({
+              pn: NumberOrNull('Measuring point; null = the concentrator’s own.'),
+              readAt: Instant('When it was read.'),
+              value: Type.Unknown({ description: 'What it was.' }),
+            }),
+            { description: 'What was read of it last.' },
+          ),
+        }),
+      ),
+    }),
+  ),
 )
 
 export const ConcentratorEventsSchema = named(
   'ConcentratorEvents',
-  Type.Object({
-    from: Instant('Start.'),
-    to: Instant('End, exclusive.'),
-    items: Type.Array(
-      Type.Object({
-        at: Instant('When it happened, by the clock of the meter or concentrator; when it came, where the record does not say.'),
-        begin: InstantOrNull('Begin, where the record says it.'),
-        end: InstantOrNull('End; null = it lasts, is an instant, or nobody said.'),
-        edge: nullable(oneOf(['begin', 'end'], 'Which of the two the record is of.')),
-        receivedAt: Instant('When the gateway had it.'),
-        meter: Text('Meter; the concentrator itself under its own id.', 'M-1'),
-        code: Text('What happened.', 'erc-10'),
-        facts: Type.Unknown({ description: 'What its body says, named; null = it has no value.' }),
-        raw: Text('The record as it came.', '0A 1C 00 12'),
-      }),
-      { description: 'Newest first.' },
-    ),
-  }),
+  asPage(
+    Type.Object({
+      from: Instant('Start.'),
+      to: Instant('End, exclusive.'),
+      items: Type.Array(
+        Type.Object({
+          at: Instant('When it happened, by the clock of the meter or concentrator; when it came, where the record does not say.'),
+          begin: InstantOrNull('Begin, where the record says it.'),
+          end: InstantOrNull('End; null = it lasts, is an instant, or nobody said.'),
+          edge: nullable(oneOf(['begin', 'end'], 'Which of the two the record is of.')),
+          receivedAt: Instant('When the gateway had it.'),
+          meter: Text('Meter; the concentrator itself under its own id.', 'M-1'),
+          code: Text('What happened.', 'erc-10'),
+          facts: Type.Unknown({ description: 'What its body says, named; null = it has no value.' }),
+          raw: Text('The record as it came.', '0A 1C 00 12'),
+        }),
+        { description: 'Newest first.' },
+      ),
+    }),
+  ),
 )
 
 export const ConcentratorRoutesSchema = named(
   'ConcentratorRoutes',
-  Type.Object({
-    readAt: InstantOrNull('When they were read; null = never.'),
-    items: Type.Array(
-      Type.Object({
-        meter: TextOrNull({ description: 'Meter of the ledger.' }),
-        address: TextOrNull({ description: 'Communication address.' }),
-        pn: NumberOrNull('Measuring point.'),
-        facts: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Null()]), {
-          description: 'Signal, phase, hops, last read …; null = the concentrator has no value.',
+  asPage(
+    Type.Object({
+      readAt: InstantOrNull('When they were read; null = never.'),
+      items: Type.Array(
+        Type.Object({
+          meter: TextOrNull({ description: 'Meter of the ledger.' }),
+          address: TextOrNull({ description: 'Communication address.' }),
+          pn: NumberOrNull('Measuring point.'),
+          facts: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Null()]), {
+            description: 'Signal, phase, hops, last read …; null = the concentrator has no value.',
+          }),
         }),
-      }),
-    ),
-  }),
+      ),
+    }),
+  ),
 )
 
 export const ControlSchema = named(
@@ -254,7 +267,15 @@ export const UnknownTerminalsSchema = named(
 
 /** Schemas with a name, in the order in which they refer to each other. */
 export const CONCENTRATOR_NAMED = [
-  ...[ArchiveCountsSchema, ConcentratorSchema, ConcentratorPage, ArchiveRecordSchema, ArchiveDifferenceSchema, ArchiveSchema],
+  ...[
+    ArchiveCountsSchema,
+    ConcentratorSchema,
+    ConcentratorPage,
+    ArchiveRecordSchema,
+    ArchiveDifferenceSchema,
+    ArchiveDiffSchema,
+    ArchiveSchema,
+  ],
   ...[ConcentratorJobSchema, ConcentratorJobPage, ParametersSchema, ConcentratorEventsSchema, ConcentratorRoutesSchema],
   ...[ControlSchema, ControlPage, UnknownTerminalsSchema],
 ]

@@ -1,7 +1,8 @@
 import { Type } from 'typebox'
 import { SOURCES } from '../core/index.ts'
-import { Count, closed, Instant, named, oneOf, ref, Text, TextOrNull } from './schema-words.ts'
+import { Count, closed, Instant, named, oneOf, ref, Text } from './schema-words.ts'
 import { FrameSchema } from './trace-schemas.ts'
+import { asPage } from './whole-lists.ts'
 
 const EvidenceId = Type.String({ pattern: '^[1-9][0-9]{0,14}$', description: 'Record.', examples: ['4711'] })
 export const EvidenceParams = Type.Object({ id: EvidenceId }, closed)
@@ -54,7 +55,7 @@ export const EvidenceSchema = named(
 )
 export const EvidencePage = named(
   'EvidencePage',
-  Type.Object({ items: Type.Array(ref(EvidenceSchema)), next: TextOrNull({ description: 'Always null: a reading has at most 20.' }) }),
+  asPage(Type.Object({ items: Type.Array(ref(EvidenceSchema), { description: 'At most 20.' }) })),
 )
 export const EvidencePackSchema = named(
   'EvidencePack',

@@ -2,6 +2,7 @@ import { Type } from 'typebox'
 import { EXPORT_FORMATS } from '../export/index.ts'
 import { EXPORT_RESTARTS, EXPORT_STATES } from './export-deps.ts'
 import { Count, Cursor, closed, Instant, InstantOrNull, limitOf, named, nullable, oneOf, pageOf, Text, TextOrNull } from './schema-words.ts'
+import { asPage } from './whole-lists.ts'
 
 export const LANGUAGES = ['en', 'zh'] as const
 const Question = Type.Record(Type.String(), Type.Union([Type.String(), Type.Array(Type.String())]), {
@@ -40,7 +41,7 @@ export const ResultSchema = named(
     { description: 'A table whose rows can be had as a file.' },
   ),
 )
-export const ResultList = named('ResultList', Type.Object({ items: Type.Array(Type.Unsafe<object>({ $ref: 'Result#' })) }))
+export const ResultList = named('ResultList', asPage(Type.Object({ items: Type.Array(Type.Unsafe<object>({ $ref: 'Result#' })) })))
 
 export const ExportSchema = named(
   'Export',
@@ -69,7 +70,7 @@ export const ExportSchema = named(
       keptRows: Count('Rows that were in the file already when it was gone on with last; 0: it was begun from its first row.'),
       restart: nullable(oneOf(EXPORT_RESTARTS, 'Why it was begun again from its first row after the last restart of the gateway.'), {
         description:
-          '`changed`: what its rows come from had changed. `other-points`: the question chooses other points now, or the program is another. `format`, `result`: these cannot be gone on with. `no-part`: nothing was safe on disk yet, or not as it was written. Null: it was not.',
+          '`changed`: what its rows come from had changed. `other-points`: the question chooses other points now, or the program is another. `format`, `result`: these cannot be gone on with. `old`: it was cut off more than a quarter of an hour ago, and nobody watched what its rows come from. `no-part`: nothing was safe on disk yet, or not as it was written. Null: it was not.',
       }),
       changed: nullable(Type.Boolean(), {
         description:

@@ -43,10 +43,12 @@ export const RuleSchema = named(
 )
 export const RulesSchema = named(
   'Rules',
-  Type.Object({
-    version: Type.Integer({ minimum: 0, description: 'Number of the newest change of a threshold: send it as If-Match.' }),
-    items: Type.Array(ref(RuleSchema)),
-  }),
+  asPage(
+    Type.Object({
+      version: Type.Integer({ minimum: 0, description: 'Number of the newest change of a threshold: send it as If-Match.' }),
+      items: Type.Array(ref(RuleSchema)),
+    }),
+  ),
 )
 export const RuleParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 100, description: 'Name of the rule.' }) }, closed)
 export const ChangeParams = Type.Object({ seq: Type.Integer({ minimum: 1, description: 'Number of the change.' }) }, closed)
@@ -114,56 +116,57 @@ const TrialCase = Type.Object({
   score: Type.Number({ description: '0 to 1.' }),
   kwh: NumberOrNull('Energy not recorded.'),
 })
-export const TrialSchema = named(
-  'Trial',
-  Type.Object(
-    {
-      id: Type.Integer({ minimum: 1 }),
-      rule: Text('Rule.', 'high_loss'),
-      layer: oneOf(RULE_LAYERS, 'Layer tried.'),
-      target: Text('Zone, class or point.', 'Z-1'),
-      set: Type.Record(Type.String(), NumberOrNull('Value tried.'), { description: 'What is tried.' }),
-      from: Day('First day.'),
-      to: Day('Last day.'),
-      state: oneOf(['running', 'done', 'failed', 'cancelled'], 'How far it is.'),
-      done: Count('Areas that are done.'),
-      areas: Count('Areas in all.'),
-      error: TextOrNull({ description: 'Why it failed.' }),
-      come: Type.Array(TrialCase, { description: 'Alarms that would come.' }),
-      go: Type.Array(TrialCase, { description: 'Alarms that would not be raised any more.' }),
-      stay: Count('Alarms that are the same.'),
-    },
-    { description: 'A trial run of thresholds on days that are over; it changes nothing.' },
-  ),
+const TrialObject = Type.Object(
+  {
+    id: Type.Integer({ minimum: 1 }),
+    rule: Text('Rule.', 'high_loss'),
+    layer: oneOf(RULE_LAYERS, 'Layer tried.'),
+    target: Text('Zone, class or point.', 'Z-1'),
+    set: Type.Record(Type.String(), NumberOrNull('Value tried.'), { description: 'What is tried.' }),
+    from: Day('First day.'),
+    to: Day('Last day.'),
+    state: oneOf(['running', 'done', 'failed', 'cancelled'], 'How far it is.'),
+    done: Count('Areas that are done.'),
+    areas: Count('Areas in all.'),
+    error: TextOrNull({ description: 'Why it failed.' }),
+    come: Type.Array(TrialCase, { description: 'Alarms that would come.' }),
+    go: Type.Array(TrialCase, { description: 'Alarms that would not be raised any more.' }),
+    stay: Count('Alarms that are the same.'),
+  },
+  { description: 'A trial run of thresholds on days that are over; it changes nothing.' },
 )
+export const TrialSchema = named('Trial', TrialObject)
+export const TrialPage = named('TrialPage', asPage(TrialObject))
 export const TrialsSchema = named('Trials', asPage(Type.Object({ items: Type.Array(ref(TrialSchema)) })))
 
 export const AnalysisSchemaView = named(
   'Analysis',
-  Type.Object(
-    {
-      enabled: Type.Boolean({ description: 'Whether areas are judged.' }),
-      at: Text('When a day is judged even if data are missing, local time.', '07:00'),
-      windowDays: Count('Days looked at together.'),
-      workers: Count('Threads that judge.'),
-      waitingDays: Count('Days of areas whose data are to be put together.'),
-      judgedSinceStart: Count('Days of areas judged since the start.'),
-      areas: Type.Array(
-        Type.Object({
-          area: Text('Area.', 'A-1'),
-          state: oneOf(['no-readings', 'waiting', 'judging', 'judged', 'failed'], 'Where it stands.'),
-          judged: DayOrNull('Newest day that was judged.'),
-          judgedAt: InstantOrNull('When.'),
-          tookMs: Count('How long it took, milliseconds.'),
-          next: DayOrNull('Day that is judged next; null = up to date.'),
-          waitsFor: TextOrNull({ description: 'What keeps it from being judged.' }),
-          failure: TextOrNull({ description: 'What went wrong last time.' }),
-          alarms: Count('Findings at the alarm level on the newest day.'),
-          days: Count('Days that are kept; many rules say nothing before two weeks of them.'),
-        }),
-      ),
-    },
-    { description: 'The daily analysis: how far each area is.' },
+  asPage(
+    Type.Object(
+      {
+        enabled: Type.Boolean({ description: 'Whether areas are judged.' }),
+        at: Text('When a day is judged even if data are missing, local time.', '07:00'),
+        windowDays: Count('Days looked at together.'),
+        workers: Count('Threads that judge.'),
+        waitingDays: Count('Days of areas whose data are to be put together.'),
+        judgedSinceStart: Count('Days of areas judged since the start.'),
+        areas: Type.Array(
+          Type.Object({
+            area: Text('Area.', 'A-1'),
+            state: oneOf(['no-readings', 'waiting', 'judging', 'judged', 'failed'], 'Where it stands.'),
+            judged: DayOrNull('Newest day that was judged.'),
+            judgedAt: InstantOrNull('When.'),
+            tookMs: Count('How long it took, milliseconds.'),
+            next: DayOrNull('Day that is judged next; null = up to date.'),
+            waitsFor: TextOrNull({ description: 'What keeps it from being judged.' }),
+            failure: TextOrNull({ description: 'What went wrong last time.' }),
+            alarms: Count('Findings at the alarm level on the newest day.'),
+            days: Count('Days that are kept; many rules say nothing before two weeks of them.'),
+          }),
+        ),
+      },
+      { description: 'The daily analysis: how far each area is.' },
+    ),
   ),
 )
 export const AnalysisQuery = Type.Object(
@@ -191,6 +194,7 @@ export const RULES_NAMED = [
   ThresholdChangeSchema,
   ThresholdChangePage,
   TrialSchema,
+  TrialPage,
   TrialsSchema,
   AnalysisSchemaView,
 ]

@@ -60,16 +60,18 @@ export const ScanListSchema = named('ScanList', asPage(Type.Object({ items: Type
 
 export const ScanEventsSchema = named(
   'ScanEvents',
-  Type.Object({
-    items: Type.Array(
-      Type.Object({
-        nth: Count('Number of the event.'),
-        at: Instant('When.'),
-        kind: oneOf(['found', 'judged', 'note', 'end'], 'What happened.'),
-        text: Text('It in words.'),
-      }),
-    ),
-  }),
+  asPage(
+    Type.Object({
+      items: Type.Array(
+        Type.Object({
+          nth: Count('Number of the event.'),
+          at: Instant('When.'),
+          kind: oneOf(['found', 'judged', 'note', 'end'], 'What happened.'),
+          text: Text('It in words.'),
+        }),
+      ),
+    }),
+  ),
 )
 
 export const ScanAcceptedSchema = named(

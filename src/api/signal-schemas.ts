@@ -16,6 +16,7 @@ import {
   Word,
 } from './schema-words.ts'
 import { SIGNAL_STEPS } from './signal-deps.ts'
+import { asPage } from './whole-lists.ts'
 
 const Figure = (description: string) =>
   Type.Unsafe<number | null>({ type: ['number', 'null'], description: `${description} Null = not known.` })
@@ -65,35 +66,39 @@ const words = (description: string) => Type.Object({ zh: Type.String(), en: Type
 
 export const SignalSchema = named(
   'Signal',
-  Type.Object({
-    from: Instant('Start of the time shown.'),
-    to: Instant('Its end.'),
-    step: oneOf(SIGNAL_STEPS, 'Length of an item.'),
-    figures: ref(SignalRowSchema, 'All of the time together; `rank` says nothing here.'),
-    items: Type.Array(Type.Object({ from: Instant('Start.'), to: Instant('End.'), ...figures }), {
-      description: 'Hour by hour or day by day; times without any poll are missing.',
-    }),
-    marks: Type.Array(
-      Type.Object({ at: Instant('From then on.'), channel: Text('Line.', 'rs485-3'), note: Text('What was done.', 'new modem') }),
-      {
-        description: 'Change marks of the lines it goes through, from the ledger.',
-      },
-    ),
-    findings: Type.Array(
-      Type.Object({
-        level: Type.String({ description: 'meter, bus, concentrator, backhaul or area.' }),
-        target: Text('What is broken.', 'rs485-3'),
-        cause: TextOrNull({ description: 'Cause.' }),
-        from: Instant('Since when.'),
-        to: InstantOrNull('Until when; null: it goes on.'),
-        score: Type.Number({ minimum: 0, maximum: 1, description: 'From 0.5 on an alarm.' }),
-        numbers: Type.Record(Type.String(), Type.Union([Type.Number(), Type.String(), Type.Null()]), { description: 'What it rests on.' }),
-        why: words('Why.'),
-        action: words('What to do.'),
+  asPage(
+    Type.Object({
+      from: Instant('Start of the time shown.'),
+      to: Instant('Its end.'),
+      step: oneOf(SIGNAL_STEPS, 'Length of an item.'),
+      figures: ref(SignalRowSchema, 'All of the time together; `rank` says nothing here.'),
+      items: Type.Array(Type.Object({ from: Instant('Start.'), to: Instant('End.'), ...figures }), {
+        description: 'Hour by hour or day by day; times without any poll are missing.',
       }),
-      { description: 'What is wrong on its way by the end of that time, the one that explains most lost reads first.' },
-    ),
-  }),
+      marks: Type.Array(
+        Type.Object({ at: Instant('From then on.'), channel: Text('Line.', 'rs485-3'), note: Text('What was done.', 'new modem') }),
+        {
+          description: 'Change marks of the lines it goes through, from the ledger.',
+        },
+      ),
+      findings: Type.Array(
+        Type.Object({
+          level: Type.String({ description: 'meter, bus, concentrator, backhaul or area.' }),
+          target: Text('What is broken.', 'rs485-3'),
+          cause: TextOrNull({ description: 'Cause.' }),
+          from: Instant('Since when.'),
+          to: InstantOrNull('Until when; null: it goes on.'),
+          score: Type.Number({ minimum: 0, maximum: 1, description: 'From 0.5 on an alarm.' }),
+          numbers: Type.Record(Type.String(), Type.Union([Type.Number(), Type.String(), Type.Null()]), {
+            description: 'What it rests on.',
+          }),
+          why: words('Why.'),
+          action: words('What to do.'),
+        }),
+        { description: 'What is wrong on its way by the end of that time, the one that explains most lost reads first.' },
+      ),
+    }),
+  ),
 )
 
 const Span = {

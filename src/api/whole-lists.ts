@@ -4,10 +4,15 @@ import { cursorOf, readCursor } from './cursor.ts'
 import { problem, refuse } from './problems.ts'
 import { Cursor, limitOf, TextOrNull } from './schema-words.ts'
 
+type Whole = readonly string[] | Readonly<Record<string, readonly string[]>>
+
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The route gives its whole list, with the members that name an item; pages are cut from it. Its answer is {@link asPage}. */
-    whole?: readonly string[]
+    /**
+     * The route gives its whole list, and pages are cut from it: the members that name one of its `items`, or lists by their names with what
+     * names one of theirs. Its answer is {@link asPage}.
+     */
+    whole?: Whole
   }
 }
 
@@ -34,13 +39,15 @@ export const wholeListQueries = (app: FastifyInstance): void => {
 }
 
 /**
- * Cuts the pages. The next one begins behind the item the last one ended with, or where that stood when it has gone. After the hook that
+ * Cuts the pages. The next one begins behind the item the last one ended with, or where that stood when it has gone. Of several lists the
+ * first is gone through before the next begins; whoever puts together what the pages have under one name has that list. After the hook that
  * knows whose cursor it is.
  */
 export const wholeListPages = (app: FastifyInstance): void => {
   app.addHook('onRoute', (route) => {
-    const names = route.config?.whole
-    if (names === undefined) return
+    const whole = route.config?.whole
+    if (whole === undefined) return
+    const lists: Lists = isNames(whole) ? [['items', whole]] : Object.entries(whole)
     route.preHandler = [
       ...[route.preHandler ?? []].flat(),
       async ({ query }: FastifyRequest, reply: FastifyReply) =>
@@ -48,11 +55,16 @@ export const wholeListPages = (app: FastifyInstance): void => {
     ]
     route.preSerialization = [
       async ({ query }: FastifyRequest, _reply: unknown, payload: unknown) =>
-        isObject(payload) && Array.isArray(payload.items) ? { ...payload, ...pageOf(payload.items, names, query) } : payload,
+        isObject(payload) && lists.every(([list]) => Array.isArray(payload[list]))
+          ? { ...payload, ...pageOf(payload, lists, query) }
+          : payload,
       ...[route.preSerialization ?? []].flat(),
     ]
   })
 }
+
+type Lists = readonly (readonly [list: string, names: readonly string[]])[]
+const isNames = (whole: Whole): whole is readonly string[] => Array.isArray(whole)
 
 /** Behind which item, and where that stood; null: the cursor is none of ours. */
 const placeOf = (query: unknown): { readonly key: string; readonly at: number } | null => {
@@ -61,12 +73,23 @@ const placeOf = (query: unknown): { readonly key: string; readonly at: number } 
   return typeof key === 'string' && typeof at === 'number' && Number.isSafeInteger(at) && at > 0 ? { key, at } : null
 }
 
-const pageOf = (items: readonly unknown[], names: readonly string[], query: unknown) => {
-  const keyOf = (item: unknown) => (isObject(item) ? names.map((name) => String(item[name])).join('\n') : '')
+const pageOf = (payload: Fields, lists: Lists, query: unknown): Fields => {
+  const rows = lists.flatMap(([list, names]) => {
+    const items = payload[list]
+    return Array.isArray(items) ? items.map((item: unknown) => ({ list, names, item })) : []
+  })
+  const keyOf = ({ list, names, item }: (typeof rows)[number]): string =>
+    [list, ...(isObject(item) ? names.map((name) => String(item[name])) : [])].join('\n')
   const size = isObject(query) && typeof query.limit === 'number' ? query.limit : MOST
   const { key, at } = placeOf(query) ?? { key: '', at: 0 }
-  const found = at === 0 ? -1 : items.findIndex((item) => keyOf(item) === key)
+  const [stood] = rows.slice(at - 1, at)
+  // Where it stood first: what is named alike twice would be gone through for ever.
+  const found = at === 0 ? -1 : stood && keyOf(stood) === key ? at - 1 : rows.findIndex((row) => keyOf(row) === key)
   const from = found >= 0 ? found + 1 : at
-  const end = from + size
-  return { items: items.slice(from, end), next: end < items.length ? cursorOf([keyOf(items[end - 1]), end]) : null }
+  const page = rows.slice(from, from + size)
+  const last = page.at(-1)
+  return {
+    ...Object.fromEntries(lists.map(([name]) => [name, page.filter(({ list }) => list === name).map(({ item }) => item)])),
+    next: last && from + size < rows.length ? cursorOf([keyOf(last), from + size]) : null,
+  }
 }

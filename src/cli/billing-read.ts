@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { type Command, Option } from 'commander'
-import { reached, refusalOf } from './gateway-api.ts'
+import { type Static, Type } from 'typebox'
+import { Value } from 'typebox/value'
+import { askedWhole, reached, refusalOf } from './gateway-api.ts'
 import { CommandFailed, complain, print, table } from './output.ts'
 
 interface Place {
@@ -181,17 +183,12 @@ const ask = async (address: URL, place: Place): Promise<Response> => {
   return response
 }
 
-interface Group {
-  readonly zone: string | null
-  readonly area: string | null
-  readonly due: number
-  readonly released: number
-  readonly provisional: number
-  readonly held: number
-  readonly withdrawn: number
-  readonly pending: number
-  readonly reasons: Readonly<Record<string, number>>
-}
+const NameOrNull = Type.Union([Type.String(), Type.Null()])
+const Group = Type.Object({
+  ...{ zone: NameOrNull, area: NameOrNull, due: Type.Integer(), released: Type.Integer(), provisional: Type.Integer() },
+  ...{ held: Type.Integer(), withdrawn: Type.Integer(), pending: Type.Integer(), reasons: Type.Record(Type.String(), Type.Integer()) },
+})
+const Completeness = Type.Object({ items: Type.Array(Group), total: Group })
 
 /** `gridtally billing completeness`: how far a billing instant is, by area or zone. */
 export const billingCompleteness = async (args: Place & { readonly at: string; readonly by: string }): Promise<void> => {
@@ -199,9 +196,10 @@ export const billingCompleteness = async (args: Place & { readonly at: string; r
   for (const [name, value] of Object.entries({ at: args.at, by: args.by, area: args.area, zone: args.zone }))
     if (value !== undefined) address.searchParams.set(name, value)
   for (const point of args.point ?? []) address.searchParams.append('point', point)
-  const answer: { readonly items: readonly Group[]; readonly total: Group } = JSON.parse(await (await ask(address, args)).text())
+  const answer: unknown = await askedWhole(args, address)
+  if (!Value.Check(Completeness, answer)) throw new CommandFailed(`${args.url} answered something else than was asked for`)
   if (args.json) return print(JSON.stringify(answer))
-  const row = (name: string, { due, released, provisional, held, withdrawn, pending, reasons }: Group) => [
+  const row = (name: string, { due, released, provisional, held, withdrawn, pending, reasons }: Static<typeof Group>) => [
     ...[name, ...[due, released, provisional, held, withdrawn, pending].map(String)],
     Object.entries(reasons)
       .map(([reason, count]) => `${reason} ${count}`)

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import { type Static, Type } from 'typebox'
 import { CASE_OUTCOMES, CASE_STATES } from '../anomaly/index.ts'
 import { CASE_SORT_NAMES } from '../api/index.ts'
-import { type Access, askApi, everyPage, withAccess } from './gaps.ts'
+import { type Access, askApi, askWhole, everyPage, withAccess } from './gaps.ts'
 import { CommandFailed, EXIT, print, printJson, table } from './output.ts'
 
 const TextOrNull = Type.Union([Type.String(), Type.Null()])
@@ -97,9 +97,7 @@ export const caseCommands = (program: Command): void => {
     .action(async (id: string, access: Shown) => showEvidence(await askApi(access, `/cases/${numberOf(id)}/evidence`, Evidence), access))
   command('ranking', 'what in an area comes nearest to being an alarm')
     .argument('<area>')
-    .action(async (area: string, access: Shown) =>
-      showRanking(await askApi(access, '/suspicions', Suspicions, undefined, { area }), access),
-    )
+    .action(async (area: string, access: Shown) => showRanking(await askWhole(access, '/suspicions', Suspicions, { area }), access))
   const act = (name: string, description: string, route: string = name) =>
     command(name, description)
       .argument('<id>')
@@ -130,7 +128,7 @@ export const caseCommands = (program: Command): void => {
   command('outcomes', 'how often the analysis was right: what people found, by kind')
     .option('--since <instant>', 'only those settled since: 2026-11-01T00:00:00+08:00')
     .action(async ({ since, ...access }: Shown & { readonly since?: string }) =>
-      showOutcomes(await askApi(access, '/cases/outcomes', Outcomes, undefined, since === undefined ? {} : { since }), access),
+      showOutcomes(await askWhole(access, '/cases/outcomes', Outcomes, since === undefined ? {} : { since }), access),
     )
   command('notify-test', 'sends a test message to a webhook or broker under notify')
     .argument('<id>')

@@ -4,7 +4,7 @@ import { Type } from 'typebox'
 import { type JobAnswer, type Ordering, order, pathOf, settle } from './concentrator-jobs.ts'
 import { failWhen, type Maker, whole, why } from './concentrator-parts.ts'
 import { formed, jsonOf, Outcomes, showOutcomes } from './concentrator-words.ts'
-import { type Access, askApi } from './gaps.ts'
+import { type Access, askWhole } from './gaps.ts'
 import { CommandFailed, EXIT, print, printJson, table } from './output.ts'
 
 const Parameters = Type.Object({
@@ -34,7 +34,7 @@ export const parameterCommands = (parameters: Command, command: Maker, ordering:
   command(parameters, 'list', 'what can be read and set, and what was read last')
     .argument('<id>')
     .action(async (id: string, access: Access) => {
-      const { items } = await askApi(access, pathOf(id, '/parameters'), Parameters)
+      const { items } = await askWhole(access, pathOf(id, '/parameters'), Parameters)
       if (access.json) return printJson(items)
       const rows = items.map(({ id: name, label, perPoint, isSettable, known }) => [
         ...[name, label.en, label.zh, perPoint ? 'point' : '', isSettable ? 'can be set' : 'read only'],

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander'
-import { Type } from 'typebox'
+import { type Static, Type } from 'typebox'
 import { type Ordering, order, pathOf, settle } from './concentrator-jobs.ts'
 import { type Arguments, accessOf, failWhen, type Maker, meters, whole, why } from './concentrator-parts.ts'
 import { formed, Items, Reads, Routes, showItems, showReads, showRoutes } from './concentrator-words.ts'
-import { type Access, askApi } from './gaps.ts'
+import { type Access, askApi, askWhole } from './gaps.ts'
 import { print, printJson, table } from './output.ts'
 
 const TextOrNull = Type.Union([Type.String(), Type.Null()])
@@ -22,6 +22,7 @@ const Events = Type.Object({
       facts: Type.Record(Type.String(), Type.Unknown()),
     }),
   ),
+  next: TextOrNull,
 })
 const RoutesAnswer = Type.Object({ readAt: TextOrNull, items: Routes })
 /** `gridtally concentrator clock …` */
@@ -59,6 +60,25 @@ const Drift = Type.Union([Type.Object({ driftMs: Type.Number(), uncertaintyMs: T
 const driftText = ({ driftMs, uncertaintyMs }: { readonly driftMs: number; readonly uncertaintyMs: number }): string =>
   `${driftMs >= 0 ? '+' : ''}${(driftMs / 1000).toFixed(1)} s ± ${(uncertaintyMs / 1000).toFixed(1)} s`
 
+/** As many of the newest as are wanted, page by page. */
+const newestEvents = async (
+  access: Access,
+  path: string,
+  { limit = '', ...query }: Readonly<Record<string, string>>,
+): Promise<Static<typeof Events>['items']> => {
+  const wanted = whole(limit, 'a number of events')
+  const items: Static<typeof Events>['items'] = []
+  for (let cursor: string | undefined; ; ) {
+    const size = Math.min(wanted - items.length, MOST_EVENTS)
+    const page: Static<typeof Events> = await askApi(access, path, Events, undefined, { ...query, limit: String(size), cursor })
+    items.push(...page.items)
+    if (page.next === null || items.length >= wanted) return items
+    cursor = page.next
+  }
+}
+/** Of one page. */
+const MOST_EVENTS = 2000
+
 /** `gridtally concentrator events …` and `routes …` */
 export const eventCommands = (group: Command, command: Maker, ordering: Maker): void => {
   const events = group.command('events').description('events of a concentrator and its meters')
@@ -70,7 +90,7 @@ export const eventCommands = (group: Command, command: Maker, ordering: Maker): 
     .option('--limit <count>', 'most of them', '200')
     .action(async (id: string, { url, token, json, ...query }: Access & Readonly<Record<string, string>>) => {
       const access = { url, ...(token === undefined ? {} : { token }) }
-      const { items } = await askApi(access, pathOf(id, '/events'), Events, undefined, query)
+      const items = await newestEvents(access, pathOf(id, '/events'), query)
       if (json) return printJson(items)
       if (items.length === 0) return print('no events')
       const rows = items.map(({ at, meter, code, edge, facts }) => [at.slice(0, 19), meter, code, edge ?? '', factsText(facts)])
@@ -99,7 +119,7 @@ export const eventCommands = (group: Command, command: Maker, ordering: Maker): 
   command(routes, 'show', 'as they were read last')
     .argument('<id>')
     .action(async (id: string, access: Access) => {
-      const found = await askApi(access, pathOf(id, '/routes'), RoutesAnswer)
+      const found = await askWhole(access, pathOf(id, '/routes'), RoutesAnswer)
       if (access.json) return printJson(found)
       if (found.readAt !== null) print(`read ${found.readAt}`)
       showRoutes(found.items)

@@ -8,7 +8,7 @@ import { parameterCommands } from './concentrator-parameters.ts'
 import { type Arguments, accessOf, failWhen, type Maker, meters, whole, why } from './concentrator-parts.ts'
 import { Archive, Counts, countsText, Diff, formed, Report, showArchive, showDiff, showReport } from './concentrator-words.ts'
 import { clockCommands, eventCommands, readCommands } from './concentrator-work.ts'
-import { type Access, askApi, everyPage, withAccess } from './gaps.ts'
+import { type Access, askApi, askWhole, everyPage, withAccess } from './gaps.ts'
 import { print, printJson, table } from './output.ts'
 
 const TextOrNull = Type.Union([Type.String(), Type.Null()])
@@ -134,14 +134,14 @@ const archiveCommands = (archive: Command, command: Maker, ordering: Maker): voi
   command(archive, 'show', 'all records as they were read last')
     .argument('<id>')
     .action(async (id: string, access: Access) => {
-      const found = await askApi(access, pathOf(id, '/archive'), Archive)
+      const found = await askWhole(access, pathOf(id, '/archive'), Archive, {}, ['records', 'differences', 'problems'])
       if (access.json) printJson(found)
       else showArchive(found)
     })
   command(archive, 'diff', 'where ledger and concentrator differ, both ways')
     .argument('<id>')
     .action(async (id: string, access: Access) => {
-      const found = await askApi(access, pathOf(id, '/archive/diff'), Diff)
+      const found = await askWhole(access, pathOf(id, '/archive/diff'), Diff, {}, ['items', 'problems'])
       if (access.json) printJson(found)
       else showDiff(found)
     })
@@ -210,7 +210,7 @@ const jobCommands = (group: Command, command: Maker): void => {
 
 const unknownCommands = (unknown: Command, command: Maker): void => {
   command(unknown, 'list', 'who dials in, from where and how often (the default)', { isDefault: true }).action(async (access: Access) => {
-    const { items } = await askApi(access, '/unknown-terminals', Unknown)
+    const { items } = await askWhole(access, '/unknown-terminals', Unknown)
     if (access.json) return printJson(items)
     if (items.length === 0) return print('every terminal that dialled in is in the ledger')
     const rows = items.map(({ protocol, address, peer, firstSeen, lastSeen, count }) => [

@@ -4,7 +4,7 @@ import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { PackSchema } from '../gateway/evidence-pack.ts'
 import { type PackCheck, verifyPack } from '../gateway/evidence-verify.ts'
-import { type Access, askApi, withAccess } from './gaps.ts'
+import { type Access, askApi, askWhole, withAccess } from './gaps.ts'
 import { CommandFailed, complain, EXIT, print, printJson, table } from './output.ts'
 
 /** What is shown of a record; with --json everything is passed on as it is. */
@@ -49,9 +49,9 @@ export const evidenceCommands = (program: Command): void => {
 const show = async (meter: string, { at, source, ...access }: ShowArguments): Promise<void> => {
   const instant = Date.parse(at)
   if (Number.isNaN(instant)) throw new CommandFailed(`--at ${at}: an instant such as 2026-11-21T00:00:00+08:00 is wanted`, EXIT.usage)
-  const query = new URLSearchParams({ meter, measuredAt: new Date(instant).toISOString(), ...(source === undefined ? {} : { source }) })
-  if (access.json) return printJson(await askApi(access, `/readings/evidence?${query}`, AnyDocument))
-  const { items } = await askApi(access, `/readings/evidence?${query}`, Page)
+  const query = { meter, measuredAt: new Date(instant).toISOString(), source }
+  if (access.json) return printJson(await askWhole(access, '/readings/evidence', AnyDocument, query))
+  const { items } = await askWhole(access, '/readings/evidence', Page, query)
   for (const { id, kind, sha256, channel, protocol, about, by, receivedAt, parts, of } of items) {
     print(
       table([

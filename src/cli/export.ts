@@ -5,7 +5,7 @@ import { type Command, Option } from 'commander'
 import { type Static, Type } from 'typebox'
 import { EXPORT_STATES } from '../api/index.ts'
 import { EXPORT_FORMATS } from '../export/index.ts'
-import { type Access, askApi, GatewayAway, withAccess } from './gaps.ts'
+import { type Access, askApi, askWhole, GatewayAway, withAccess } from './gaps.ts'
 import { aborted, CommandFailed, complain, EXIT, print, printJson, table, untilInterrupted } from './output.ts'
 
 const Job = Type.Object({
@@ -63,7 +63,7 @@ export const exportCommands = (program: Command): void => {
 }
 
 const list = async (access: Access): Promise<void> => {
-  const { items } = await askApi(access, '/results', Results)
+  const { items } = await askWhole(access, '/results', Results)
   if (access.json) return printJson(items)
   print(table(items.map(({ name, summary, permission }) => [name, permission, summary])))
 }

@@ -176,6 +176,34 @@ export const everyPage = async <Item extends TSchema>(access: Access, path: stri
   }
 }
 
+/**
+ * An answer whose lists come in pages, with all of their items; of the rest what the first page has.
+ *
+ * @param lists  members that are such lists
+ */
+export const askWhole = async <Schema extends TSchema>(
+  access: Access,
+  path: string,
+  schema: Schema,
+  query: Query = {},
+  lists: readonly string[] = ['items'],
+): Promise<Static<Schema>> => {
+  const { next, ...whole } = await askApi(access, path, AnyAnswer, undefined, query)
+  const merged = new Map(lists.map((list): [string, unknown[]] => [list, [whole[list] ?? []].flat()]))
+  for (let cursor = next ?? null; cursor !== null; ) {
+    const page = await askApi(access, path, AnyAnswer, undefined, { ...query, cursor })
+    for (const [list, items] of merged) items.push(...[page[list] ?? []].flat())
+    cursor = page.next ?? null
+  }
+  const answer: unknown = { ...whole, ...Object.fromEntries(merged) }
+  if (Value.Check(schema, answer)) return answer
+  throw new CommandFailed(`${access.url} answered something else than was asked for`)
+}
+const AnyAnswer = Type.Intersect([
+  Type.Record(Type.String(), Type.Unknown()),
+  Type.Object({ next: Type.Optional(Type.Union([Type.String(), Type.Null()])) }),
+])
+
 /** The gateway, or what stands before it, is not there at present: it may come back. */
 export class GatewayAway extends CommandFailed {}
 const AWAY: ReadonlySet<number> = new Set([502, 503, 504])

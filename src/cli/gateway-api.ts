@@ -45,12 +45,33 @@ export const refusalOf = async (url: string, response: Response): Promise<Comman
 /** A question that is answered with one JSON object. @throws  CommandFailed when it is not */
 export const asked = async (
   place: ApiPlace,
-  path: string,
+  path: string | URL,
   query: Readonly<Record<string, string | undefined>> = {},
 ): Promise<Readonly<Record<string, unknown>>> => {
   const response = await reached(place, path, query, { signal: AbortSignal.timeout(60_000) })
   if (!response.ok) throw await refusalOf(place.url, response)
   return membersOf(response)
+}
+
+/**
+ * A question that is answered with lists in pages, with all items of one of them; of the rest what the first page has.
+ *
+ * @param list  the member that is the list
+ */
+export const askedWhole = async (
+  place: ApiPlace,
+  path: string | URL,
+  query: Readonly<Record<string, string | undefined>> = {},
+  list = 'items',
+): Promise<Readonly<Record<string, unknown>>> => {
+  const { next, ...whole } = await asked(place, path, query)
+  const items = [whole[list] ?? []].flat()
+  for (let cursor = next; typeof cursor === 'string'; ) {
+    const page = await asked(place, path, { ...query, cursor })
+    items.push(...[page[list] ?? []].flat())
+    cursor = page.next
+  }
+  return { ...whole, [list]: items }
 }
 
 const membersOf = async (response: Response): Promise<Readonly<Record<string, unknown>>> => {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type Static, Type } from 'typebox'
-import { type Access, askApi, everyPage, withAccess } from './gaps.ts'
+import { type Access, askApi, askWhole, everyPage, withAccess } from './gaps.ts'
 import { CommandFailed, EXIT, print, printJson, table } from './output.ts'
 
 const NumberOrNull = Type.Union([Type.Number(), Type.Null()])
@@ -57,7 +57,7 @@ export const ruleCommands = (program: Command): void => {
       .addOption(new Option('--class <category>', 'only for this customer category').conflicts('zone'))
       .addOption(new Option('--point <point>', 'only for this point or area').conflicts(['zone', 'class']))
   command('list', 'rules with their thresholds (the default)', { isDefault: true }).action(async (access: Access) => {
-    const found = await askApi(access, '/rules', Rules)
+    const found = await askWhole(access, '/rules', Rules)
     if (access.json) return printJson(found)
     print(table([['rule', 'threshold', 'holds when', 'default', 'other layers', 'from'], ...found.items.flatMap(rowsOf)]))
   })
@@ -74,7 +74,7 @@ export const ruleCommands = (program: Command): void => {
     .argument('<settings...>', 'NAME=VALUE; NAME= takes it away', settingOf)
     .requiredOption('--why <text>', 'why')
     .action(async (id: string, set: Readonly<Record<string, number | null>>, args: Edit & { readonly why: string }) => {
-      const { version } = await askApi(args, '/rules', Rules)
+      const { version } = await askApi(args, '/rules', Rules, undefined, { limit: '1' })
       const body = { ...layerOf(args), set, why: args.why }
       const found = await askApi(args, `/rules/${encodeURIComponent(id)}/thresholds`, Rule, body, {}, `"${version}"`)
       if (args.json) printJson(found)
@@ -114,8 +114,9 @@ export const ruleCommands = (program: Command): void => {
       let trial = await askApi(args, `/rules/${encodeURIComponent(id)}/trial`, Trial, body)
       while (trial.state === 'running') {
         await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
-        trial = await askApi(args, `/rules/trials/${trial.id}`, Trial)
+        trial = await askApi(args, `/rules/trials/${trial.id}`, Trial, undefined, { limit: '1' })
       }
+      trial = await askWhole(args, `/rules/trials/${trial.id}`, Trial, {}, ['come', 'go'])
       if (args.json) return printJson(trial)
       if (trial.error !== null) throw new CommandFailed(trial.error, EXIT.failed)
       print(`${trial.areas} areas: ${trial.come.length} alarms would come, ${trial.go.length} would go, ${trial.stay} stay`)
@@ -125,7 +126,7 @@ export const ruleCommands = (program: Command): void => {
   const analysis = program.command('analysis').description('the daily analysis of areas: how far it is, and judging again')
   withAccess(analysis.command('state', { isDefault: true }).description('how far each area is (the default)')).action(
     async (access: Access) => {
-      const found = await askApi(access, '/analysis', Analysis)
+      const found = await askWhole(access, '/analysis', Analysis, {}, ['areas'])
       if (access.json) return printJson(found)
       print(
         `${found.enabled ? 'on' : 'off'}, days judged at ${found.at} at the latest, ${found.windowDays} days together, ${found.waitingDays} days to put together`,

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { type Static, Type } from 'typebox'
 import { SIGNAL_BANDS, SIGNAL_LEVELS } from '../anomaly/index.ts'
-import { type Access, askApi, everyPage, withAccess } from './gaps.ts'
+import { type Access, askWhole, everyPage, withAccess } from './gaps.ts'
 import { print, printJson, table } from './output.ts'
 
 const NumberOrNull = Type.Union([Type.Number(), Type.Null()])
@@ -61,7 +61,11 @@ const list = async ({ level, from, to, area, zone, band, json, ...access }: List
 
 const show = async (id: string, { level, from, to, step = 'day', json, ...access }: Listing): Promise<void> => {
   const given = Object.entries({ level, from, to, step }).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))
-  const found = await askApi(access, `/signal/${encodeURIComponent(id)}`, Detail, undefined, Object.fromEntries(given))
+  const found = await askWhole(access, `/signal/${encodeURIComponent(id)}`, Detail, Object.fromEntries(given), [
+    'items',
+    'marks',
+    'findings',
+  ])
   if (json) return printJson(found)
   const heads = ['from (UTC)', 'read', '', 'first try', 'zone median', 'time-outs', 'damaged', '95 % ms', 'signal', 'band']
   print(table([heads, ...found.items.map((item) => [item.from.slice(0, 16), ...cells(item)]), ['all', ...cells(found.figures)]]))

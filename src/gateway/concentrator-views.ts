@@ -3,6 +3,7 @@ import { Value as Check } from 'typebox/value'
 import type {
   AdoptTerminalOrder,
   ArchiveView,
+  ConcentratorEventQuery,
   ConcentratorEventView,
   ConcentratorFilter,
   ConcentratorPort,
@@ -22,7 +23,7 @@ import type { ConcentratorIndex } from './concentrator-index.ts'
 import type { ConcentratorJobs } from './concentrator-jobs.ts'
 import { isAlone, isWriting, type OrderTools, readyOrder } from './concentrator-orders.ts'
 import { settled } from './concentrator-world.ts'
-import type { KeptEvent } from './terminal-file.ts'
+import type { TerminalFile } from './terminal-file.ts'
 
 export interface ConcentratorViewDeps extends OrderTools {
   readonly ledger: Pick<Ledger, 'get' | 'list'>
@@ -35,13 +36,11 @@ export interface ConcentratorViewDeps extends OrderTools {
   readonly jobs: ConcentratorJobs
   readonly control: ControlActs
   /** Newest first. */
-  readonly events: (concentrator: string, from: number, to: number, limit: number) => readonly KeptEvent[]
+  readonly events: TerminalFile['events']
 }
 
 const CLOCK_HISTORY = 400
 const CLOCK_ACTS = 100
-/** Looked through for those of one meter. */
-const MOST_EVENTS = 20_000
 
 /** What the API may see of concentrators and do through them. */
 export const concentratorPort = (deps: ConcentratorViewDeps): ConcentratorPort => {
@@ -105,14 +104,8 @@ export const concentratorPort = (deps: ConcentratorViewDeps): ConcentratorPort =
       problems: last.diff.problems,
     })
   }
-  const eventsOf = (
-    id: string,
-    { meter, from, to, limit }: { readonly meter?: string; readonly from: number; readonly to: number; readonly limit: number },
-  ): Result<readonly ConcentratorEventView[]> => {
-    const found = deps.events(id, from, to, meter === undefined ? limit : MOST_EVENTS)
-    const chosen = meter === undefined ? found : found.filter((event) => event.meter === meter).slice(0, limit)
-    return ok(chosen.map(({ terminal: _terminal, raw, ...event }) => ({ ...event, raw: hexOf(raw) })))
-  }
+  const eventsOf = (id: string, query: ConcentratorEventQuery): Result<readonly ConcentratorEventView[]> =>
+    ok(deps.events(id, query).map(({ terminal: _terminal, raw, ...event }) => ({ ...event, raw: hexOf(raw) })))
   const adopt = async (
     { protocol, address, id, name, area, why, workOrder }: AdoptTerminalOrder,
     who: string,

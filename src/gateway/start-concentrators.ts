@@ -14,7 +14,7 @@ import { ParameterActs } from './concentrator-parameters.ts'
 import { ConcentratorReads } from './concentrator-reads.ts'
 import { concentratorPort } from './concentrator-views.ts'
 import type { ConcentratorWorld } from './concentrator-world.ts'
-import type { KeptEvent } from './terminal-file.ts'
+import type { TerminalFile } from './terminal-file.ts'
 import type { Unregistered } from './unregistered.ts'
 
 export interface StartConcentrators {
@@ -24,7 +24,7 @@ export interface StartConcentrators {
   /** Makes patches of the ledger true, where it is written. */
   readonly apply: (patches: readonly Patch[], act: Act) => Promise<Result<Applied, Refused>>
   /** Stored events, newest first. */
-  readonly events: (concentrator: string, from: number, to: number, limit: number) => readonly KeptEvent[]
+  readonly events: TerminalFile['events']
   readonly terminals: Pick<TerminalsPort, 'ask' | 'status' | 'figures' | 'trace'>
   readonly settingsOf: (id: string) => TerminalSettings | null
   readonly adapterOf: (protocol: string) => AnyTerminalAdapter | null

@@ -26,6 +26,17 @@ export interface KeptEvent {
   readonly receivedAt: number
 }
 
+/** Instants in [from, to). */
+interface EventQuery {
+  readonly from: number
+  readonly to: number
+  /** Only of this meter. */
+  readonly meter?: string
+  /** Those that come after this one; null: from the newest on. */
+  readonly after: Pick<KeptEvent, 'at' | 'meter' | 'code'> | null
+  readonly limit: number
+}
+
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS event_mark (terminal TEXT PRIMARY KEY, important INTEGER NOT NULL, normal INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS event (
@@ -78,9 +89,12 @@ export class TerminalFile {
   }
 
   /** Newest first. */
-  events(terminal: string, from: number, to: number, limit: number): readonly KeptEvent[] {
-    return this.#of('SELECT * FROM event WHERE terminal = ? AND at >= ? AND at < ? ORDER BY at DESC LIMIT ?')
-      .all(terminal, from, to, limit)
+  events(terminal: string, { from, to, meter, after, limit }: EventQuery): readonly KeptEvent[] {
+    return this.#of(
+      `SELECT * FROM event WHERE terminal = ? AND at >= ? AND at < ? AND (at, meter, code) < (?, ?, ?) AND meter = ifnull(?, meter)
+       ORDER BY at DESC, meter DESC, code DESC LIMIT ?`,
+    )
+      .all(terminal, from, to, after?.at ?? to, after?.meter ?? '', after?.code ?? '', meter ?? null, limit)
       .map(eventOf)
   }
 

@@ -219,5 +219,6 @@ it('says how far an instant is', async () => {
   expect(json()).toEqual({
     ...{ at: '2026-07-31T16:00:00.000Z', items: [{ zone: 'Z-1', area: 'A-1', ...counts }] },
     total: { zone: null, area: null, ...counts },
+    next: null,
   })
 })

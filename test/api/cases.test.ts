@@ -133,6 +133,7 @@ it('tells how often it was right', async () => {
   const ask = async (query = '') => (await app.inject({ url: `${LIST}/outcomes${query}`, headers: asReader })).json()
   expect(await ask('?since=2026-01-01T00:00:00Z')).toEqual({
     items: [{ kind: 'theft', confirmed: 19, otherCause: 0, falseAlarm: 1, notChecked: 2, notSaid: 3, precision: 0.95 }],
+    next: null,
   })
   expect(await ask('?since=2026-12-31T23:59:60Z')).toMatchObject({ status: 400, code: 'API_VALUE' })
 })

@@ -186,9 +186,15 @@ it('shows parameters, clock, events and routes', async () => {
   })
   expect(await get('clock')).toMatchObject({ kind: 'concentrator', meter: 'C-1' })
   expect(await get('events?meter=M-1')).toMatchObject({
-    items: [{ meter: 'M-1', code: 'erc-10', edge: 'begin', facts: { ua: '0.0', ub: null }, raw: '0A 1C' }],
+    items: [{ meter: 'M-1', code: 'erc-10', edge: 'begin', facts: { ua: '0.0', ub: null }, raw: '0A 1C' }, { meter: 'M-1' }],
+    next: null,
   })
-  expect(asked).toEqual([{ meter: 'M-1', from: NOW - 7 * 86_400_000, to: NOW, limit: 200 }])
+  expect(asked).toEqual([{ meter: 'M-1', from: NOW - 7 * 86_400_000, to: NOW, after: null, limit: 201 }])
+  const first = await get('events?limit=1')
+  expect(first.items).toHaveLength(1)
+  await get(`events?limit=1&cursor=${first.next}`)
+  const [{ at }] = first.items
+  expect(asked.at(-1)).toMatchObject({ after: { at: Date.parse(at), meter: 'M-1', code: 'erc-10' }, limit: 2 })
   expect(await get('events?from=2026-08-15T00:00:00Z&to=2026-08-14T00:00:00Z')).toMatchObject({ status: 400 })
   expect(await get('routes')).toMatchObject({ items: [{ meter: 'M-1', facts: { signal: 12, phase: 'L1', hops: null } }] })
 })

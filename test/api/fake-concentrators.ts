@@ -122,12 +122,12 @@ export const fakeConcentrators = (asked: unknown[] = []): ConcentratorPort => {
     clock: (id) => known(id, clockOf(id, { kind: 'concentrator', line: id, point: '' })),
     events: (id, query) => {
       asked.push(query)
-      return known(id, [
-        {
-          ...{ at: AT, begin: AT, end: null, edge: 'begin', receivedAt: AT + 1000, meter: 'M-1', code: 'erc-10' },
-          ...{ facts: { ua: '0.0', ub: null }, raw: '0A 1C' },
-        },
-      ])
+      const kept = [1, 0].map((nth) => ({
+        ...{ at: AT + nth, begin: AT, end: null, edge: 'begin' as const, receivedAt: AT + 1000, meter: 'M-1', code: 'erc-10' },
+        ...{ facts: { ua: '0.0', ub: null }, raw: '0A 1C' },
+      }))
+      const { after, limit } = query
+      return known(id, kept.filter(({ at }) => after === null || at < after.at).slice(0, limit))
     },
     routes: (id) =>
       known(id, { readAt: AT, items: [{ meter: 'M-1', address: '000000000001', pn: 1, facts: { signal: 12, phase: 'L1', hops: null } }] }),

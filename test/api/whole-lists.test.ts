@@ -33,6 +33,30 @@ it.each([1, 2, 3, 7, 1000])('gives every item once, %i at a time', async (limit)
   expect(seen).toEqual(ITEMS)
 })
 
+it('goes through several lists one after the other, also where two items are named alike', async () => {
+  const app = Fastify()
+  wholeListQueries(app)
+  cursorHook(app)
+  wholeListPages(app)
+  const lists = { come: [{ key: 'a' }, { key: 'b' }, { key: 'b' }], none: [], go: [{ key: 'a' }] }
+  app.get('/trial', { config: { permission: 'public', whole: { come: ['key'], none: ['key'], go: ['key'] } } }, async () => ({
+    id: 1,
+    ...lists,
+  }))
+  for (const limit of [1, 2, 3, 4, 5]) {
+    const seen: Record<string, unknown[]> = { come: [], none: [], go: [] }
+    let pages = 0
+    for (let cursor = ''; ; pages++) {
+      const page = (await app.inject(`/trial?limit=${limit}${cursor}`)).json()
+      expect(page.id).toBe(1)
+      for (const [name, items] of Object.entries(seen)) items.push(...page[name])
+      if (page.next === null) break
+      cursor = `&cursor=${encodeURIComponent(page.next)}`
+    }
+    expect([limit, pages, seen]).toEqual([limit, Math.ceil(4 / limit) - 1, lists])
+  }
+})
+
 it('goes on behind the same item when others came, and where it stood when it has gone', async () => {
   let items: readonly { kind: string; id: number }[] = ITEMS
   const get = await listOf(() => items)

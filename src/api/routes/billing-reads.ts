@@ -132,7 +132,7 @@ export const billingReadRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = a
   app.get(
     '/billing/completeness',
     {
-      config: { permission: 'billing:read', filters: 'own', failures: [404, 422], stream: true, heavy: true },
+      config: { permission: 'billing:read', filters: 'own', failures: [404, 422], stream: true, heavy: true, whole: ['zone', 'area'] },
       schema: {
         operationId: 'getBillingInstantCompleteness',
         tags: ['billing'],
@@ -159,7 +159,7 @@ export const billingReadRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = a
   app.get(
     '/billing/customers/:id/energy',
     {
-      config: { permission: 'billing:read', failures: [404, 422] },
+      config: { permission: 'billing:read', failures: [404, 422], whole: { points: ['point'] } },
       schema: {
         operationId: 'getBillingCustomerEnergy',
         tags: ['billing'],

@@ -40,7 +40,7 @@ export const caseFigureRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answer
   app.get(
     '/cases/outcomes',
     {
-      config: { permission: 'cases:read', everywhere: true },
+      config: { permission: 'cases:read', everywhere: true, whole: ['kind'] },
       schema: {
         operationId: 'listCaseOutcomes',
         tags: ['cases'],

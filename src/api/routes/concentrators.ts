@@ -1,11 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
 import { ClockDetailSchema } from '../clock-schemas.ts'
 import type { ConcentratorView } from '../concentrator-deps.ts'
 import { AdoptTerminalBody, ConcentratorEventsQuery, ConcentratorParams, ConcentratorsQuery } from '../concentrator-queries.ts'
 import {
-  ArchiveCountsSchema,
-  ArchiveDifferenceSchema,
+  ArchiveDiffSchema,
   ArchiveSchema,
   ConcentratorEventsSchema,
   ConcentratorPage,
@@ -82,7 +80,12 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id/archive',
     {
-      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414] },
+      config: {
+        permission: 'lines:read',
+        sees: ['concentrator', 'id'],
+        failures: [404, 414],
+        whole: { records: ['number'], differences: ['kind', 'address'], problems: ['meter'] },
+      },
       schema: {
         operationId: 'getArchive',
         tags: ['concentrators'],
@@ -100,7 +103,12 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id/archive/diff',
     {
-      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414] },
+      config: {
+        permission: 'lines:read',
+        sees: ['concentrator', 'id'],
+        failures: [404, 414],
+        whole: { items: ['kind', 'address'], problems: ['meter'] },
+      },
       schema: {
         operationId: 'getArchiveDiff',
         tags: ['concentrators'],
@@ -108,14 +116,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
         description: 'Both ways: what only the ledger has, what only the concentrator has, and fields that are not alike.',
         params: ConcentratorParams,
         response: {
-          200: Type.Object(
-            {
-              counts: ref(ArchiveCountsSchema),
-              items: Type.Array(ref(ArchiveDifferenceSchema)),
-              problems: Type.Array(Type.Object({ meter: Type.String(), message: Type.String() })),
-            },
-            { description: 'By archive number.' },
-          ),
+          200: ref(ArchiveDiffSchema, 'By archive number.'),
         },
       },
     },
@@ -129,7 +130,7 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
   app.get(
     '/concentrators/:id/parameters',
     {
-      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414, 422] },
+      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414, 422], whole: ['id'] },
       schema: {
         operationId: 'listParameters',
         tags: ['concentrators'],
@@ -183,23 +184,31 @@ export const concentratorRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answ
         response: { 200: ref(ConcentratorEventsSchema, 'Events.') },
       },
     },
-    async ({ params: { id }, query: { from, to, meter, limit = 200 } }, reply) => {
+    async ({ params: { id }, query: { from, to, meter, limit = 200, cursor } }, reply) => {
+      const place = cursor === undefined ? null : readCursor(cursor, ['number', 'string', 'string'])
+      if (cursor !== undefined && place === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
       const end = to === undefined ? deps.now() : Date.parse(to)
       const start = from === undefined ? end - WEEK_MS : Date.parse(from)
       if (!(end > start)) return refuse(reply, badValue('querystring/to', to ?? iso(end), 'an instant after `from`'))
-      const query = { from: start, to: end, limit, ...(meter === undefined ? {} : { meter }) }
-      const found = await concentrators.events(id, query)
+      const after = place && { at: Number(place[0]), meter: String(place[1]), code: String(place[2]) }
+      const found = await concentrators.events(id, {
+        ...{ from: start, to: end, after, limit: limit + 1 },
+        ...(meter === undefined ? {} : { meter }),
+      })
       if (!found.ok) return refuse(reply, problemOf(found.error.because, found.error.error))
-      const items = found.value.map(({ at, begin, end: ended, receivedAt, ...event }) => ({
+      const events = found.value.slice(0, limit)
+      const last = events.at(-1)
+      const items = events.map(({ at, begin, end: ended, receivedAt, ...event }) => ({
         ...{ ...event, at: iso(at), begin: isoOrNull(begin), end: isoOrNull(ended), receivedAt: iso(receivedAt) },
       }))
-      return { from: iso(start), to: iso(end), items }
+      const next = last && found.value.length > limit ? cursorOf([last.at, last.meter, last.code]) : null
+      return { from: iso(start), to: iso(end), items, next }
     },
   )
   app.get(
     '/concentrators/:id/routes',
     {
-      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414] },
+      config: { permission: 'lines:read', sees: ['concentrator', 'id'], failures: [404, 414], whole: ['pn', 'address', 'meter'] },
       schema: {
         operationId: 'getConcentratorRoutes',
         tags: ['concentrators'],

@@ -15,7 +15,7 @@ export const evidenceRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = asyn
   app.get(
     '/readings/evidence',
     {
-      config: { permission: 'evidence:read', filters: 'own', failures: [404, 422] },
+      config: { permission: 'evidence:read', filters: 'own', failures: [404, 422], whole: ['id'] },
       schema: {
         operationId: 'findEvidence',
         tags: ['evidence'],
@@ -38,7 +38,7 @@ export const evidenceRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = asyn
         if (!found.ok) return refuse(reply, problemOf(found.error.because, found.error.error))
         items.push(...found.value)
       }
-      return items.length === 0 ? refuse(reply, none) : { items: items.map((item) => evidenceJson(item, scope)), next: null }
+      return items.length === 0 ? refuse(reply, none) : { items: items.map((item) => evidenceJson(item, scope)) }
     },
   )
   app.get(

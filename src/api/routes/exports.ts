@@ -119,7 +119,7 @@ export const exportRoutes: FastifyPluginAsyncTypebox<{
   app.get(
     '/results',
     {
-      config: { permission: 'export' },
+      config: { permission: 'export', whole: ['name'] },
       schema: {
         operationId: 'listResults',
         tags: ['exports'],

@@ -60,7 +60,7 @@ export const lossRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/areas/:id/loss',
     {
-      config: { permission: 'readings:read', sees: ['area', 'id'], failures: [404, 414, 422] },
+      config: { permission: 'readings:read', sees: ['area', 'id'], failures: [404, 414, 422], whole: ['from'] },
       schema: {
         operationId: 'getAreaLoss',
         tags: ['analysis'],
@@ -89,7 +89,7 @@ export const lossRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/areas/:id/balance',
     {
-      config: { permission: 'readings:read', sees: ['area', 'id'], failures: [404, 414, 422] },
+      config: { permission: 'readings:read', sees: ['area', 'id'], failures: [404, 414, 422], whole: { members: ['point'] } },
       schema: {
         operationId: 'getAreaBalance',
         tags: ['analysis'],
@@ -117,7 +117,7 @@ export const lossRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/feeders/:id/loss',
     {
-      config: { permission: 'readings:read', sees: ['feeder', 'id'], failures: [404, 414, 422] },
+      config: { permission: 'readings:read', sees: ['feeder', 'id'], failures: [404, 414, 422], whole: ['from'] },
       schema: {
         operationId: 'getFeederLoss',
         tags: ['analysis'],
@@ -134,7 +134,7 @@ export const lossRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (a
   app.get(
     '/buses/:id/balance',
     {
-      config: { permission: 'readings:read', sees: ['bus', 'id'], failures: [404, 414, 422] },
+      config: { permission: 'readings:read', sees: ['bus', 'id'], failures: [404, 414, 422], whole: ['from'] },
       schema: {
         operationId: 'getBusBalance',
         tags: ['analysis'],

@@ -21,6 +21,7 @@ import {
   ThresholdBody,
   ThresholdChangePage,
   TrialBody,
+  TrialPage,
   TrialParams,
   TrialSchema,
   TrialsSchema,
@@ -37,7 +38,7 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.get(
     '/rules',
     {
-      config: { permission: 'rules:read' },
+      config: { permission: 'rules:read', whole: ['id'] },
       schema: {
         ...about(
           'listRules',
@@ -181,11 +182,11 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.get(
     '/rules/trials/:trial',
     {
-      config: { permission: 'rules:read', everywhere: true, failures: [404] },
+      config: { permission: 'rules:read', everywhere: true, failures: [404], whole: { come: ['key'], go: ['key'] } },
       schema: {
         ...about('getTrial', 'One trial run', 'How far a trial run is, and which alarms would come and go.'),
         params: TrialParams,
-        response: { 200: ref(TrialSchema, 'The run.') },
+        response: { 200: ref(TrialPage, 'The run.') },
       },
     },
     async ({ params }, reply) => {
@@ -211,7 +212,7 @@ export const rulesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async (
   app.get(
     '/analysis',
     {
-      config: { permission: 'rules:read', everywhere: true },
+      config: { permission: 'rules:read', everywhere: true, whole: { areas: ['area'] } },
       schema: {
         ...about(
           'getAnalysis',

@@ -95,7 +95,7 @@ export const scanRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: nu
   app.get(
     '/scans/:id/events',
     {
-      config: { permission: 'lines:read', failures: [404] },
+      config: { permission: 'lines:read', failures: [404], whole: ['nth'] },
       schema: {
         operationId: 'getScanEvents',
         tags: ['scans'],

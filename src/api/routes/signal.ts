@@ -54,7 +54,11 @@ export const signalRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.get(
     '/signal/:id',
     {
-      config: { permission: 'lines:read', failures: [404, 414, 422] },
+      config: {
+        permission: 'lines:read',
+        failures: [404, 414, 422],
+        whole: { items: ['from'], marks: ['at', 'channel', 'note'], findings: ['level', 'target', 'cause', 'from'] },
+      },
       schema: {
         operationId: 'getSignal',
         tags: ['analysis'],
