@@ -46,6 +46,24 @@ export interface KeptJob extends KeptPart {
   readonly energy: RowBasis['energy']
 }
 
+/**
+ * Writes down what can be said another time, or what is known without it: a disk that is full ends nothing else.
+ *
+ * @returns  whether it was written
+ */
+export const unlessFull =
+  (log: (level: 'warn', message: string) => void) =>
+  (write: () => void): boolean => {
+    try {
+      write()
+      return true
+    } catch (error) {
+      log('warn', `exports.db cannot be written: ${messageOf(error)}`)
+      return false
+    }
+  }
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
 type Row = Readonly<Record<string, unknown>>
 const isRow = (row: unknown): row is Row => typeof row === 'object' && row !== null
 const text = (row: Row, column: string): string => String(row[column] ?? '')

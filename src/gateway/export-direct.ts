@@ -6,7 +6,7 @@ import { personOf } from '../access/principals.ts'
 import type { DirectFile, ExportLogView, ExportPort, ExportWanted, Refusal } from '../api/index.ts'
 import { type Clock, err, ok } from '../core/index.ts'
 import { encode, exportFailure, FORMATS, fileName, type RowSource, type Tally } from '../export/index.ts'
-import type { ExportBook } from './export-book.ts'
+import { type ExportBook, messageOf, unlessFull } from './export-book.ts'
 import { failureOf, type writeInThread } from './export-thread.ts'
 
 export interface DirectDeps {
@@ -36,6 +36,7 @@ export const directFiles = ({ directory, zone, clock, book, log, write, left, lo
   /** To whom files are being handed out; somebody is named for each. */
   const direct: string[] = []
   let isClosed = false
+  const ifItCan = unlessFull(log)
 
   /** Parquet is read from its end: it is written first, by a thread, and handed out whole. */
   const packed = async (wanted: ExportWanted, source: RowSource, line: number, head: Pick<DirectFile, 'name' | 'type'>, ended: Ended) => {
@@ -109,11 +110,18 @@ export const directFiles = ({ directory, zone, clock, book, log, write, left, lo
     const own = direct.filter((other) => other === owner).length
     if (isClosed || direct.length >= MOST_DIRECT) return busy(`${direct.length} files are being handed out`)
     if (own >= MOST_OWN) return busy(`${own} files are being handed out to you`)
+    let line: number
+    try {
+      // Nothing is taken away that is not written down.
+      line = book.begin(who, wanted, null, clock.now())
+    } catch (error) {
+      const { error: full } = exportFailure('EXPORT_DISK', `exports.db cannot be written: ${messageOf(error)}`)
+      return err<Refusal>({ because: 'unavailable', error: full })
+    }
     direct.push(owner)
-    const line = book.begin(who, wanted, null, clock.now())
     const ended: Ended = (outcome, tally, sha256) => {
       direct.splice(direct.indexOf(owner), 1)
-      if (!isClosed) book.end(line, outcome, { ...tally, sha256 }, clock.now())
+      if (!isClosed) ifItCan(() => book.end(line, outcome, { ...tally, sha256 }, clock.now()))
     }
     const head = { name: fileName(source, wanted.format, clock.now()), type: FORMATS[wanted.format].type }
     return wanted.format === 'parquet' ? packed(wanted, source, line, head, ended) : ok({ ...head, ...streamed(wanted, source, ended) })

@@ -4,7 +4,7 @@ import { mayDo, type Principal, personOf, seesAsMuchAs } from '../access/princip
 import type { ExportJobView, ExportPort, OpenRows, Refusal } from '../api/index.ts'
 import { type Clock, err, ok } from '../core/index.ts'
 import { exportFailure, FORMATS } from '../export/index.ts'
-import type { ExportBook, ExportJob } from './export-book.ts'
+import { type ExportBook, type ExportJob, messageOf, unlessFull } from './export-book.ts'
 import { directFiles } from './export-direct.ts'
 import { exportRun, type LiveExport } from './export-run.ts'
 import { writeInThread } from './export-thread.ts'
@@ -80,6 +80,7 @@ export const openExportJobs = ({
     if (/^(export-\d+|direct-\d+)\.\w+(\.part)?$/.test(left) && !known.has(join(directory, left)))
       rmSync(join(directory, left), { force: true })
 
+  const ifItCan = unlessFull(log)
   const change = (live: LiveExport, to: Partial<ExportJob>): ExportJob => {
     live.job = { ...live.job, ...to }
     book.keep(live.job)
@@ -95,7 +96,8 @@ export const openExportJobs = ({
     rmSync(pathOf(job), { force: true })
     rmSync(partOf(job), { force: true })
     jobs.delete(job.id)
-    book.drop(job.id)
+    // What is still in the book then is dropped after the next start.
+    ifItCan(() => book.drop(job.id))
   }
   const tidy = (): void => {
     const now = clock.now()
@@ -126,12 +128,7 @@ export const openExportJobs = ({
   /** Says of every file that does not have it that something changed behind it. Whoever stores readings is not held up by a full disk here. */
   const changed = (isChanged: (live: LiveExport) => boolean): void => {
     for (const live of jobs.values()) {
-      if (live.watch === null || live.job.changed !== false || !isChanged(live)) continue
-      try {
-        change(live, { changed: true })
-      } catch (error) {
-        log('warn', `exports.db cannot be written: ${error instanceof Error ? error.message : String(error)}`)
-      }
+      if (live.watch !== null && live.job.changed === false && isChanged(live)) ifItCan(() => change(live, { changed: true }))
     }
   }
 
@@ -168,10 +165,14 @@ export const openExportJobs = ({
       if (isClosed || waiting.length >= MOST_WAITING)
         return refuse('busy', 'EXPORT_BUSY', `${waiting.length} exports of yours wait or are under way`)
       if (used() >= maxBytes) return refuse('unavailable', 'EXPORT_FULL', `files of exports take ${Math.ceil(used() / 1_048_576)} MB`)
-      const job = book.add(owner, who, wanted, needs, clock.now(), address)
-      jobs.set(job.id, { job, stop: null, watch: null })
-      pump()
-      return ok(viewOf(jobs.get(job.id)?.job ?? job))
+      try {
+        const job = book.add(owner, who, wanted, needs, clock.now(), address)
+        jobs.set(job.id, { job, stop: null, watch: null })
+        pump()
+        return ok(viewOf(jobs.get(job.id)?.job ?? job))
+      } catch (error) {
+        return refuse('unavailable', 'EXPORT_DISK', `exports.db cannot be written: ${messageOf(error)}`)
+      }
     },
     list: (who, before, limit) =>
       [...jobs.values()]
@@ -194,9 +195,10 @@ export const openExportJobs = ({
       }
       if (live.job.state === 'waiting') {
         rmSync(partOf(live.job), { force: true })
-        book.dropPart(id)
         live.watch = null
-        return ok(viewOf(change(live, { state: 'cancelled', endedAt: clock.now() })))
+        ifItCan(() => book.dropPart(id))
+        ifItCan(() => change(live, { state: 'cancelled', endedAt: clock.now() }))
+        return ok(viewOf(live.job))
       }
       const view = viewOf(live.job)
       forget(live)

@@ -5,7 +5,7 @@ import { hasExpired } from '../access/principals.ts'
 import type { ExportLogView, ExportRestart, ExportWanted, OpenRows } from '../api/index.ts'
 import { type Clock, err, type GatewayError, ok, type Result } from '../core/index.ts'
 import { exportFailure, FORMATS, fileName, type RowSource } from '../export/index.ts'
-import type { ExportBook, ExportJob, KeptJob } from './export-book.ts'
+import { type ExportBook, type ExportJob, type KeptJob, messageOf, unlessFull } from './export-book.ts'
 import { failureOf, type ThreadEars, type writeInThread } from './export-thread.ts'
 import { type ChangeWatch, changeWatch } from './export-watch.ts'
 import { canGoOn, isWatched, type Written } from './export-write.ts'
@@ -46,6 +46,16 @@ const LOST: ReadonlySet<string> = new Set(['EXPORT_PART', 'EXPORT_PLACE'])
 
 export const wantedOf = ({ result, query, format, language }: ExportWanted): ExportWanted => ({ result, query, format, language })
 
+/** What has to be written down before it holds. */
+const noted = (write: () => void): Result<null> => {
+  try {
+    write()
+    return ok(null)
+  } catch (error) {
+    return exportFailure('EXPORT_DISK', `exports.db cannot be written: ${messageOf(error)}`)
+  }
+}
+
 /** A name that is there after a power cut too. */
 const renameForGood = (from: string, to: string): void => {
   renameSync(from, to)
@@ -60,17 +70,7 @@ const renameForGood = (from: string, to: string): void => {
  */
 export const exportRun = (deps: ExportRunDeps) => {
   const { zone, clock, book, log, write, keepMs, keepEveryMs, change, pathOf, partOf, room, isClosed } = deps
-
-  /** How far a file is can be said another time; that it cannot be written down is no end of it. */
-  const unlessFull = (write: () => void): boolean => {
-    try {
-      write()
-      return true
-    } catch (error) {
-      log('warn', `exports.db cannot be written: ${error instanceof Error ? error.message : String(error)}`)
-      return false
-    }
-  }
+  const ifItCan = unlessFull(log)
 
   /** What has to be as it was. */
   const stateOf = async ({ basis, columns, about }: RowSource, { format, language }: ExportJob): Promise<string> =>
@@ -113,13 +113,13 @@ export const exportRun = (deps: ExportRunDeps) => {
         live.job = { ...live.job, rows, bytes, share }
         if (clock.now() - said < SAY_MS) return
         said = clock.now()
-        unlessFull(() => book.keep(live.job))
+        ifItCan(() => book.keep(live.job))
       },
       kept: (kept, group) => {
         if (!isKept || basis === null) return
         const { readings, energy } = basis
         // After one that was not written down no later one counts: groups of Parquet belong together.
-        isKept = unlessFull(() => book.keepPart(id, { ...kept, ...{ state, about, readings, energy, keptAt: clock.now() } }, group))
+        isKept = ifItCan(() => book.keepPart(id, { ...kept, ...{ state, about, readings, energy, keptAt: clock.now() } }, group))
       },
       place: (place) => live.watch?.passed(place),
     }
@@ -159,25 +159,31 @@ export const exportRun = (deps: ExportRunDeps) => {
 
   return async (live: LiveExport, opener: OpenRows): Promise<void> => {
     live.stop = new AbortController()
-    const begun = change(live, { state: 'running', startedAt: clock.now(), starts: live.job.starts + 1, error: null })
-    const line = book.openLine(begun.id) ?? book.begin(begun.who, wantedOf(begun), begun.id, clock.now())
-    const end = (outcome: ExportLogView['outcome'], sha256: string | null) => book.end(line, outcome, { ...live.job, sha256 }, clock.now())
+    const begun = live.job
+    let line: number | null = null
+    const end = (outcome: ExportLogView['outcome'], sha256: string | null) => {
+      if (line !== null) book.end(line, outcome, { ...live.job, sha256 }, clock.now())
+    }
     const failed = (error: GatewayError) => {
       // What is safe of it is gone on with by the next process.
       if (isClosed()) return
       rmSync(partOf(begun), { force: true })
-      book.dropPart(begun.id)
+      rmSync(pathOf(begun), { force: true })
       const isCancelled = error.code === 'EXPORT_CANCELLED'
       const { code, message, hint } = error
-      change(live, {
-        state: isCancelled ? 'cancelled' : 'failed',
-        endedAt: clock.now(),
-        error: isCancelled ? null : { code, message, hint },
-      })
-      end(isCancelled ? 'cancelled' : 'failed', null)
+      const state = isCancelled ? 'cancelled' : 'failed'
+      // Whoever asks is told so, though it cannot be written down; after a restart it would be made once more.
+      ifItCan(() => change(live, { state, endedAt: clock.now(), file: null, error: isCancelled ? null : { code, message, hint } }))
+      ifItCan(() => book.dropPart(begun.id))
+      ifItCan(() => end(state, null))
       if (!isCancelled) log('warn', `export ${begun.id} (${begun.result}): ${code} ${message}`)
     }
     try {
+      const begin = noted(() => {
+        change(live, { state: 'running', startedAt: clock.now(), starts: begun.starts + 1, error: null })
+        line = book.openLine(begun.id) ?? book.begin(begun.who, wantedOf(begun), begun.id, clock.now())
+      })
+      if (!begin.ok) return failed(begin.error)
       const done = await made(live, opener)
       if (!done.ok) return failed(done.error)
       const { file, source } = done.value
@@ -185,12 +191,15 @@ export const exportRun = (deps: ExportRunDeps) => {
       const { rows, bytes, sha256 } = file
       const now = clock.now()
       const { type } = FORMATS[begun.format]
-      change(live, {
-        ...{ state: 'done', rows, bytes, share: 1, endedAt: now, expiresAt: now + keepMs },
-        file: { name: fileName(source, begun.format, now), type, sha256 },
+      const isNoted = noted(() => {
+        end('done', sha256)
+        change(live, {
+          ...{ state: 'done', rows, bytes, share: 1, endedAt: now, expiresAt: now + keepMs },
+          file: { name: fileName(source, begun.format, now), type, sha256 },
+        })
       })
-      book.dropPart(begun.id)
-      end('done', sha256)
+      if (!isNoted.ok) return failed(isNoted.error)
+      ifItCan(() => book.dropPart(begun.id))
     } catch (error) {
       failed(failureOf(error))
     } finally {
