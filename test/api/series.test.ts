@@ -40,6 +40,10 @@ describe('series', () => {
     expect(raw.columns.map(({ name }: { name: string }) => name)).toContain('value')
     expect(raw.rows).toHaveLength(48)
   })
+  it('of a time that has not begun have no bucket, and say which time it is', async () => {
+    const body = (await get('from=2030-01-01T00:00:00Z&to=2030-02-01T00:00:00Z&point=P-001&bucket=day')).json()
+    expect(body).toMatchObject({ from: '2030-01-01T00:00:00.000Z', to: '2030-02-01T00:00:00.000Z', starts: [], ends: [] })
+  })
   it('are files for who may take files away', async () => {
     const csv = await get(`${DAY}&point=P-001&fn=last&registers=1.8.0&bucket=1h`, { ...asRole('analyst'), accept: 'text/csv' })
     expect(csv.headers['content-type']).toBe('text/csv; charset=utf-8')

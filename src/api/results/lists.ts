@@ -43,16 +43,19 @@ const plainOf = (schema: unknown, named: ReadonlyMap<string, Schema>): Schema =>
   return schema
 }
 
-/** A text whose example is a decimal with digits behind the point is a figure; an id never looks so. */
-const isDecimal = ({ examples }: Schema): boolean =>
-  Array.isArray(examples) && examples.some((one) => typeof one === 'string' && /^-?\d+\.\d+$/.test(one))
+/** Figures that mostly have no digits behind the point. */
+const FIGURE = /^ratio$|Kwh$/
 
-const typeOf = (schema: Schema): CellType => {
+/** A text whose example is a decimal with digits behind the point is a figure; an id never looks so. */
+const isDecimal = ({ examples }: Schema, name: string): boolean =>
+  FIGURE.test(name) || (Array.isArray(examples) && examples.some((one) => typeof one === 'string' && /^-?\d+\.\d+$/.test(one)))
+
+const typeOf = (schema: Schema, name: string): CellType => {
   const type = Array.isArray(schema.type) ? schema.type.find((one) => one !== 'null') : schema.type
   if (type === 'integer') return 'integer'
   if (type === 'number') return 'float'
   if (type === 'boolean') return 'boolean'
-  if (type === 'string') return schema.format === 'date-time' ? 'instant' : isDecimal(schema) ? 'decimal' : 'text'
+  if (type === 'string') return schema.format === 'date-time' ? 'instant' : isDecimal(schema, name) ? 'decimal' : 'text'
   return 'text'
 }
 
@@ -61,7 +64,8 @@ const MOST_DEPTH = 4
 const leavesOf = (schema: unknown, named: ReadonlyMap<string, Schema>, path: readonly string[] = []): readonly Leaf[] => {
   const plain = plainOf(schema, named)
   const { properties } = plain
-  if (!isObject(properties) || path.length >= MOST_DEPTH) return [{ path, type: path.length === 0 ? 'text' : typeOf(plain) }]
+  if (!isObject(properties) || path.length >= MOST_DEPTH)
+    return [{ path, type: path.length === 0 ? 'text' : typeOf(plain, path.at(-1) ?? '') }]
   // One text in two languages is one column.
   if (Object.keys(properties).sort().join() === 'en,zh') return [{ path, type: 'text' }]
   return Object.entries(properties).flatMap(([name, member]) => leavesOf(member, named, [...path, name]))

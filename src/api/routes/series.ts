@@ -111,8 +111,8 @@ export const seriesRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   )
 }
 
-const head = ({ kind, bucket, fn, quality, compare, zone, spans, before }: OpenSeries['plan']) => ({
-  ...{ from: iso(spans[0]?.from ?? 0), to: iso(spans.at(-1)?.to ?? 0), zone, kind, bucket, fn, quality, compare },
+const head = ({ from, to, kind, bucket, fn, quality, compare, zone, spans, before }: OpenSeries['plan']) => ({
+  ...{ from: iso(spans[0]?.from ?? from), to: iso(spans.at(-1)?.to ?? to), zone, kind, bucket, fn, quality, compare },
   starts: spans.map(({ from }) => iso(from)),
   ends: spans.map(({ to }) => iso(to)),
   beforeStarts: before.map((span) => span && iso(span.from)),

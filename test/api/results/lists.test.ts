@@ -1,5 +1,5 @@
 import Fastify from 'fastify'
-import { Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { InsideAnswer } from '../../../src/api/inside.ts'
 import { listResults } from '../../../src/api/results/lists.ts'
@@ -16,7 +16,7 @@ const PAGES: readonly { readonly items: readonly { readonly id: string }[]; read
 const problem = (status: number) => ({ status, type: 'about:blank', title: 'x', code: 'API_RATE', detail: 'x', hint: 'wait' })
 
 /** A list whose questions are answered by a script; what is not in it is a page, and enough is left. */
-const listOf = async (script: readonly Partial<{ status: number; left: number }>[], waits = true) => {
+const listOf = async (script: readonly Partial<{ status: number; left: number }>[], waits = true, more: Record<string, TSchema> = {}) => {
   const asked: { readonly address: string }[] = []
   let turn = 0
   const ask = async (_app: unknown, url: string, _who: unknown, address: string): Promise<InsideAnswer> => {
@@ -26,7 +26,10 @@ const listOf = async (script: readonly Partial<{ status: number; left: number }>
     return { status, left, body: JSON.stringify(status === 200 ? page : problem(status)) }
   }
   const lists = listResults(Fastify(), { authenticate: (outside) => outside, ask }, new Map())
-  const page = Type.Object({ items: Type.Array(Type.Object({ id: Type.String() })), next: Type.Union([Type.String(), Type.Null()]) })
+  const page = Type.Object({
+    items: Type.Array(Type.Object({ id: Type.String(), ...more })),
+    next: Type.Union([Type.String(), Type.Null()]),
+  })
   lists.take({
     ...{ method: 'GET', url: '/api/v1/things', config: { permission: 'ledger:read' }, handler: () => undefined },
     schema: { summary: 'Things', querystring: Type.Object({ cursor: Type.Optional(Type.String()) }), response: { 200: page } },
@@ -103,4 +106,22 @@ it('leaves half of what may be asked to whoever asks besides', async () => {
   const { all } = await listOf([{ left: 0.6 }, { left: 0.4 }])
   expect(await all()).toEqual(['a', 'b', 'c', 'd'])
   expect(long()).toBe(1)
+})
+
+it('has figures as figures and ids as texts, whatever digits the examples show', async () => {
+  const text = (example: string) => Type.String({ examples: [example] })
+  const { opened } = await listOf([], true, {
+    ...{ ratio: text('40'), monthlyKwh: text('4000'), loss: text('-1.25'), address: text('000000000012'), version: text('1') },
+    old: Type.Union([Type.Object({ ratio: text('40') }), Type.Null()]),
+  })
+  if (!opened.ok) throw new Error(opened.error.code)
+  expect(opened.value.columns.map(({ name, type }) => [name, type])).toEqual([
+    ['id', 'text'],
+    ['ratio', 'decimal'],
+    ['monthlyKwh', 'decimal'],
+    ['loss', 'decimal'],
+    ['address', 'text'],
+    ['version', 'text'],
+    ['old.ratio', 'decimal'],
+  ])
 })
