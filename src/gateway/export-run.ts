@@ -186,6 +186,8 @@ export const exportRun = (deps: ExportRunDeps) => {
       if (!begin.ok) return failed(begin.error)
       const done = await made(live, opener)
       if (!done.ok) return failed(done.error)
+      // Whoever cancelled it at its very end was told that it is.
+      if (live.stop.signal.aborted && !isClosed()) return failed(exportFailure('EXPORT_CANCELLED', 'it was cancelled').error)
       const { file, source } = done.value
       renameForGood(partOf(begun), pathOf(begun))
       const { rows, bytes, sha256 } = file

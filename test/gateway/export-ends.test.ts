@@ -8,6 +8,7 @@ import { ok, systemClock } from '../../src/core/index.ts'
 import { exportFailure, type RowSource, RowsStopped } from '../../src/export/index.ts'
 import { ExportBook } from '../../src/gateway/export-book.ts'
 import { openExportJobs } from '../../src/gateway/export-jobs.ts'
+import { writeInThread } from '../../src/gateway/export-thread.ts'
 import { ROWS, sourceOf } from '../export/sources.ts'
 
 const ANN: Principal = {
@@ -98,4 +99,27 @@ describe('on a disk that is full', () => {
     await new Promise((resolve) => (file.value.content.closed ? resolve(null) : file.value.content.once('close', resolve)))
     expect(file.value.digest()).toMatchObject({ rows: 7 })
   })
+})
+
+it('a job that is cancelled at its very end is cancelled: what was said of it holds', async () => {
+  const dataDirectory = folder()
+  const book = new ExportBook(dataDirectory)
+  const settings = { directory: join(dataDirectory, 'exports'), keepMs: 3_600_000, maxBytes: 10_000_000, maxJobs: 1 }
+  const jobs = openExportJobs({
+    ...{ settings, zone: 'Asia/Shanghai', clock: systemClock, book, log: () => undefined },
+    write: async (...asked) => {
+      const written = await writeInThread(...asked)
+      expect(jobs.port.remove(1, ANN)).toMatchObject({ ok: true, value: { state: 'cancelled' } })
+      return written
+    },
+  })
+  onTestFinished(async () => {
+    await jobs.close()
+    book.close()
+  })
+  jobs.port.use(rowsOf(sourceOf([ROWS])))
+  jobs.port.begin(wanted(), 'readings:read', ANN, '')
+  await jobs.idle()
+  expect(jobs.port.get(1, ANN)).toMatchObject({ state: 'cancelled', file: null })
+  expect(readdirSync(settings.directory)).toEqual([])
 })
