@@ -1,4 +1,5 @@
 import { escaped, PAGE_STYLE, type PageLanguage } from './page.ts'
+import { codeWord, codeWords } from './page-words.ts'
 import type { CustomerReportView, KeptReportView } from './report-deps.ts'
 import { iso } from './routes/common.ts'
 import type { BothWords } from './tier-deps.ts'
@@ -10,7 +11,7 @@ const words = {
   complete: { zh: '全部数据已知、已发布，无估算。', en: 'Every figure is known, read from meters and released.' },
   gaps: { zh: '数据不完整之处', en: 'What is not known, estimated or not released' },
   sums: { zh: '电量合计（各费率）', en: 'Energy in all and by tariff' },
-  register: { zh: '寄存器', en: 'Register' },
+  register: { zh: '示数类型', en: 'Register' },
   energy: { zh: '电量', en: 'Energy' },
   knownEnergy: { zh: '已知部分', en: 'Of known points' },
   points: { zh: '计量点（已知/应计）', en: 'Points (known / due)' },
@@ -27,7 +28,7 @@ const words = {
   due: { zh: '应计', en: 'due' },
   released: { zh: '已发布', en: 'released' },
   provisional: { zh: '未发布', en: 'provisional' },
-  held: { zh: '冻结', en: 'held' },
+  held: { zh: '暂缓', en: 'held' },
   withdrawn: { zh: '已撤回', en: 'withdrawn' },
   pending: { zh: '待更正', en: 'correction waits' },
   days: { zh: '日电量完整率', en: 'Days that are known' },
@@ -57,24 +58,27 @@ const words = {
 
 const STATES = { released: words.released, provisional: words.provisional, held: words.held, withdrawn: words.withdrawn } as const
 
-type Cell = { readonly text: string; readonly isNumber?: boolean; readonly small?: string }
+type Cell = { readonly text: string; readonly isNumber?: boolean; readonly isShort?: boolean; readonly small?: string }
 const text = (value: string, small?: string): Cell => ({ text: value, ...(small === undefined ? {} : { small }) })
+/** Never broken into two lines. */
+const short = (value: string, small?: string): Cell => ({ ...text(value, small), isShort: true })
 const number = (value: string, small?: string): Cell => ({ ...text(value, small), isNumber: true })
 
 const tableOf = (head: readonly Cell[], rows: readonly (readonly Cell[])[]): string => {
   const row = (cells: readonly Cell[], tag: 'td' | 'th') =>
     `<tr>${cells
       .map(
-        ({ text: content, isNumber, small }) =>
-          `<${tag}${isNumber ? ' class="n"' : ''}>${escaped(content)}${small === undefined ? '' : `<small>${escaped(small)}</small>`}</${tag}>`,
+        ({ text: content, isNumber, isShort, small }) =>
+          `<${tag}${isNumber ? ' class="n"' : isShort ? ' class="d"' : ''}>${escaped(content)}${small === undefined ? '' : `<small>${escaped(small)}</small>`}</${tag}>`,
       )
       .join('')}</tr>`
-  return `<table>${row(head, 'th')}${rows.map((cells) => row(cells, 'td')).join('')}</table>`
+  return `<table><thead>${row(head, 'th')}</thead><tbody>${rows.map((cells) => row(cells, 'td')).join('')}</tbody></table>`
 }
 
 /** A report of a customer as one printable page (A4). Everything in it is text. @param kept  null: it was made just now and not kept */
 export const reportPage = (view: CustomerReportView, kept: KeptReportView | null, language: PageLanguage): string => {
   const say = (name: keyof typeof words) => words[name][language]
+  const coded = (codes: readonly string[]) => codeWords(codes, language)
   const known = (value: string | null) => value ?? say('unknown')
   const percent = (ppm: number) => `${Math.round(ppm / 100) / 100} %`
   const clock = clockOf(view.zone)
@@ -85,48 +89,61 @@ export const reportPage = (view: CustomerReportView, kept: KeptReportView | null
 
   const sums = tableOf(
     [
-      ...[text(say('register')), number(say('energy')), number(say('knownEnergy')), number(say('points')), text(say('state'))],
+      ...[short(say('register')), number(say('energy')), number(say('knownEnergy')), number(say('points')), short(say('state'))],
       ...[number(say('estimated')), text(say('remarks'))],
     ],
     view.sums.map((sum) => [
       ...[
-        text(sum.register),
+        short(sum.register),
         number(`${known(sum.energy)} ${sum.energy === null ? '' : sum.unit}`),
         number(`${sum.knownEnergy} ${sum.unit}`),
       ],
-      ...[number(`${sum.known} / ${sum.due}`), text(state(sum.state)), number(percent(sum.estimatedPpm)), text(sum.reasons.join(', '))],
+      ...[number(`${sum.known} / ${sum.due}`), short(state(sum.state)), number(percent(sum.estimatedPpm)), text(coded(sum.reasons))],
     ]),
   )
   const points = tableOf(
     [
-      ...[text(say('point')), text(say('register')), number(say('begin')), number(say('end')), number(say('energy')), text(say('state'))],
+      ...[
+        short(say('point')),
+        short(say('register')),
+        number(say('begin')),
+        number(say('end')),
+        number(say('energy')),
+        short(say('state')),
+      ],
       text(say('remarks')),
     ],
     view.points.flatMap(({ point, sign, registers, holds, state: whole }) => [
       ...registers.map(({ register, unit, energy, start, end, reasons, estimatedPpm, released }) => [
-        ...[text(`${point}${sign < 0 ? ' (−)' : ''}`), text(register)],
-        ...[start, end].map((side) => (side ? number(side.value, `${side.meter} ${side.source}`) : number(say('unknown')))),
-        ...[number(energy === null ? say('unknown') : `${energy} ${unit}`), text(released ? say('released') : state(whole))],
-        text([...reasons, ...(estimatedPpm > 0 ? [`${say('estimated')} ${percent(estimatedPpm)}`] : [])].join(', ')),
+        ...[short(`${point}${sign < 0 ? ' (−)' : ''}`), short(register)],
+        ...[start, end].map((side) =>
+          side ? number(side.value, `${side.meter} ${codeWord(side.source, language)}`) : number(say('unknown')),
+        ),
+        ...[number(energy === null ? say('unknown') : `${energy} ${unit}`), short(released ? say('released') : state(whole))],
+        text(
+          [coded(reasons), ...(estimatedPpm > 0 ? [`${say('estimated')} ${percent(estimatedPpm)}`] : [])]
+            .filter(Boolean)
+            .join(language === 'zh' ? '；' : '; '),
+        ),
       ]),
-      ...holds.map(({ at, text: why }) => [
-        text(point),
+      ...holds.map(({ at, reason, text: why }) => [
+        short(point),
         text(''),
         number(''),
         number(''),
         number(''),
-        text(say('held'), clock(at)),
-        text(why),
+        short(say('held'), clock(at)),
+        language === 'zh' ? text(codeWord(reason, language), why) : text(why),
       ]),
     ]),
   )
   const endRow = (at: number, group: CustomerReportView['ends']['from']) => [
-    ...[text(clock(at)), number(String(group.due)), number(String(group.released)), number(String(group.provisional))],
+    ...[short(clock(at)), number(String(group.due)), number(String(group.released)), number(String(group.provisional))],
     ...[number(String(group.held)), number(String(group.withdrawn)), number(String(group.pending))],
     text(
       Object.entries(group.reasons)
-        .map(([reason, count]) => `${reason}: ${count}`)
-        .join(', '),
+        .map(([reason, count]) => `${codeWord(reason, language)}${language === 'zh' ? '：' : ': '}${count}`)
+        .join(language === 'zh' ? '，' : ', '),
     ),
   ]
   const ends = tableOf(
@@ -142,13 +159,13 @@ export const reportPage = (view: CustomerReportView, kept: KeptReportView | null
       ...[number(say('estimated')), text(say('missing'))],
     ],
     view.days.map((one) => [
-      ...[text(one.point), text(one.register), number(`${one.known} / ${one.due}`), number(percent(one.coveredPpm))],
+      ...[short(one.point), short(one.register), number(`${one.known} / ${one.due}`), number(percent(one.coveredPpm))],
       ...[number(one.knownEnergy === null ? say('unknown') : `${one.knownEnergy} ${one.unit}`), number(percent(one.estimatedPpm))],
       text(
         one.missing
           .slice(0, 5)
-          .map(({ from, days: many, reasons }) => `${clock(from).slice(0, 10)} +${many} (${reasons.join(', ')})`)
-          .join('; ') + (one.missing.length > 5 ? ` … (${one.missing.length})` : ''),
+          .map(({ from, days: many, reasons }) => `${clock(from).slice(0, 10)} +${many} (${coded(reasons)})`)
+          .join(language === 'zh' ? '；' : '; ') + (one.missing.length > 5 ? ` … (${one.missing.length})` : ''),
       ),
     ]),
   )
@@ -158,21 +175,23 @@ export const reportPage = (view: CustomerReportView, kept: KeptReportView | null
         .filter(({ topic }) => ['rule', 'split', 'other-count', 'next', 'missing'].includes(topic))
         .map((one) => line(one[language]))
         .join('')
-    : line(view.tiers.refused?.message ?? say('none'))
+    : line(
+        view.tiers.refused ? (language === 'zh' ? codeWord(view.tiers.refused.code, language) : view.tiers.refused.message) : say('none'),
+      )
   const entry = view.account?.entry
   const account = entry
     ? line(
         `${say('listOf')} ${view.account?.year} (${view.account?.version}) · ${say('grade')} ${known(entry.grade)} · ${say('key')} ${
-          entry.key === null ? say('unknown') : entry.key ? `${say('yes')} (${entry.reasons.join(', ')})` : say('no')
-        } · ${entry.state}`,
+          entry.key === null ? say('unknown') : entry.key ? `${say('yes')} (${coded(entry.reasons)})` : say('no')
+        } · ${codeWord(entry.state, language)}`,
       )
     : line(say('none'))
   const check = view.check
     ? tableOf(
         [text(say('point')), text(say('meter')), text(say('check'))],
         view.check.points.map(({ point, meter, goodAt }) => [
-          text(point),
-          text(meter ?? ''),
+          short(point),
+          short(meter ?? ''),
           text(goodAt === null ? say('none') : clock(goodAt)),
         ]),
       )
@@ -192,7 +211,7 @@ export const reportPage = (view: CustomerReportView, kept: KeptReportView | null
       : line(say('none'))
   const gaps = view.complete
     ? `<div class="result"><p>${escaped(say('complete'))}</p></div>`
-    : `<div class="result unknown"><p>${escaped(say('gaps'))}:</p>${view.gaps.map((gap) => line(gap[language])).join('')}</div>`
+    : `<div class="result unknown"><p>${escaped(say('gaps'))}${language === 'zh' ? '：' : ':'}</p>${view.gaps.map((gap) => line(gap[language])).join('')}</div>`
   const facts = `${say('customer')} ${view.customer}${view.name === null ? '' : ` · ${view.name}`} · ${say('time')} ${clock(view.from)} – ${clock(view.to)} (${view.zone}) · ${state(view.state)}`
   const footer = `${say('basis')} ${iso(view.madeAt)}${kept ? ` · ${say('kept')} ${kept.id}, ${kept.by}, ${kept.why} · SHA-256 ${kept.sha256}` : ''}`
   return `<!doctype html>

@@ -46,7 +46,9 @@ const COUNTS: Readonly<Record<TierCountView['from'], BothWords>> = {
   'first-seen': { zh: '首次采到示数之日', en: 'first reading' },
 }
 
-const tierHead = (tier: number, language: PageLanguage): string => (language === 'zh' ? `第${tier}档` : `Tier ${tier}`)
+const tierHead = (tier: number, language: PageLanguage): string =>
+  language === 'zh' ? `第${ZH_NUMBERS[tier - 1] ?? tier}档` : `Tier ${tier}`
+const ZH_NUMBERS = ['一', '二', '三', '四', '五']
 
 /** A split of tiers as one printable page (A4). Everything in it is text. */
 export const tierPage = (view: TierView, language: PageLanguage, madeAt: string): string => {
@@ -57,7 +59,7 @@ export const tierPage = (view: TierView, language: PageLanguage, madeAt: string)
       ? `<td class="n">${escaped(end.register)}<small>${escaped(end.day)}${end.read ? '' : ` ${escaped(say('workedOut'))}`}</small></td>`
       : cell(null)
   const head = (texts: readonly (readonly [text: string, isNumber: boolean])[]) =>
-    `<tr>${texts.map(([text, isNumber]) => `<th${isNumber ? ' class="n"' : ''}>${escaped(text)}</th>`).join('')}</tr>`
+    `<thead><tr>${texts.map(([text, isNumber]) => `<th${isNumber ? ' class="n"' : ''}>${escaped(text)}</th>`).join('')}</tr></thead>`
   const of = (...topics: readonly string[]) =>
     view.explanation
       .filter(({ topic }) => topics.includes(topic))
@@ -68,15 +70,15 @@ export const tierPage = (view: TierView, language: PageLanguage, madeAt: string)
   const tierNumbers = Array.from({ length: tiers }, (_, at) => at + 1)
   const registers = view.registers.map(
     ({ point, meter, from, to, difference, multiplier, kwh }) =>
-      `<tr>${cell(point, false)}${cell(meter, false)}${registerCell(from)}${registerCell(to)}${cell(difference)}${cell(multiplier)}${cell(kwh)}</tr>`,
+      `<tr><td class="d">${escaped(point)}</td><td class="d">${escaped(meter)}</td>${registerCell(from)}${registerCell(to)}${cell(difference)}${cell(multiplier)}${cell(kwh)}</tr>`,
   )
   const months = view.months.map(({ month, lastMonth, kwh, estimatedPpm, notes }) => {
-    const noted = notes.map((note) => note[language]).join('; ')
-    return `<tr>${cell(month === lastMonth ? month : `${month} – ${lastMonth}`, false)}${cell(kwh)}${cell(kwh === null ? '' : percent(estimatedPpm))}${cell(noted, false)}</tr>`
+    const noted = notes.map((note) => note[language]).join(language === 'zh' ? '；' : '; ')
+    return `<tr><td class="d">${escaped(month === lastMonth ? month : `${month} – ${lastMonth}`)}</td>${cell(kwh)}${cell(kwh === null ? '' : percent(estimatedPpm))}${cell(noted, false)}</tr>`
   })
   const counts = view.counts.map((count) => {
     const isHeld = count.from === view.inForce
-    const name = `${COUNTS[count.from][language]}${isHeld ? ` (${say('held')})` : ''}`
+    const name = `${COUNTS[count.from][language]}${isHeld ? (language === 'zh' ? `（${say('held')}）` : ` (${say('held')})`) : ''}`
     const each = tierNumbers.map((tier) => {
       const found = count.tiers.find((one) => one.tier === tier)
       return cell(found ? `${found.kwh ?? say('unknown')}${found.upTo === null ? '' : ` / ${found.upTo}`}` : '–')
@@ -95,9 +97,9 @@ export const tierPage = (view: TierView, language: PageLanguage, madeAt: string)
 <style>${PAGE_STYLE}</style></head>
 <body>
 <h1>${escaped(say('title'))}</h1>
-<p class="facts">${view.customer === null ? '' : `${escaped(say('customer'))} ${escaped(view.customer)} · `}${escaped(say('point'))} ${escaped(view.points.join(', '))} · ${escaped(say('year'))} ${view.year} · ${escaped(say('time'))} ${escaped(view.from)} – ${escaped(view.until)} (${escaped(view.zone)})</p>
+<p class="facts">${view.customer === null ? '' : `${escaped(say('customer'))} ${escaped(view.customer)} · `}${escaped(say('point'))} ${escaped(view.points.join(language === 'zh' ? '、' : ', '))} · ${escaped(say('year'))} ${view.year} · ${escaped(say('time'))} ${escaped(view.from)} – ${escaped(view.until)} (${escaped(view.zone)})</p>
 <div class="result${view.kwh === null ? ' unknown' : ''}">${of('rule', 'split', 'other-count', 'next', 'missing')}${view.pending ? `<p>${escaped(say('pending'))}</p>` : ''}</div>
-<h2>${escaped(say('counts'))} (kWh, ${escaped(say('upTo'))})</h2>
+<h2>${escaped(say('counts'))}${language === 'zh' ? `（千瓦时，${escaped(say('upTo'))}）` : ` (kWh, ${escaped(say('upTo'))})`}</h2>
 <table>${head([[say('from'), false], ['', false], [say('months'), true], ...tierNumbers.map((tier) => [tierHead(tier, language), true] as const), [say('left'), true]])}${counts.join('')}</table>
 <h2>${escaped(say('use'))}</h2>
 <table>${head(monthHead)}${months.join('')}<tr class="sum">${cell(say('total'), false)}${cell(view.kwh)}${cell(view.kwh === null ? '' : percent(view.estimatedPpm))}${cell('', false)}</tr></table>

@@ -1,4 +1,4 @@
-import type { CustomerReportView } from '../api/index.ts'
+import { type CustomerReportView, codeWord, codeWords } from '../api/index.ts'
 import type { EnergyDays } from './energy-days.ts'
 
 type Gap = CustomerReportView['gaps'][number]
@@ -15,14 +15,14 @@ export const gapsOf = (report: Omit<CustomerReportView, 'complete' | 'gaps'>, da
   if (points.length === 0) add('points', '该户在此期间没有计费的计量点', 'the customer has no point that is billed in this time')
   for (const point of notBilled) add('points', `计量点${point}在起止时刻均不计费`, `point ${point} is billed at neither end`)
   for (const { register, due, known, released, energy, estimatedPpm, reasons } of sums) {
-    const why = reasons.length > 0 ? ` (${reasons.join(', ')})` : ''
+    const [zh, why] = reasons.length > 0 ? [`（${codeWords(reasons, 'zh')}）`, ` (${codeWords(reasons, 'en')})`] : ['', '']
     if (known < due)
       add(
         'energy',
-        `${register}：${due}个计量点中${due - known}个电量未知${why}`,
+        `${register}：${due}个计量点中${due - known}个电量未知${zh}`,
         `${register}: energy of ${due - known} of ${due} points is not known${why}`,
       )
-    else if (energy === null) add('energy', `${register}：合计不全${why}`, `${register}: not all points are in the sum${why}`)
+    else if (energy === null) add('energy', `${register}：合计不全${zh}`, `${register}: not all points are in the sum${why}`)
     if (released < due)
       add(
         'state',
@@ -63,7 +63,7 @@ export const gapsOf = (report: Omit<CustomerReportView, 'complete' | 'gaps'>, da
       )
   }
   if (tiers.refused && !NO_TIERS.has(tiers.refused.code))
-    add('tiers', `阶梯电量：${tiers.refused.message}`, `tiers: ${tiers.refused.message}`)
+    add('tiers', `阶梯电量：${codeWord(tiers.refused.code, 'zh')}`, `tiers: ${tiers.refused.message}`)
   if (tiers.split && tiers.split.kwh === null)
     add('tiers', `阶梯电量：${tiers.split.missing.join('、')}电量未知`, `tiers: energy of ${tiers.split.missing.join(', ')} is not known`)
   if (tiers.split?.pending) add('tiers', '阶梯电量：部分电量正在重新计算', 'tiers: some of the energy is being worked out again')

@@ -1,5 +1,6 @@
 import { compare, type Decimal } from '../core/index.ts'
 import { text, ZERO } from './exact.ts'
+import { monthsBetween } from './tiers.ts'
 import type { CountFrom, MonthUse, TierCount, TierRules, TierSplit, TierVersion, Words } from './types.ts'
 
 /** What an explanation is about; a clerk reads them out one after the other. */
@@ -281,12 +282,34 @@ const missingOf = ({ months, split }: Explainable): Words => {
   const unknown = months.filter(({ kwh }) => kwh === null)
   if (unknown.length === 0)
     return { zh: '该期间没有任何已知电量，未知不等于零。', en: 'No energy is known of that time; not known is not zero.' }
-  const each = listed(unknown.map(({ month, lastMonth }) => monthName(month, lastMonth)))
-  const reasons = listed(unknown.flatMap(({ notes }) => notes))
+  const each = listed(inRuns(unknown).map(({ month, lastMonth }) => monthName(month, lastMonth)))
+  const notes = unknown.flatMap((use) => use.notes)
+  const more = notes.length > MOST_REASONS ? { zh: '等，详见各月电量', en: ' and more, see the use by month' } : { zh: '', en: '' }
+  const told = listed(notes.slice(0, MOST_REASONS))
+  const reasons = { zh: `${told.zh}${more.zh}`, en: `${told.en}${more.en}` }
+  // Of none the sum is zero, and nobody must read that out.
+  const others =
+    unknown.length === months.length
+      ? { zh: '', en: '' }
+      : { zh: `；其余月份合计${text(split.knownKwh)}千瓦时`, en: `; the other months have ${text(split.knownKwh)} kWh` }
   return {
-    zh: `${each.zh}的电量未知，未知不等于零，因此不能分档；其余月份合计${text(split.knownKwh)}千瓦时${reasons.zh === '' ? '' : `（${reasons.zh}）`}。`,
-    en: `The energy of ${each.en} is not known, which is not zero, so nothing is split; the other months have ${text(split.knownKwh)} kWh${reasons.en === '' ? '' : ` (${reasons.en})`}.`,
+    zh: `${each.zh}的电量未知，未知不等于零，因此不能分档${others.zh}${reasons.zh === '' ? '' : `（${reasons.zh}）`}。`,
+    en: `The energy of ${each.en} is not known, which is not zero, so nothing is split${others.en}${reasons.en === '' ? '' : ` (${reasons.en})`}.`,
   }
+}
+
+/** More reasons than these nobody can listen to. */
+const MOST_REASONS = 3
+
+/** Months that follow each other as one time. */
+const inRuns = (months: readonly MonthUse[]): readonly Pick<MonthUse, 'month' | 'lastMonth'>[] => {
+  const runs: { month: string; lastMonth: string }[] = []
+  for (const { month, lastMonth } of months) {
+    const open = runs.at(-1)
+    if (open && monthsBetween(open.lastMonth, month).length === 2) open.lastMonth = lastMonth
+    else runs.push({ month, lastMonth })
+  }
+  return runs
 }
 
 const capital = (words: string): string => `${words.slice(0, 1).toUpperCase()}${words.slice(1)}`

@@ -72,6 +72,14 @@ describe('what is not known', () => {
     expect(of(lines, 'split', 'en')[0]).toMatch(/how much lies in each tier is not known/)
     expect(of(lines, 'next', 'zh')).toEqual(['距下一档还有多少电量，目前无法得出。'])
   })
+  it('of every month is told in one breath, and no sum of nothing', () => {
+    const noted = (month: string) => ({ ...use(month, null), notes: [{ zh: `${month}没有示数`, en: `${month} was not read` }] })
+    const lines = explained(['2026-08', '2026-10', '2026-11', '2026-12'].map(noted))
+    expect(of(lines, 'missing', 'zh')).toEqual([
+      '2026年8月、2026年10月至2026年12月的电量未知，未知不等于零，因此不能分档（2026-08没有示数、2026-10没有示数、2026-11没有示数等，详见各月电量）。',
+    ])
+    expect(of(lines, 'missing', 'en')[0]).not.toContain(' 0 kWh')
+  })
   it('of the whole time is not zero', () => {
     expect(of(explained([]), 'missing', 'en')).toEqual(['No energy is known of that time; not known is not zero.'])
   })
