@@ -10,6 +10,7 @@ import { startChores } from './gateway/chores.ts'
 import { codecViews } from './gateway/codec-views.ts'
 import { Collection } from './gateway/collection.ts'
 import { evidenceViews } from './gateway/evidence-views.ts'
+import { filterLooks } from './gateway/filter-looks.ts'
 import { Hot } from './gateway/hot.ts'
 import { openImports } from './gateway/import-jobs.ts'
 import { interchangeViews } from './gateway/interchange.ts'
@@ -256,12 +257,13 @@ const open = async (
       keyAccounts.use(next)
       analysis.use(next.analysis)
       billing.use(next.billing)
+      reports.use(next.billing.reports)
     },
   })
   const billingRead = billingReadViews({ store, ledger, models: energy.models, reads: billing.reads, book: billing.book })
   const reports = openReports({
     ...{ directory: config.dataDirectory, ledger, clock, days, billing: billingRead.billingReads, energy: energy.views },
-    ...{ tiers: tiers.views, accountOf: keyAccounts.ofCustomer, cases: cases.views },
+    ...{ tiers: tiers.views, accountOf: keyAccounts.ofCustomer, cases: cases.views, keepYears: config.billing.reports.keepYears },
   })
   closers.push(() => reports.close())
   const deps = apiDeps({
@@ -280,7 +282,13 @@ const open = async (
     gaps: collection.viewDeps(ledger),
     points,
     scopes,
-    isEntry: (kind, id) => ledger.get(kind, id, null) !== null,
+    isEntry: filterLooks({
+      ledger,
+      lines: () => field.lines.map((line) => line.config.id),
+      brokers: () => config.mqtt.map(({ id }) => id),
+      hangsOn: (line) => scopes.hangsOn(line),
+      heardAt: (channel) => unregistered.views.unregistered({ channel }, 0, 1).length > 0,
+    }),
     hot,
     codecs: codecViews({ profiles, mappingDirectory: config.mappingDirectory, brokers: config.mqtt, world }),
     energy: energy.views,

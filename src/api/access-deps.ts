@@ -50,8 +50,14 @@ export interface AuditPort {
   problem(): GatewayError | null
 }
 
-/** Kinds of the ledger by which lists are narrowed: what a parameter of that name holds is the id of one. */
-export const FILTER_KINDS = ['area', 'zone', 'feeder', 'customer', 'point', 'meter'] as const
+/**
+ * What lists are narrowed by: a parameter of that name holds the id of one. Of the ledger, or of the field: a line is also a broker or a
+ * concentrator that meters are read through, a bus is a line as /signal has it, and a channel wherever a meter was heard.
+ */
+export const FILTER_KINDS = [
+  ...(['area', 'zone', 'feeder', 'customer', 'point', 'meter'] as const),
+  ...(['line', 'bus', 'concentrator', 'broker', 'channel'] as const),
+] as const
 export type FilterKind = (typeof FILTER_KINDS)[number]
 
 /** Who asks, what of the ledger he may see, and the record of it. */
@@ -64,7 +70,7 @@ export interface AccessDeps {
   authenticate(shown: Shown, isUse: boolean): Principal | null
   /** Somebody with the rights he has now, whatever he shows; null: there is no such user or token any more, or it is not in use. */
   standing(who: Principal): Principal | null
-  /** Whether the ledger has it, now or once. */
+  /** Whether it is there: in the ledger now or once, or in gateway.yaml. */
   isEntry(kind: FilterKind, id: string): boolean
   /** What of the ledger somebody may see now. */
   scopeOf(who: Principal | null): Scope

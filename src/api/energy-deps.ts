@@ -133,6 +133,8 @@ export interface EnergyDeps {
   energy(point: string, question: EnergyQuestion): Promise<Result<EnergyAnswer, Refusal>>
   /** With a number greater than `since`, rising. */
   energyCorrections(since: number, limit: number): Soon<readonly EnergyCorrectionView[]>
+  /** The highest number that was ever given in one of the two sequences. */
+  energyNewest(list: 'correction' | 'finding'): Soon<number>
   energyExports(after: number, limit: number): Soon<readonly EnergyExportView[]>
   /** From now on a change of these figures is a correction. */
   markExported(made: Omit<EnergyExportView, 'id' | 'at'>): Soon<Result<EnergyExportView, Refusal>>

@@ -195,9 +195,15 @@ export const EnergyFindingPage = named(
     next: Type.Union([Type.Integer(), Type.Null()], { description: 'Pass it as `since`; null when there is no more now.' }),
   }),
 )
+const Since = Type.Optional(
+  Type.Integer({
+    ...{ minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+    description: 'Only what has a greater `seq`; 0 if not given. Beyond the newest number it is refused (BILLING_SEQ).',
+  }),
+)
 export const SinceQuery = Type.Object(
   {
-    since: Type.Optional(Type.Integer({ minimum: 0, description: 'Only what has a greater `seq`; 0 if not given.' })),
+    since: Since,
     limit: limitOf(100, 1000),
   },
   closed,
@@ -205,7 +211,7 @@ export const SinceQuery = Type.Object(
 export const FindingsQuery = Type.Object(
   {
     point: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'Only of this metering point.' })),
-    since: Type.Optional(Type.Integer({ minimum: 0, description: 'Only what has a greater `seq`; 0 if not given.' })),
+    since: Since,
     limit: limitOf(100, 1000),
   },
   closed,

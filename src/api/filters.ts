@@ -1,4 +1,5 @@
 import type { FastifyContextConfig, FastifyInstance, FastifySchema } from 'fastify'
+import type { ScopedKind } from '../core/index.ts'
 import { type AccessDeps, FILTER_KINDS, type FilterKind } from './access-deps.ts'
 import { routeName } from './guard.ts'
 import { refuse } from './problems.ts'
@@ -7,11 +8,16 @@ import { unseenBy } from './scoped.ts'
 declare module 'fastify' {
   interface FastifyContextConfig {
     /**
-     * `own`: the route says itself what is wrong with a thing of the ledger that its query names. `listed`: several stand in one value with commas
+     * `own`: the route says itself what is wrong with a thing that its query names. `listed`: several stand in one value with commas
      * between them, and a meter may be one that is not in the ledger.
      */
     filters?: 'own' | 'listed'
   }
+}
+
+const SEEN_AS: Readonly<Record<FilterKind, ScopedKind>> = {
+  ...{ area: 'area', zone: 'zone', feeder: 'feeder', customer: 'customer', point: 'point', meter: 'meter', concentrator: 'concentrator' },
+  ...{ line: 'line', bus: 'line', broker: 'line', channel: 'line' },
 }
 
 /** What has no point or area stands under `-`. */
@@ -23,7 +29,7 @@ const listed = (text: string): readonly string[] =>
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null
 
-/** What of the ledger the query of a route may name, where the route does not look after that itself. */
+/** What the query of a route may name, where the route does not look after that itself. */
 export const filtersOf = (schema: FastifySchema | undefined, config: FastifyContextConfig | undefined): readonly FilterKind[] => {
   const query = schema?.querystring
   if (config?.filters === 'own' || !isRecord(query) || !isRecord(query.properties)) return []
@@ -49,7 +55,7 @@ export const filterHook = (app: FastifyInstance, { isEntry, scopeOf, audit }: Pi
           for (const id of [given]
             .flat()
             .flatMap((one): readonly unknown[] => (isListed && typeof one === 'string' ? listed(one) : [one]))) {
-            if (typeof id !== 'string' || (isEntry(kind, id) && (scope.all || scope.sees(kind, id)))) continue
+            if (typeof id !== 'string' || (isEntry(kind, id) && (scope.all || scope.sees(SEEN_AS[kind], id)))) continue
             const found = unseenBy(kind, id)
             if (!scope.all) audit.refused({ who: request.who, from: request.ip, route: routeName(request), status: 404, code: found.code })
             return refuse(reply, found)

@@ -76,6 +76,8 @@ export interface LedgerPort {
     readonly after?: number
     readonly limit: number
   }): readonly Exchange[]
+  /** The highest number of an exchange; 0 = there is none. */
+  newestExchange(): number
   /** Null: the store does not answer. @param newMeter  null for a CT or PT */
   proposal(point: string, at: number, newMeter: string | null): Promise<ExchangeProposal | null>
   planExchange(draft: ExchangeDraft, act: Act): Promise<Plan>

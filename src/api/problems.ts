@@ -39,6 +39,10 @@ const table = {
   },
   API_EVIDENCE_SHARED: { status: 422, hint: 'ask somebody who sees all of them' },
   API_BILLING: { status: 404, hint: 'the lists under /api/v1/billing name what there is; GET /api/v1/points the metering points' },
+  BILLING_SEQ: {
+    status: 422,
+    hint: 'this is another gateway than the one you read, or an older copy of its data was restored: start again from 0 and compare with what you have',
+  },
   API_CASE: { status: 404, hint: 'GET /api/v1/cases lists the cases with their numbers' },
   API_BROKER: { status: 404, hint: 'GET /api/v1/brokers lists the brokers; only those with the direction "in" have devices' },
   API_DEVICE: {
@@ -105,6 +109,10 @@ export const problem = (code: ProblemCode, detail: string, errors?: readonly Wro
   const { status, hint } = table[code]
   return { ...headOf(status), code, detail, hint, ...(errors ? { errors } : {}) }
 }
+
+/** Why a sequence cannot go on after a number; null: it can. A consumer that was pointed elsewhere would wait for ever otherwise. */
+export const beyond = (since: number, newest: number): Problem | null =>
+  since > newest ? problem('BILLING_SEQ', `${since} is beyond ${newest}, the newest number of this book`) : null
 
 const STATUS_OF: Readonly<Record<Because, number>> = {
   unknown: 404,

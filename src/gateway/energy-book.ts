@@ -307,6 +307,11 @@ export class EnergyBook {
     return this.#all('SELECT * FROM correction WHERE seq > ? ORDER BY seq LIMIT ?', since, limit).map(correctionOf)
   }
 
+  /** The highest number that was ever given, also to what has left its list since. */
+  newest(list: 'correction' | 'finding'): number {
+    return number(this.#one('SELECT max(seq) AS newest FROM sqlite_sequence WHERE name = ?', list) ?? {}, 'newest')
+  }
+
   correctionCount(): number {
     return number(this.#one('SELECT count(*) AS count FROM correction') ?? {}, 'count')
   }

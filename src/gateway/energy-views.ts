@@ -15,6 +15,7 @@ import type { EnergyDays, EnergyPeriod } from './energy-days.ts'
 import { energyFailure } from './energy-errors.ts'
 import { decimalOf, type Figure, figureOf, type RegisterFigures } from './energy-figures.ts'
 import { findingView } from './energy-findings.ts'
+import { figuresBy } from './energy-hours.ts'
 import type { EnergyRunner } from './energy-runner.ts'
 
 export interface EnergyViewDeps {
@@ -53,6 +54,7 @@ export const energyViews = ({ runner, book, isPoint, points, now }: EnergyViewDe
         : ok(answerOf(days, runner, point, question, booked(days, book, point, question)))
     },
     energyCorrections: (since, limit) => book.corrections(since, limit),
+    energyNewest: (list) => book.newest(list),
     energyExports: (after, limit) => book.exports(after, limit),
     markExported: (made) => {
       if (made.point !== null && !isPoint(made.point)) return unknown(made.point)
@@ -89,7 +91,7 @@ const booked = (days: EnergyDays, book: EnergyBook, point: string, { from, to, p
   const registers = new Map<string, { readonly register: RegisterFigures; readonly figures: Figure[] }>()
   for (const day of kept)
     for (const register of day.registers) {
-      const figures = (register.periods[period] ?? []).filter((figure) => figure.from >= from && figure.from < to)
+      const figures = figuresBy(register, period, days).filter((figure) => figure.from >= from && figure.from < to)
       const known = registers.get(register.field)
       if (known) known.figures.push(...figures)
       else registers.set(register.field, { register, figures })

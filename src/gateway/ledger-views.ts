@@ -28,6 +28,7 @@ export const ledgerPort = ({ ledger, thread, clock, store, tolerance, evidence }
     apply: (patches, act, expected) => thread.call('apply', { patches, act, expected }),
     undo: (seq, act, dry) => thread.call('undo', { seq, act, dry }),
     exchanges: (filter) => ledger.exchanges(filter),
+    newestExchange: () => ledger.newestExchange(),
     proposal: (point, at, newMeter) => exchangeProposal({ store, meterAt: (id, when) => ledger.meterAt(id, when) }, point, at, newMeter),
     planExchange: (draft, act) => thread.call('planExchange', { draft: { ...draft, tolerance: tolerance() }, act }),
     exchange: (draft, act) => thread.call('exchange', { draft: { ...draft, tolerance: tolerance() }, act }),

@@ -115,6 +115,11 @@ export class ScopeIndex {
     return { all: false, sees: (kind, id) => looks[kind](id) }
   }
 
+  /** Whether meters are read through it now. */
+  hangsOn(line: string): boolean {
+    return this.#metersOfLine.of(line).size > 0
+  }
+
   /** Whether the name of a point tells who its customer is: points are often named after him. */
   namesPerson(point: string, name: string): boolean {
     const customer = this.#points.get(point)?.customer

@@ -184,6 +184,9 @@ export const exchangesOf = (sql: Sql, { point, unacknowledged = false, after = 0
     )
     .map(exchangeRow)
 
+/** Exchanges are never deleted: one that was taken back keeps its number. */
+export const newestExchangeOf = (sql: Sql): number => integer(sql.get('SELECT ifnull(max(id), 0) AS newest FROM exchange') ?? {}, 'newest')
+
 const exchangeRow = (row: Row): Exchange => {
   const kind = text(row, 'kind')
   const registers = (column: string): Registers | null => (row[column] === null ? null : JSON.parse(text(row, column)))

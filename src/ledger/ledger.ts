@@ -5,7 +5,7 @@ import { checklistOf, type EvidenceOf, stepPatches, writeCheck } from './commiss
 import { onCopy } from './copy.ts'
 import { draftOf } from './draft.ts'
 import { fail, type LedgerCode } from './errors.ts'
-import { type ExchangeFilter, exchangeOf, exchangesOf, insertExchange, meterAt, prepareExchange } from './exchange.ts'
+import { type ExchangeFilter, exchangeOf, exchangesOf, insertExchange, meterAt, newestExchangeOf, prepareExchange } from './exchange.ts'
 import { type PointAt, type PointsAt, pointsAt, pointsOfCustomer } from './instant.ts'
 import type { Kind, PointState } from './kinds.ts'
 import { migrate } from './migrate.ts'
@@ -232,6 +232,11 @@ export class Ledger {
   /** The meter that hung at a point just before an instant. */
   meterAt(point: string, at: number): MeterFact | null {
     return meterAt(this.#sql, point, at)
+  }
+
+  /** The highest number of an exchange; 0 = there is none. */
+  newestExchange(): number {
+    return newestExchangeOf(this.#sql)
   }
 
   exchanges(filter: ExchangeFilter): readonly Exchange[] {

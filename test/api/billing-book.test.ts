@@ -207,7 +207,7 @@ it('lists notices of exchanges with end and start registers', async () => {
   })
   const all = [exchange(1, 'P-001'), exchange(2, 'P-002'), exchange(3, 'P-001')]
   const { deps } = await api()
-  const ledger = { ...deps.ledger, exchanges: ({ after = 0 }) => all.filter(({ id }) => id > after) }
+  const ledger = { ...deps.ledger, newestExchange: () => 3, exchanges: ({ after = 0 }) => all.filter(({ id }) => id > after) }
   const { app } = await api({ ...narrow, ledger })
   const first = (await app.inject(get('/notices?limit=1'))).json()
   expect(first).toMatchObject({
@@ -226,4 +226,7 @@ it('lists notices of exchanges with end and start registers', async () => {
   })
   expect((await app.inject(get('/notices?since=1'))).json()).toMatchObject({ next: 3, more: false, items: [{ id: 3, takenBack: true }] })
   expect((await app.inject(get('/notices?since=3'))).json()).toEqual({ items: [], next: 3, more: false })
+  expect((await app.inject(get('/notices?since=4'))).json()).toMatchObject({
+    ...{ status: 422, code: 'BILLING_SEQ', detail: '4 is beyond 3, the newest number of this book' },
+  })
 })

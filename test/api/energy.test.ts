@@ -94,6 +94,8 @@ describe('figures that were taken away', () => {
       items: [{ seq: 2, before: '40.00', after: null, version: 2, reason: 'ledger change 17', export: 1 }],
       next: 2,
     })
+    expect((await get('/api/v1/energy/corrections?since=3')).body).toMatchObject({ items: [], next: null })
+    expect((await get('/api/v1/energy/corrections?since=4')).body).toMatchObject({ status: 422, code: 'BILLING_SEQ' })
     expect((await get('/api/v1/energy/corrections?since=2')).body).toMatchObject({ items: [{ seq: 3 }], next: null })
   })
 })
@@ -103,6 +105,9 @@ it('lists what cannot be true, by rising numbers', async () => {
   expect(body).toMatchObject({
     items: [{ seq: 1, point: 'P-001', code: 'increment-quarantined', would: '90000.00', after: null }],
     next: 1,
+  })
+  expect((await get('/api/v1/energy/findings?since=3')).body).toMatchObject({
+    ...{ status: 422, code: 'BILLING_SEQ', detail: '3 is beyond 2, the newest number of this book' },
   })
   expect((await get('/api/v1/energy/findings?point=P-002&since=1')).body).toMatchObject({ items: [{ seq: 2 }], next: null })
 })

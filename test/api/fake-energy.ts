@@ -62,6 +62,7 @@ export const fakeEnergy = (): EnergyDeps => ({
       }))
       .filter(({ seq }) => seq > since)
       .slice(0, limit),
+  energyNewest: (list) => (list === 'correction' ? 3 : 2),
   energyExports: (after, limit) =>
     [1, 2]
       .map((id) => ({ id, who: 'billing', point: id === 1 ? null : 'P-001', from: FROM, to: FROM + DAY, note: '', at: FROM + DAY }))

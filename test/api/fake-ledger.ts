@@ -14,6 +14,7 @@ export const portOver = (ledger: Ledger, change: Partial<LedgerPort> = {}): Ledg
   apply: async (patches, act, expected) => ledger.apply(patches, act, { expected }),
   undo: async (seq, act, dry) => (dry ? ledger.planUndo(seq, act) : ledger.undo(seq, act)),
   exchanges: (filter) => ledger.exchanges(filter),
+  newestExchange: () => ledger.newestExchange(),
   proposal: async (point, at) => ({ oldMeter: ledger.meterAt(point, at)?.meter ?? null, end: null, start: null }),
   planExchange: async (draft, act) => ledger.planExchange(draft, act),
   exchange: async (draft, act) => ledger.exchange(draft, act),
@@ -37,6 +38,7 @@ export const fakeLedger = (): { readonly ledger: LedgerPort } => ({
       changes: () => [],
       change: () => null,
       exchanges: () => [],
+      newestExchange: () => 0,
       checklist: () => null,
     },
     ...{

@@ -9,7 +9,7 @@ beforeAll(async () => {
 })
 afterAll(() => shared.close())
 
-const KINDS = ['area', 'zone', 'feeder', 'customer', 'point', 'meter']
+const KINDS = ['area', 'zone', 'feeder', 'customer', 'point', 'meter', 'line', 'bus', 'concentrator', 'broker', 'channel']
 /** Routes that look after it themselves: with the ids of the fake gateway they cannot be told from one another here. */
 const OWN = /\/billing\/(readings|energy|completeness)$|\/cim\/|\/evidence|\/trace$|\/events$/
 
@@ -62,6 +62,18 @@ describe('a filter that names what is not there', () => {
     // It is refused for its place in the stream, not for its points.
     expect(await get('P-1,%20P-2,-')).toContain('querystring/after')
     expect(await get('P-1,P-3')).toBe('there is no point "P-3", or it is not yours to see')
+  })
+  it('looks for the target of an outage among what an outage can be of, or what it is said to be of', async () => {
+    const { app } = await api({
+      isEntry: (kind, id) => kind === 'area' && (id === 'A-1' || id === 'A-2'),
+      scopeOf: () => ({ all: false, sees: (kind, id) => kind === 'area' && id === 'A-1' }),
+    })
+    const status = async (query: string) =>
+      (await app.inject({ url: `/api/v1/outages?${query}`, headers: asRole('engineer') })).json().detail ?? 'there'
+    const no = (kind: string, id: string) => `there is no ${kind} "${id}", or it is not yours to see`
+    expect(
+      await Promise.all(['target=A-1', 'target=A-1&scope=area', 'target=A-1&scope=zone', 'target=A-2', 'target=x'].map(status)),
+    ).toEqual([...['there', 'there', no('zone', 'A-1'), no('target', 'A-2'), no('target', 'x')]])
   })
   it('says the same of what is there and not theirs, and that is written down', async () => {
     const refused: string[] = []

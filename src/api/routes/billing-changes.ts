@@ -6,7 +6,7 @@ import { BillingChangesQuery, BillingNoticesQuery } from '../billing-book-querie
 import { BillingChangePage, BillingNoticePage } from '../billing-book-schemas.ts'
 import { seesOf } from '../billing-seen.ts'
 import type { ApiDeps } from '../deps.ts'
-import { problem, problemOf, refuse } from '../problems.ts'
+import { beyond, problem, problemOf, refuse } from '../problems.ts'
 import { ref } from '../schema-words.ts'
 import { iso } from './common.ts'
 
@@ -65,7 +65,7 @@ export const billingChangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> =
   app.get(
     '/billing/notices',
     {
-      config: { permission: 'billing:read' },
+      config: { permission: 'billing:read', failures: [422] },
       schema: {
         operationId: 'listBillingNotices',
         tags,
@@ -76,7 +76,9 @@ export const billingChangeRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> =
         response: { 200: ref(BillingNoticePage, 'What comes after `since`.') },
       },
     },
-    async ({ query: { since = 0, unacknowledged = false, limit = 100 }, who }) => {
+    async ({ query: { since = 0, unacknowledged = false, limit = 100 }, who }, reply) => {
+      const lost = beyond(since, deps.ledger.newestExchange())
+      if (lost) return refuse(reply, lost)
       const sees = seesOf(deps, who)
       const items: Exchange[] = []
       let next = since

@@ -26,7 +26,7 @@ import {
   SinceQuery,
 } from '../energy-schemas.ts'
 import { badValue } from '../invalid.ts'
-import { problem, problemOf, refuse } from '../problems.ts'
+import { beyond, problem, problemOf, refuse } from '../problems.ts'
 import { Cursor, closed, limitOf, ref } from '../schema-words.ts'
 import { seenPage, sinceOf, unseenBy } from '../scoped.ts'
 import { iso } from './common.ts'
@@ -68,7 +68,7 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.get(
     '/energy/corrections',
     {
-      config: { permission: 'readings:read' },
+      config: { permission: 'readings:read', failures: [422] },
       schema: {
         operationId: 'listEnergyCorrections',
         tags: ['readings'],
@@ -79,7 +79,9 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
         response: { 200: ref(EnergyCorrectionPage, 'Some corrections.') },
       },
     },
-    async ({ query: { since = 0, limit = 100 }, who }) => {
+    async ({ query: { since = 0, limit = 100 }, who }, reply) => {
+      const lost = beyond(since, await deps.energyNewest('correction'))
+      if (lost) return refuse(reply, lost)
       const scope = deps.scopeOf(who)
       const { items, last, hasMore } = await seenPage({
         ...{ scope, after: since, limit, ask: deps.energyCorrections },
@@ -92,7 +94,7 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
   app.get(
     '/energy/findings',
     {
-      config: { permission: 'readings:read' },
+      config: { permission: 'readings:read', failures: [422] },
       schema: {
         operationId: 'listEnergyFindings',
         tags: ['readings'],
@@ -103,7 +105,9 @@ export const energyRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = async 
         response: { 200: ref(EnergyFindingPage, 'Some findings.') },
       },
     },
-    async ({ query: { point = null, since = 0, limit = 100 }, who }) => {
+    async ({ query: { point = null, since = 0, limit = 100 }, who }, reply) => {
+      const lost = beyond(since, await deps.energyNewest('finding'))
+      if (lost) return refuse(reply, lost)
       const scope = deps.scopeOf(who)
       const { items, last, hasMore } = await seenPage({
         ...{ scope, after: since, limit, ask: (after: number, most: number) => deps.energyFindings(point, after, most) },

@@ -4,7 +4,7 @@ import type { Result, Scope } from '../../core/index.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps, Refusal } from '../deps.ts'
 import { nameOf } from '../guard.ts'
-import type { OutageDetailView, OutageView } from '../outage-deps.ts'
+import { OUTAGE_SCOPE_NAMES, type OutageDetailView, type OutageView } from '../outage-deps.ts'
 import {
   OutageAtBody,
   OutageBody,
@@ -39,7 +39,7 @@ export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
   app.get(
     '/outages',
     {
-      config: { permission: 'collection:read' },
+      config: { permission: 'collection:read', failures: [404] },
       schema: {
         operationId: 'listOutages',
         tags: ['collection'],
@@ -55,6 +55,12 @@ export const outageRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
       const times = { ...(from === undefined ? {} : { from: Date.parse(from) }), ...(to === undefined ? {} : { to: Date.parse(to) }) }
       const [first = null] = before
       const scope = deps.scopeOf(who)
+      const { target } = filter
+      if (target !== undefined) {
+        const kinds = filter.scope === undefined ? OUTAGE_SCOPE_NAMES : [filter.scope]
+        if (!kinds.some((kind) => deps.isEntry(kind, target) && scope.sees(kind, target)))
+          return refuse(reply, unseenBy(filter.scope ?? 'target', target))
+      }
       const { items, last, hasMore } = await seenPage<OutageView, number | null>({
         ...{ scope, after: first === null ? null : Number(first), limit },
         ask: (after, most) => deps.outages({ ...filter, ...times }, after, most),
