@@ -4,6 +4,7 @@ import { EchoFilter, type Echoing } from './echo.ts'
 import { fail } from './errors.ts'
 import type { Asking, Channel, Line, LineOptions } from './line.ts'
 import { type Asked, LineQuiet, LONGEST_BABBLE_MS, LONGEST_WAIT_MS } from './quiet.ts'
+import { STALL_MS } from './stall.ts'
 import { countIn, countLatency, type LineStats, newLineStats } from './stats.ts'
 import { downError, Supervisor } from './supervisor.ts'
 import type { TraceEvent, TraceListener } from './trace.ts'
@@ -283,6 +284,12 @@ export class HalfDuplexLine implements Line {
         const now = performance.now()
         if (now < deadline - 0.5) {
           timer = setTimeout(overdue, deadline - now)
+          return
+        }
+        const lateMs = Math.min(now - deadline, allowedMs)
+        if (lateMs > STALL_MS && now < lastDeadline) {
+          deadline = now + lateMs
+          timer = setTimeout(overdue, lateMs)
           return
         }
         const held = this.#echo.release(ear)

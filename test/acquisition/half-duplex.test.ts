@@ -5,6 +5,7 @@ import { type Channel, converse, HalfDuplexLine, type LineOptions } from '../../
 import type { Conversation, Result } from '../../src/core/index.ts'
 import { memoryTransport } from '../../src/transport/index.ts'
 import { answerTo, seeded, withCrc } from '../support/address-meter.ts'
+import { standStill } from '../support/stall.ts'
 
 type Frame = typeof modbusRtu extends { deframer(): { push(bytes: Uint8Array): readonly (infer Item)[] } }
   ? Exclude<Item, { discarded: Uint8Array }>
@@ -23,6 +24,19 @@ it('reads a meter', async () => {
   const { far, talk } = open()
   far.onBytes = (request) => far.send(answerTo(request))
   expect(await talk(readRegisters('rtu', 7, 3, 100, 3))).toEqual({ ok: true, value: [100, 101, 102] })
+})
+
+it('does not take a machine that stood still for a meter that was silent', async () => {
+  const { far, talk } = open()
+  far.onBytes = (request) => {
+    const answer = answerTo(request)
+    // The bytes are there in time; whoever reads them comes after the timers that are due.
+    setImmediate(() => {
+      standStill(120)
+      setImmediate(() => far.send(answer))
+    })
+  }
+  expect(await talk(readRegisters('rtu', 7, 3, 100, 3), 40)).toEqual({ ok: true, value: [100, 101, 102] })
 })
 
 it('takes an answer that comes byte by byte, with noise before and behind it', async () => {

@@ -11,9 +11,10 @@ import {
 } from '../../src/acquisition/index.ts'
 import { openProfiles } from '../../src/gateway/profiles.ts'
 import { everyProfile } from '../../src/gateway/scan-start.ts'
-import { tcpTransport } from '../../src/transport/index.ts'
+import { memoryTransport, tcpTransport } from '../../src/transport/index.ts'
 import { startPymodbus } from '../support/pymodbus.ts'
 import { type MixedBus, serialLine, serveMixed } from '../support/scan-bus.ts'
+import { standStill } from '../support/stall.ts'
 
 const profiles = everyProfile(openProfiles(null))
 const units = (to: number) => Array.from({ length: to }, (_, at) => at + 1)
@@ -255,6 +256,22 @@ it('asks every unit beside those of the ledger', async () => {
     ['2', 'M2'],
     ['37', null],
   ])
+})
+
+it('does not take a machine that stood still for a line that was silent', async () => {
+  const { transport, far } = memoryTransport()
+  const wire = await openScanWire(transport)
+  if (!wire.ok) throw new Error(wire.error.message)
+  onTestFinished(() => wire.value.close())
+  // The bytes are there in time; whoever reads them comes after the timers that are due.
+  far.onBytes = () =>
+    void setImmediate(() => {
+      standStill(120)
+      setImmediate(() => far.send(Uint8Array.of(7)))
+    })
+  const question = { bytes: Uint8Array.of(1), what: 'anybody', replyBytes: 1, isWhole: (bytes: Uint8Array) => bytes.length === 1 }
+  const window = await wire.value.ask(question, 40, new AbortController().signal)
+  expect([...window.bytes]).toEqual([7])
 })
 
 it('is not complete when the line goes away in the middle', async () => {

@@ -1,5 +1,6 @@
 import type { Result, ScanQuestion } from '../../core/index.ts'
 import type { Connection, Transport } from '../../transport/index.ts'
+import { STALL_MS } from '../stall.ts'
 
 /** What came back in one window. */
 export interface Window {
@@ -85,7 +86,8 @@ export const openScanWire = async (transport: Transport): Promise<Result<ScanWir
         firstAt = null
         connection.write(question.bytes)
         const sent = performance.now() + question.bytes.length * characterMs
-        const silentAt = sent + reactionMs * (question.patience ?? 1)
+        const patienceMs = reactionMs * (question.patience ?? 1)
+        let silentAt = sent + patienceMs
         const longest = silentAt + LONGEST_MS
         let bytes: Uint8Array = new Uint8Array(0)
         for (;;) {
@@ -96,7 +98,13 @@ export const openScanWire = async (transport: Transport): Promise<Result<ScanWir
           }
           // Whoever else fits a wildcard may still begin; after a byte, a gap ends the answer.
           const end = bytes.length > 0 ? Math.max(silentAt, lastAt + gapMs) : silentAt
-          if (now >= Math.min(end, longest) || gone || signal.aborted) break
+          if (now >= Math.min(end, longest) || gone || signal.aborted) {
+            // This machine stood still: what came meanwhile has not been read yet.
+            const lateMs = now - end
+            if (lateMs <= STALL_MS || now >= longest || gone || signal.aborted) break
+            silentAt = now + Math.max(STALL_MS, Math.min(lateMs, patienceMs))
+            continue
+          }
           await until(Math.min(end, longest), signal)
         }
         const whole = bytes.length > 0 && question.isWhole(bytes)
