@@ -114,6 +114,3 @@ export const startSite = async (lines: readonly SiteLine[], meters: readonly Sit
 
 /** When reads began: a read is several requests, one after the other. */
 export const starts = (times: readonly number[]): number[] => times.filter((time, at) => at === 0 || time - (times[at - 1] ?? 0) > 200)
-
-/** Pauses between neighbours, milliseconds. */
-export const pauses = (times: readonly number[]): number[] => times.slice(1).map((time, at) => time - (times[at] ?? 0))
