@@ -105,6 +105,13 @@ it('equals the truth of four weeks in which everything happened, in whatever ord
   expect(answer).toMatchObject({ ok: true, value: { pending: false, registers: [{ register: '1.8.0', known: 28, due: 28 }] } })
 
   // Days without a quarter hour are due all the same: their total is not that of all the days asked for.
+  // Hours of a register that is read by quarters are their sums.
+  const byHour = await site.views.energy('P-1', { from: START, to: END, period: '1h', detail: false })
+  const byDay = answer.ok ? answer.value.registers : []
+  if (!byHour.ok) throw new Error(byHour.error.error.message)
+  expect(byHour.value.registers.map(({ obis, total }) => [obis, Number(total)])).toEqual(
+    byDay.map(({ obis, total }) => [obis, Number(total)]),
+  )
   const beyond = await site.views.energy('P-1', { from: START - 3 * 86_400_000, to: DAYS[1]!, period: '15m', detail: false })
   expect(beyond).toMatchObject({ ok: true, value: { registers: [{ register: '1.8.0', known: 96, due: 4 * 96 }] } })
 
