@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type GatewayError, ok, type Result } from '../core/index.ts'
-import { type Database, inTransaction, openDatabase, openToRead } from '../sqlite/index.ts'
+import { type Database, inTransaction, openPrivate, openToRead } from '../sqlite/index.ts'
 import { type AuditHead, prepareHead, readHead, sealHead } from './audit-head.ts'
 import { type AuditDraft, type AuditRecord, canonical, chained, genesisOf, recordOf } from './audit-record.ts'
 import { accessFailure } from './errors.ts'
@@ -102,7 +102,7 @@ export const openAuditLog = (directory: string, now: () => number, headDirectory
     // In this order: another process may be making both at this moment.
     if (readHead(paths.head) !== 'none' && !existsSync(paths.database))
       return accessFailure('AUDIT_BROKEN', `${paths.database} is gone, its head is there`)
-    database = openDatabase(paths.database)
+    database = openPrivate(paths.database)
   } catch (error) {
     return accessFailure('AUDIT_WRITE', `${paths.database} cannot be opened: ${said(error)}`)
   }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type GatewayError, ok, type Result } from '../core/index.ts'
-import { type Database, inTransaction, openDatabase, type Statement } from '../sqlite/index.ts'
+import { type Database, inTransaction, openPrivate, type Statement } from '../sqlite/index.ts'
 import type { AuditLog } from './audit.ts'
 import type { AuditDraft, AuditWhat, AuditWho } from './audit-record.ts'
 import { isRole, type Role } from './roles.ts'
@@ -76,7 +76,7 @@ class Undone extends Error {
  */
 export const openAccessStore = (directory: string, log: Pick<AuditLog, 'append'>): AccessStore => {
   const path = join(directory, ACCESS_FILE)
-  const database: Database = openDatabase(path)
+  const database: Database = openPrivate(path)
   const statements = new Map<string, Statement>()
   const statement = (sql: string): Statement => {
     const kept = statements.get(sql) ?? database.prepare(sql)

@@ -63,7 +63,7 @@ export type OpenFiles = ReturnType<typeof opened>['parts']
 const opened = (place: AccessPlace) => {
   const directory = dataOf(place)
   // Tokens and the first administrator may be made before the gateway ran for the first time.
-  mkdirSync(directory, { recursive: true })
+  mkdirSync(directory, { recursive: true, mode: 0o750 })
   const log = openAuditLog(directory, () => Date.now(), headOf(place, directory))
   if (!log.ok) throw failure(log.error)
   const store = (() => {

@@ -22,7 +22,7 @@ export const withLedger = async <T>(file: string, work: (ledger: Ledger, config:
   const world = ledgerWorld(worldData(config), openProfiles(config.profileDirectory), adapterOf)
   let ledger: Ledger
   try {
-    mkdirSync(config.dataDirectory, { recursive: true })
+    mkdirSync(config.dataDirectory, { recursive: true, mode: 0o750 })
     ledger = new Ledger(config.dataDirectory, world)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)

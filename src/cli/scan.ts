@@ -121,7 +121,7 @@ const acceptance = (args: ScanArguments): ((result: ScanResult, line: string) =>
     if (accept !== undefined && !args.json) print(`${many(accepted.rows.length, 'row')} written to ${accept}`)
     if (!config || accepted.rows.length === 0) return
     const world = ledgerWorld(worldData(config), openProfiles(config.profileDirectory), adapterOf)
-    mkdirSync(config.dataDirectory, { recursive: true })
+    mkdirSync(config.dataDirectory, { recursive: true, mode: 0o750 })
     const ledger = new Ledger(config.dataDirectory, world)
     try {
       const act = { what: 'scan', who: who ?? '', why: why ?? '', workOrder: args.workOrder ?? null, at: Date.now() } as const

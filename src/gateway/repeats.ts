@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Begun, KeptAnswer, RepeatPort } from '../api/index.ts'
-import { openDatabase } from '../sqlite/index.ts'
+import { openPrivate } from '../sqlite/index.ts'
 
 const DAY_MS = 86_400_000
 /** Keys are kept so long, and so many of them. */
@@ -42,7 +42,7 @@ export const openRepeats = (
   log: (level: 'error', message: string) => void,
   maxBytes = Number.POSITIVE_INFINITY,
 ): { readonly port: RepeatPort; close(): void } => {
-  const database = openDatabase(join(directory, 'requests.db'))
+  const database = openPrivate(join(directory, 'requests.db'))
   const before = database.prepare('PRAGMA user_version').get()
   if (before?.user_version === 1) database.exec(FROM_1)
   database.exec(SCHEMA)

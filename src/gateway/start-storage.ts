@@ -27,7 +27,7 @@ export const openStorage = async (
   closers: Closer[],
 ): Promise<{ readonly ok: true; readonly value: Storage } | StartFailure> => {
   try {
-    mkdirSync(config.dataDirectory, { recursive: true })
+    mkdirSync(config.dataDirectory, { recursive: true, mode: 0o750 })
   } catch (error) {
     return refused(`the data directory cannot be made: ${error instanceof Error ? error.message : String(error)}`)
   }

@@ -2,6 +2,7 @@
  * SQLite through one interface: the one built into Node from 24 on, the same API from a prebuilt package before.
  * Synchronous; whatever may take longer than a few milliseconds belongs in a worker thread.
  */
+import { chmodSync, closeSync, openSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { DatabaseSyncInstance, DatabaseSync as Engine } from '@photostructure/sqlite'
 
@@ -24,6 +25,20 @@ export const openDatabase = (path: string, synchronous: 'FULL' | 'NORMAL' = 'FUL
   database.exec(`PRAGMA busy_timeout=5000; ${first}; PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA foreign_keys=ON`)
   return database
 }
+
+/** The same of what nobody else on the machine may read: digests of passwords, answers with names of customers. Also of one that was made before. */
+export const openPrivate = (path: string): Database => {
+  closeSync(openSync(path, 'a', PRIVATE))
+  for (const each of [path, `${path}-wal`, `${path}-shm`])
+    try {
+      // SQLite makes the files beside it with the rights of the first.
+      if ((statSync(each).mode & ~PRIVATE & 0o777) !== 0) chmodSync(each, PRIVATE)
+    } catch {
+      // It is not there, or somebody else's: whoever may write it may not always change its rights.
+    }
+  return openDatabase(path)
+}
+const PRIVATE = 0o600
 
 /** Opens a database that is there, to be read: nothing is made or changed. @throws  when it cannot be */
 export const openToRead = (path: string): Database => {

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
   type AuditLog,
@@ -29,6 +30,16 @@ const whats = (log: Pick<AuditLog, 'list'>) =>
   good(log.list({ limit: 100 }))
     .map(({ what, on }) => `${what} ${on}`)
     .reverse()
+
+it('lets nobody else on the machine read digests and records, also in files of before', () => {
+  const { directory, log, store } = storeIn()
+  const modes = () => ['access.db', 'access.db-wal', 'audit.db', 'audit.db-wal'].map((name) => statSync(join(directory, name)).mode & 0o077)
+  expect(modes()).toEqual([0, 0, 0, 0])
+  for (const name of ['access.db', 'access.db-wal', 'audit.db']) chmodSync(join(directory, name), 0o644)
+  storeIn(directory)
+  expect(modes()).toEqual([0, 0, 0, 0])
+  expect([log.head().ok, store.rows('SELECT * FROM user')]).toEqual([true, []])
+})
 
 describe('users', () => {
   it('are added, changed, disabled; each act is in the log with before and after', async () => {
