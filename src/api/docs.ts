@@ -1,6 +1,6 @@
 import helmet from '@fastify/helmet'
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** A year: a browser that has seen it once asks over TLS only. */
 const HSTS_S = 31_536_000
@@ -35,12 +35,17 @@ export const browserRules = async (app: FastifyInstance, isTls: boolean): Promis
 
 /** `/openapi.json` and the page that draws it, from this machine's disk alone. Both are public: they say what the source says. */
 export const docsRoutes = async (app: FastifyInstance): Promise<void> => {
+  // A megabyte that anybody may ask for: written once, not for each who asks.
+  let text: string | null = null
+  const send = async (_request: FastifyRequest, reply: FastifyReply) => {
+    text ??= JSON.stringify(app.swagger())
+    return reply.type('application/json; charset=utf-8').serializer(String).send(text)
+  }
   app.addHook('onRoute', (route) => {
     route.config = { ...route.config, permission: 'public' }
+    if (route.url === '/docs/json') route.handler = send
   })
-  app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) =>
-    reply.type('application/json; charset=utf-8').send(app.swagger()),
-  )
+  app.get('/openapi.json', { schema: { hide: true } }, send)
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: false,

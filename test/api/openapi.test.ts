@@ -1,6 +1,6 @@
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { GRANTS } from '../../src/access/roles.ts'
 import { buildApi, readingJson } from '../../src/api/index.ts'
 import { NAMED } from '../../src/api/schemas.ts'
@@ -211,4 +211,16 @@ it('lets nothing through that the schema does not have', async () => {
   for (const url of ['/api/v1/points', '/api/v1/points/P-001', '/api/v1/latest'])
     expect((await app.inject({ url, headers: asReader })).payload).not.toContain('canary')
   expect(JSON.stringify(view)).not.toContain('canary')
+})
+
+it('writes the description once, however often and under whichever name it is asked for', async () => {
+  const { app } = await api({}, {})
+  const first = (await app.inject('/openapi.json')).body
+  const write = vi.spyOn(JSON, 'stringify')
+  onTestFinished(() => write.mockRestore())
+  for (const url of ['/openapi.json', '/docs/json', '/openapi.json']) {
+    const { statusCode, headers, body } = await app.inject(url)
+    expect([statusCode, headers['content-type'], body === first]).toEqual([200, 'application/json; charset=utf-8', true])
+  }
+  expect(write.mock.results.filter(({ value }) => typeof value === 'string' && value.length > 100_000)).toHaveLength(0)
 })
