@@ -178,7 +178,7 @@ it('closes while a thread ends for which others wait: they are answered first', 
 it('gives back the memory of a thread that nobody asks', async () => {
   const { thread, state, isOpen } = open({ idleMs: 1 })
   expect(await thread.ask('add', 1)).toEqual({ ok: true, value: 1 })
-  await vi.waitFor(() => expect(isOpen()).toBe(false), { timeout: 30_000 })
+  await vi.waitFor(() => expect(isOpen()).toBe(false), { timeout: 60_000 })
   expect(await thread.ask('add', 1)).toEqual({ ok: true, value: 1 })
   expect(state).toMatchObject({ said: [] })
 })
@@ -195,7 +195,7 @@ it('answers a kind that nobody knows with a failure', async () => {
   ours.on('message', (message) => posted.push(message))
   ours.postMessage({ id: 1, kind: 'unknown', request: null })
   ours.postMessage({ id: 2, kind: 'known', request: null })
-  await vi.waitFor(() => expect(posted).toHaveLength(2), { timeout: 30_000 })
+  await vi.waitFor(() => expect(posted).toHaveLength(2), { timeout: 60_000 })
   expect(posted).toEqual([
     { id: 1, answer: { ok: false, error: { message: 'Error: nobody answers unknown' } }, isEnding: false },
     { id: 2, answer: { ok: true, value: 1 }, isEnding: false },

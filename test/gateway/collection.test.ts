@@ -48,7 +48,7 @@ const freezesOnly: Edit = (config) => {
 }
 /** A page of a list; a gateway that has just started on a busy machine may say first that it is busy. */
 const itemsOf = async <T>(gateway: Gateway, path: string): Promise<T[]> => {
-  for (const deadline = Date.now() + 20_000; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
+  for (const deadline = Date.now() + 60_000; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
     const answer = (await gateway.get(path)) as { items?: T[] }
     if (answer.items) return answer.items
     if (Date.now() > deadline) throw new Error(`${path}: ${JSON.stringify(answer)}`)

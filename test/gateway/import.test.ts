@@ -217,7 +217,7 @@ it('takes its own template', async () => {
 })
 
 const until = async (read: () => ImportView | null, ...states: string[]): Promise<ImportView> => {
-  for (const end = Date.now() + 20_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 20))) {
+  for (const end = Date.now() + 60_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 20))) {
     const view = read()
     if (view && states.includes(view.state)) return view
   }

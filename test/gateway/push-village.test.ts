@@ -44,7 +44,7 @@ it('stores what pushing meters of every family said, and nothing else', async ()
     (await latestOf(point)).some(({ measurement, source }) => measurement === 'register' && source === 'push')
   await expect
     .poll(async () => (await Promise.all(pushing.map(({ point }) => registered(point)))).filter(Boolean).length, {
-      timeout: 45_000,
+      timeout: 60_000,
       interval: 500,
     })
     .toBe(pushing.length)

@@ -244,7 +244,7 @@ it('publishes readings, findings and its health; what cannot be sent waits in a 
     .poll(async () => (await latestOf(gateway, 'P-M1')).find(({ source }) => source === 'push')?.values[0]?.value, { timeout: 60_000 })
     .toBe('14')
   await out.start()
-  await expect.poll(() => heard.get('grid/g1/M1/register')?.length, { timeout: 45_000 }).toBeGreaterThanOrEqual(2)
+  await expect.poll(() => heard.get('grid/g1/M1/register')?.length, { timeout: 60_000 }).toBeGreaterThanOrEqual(2)
   expect(heard.get('grid/g1/M1/register')?.at(-1)).toMatchObject({ values: [{ value: '14' }] })
   await gateway.stop()
   await expect.poll(() => heard.get('grid/g1/health')?.at(-1), { timeout: 60_000 }).toMatchObject({ state: 'offline' })

@@ -32,6 +32,9 @@ const site = async (edit: (config: { tasks: unknown[]; http: Record<string, unkn
   return { directory, village, config: files.gateway, truth: join(directory, 'truth.jsonl') }
 }
 
+/** Ten seconds of a busy machine, in village time. */
+const NEAR_MS = 600_000
+
 /** The latest reading of every series of every point. */
 const latestOf = async (gateway: { get(path: string): Promise<unknown> }): Promise<ReadingJson[]> =>
   (await itemsOf<{ readings: ReadingJson[] }>(gateway, '/api/v1/latest?limit=500')).flatMap(({ readings }) => readings)
@@ -48,12 +51,12 @@ it('turns real traffic of three kinds of line into readings that the meters them
   // Village midnight passes about three seconds after the start, freezes are read five village minutes later.
   await expect
     .poll(async () => (await frozen()).filter(({ measuredAt }) => measuredAt === '2026-11-20T16:00:00.000Z').length, {
-      timeout: 40_000,
+      timeout: 60_000,
       interval: 250,
     })
     .toBe(keepers.length)
   const liveMeters = async () => new Set((await latestOf(gateway)).filter(({ source }) => source === 'live').map(({ meter }) => meter)).size
-  await expect.poll(liveMeters, { timeout: 40_000, interval: 250 }).toBe(20)
+  await expect.poll(liveMeters, { timeout: 60_000, interval: 250 }).toBe(20)
   const all = await latestOf(gateway)
   expect(new Set(all.filter(({ source }) => source === 'live').map(({ meter }) => meter)).size).toBe(20)
   const said = readTruth(truth)
@@ -68,7 +71,7 @@ it('turns real traffic of three kinds of line into readings that the meters them
           row.meter === meter &&
           row.register === obis &&
           row.kind === source &&
-          (source === 'live' ? Math.abs(at - row.instant) < 180_000 : true),
+          (source === 'live' ? Math.abs(at - row.instant) < NEAR_MS : true),
       )
       expect(
         heard.map((row) => Number(row.value)),
@@ -115,14 +118,17 @@ it('survives a dead meter, a noisy line and a line that is not there: the others
   village.inject({ kind: 'noise', meter: noisy.id, where: 'before', probability: 0.5 })
   const gateway = await runGateway(config)
   await expect
-    .poll(async () => new Set((await latestOf(gateway)).map(({ meter }) => meter)).size, { timeout: 40_000, interval: 250 })
+    .poll(async () => new Set((await latestOf(gateway)).map(({ meter }) => meter)).size, { timeout: 60_000, interval: 250 })
     .toBe(19)
-  const line = (await gateway.get(`/api/v1/lines/${dead.line}`)) as {
-    health: { meter: string; consecutiveFailures: number; reasons: unknown }[]
+  const healthOf = async (meter: string) => {
+    const { health } = (await gateway.get(`/api/v1/lines/${dead.line}`)) as {
+      health: { meter: string; consecutiveFailures: number; reasons: unknown }[]
+    }
+    return health.find((one) => one.meter === meter)
   }
-  const health = line.health.find(({ meter }) => meter === dead.id)
-  expect(health?.consecutiveFailures).toBeGreaterThan(0)
-  expect(JSON.stringify(health?.reasons)).toContain('LINE_NO_REPLY')
+  // It may be the last of its line whose turn comes.
+  await expect.poll(async () => JSON.stringify((await healthOf(dead.id))?.reasons)).toContain('LINE_NO_REPLY')
+  expect((await healthOf(dead.id))?.consecutiveFailures).toBeGreaterThan(0)
   // Who asks without a token learns which line and what kind of fault; the address is behind the token.
   await expect.poll(async () => JSON.stringify(await gateway.get('/health/ready'))).toMatch(/"line gone".*is down: [A-Z_]+"/)
   const ready = JSON.stringify(await gateway.get('/health/ready'))

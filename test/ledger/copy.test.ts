@@ -15,13 +15,12 @@ it('a large dry run holds up nobody who writes meanwhile, and leaves nothing beh
   const other = new Ledger(directory, WORLD)
   onTestFinished(() => other.close())
   good(other.apply(SITE, act()))
-  const written: number[] = []
+  let written = 0
   const ledger = new Ledger(directory, {
     ...WORLD,
     isProfile: (id) => {
-      const at = Date.now()
-      good(other.apply([patch('point', 'P1', { name: `in between ${at}` })], act({ at: NOW + written.length + 1 })))
-      written.push(Date.now() - at)
+      // In this very thread: what were held now would be refused, as nobody could let go of it.
+      good(other.apply([patch('point', 'P1', { name: 'in between' })], act({ at: NOW + ++written })))
       return WORLD.isProfile(id)
     },
   })
@@ -29,8 +28,7 @@ it('a large dry run holds up nobody who writes meanwhile, and leaves nothing beh
   const plan = ledger.plan([...MANY, METER], { at: NOW + 10, entries: 5 })
   expect(plan).toMatchObject({ added: 2501, changed: 0, unchanged: 0, problemCount: 0 })
   expect(plan.entries).toHaveLength(5)
-  expect(written).toHaveLength(1)
-  expect(written[0]).toBeLessThan(2000)
+  expect(written).toBe(1)
   expect(ledger.get('point', 'Q-7', null)).toBeNull()
   expect(ledger.seq).toBe(2)
   expect(copies(directory)).toEqual([])
