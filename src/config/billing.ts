@@ -81,6 +81,21 @@ export const BillingSchema = object(
         'key accounts (大客户)',
       ),
     ),
+    reports: optional(
+      object(
+        {
+          keepYears: optional(
+            Type.Integer({
+              minimum: 1,
+              maximum: 100,
+              description: 'years a kept report of a customer can be had; then it is deleted',
+              default: 10,
+            }),
+          ),
+        },
+        'reports of customers that are kept',
+      ),
+    ),
   },
   'what is released for billing, and what is worked out of energy',
 )
@@ -113,6 +128,7 @@ export interface BillingConfig extends CycleConfig, ReadRules {
     readonly januaryDay: number
     readonly checkDays: number
   }
+  readonly reports: { readonly keepYears: number }
 }
 
 const KEY_CATEGORIES = ['government', 'military', 'media', 'hospital', 'school', 'hotel', 'state-project']
@@ -129,7 +145,7 @@ export const billingOf = (
   file: Static<typeof BillingSchema> | undefined,
   wrong: (path: readonly (string | number)[], message: string) => void,
 ): BillingConfig => {
-  const { tiers = {}, keyAccounts = {} } = file ?? {}
+  const { tiers = {}, keyAccounts = {}, reports = {} } = file ?? {}
   const ids = new Set<string>()
   const tables = (tiers.tables ?? []).map((table, at): TierTable => {
     const place = ['billing', 'tiers', 'tables', at]
@@ -168,5 +184,6 @@ export const billingOf = (
       ...{ categories: keyAccounts.categories ?? KEY_CATEGORIES, januaryDay: keyAccounts.januaryDay ?? 5 },
       checkDays: keyAccounts.checkDays ?? 7,
     },
+    reports: { keepYears: reports.keepYears ?? 10 },
   }
 }

@@ -61,7 +61,9 @@ const RULES: Readonly<Partial<Record<keyof GatewayConfig | 'http/tokens' | 'http
   logLevel: atOnce('the log is written at this level'),
   collection: atOnce('gaps are read again and figures are kept this way; what waits is planned anew'),
   evidence: atOnce('frames are kept this way from the next read on; what is too old goes within the hour'),
-  billing: atOnce('cycles, releases and tiers are by this from the next question on; lists of key accounts that are made stay as they are'),
+  billing: atOnce(
+    'cycles, releases, tiers and how long reports are kept are by this from the next question on; lists of key accounts that are made stay as they are',
+  ),
   cases: atOnce('cases that come or get worse have their deadline by it; those that have one keep it'),
   notify: atOnce('people are told this way from the next message on; what waits for somebody who is gone is dropped'),
   analysis: atOnce('areas are judged this way from the next day on'),

@@ -12,7 +12,7 @@ import type {
   ReportSumView,
   TierDeps,
 } from '../api/index.ts'
-import { type Clock, type Decimal, decimalText, err, ok, parseDecimal, type Result, type Scope } from '../core/index.ts'
+import { type Clock, type Decimal, decimalText, err, multiply, ok, parseDecimal, type Result, rescale, type Scope } from '../core/index.ts'
 import { sumOf } from '../energy/index.ts'
 import type { Ledger } from '../ledger/index.ts'
 import type { AccountOf } from './account-views.ts'
@@ -172,25 +172,28 @@ const sumView = (
   )
   const known = parts.flatMap(({ energy: value, sign, estimatedPpm }) => {
     const number = parseDecimal(value ?? '')
-    return number
-      ? [{ signed: { ...number, raw: sign < 0 ? -number.raw : number.raw }, size: Math.abs(toNumber(number)), estimatedPpm }]
-      : []
+    const size = number && (number.raw < 0 ? { ...number, raw: -number.raw } : number)
+    return number && size ? [{ signed: { ...number, raw: sign < 0 ? -number.raw : number.raw }, size, estimatedPpm }] : []
   })
   const sum = sumOf(known.map(({ signed }) => signed))
-  const size = known.reduce((all, one) => all + one.size, 0)
+  const size = sumOf(known.map((one) => one.size))
+  const made = sumOf(known.map((one) => multiply(one.size, { raw: one.estimatedPpm, scaler: 0 })))
   // Never less than there is: a share of a millionth is not none.
-  const weighed = known.reduce((all, one) => all + one.size * one.estimatedPpm, 0) / (size || 1)
-  const ppm = size > 0 ? weighed : known.reduce((most, one) => Math.max(most, one.estimatedPpm), 0)
+  const ppm = size.raw > 0 ? roundedUp(made, size) : known.reduce((most, one) => Math.max(most, one.estimatedPpm), 0)
   return {
     ...{ register, unit, energy, reasons },
     knownEnergy: decimalText(sum.raw, sum.scaler),
     ...{ due: parts.length, known: known.length, released: parts.filter(({ released }) => released).length },
     state: parts.length === 0 ? 'held' : leastOf(parts.flatMap(({ start, end }) => [start?.state ?? 'held', end?.state ?? 'held'])),
-    estimatedPpm: Math.min(1_000_000, Math.ceil(ppm)),
+    estimatedPpm: Math.min(1_000_000, ppm),
   }
 }
 
-const toNumber = ({ raw, scaler }: Decimal): number => Number(raw) * 10 ** scaler
+const roundedUp = (part: Decimal, whole: Decimal): number => {
+  const scaler = Math.min(part.scaler, whole.scaler)
+  const [above, below] = [BigInt(rescale(part, scaler).raw), BigInt(rescale(whole, scaler).raw)]
+  return Number((above + below - 1n) / below)
+}
 
 const MISSING = ['missing']
 

@@ -25,15 +25,24 @@ const digest = (body: string): string => createHash('sha256').update(body).diges
 /** Reports of customers that were kept: `reports.db` in the data directory. It is opened, and made, when it is first needed. */
 export class ReportFile {
   readonly #path: string
+  /** What was made before that is not there any more. */
+  readonly #oldest: () => number
   #database: Database | null = null
 
-  constructor(directory: string) {
+  constructor(directory: string, oldest: () => number) {
     this.#path = join(directory, 'reports.db')
+    this.#oldest = oldest
+  }
+
+  /** Deletes what is older than it is to be kept. Numbers are not given twice. */
+  tidy(): void {
+    this.#opened()?.prepare('DELETE FROM report WHERE at < ?').run(this.#oldest())
   }
 
   /** @throws  when a later version wrote the file, or the disk refuses */
   keep(report: CustomerReportView, by: string, why: string): KeptReportView {
     const database = this.#open()
+    this.tidy()
     // Names of persons are those of the ledger at the time somebody reads it, and for those who may see them.
     const body = JSON.stringify({ ...report, name: null })
     const sha256 = digest(body)
@@ -57,15 +66,15 @@ export class ReportFile {
     if (!database) return []
     const where = customer === null ? '' : 'customer = ? AND '
     return database
-      .prepare(`SELECT ${HEAD} FROM report WHERE ${where}id < ? ORDER BY id DESC LIMIT ?`)
-      .all(...(customer === null ? [] : [customer]), before ?? Number.MAX_SAFE_INTEGER, limit)
+      .prepare(`SELECT ${HEAD} FROM report WHERE ${where}id < ? AND at >= ? ORDER BY id DESC LIMIT ?`)
+      .all(...(customer === null ? [] : [customer]), before ?? Number.MAX_SAFE_INTEGER, this.#oldest(), limit)
       .filter(isRow)
       .map(headOf)
   }
 
   /** Null: there is none. `report` is null where it is not what was kept. */
   get(id: number): { readonly head: KeptHead; readonly report: CustomerReportView | null } | null {
-    const row: unknown = this.#opened()?.prepare('SELECT * FROM report WHERE id = ?').get(id)
+    const row: unknown = this.#opened()?.prepare('SELECT * FROM report WHERE id = ? AND at >= ?').get(id, this.#oldest())
     if (!isRow(row)) return null
     const [head, body] = [headOf(row), String(row.body)]
     if (digest(body) !== head.sha256) return { head, report: null }

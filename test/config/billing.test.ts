@@ -19,6 +19,7 @@ describe('billing of gateway.yaml', () => {
           ...{ monthlyKwh: '4000', inclusive: true, januaryDay: 5, checkDays: 7 },
           categories: ['government', 'military', 'media', 'hospital', 'school', 'hotel', 'state-project'],
         },
+        reports: { keepYears: 10 },
       },
       wrong: [],
     })

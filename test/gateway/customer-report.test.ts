@@ -48,11 +48,12 @@ const open = async (change: { unknownDays?: number; tiers?: 'TARIFF_TABLE' | 'TA
     meter('M-1', 'P-1'),
     meter('M-2', 'P-2'),
   )
+  const clock = { now: NOVEMBER + 3_600_000 }
   const openFile = () => {
     const no = async () =>
       err({ because: 'not-possible' as const, error: fail(change.tiers ?? 'TARIFF_TABLE', 'no tier table fits').error })
     const opened = openReports({
-      ...{ directory, ledger: site.ledger, days, clock: { now: () => NOVEMBER + 3_600_000 }, billing: site.views },
+      ...{ directory, ledger: site.ledger, days, clock: { now: () => clock.now }, billing: site.views, keepYears: 2 },
       energy: { energy: async () => ok(october(change.unknownDays ?? 0)) },
       tiers: { tiersOfPoint: no, tiersOfCustomer: no },
       accountOf: async () => null,
@@ -74,7 +75,8 @@ const open = async (change: { unknownDays?: number; tiers?: 'TARIFF_TABLE' | 'TA
     onTestFinished(() => opened.close())
     return opened
   }
-  return { site, directory, openFile, reports: openFile().port }
+  const opened = openFile()
+  return { site, directory, clock, openFile, reports: opened.port, use: opened.use }
 }
 
 const read = (site: BillingSite, ...reads: readonly (readonly [meter: string, at: number, value: string])[]) =>
@@ -164,6 +166,24 @@ describe('a report that is kept', () => {
     file.exec(`UPDATE report SET body = replace(body, '30.50', '20.50')`)
     file.close()
     expect(again.keptOne(made.value.kept.id, EVERYTHING)).toMatchObject({ ok: false, error: { error: { code: 'REPORT_DAMAGED' } } })
+  })
+  it('is there for as long as the configuration says, and its number is not given twice', async () => {
+    const { directory, clock, openFile, reports, use } = await open()
+    const first = await reports.keep('C-1', asked(), 'wang', 'call-back')
+    clock.now += 2 * 366 * DAY
+    const ids = async (port = reports) => (await port.kept(null, EVERYTHING, null, 10)).map(({ id }) => id)
+    expect(await ids()).toEqual([1])
+    clock.now += 1
+    expect([await ids(), reports.keptOne(1, EVERYTHING).ok]).toEqual([[], false])
+    use({ keepYears: 3 })
+    expect(await ids()).toEqual([1])
+    expect(first).toMatchObject({ ok: true, value: { kept: { id: 1 } } })
+    // The next start has two years again: then it is gone from the file.
+    const again = openFile()
+    const file = openDatabase(join(directory, 'reports.db'))
+    expect(file.prepare('SELECT count(*) AS count FROM report').get()).toEqual({ count: 0 })
+    file.close()
+    expect(await again.port.keep('C-1', asked(), 'wang', 'another')).toMatchObject({ ok: true, value: { kept: { id: 2 } } })
   })
   it('is listed newest first for whoever sees the customer and every point in it', async () => {
     const { reports } = await open()
