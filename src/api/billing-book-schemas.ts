@@ -207,31 +207,41 @@ export const BillingCycleSchema = named('BillingCycle', Type.Object(CYCLE, { des
 export const BillingCycleList = asPage(Type.Object({ items: Type.Array(ref(BillingCycleSchema)) }, { description: 'Cycles.' }))
 export const BillingCycleReportSchema = named(
   'BillingCycleReport',
-  Type.Object(
-    {
-      cycle: ref(BillingCycleSchema),
-      month: Text('Month.', '2026-11'),
-      at: Instant('Billing instant.'),
-      complete: Type.Boolean({ description: 'Everything that is due stands released.' }),
-      statement: Text(
-        'The same in one sentence.',
-        '2026-11 of cycle rural is not complete: 3 of 1200 points are held, 0 are not released yet',
-      ),
-      total: Type.Object(UNIT),
-      units: Type.Array(Type.Object({ area: TextOrNull({ description: 'Transformer area; null: points of none.' }), ...UNIT })),
-      open: Type.Array(
-        Type.Object({
-          point: Text('Metering point.', 'P-12'),
-          area: TextOrNull({ description: 'Its area.' }),
-          reasons: Type.Array(Type.String(), {
-            description: 'What stands against it; empty: it could be released.',
-            examples: [['no-read']],
+  asPage(
+    Type.Object(
+      {
+        cycle: ref(BillingCycleSchema),
+        month: Text('Month.', '2026-11'),
+        at: Instant('Billing instant.'),
+        complete: Type.Boolean({ description: 'Everything that is due stands released.' }),
+        statement: Text(
+          'The same in one sentence.',
+          '2026-11 of cycle rural is not complete: 3 of 1200 points are held, 0 are not released yet',
+        ),
+        total: Type.Object(UNIT),
+        units: Type.Array(Type.Object({ area: TextOrNull({ description: 'Transformer area; null: points of none.' }), ...UNIT })),
+        open: Type.Array(
+          Type.Object({
+            point: Text('Metering point.', 'P-12'),
+            area: TextOrNull({ description: 'Its area.' }),
+            reasons: Type.Array(Type.String(), {
+              description: 'What stands against it; empty: it could be released.',
+              examples: [['no-read']],
+            }),
           }),
+          { description: 'Points that do not stand released, the first 500; there are `total.due` less `total.released`.' },
+        ),
+        former: Type.Array(Type.Object({ point: Text('Metering point.', 'P-9'), area: TextOrNull({ description: 'Its area then.' }) }), {
+          description:
+            'Points that were billed in the cycle a month before and are not any more, the first 500: they left service, or moved out of it. What they used since then: /billing/energy.',
         }),
-        { description: 'Points that do not stand released, the first 500; there are `total.due` less `total.released`.' },
-      ),
-    },
-    { description: 'How complete a cycle is in a month.' },
+        formerPoints: Type.Integer({ minimum: 0, description: 'How many those are.' }),
+        unknown: Type.Array(Type.String(), {
+          description: 'Zones and areas of the cycle that the ledger does not have: nothing of them is counted, and the cycle is not complete.',
+        }),
+      },
+      { description: 'How complete a cycle is in a month.' },
+    ),
   ),
 )
 

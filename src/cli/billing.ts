@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Command, Option } from 'commander'
 import { type Static, Type } from 'typebox'
 import { addBillingReads } from './billing-read.ts'
-import { type Access, askApi, everyPage, withAccess } from './gaps.ts'
+import { type Access, askApi, askWhole, everyPage, withAccess } from './gaps.ts'
 import { CommandFailed, EXIT, print, printJson, table } from './output.ts'
 import { addReports } from './reports.ts'
 import { addTiers } from './tiers.ts'
@@ -70,6 +70,8 @@ const Report = Type.Object({
   ...{ statement: Type.String(), complete: Type.Boolean(), at: Type.String(), total: Type.Object(UNIT) },
   units: Type.Array(Type.Object({ area: TextOrNull, ...UNIT })),
   open: Type.Array(Type.Object({ point: Type.String(), area: TextOrNull, reasons: Type.Array(Type.String()) })),
+  former: Type.Array(Type.Object({ point: Type.String(), area: TextOrNull })),
+  formerPoints: Type.Integer(),
 })
 
 /** `gridtally billing …`: what is billed, through the API of a running gateway. */
@@ -338,12 +340,16 @@ const lineOf = ({ seq, kind, point, at, register, version, old, new: next, reaso
 
 const cycles = async (id: string | undefined, { month, json, ...access }: Access & { readonly month?: string }): Promise<void> => {
   if (id === undefined) {
-    const { items } = await askApi(access, '/billing/cycles', Cycles)
+    const { items } = await askWhole(access, '/billing/cycles', Cycles)
     if (json) return printJson(items)
     if (items.length === 0) return print('gateway.yaml has no billing.cycles')
     return print(table([['id', 'name', 'day'], ...items.map((cycle) => [cycle.id, cycle.name, String(cycle.day)])]))
   }
-  const report = await askApi(access, `/billing/cycles/${encodeURIComponent(id)}/completeness`, Report, undefined, { month })
+  const report = await askWhole(access, `/billing/cycles/${encodeURIComponent(id)}/completeness`, Report, { month }, [
+    'units',
+    'open',
+    'former',
+  ])
   if (json) printJson(report)
   else {
     print(`${report.statement} (billed by ${report.at})`)
@@ -358,6 +364,11 @@ const cycles = async (id: string | undefined, { month, json, ...access }: Access
       print(`${point} (${area ?? '-'}): ${reasons.length > 0 ? reasons.join(', ') : 'could be released'}`)
     const more = report.total.due - report.total.released - report.open.length
     if (more > 0) print(`and ${more} more`)
+    if (report.formerPoints > 0) {
+      const rest = report.formerPoints - report.former.length
+      const named = report.former.map(({ point, area }) => `${point} (${area ?? '-'})`).join(', ')
+      print(`billed a month before and not any more: ${named}${rest > 0 ? ` and ${rest} more` : ''}`)
+    }
   }
   if (!report.complete) process.exitCode = EXIT.failed
 }

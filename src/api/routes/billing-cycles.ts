@@ -57,7 +57,12 @@ export const billingCycleRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = 
   app.get(
     '/billing/cycles/:id/completeness',
     {
-      config: { permission: 'billing:read', failures: [404, 414, 422], heavy: true },
+      config: {
+        permission: 'billing:read',
+        failures: [404, 414, 422],
+        heavy: true,
+        whole: { units: ['area'], open: ['point'], former: ['point'] },
+      },
       schema: {
         operationId: 'getBillingCompleteness',
         tags,
@@ -77,17 +82,26 @@ export const billingCycleRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps }> = 
       const { cycle, at, units, total } = report.value
       const all = unitJson(total)
       return {
-        ...{ cycle: shown(who, cycle), month: report.value.month, at: iso(at), complete: all.complete },
+        ...{
+          cycle: shown(who, cycle),
+          month: report.value.month,
+          at: iso(at),
+          complete: all.complete && report.value.unknown.length === 0,
+        },
         ...{ statement: statementOf(report.value), total: all },
         units: units.map((unit) => ({ area: unit.area, ...unitJson(unit) })),
         open: report.value.open.map(({ point, area, reasons }) => ({ point, area, reasons: [...reasons] })),
+        former: report.value.former.map((one) => ({ ...one })),
+        formerPoints: report.value.formerPoints,
+        unknown: [...report.value.unknown],
       }
     },
   )
 }
 
-const statementOf = ({ cycle, month, total: { due, released, provisional, held } }: BillingCycleReport): string => {
+const statementOf = ({ cycle, month, unknown, total: { due, released, provisional, held } }: BillingCycleReport): string => {
   const what = `${month} of cycle ${cycle.name}`
+  if (unknown.length > 0) return `${what} is not complete: the ledger has no ${unknown.join(', ')}`
   if (due === 0) return `${what} has no points that are due`
   if (released === due) return `${what} is complete: all ${due} points stand released`
   return `${what} is not complete: of ${due} points ${held} are held, ${provisional} could be released and are not`
