@@ -58,7 +58,13 @@ const words = {
 
 const STATES = { released: words.released, provisional: words.provisional, held: words.held, withdrawn: words.withdrawn } as const
 
-type Cell = { readonly text: string; readonly isNumber?: boolean; readonly isShort?: boolean; readonly small?: string }
+type Cell = {
+  readonly text: string
+  readonly isNumber?: boolean
+  readonly isShort?: boolean
+  readonly span?: number
+  readonly small?: string
+}
 const text = (value: string, small?: string): Cell => ({ text: value, ...(small === undefined ? {} : { small }) })
 /** Never broken into two lines. */
 const short = (value: string, small?: string): Cell => ({ ...text(value, small), isShort: true })
@@ -68,8 +74,8 @@ const tableOf = (head: readonly Cell[], rows: readonly (readonly Cell[])[]): str
   const row = (cells: readonly Cell[], tag: 'td' | 'th') =>
     `<tr>${cells
       .map(
-        ({ text: content, isNumber, isShort, small }) =>
-          `<${tag}${isNumber ? ' class="n"' : isShort ? ' class="d"' : ''}>${escaped(content)}${small === undefined ? '' : `<small>${escaped(small)}</small>`}</${tag}>`,
+        ({ text: content, isNumber, isShort, span, small }) =>
+          `<${tag}${isNumber ? ' class="n"' : isShort ? ' class="d"' : ''}${span === undefined ? '' : ` colspan="${span}"`}>${escaped(content)}${small === undefined ? '' : `<small>${escaped(small)}</small>`}</${tag}>`,
       )
       .join('')}</tr>`
   return `<table><thead>${row(head, 'th')}</thead><tbody>${rows.map((cells) => row(cells, 'td')).join('')}</tbody></table>`
@@ -126,14 +132,14 @@ export const reportPage = (view: CustomerReportView, kept: KeptReportView | null
             .join(language === 'zh' ? '；' : '; '),
         ),
       ]),
-      ...holds.map(({ at, reason, text: why }) => [
+      ...holds.map(({ at, reason, text: why }): Cell[] => [
         short(point),
-        text(''),
-        number(''),
-        number(''),
-        number(''),
-        short(say('held'), clock(at)),
-        language === 'zh' ? text(codeWord(reason, language), why) : text(why),
+        {
+          ...(language === 'zh'
+            ? text(`${say('held')}（${clock(at)}）：${codeWord(reason, language)}`, why)
+            : text(`${say('held')} (${clock(at)}): ${why}`)),
+          span: 6,
+        },
       ]),
     ]),
   )
