@@ -38,6 +38,7 @@ import { configRoutes } from './routes/config.ts'
 import { energyRoutes } from './routes/energy.ts'
 import { evidenceRoutes } from './routes/evidence.ts'
 import { exchangeRoutes } from './routes/exchanges.ts'
+import { exportFileRoutes } from './routes/export-files.ts'
 import { exportRoutes } from './routes/exports.ts'
 import { gapRoutes } from './routes/gaps.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -57,6 +58,7 @@ import { readNowRoute } from './routes/read-now.ts'
 import { readingRoutes } from './routes/readings.ts'
 import { refusedMessageRoutes } from './routes/refused-messages.ts'
 import { reportRoutes } from './routes/reports.ts'
+import { resultRoutes } from './routes/results.ts'
 import { rulesRoutes } from './routes/rules.ts'
 import { scanRoutes } from './routes/scan.ts'
 import { seriesRoutes } from './routes/series.ts'
@@ -194,7 +196,9 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
       await v1.register(caseStreamRoute, { deps, streams: caseChanges })
       await v1.register(streamRoutes, { deps, streams: readings, health, watch })
       await v1.register(seriesRoutes, { deps })
+      await v1.register(resultRoutes, { deps, own: OWN_RESULTS, lists: lists.kinds })
       await v1.register(exportRoutes, { deps, own: OWN_RESULTS, lists: lists.kinds })
+      await v1.register(exportFileRoutes, { deps })
     },
     { prefix: '/api/v1' },
   )

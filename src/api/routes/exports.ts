@@ -1,102 +1,22 @@
-import { createReadStream } from 'node:fs'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type TObject, Type } from 'typebox'
-import { mayDo, type Principal } from '../../access/principals.ts'
+import { mayDo } from '../../access/principals.ts'
 import { err, ok } from '../../core/index.ts'
-import { type ExportFormat, exportFailure, FORMATS as FORMATS_OF, type Language, type RowSource } from '../../export/index.ts'
+import { exportFailure, type RowSource } from '../../export/index.ts'
 import { cursorOf, readCursor } from '../cursor.ts'
 import type { ApiDeps } from '../deps.ts'
 import type { ExportJobView, ExportLogView, ResultQuery } from '../export-deps.ts'
-import {
-  AnyResultQuery,
-  ExportBody,
-  ExportListQuery,
-  ExportLogPage,
-  ExportPage,
-  ExportParams,
-  ExportSchema,
-  FILE_MEMBERS,
-  ResultList,
-  ResultParams,
-} from '../export-schemas.ts'
-import { type Problem, problem, problemOf, refuse } from '../problems.ts'
-import type { ResultContext, ResultKind } from '../results/types.ts'
-import { maySeeStill, whileHeld, whileStanding } from '../right-watch.ts'
+import { ExportBody, ExportListQuery, ExportLogPage, ExportPage, ExportParams, ExportSchema } from '../export-schemas.ts'
+import { problem, problemOf, refuse } from '../problems.ts'
+import { type ResultKinds, resultNamed, unknownResult } from '../result-kinds.ts'
+import { maySeeStill, whileStanding } from '../right-watch.ts'
 import { ref } from '../schema-words.ts'
-import { sendHead, sendStream } from '../send-stream.ts'
+import { asked, contextOf, mayNot } from '../send-result.ts'
 import { iso, isoOrNull } from './common.ts'
 
-/** A question out of an address or a body, as texts. */
-export const asked = (given: Readonly<Record<string, unknown>>): ResultQuery =>
-  Object.fromEntries(
-    Object.entries(given).flatMap(([name, value]): [string, string | readonly string[]][] =>
-      value === undefined ? [] : [[name, Array.isArray(value) ? value.map(String) : String(value)]],
-    ),
-  )
-
-const contextOf = (
-  deps: ApiDeps,
-  who: Principal,
-  language: Language,
-  { address, waits = false }: { readonly address: string; readonly waits?: boolean },
-): ResultContext => ({ deps, who, language, address, waits, scope: deps.scopeOf(who) })
-
-const mayNot = (kind: ResultKind, who: Principal): Problem | null =>
-  mayDo(who, kind.needs) ? null : problem('API_PERMISSION', `"${who.name}" may not do this: it needs ${kind.needs} beside export`)
-
-/** Rows as a file, at once. The digest follows the last byte, as a trailer, where it is not known before. */
-export const sendFile = async ({
-  deps,
-  kind,
-  request,
-  reply,
-  query,
-  format,
-  language,
-}: {
-  readonly deps: ApiDeps
-  readonly kind: ResultKind
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
-  readonly query: ResultQuery
-  readonly format: ExportFormat
-  readonly language: Language
-}): Promise<FastifyReply> => {
-  const { who } = request
-  if (who === null) return refuse(reply, problem('API_TOKEN_MISSING', 'nobody asks'))
-  const refused = mayNot(kind, who)
-  if (refused) return refuse(reply, refused)
-  const opened = await kind.open(query, contextOf(deps, who, language, { address: request.ip }))
-  if (!opened.ok) return refuse(reply, opened.error)
-  // How long it is going to be nobody knows: nothing is written down or begun.
-  if (request.method === 'HEAD') return sendHead(reply.type(FORMATS_OF[format].type).header('cache-control', 'no-store'))
-  const { rows, ...rest } = opened.value
-  const source: RowSource = { ...rest, rows: (signal) => whileHeld(rows(signal), request, kind.needs) }
-  const file = await deps.exports.direct({ result: kind.name, query, format, language }, source, who)
-  if (!file.ok) return refuse(reply, problemOf(file.error.because, file.error.error))
-  const { name, type, content, whole, digest } = file.value
-  reply.type(type).header('content-disposition', `attachment; filename="${name}"`).header('cache-control', 'no-store')
-  if (whole) reply.header('content-length', whole.bytes).header('repr-digest', digestText(whole.sha256))
-  else {
-    reply.trailer('repr-digest', async () => digestText(digest()?.sha256 ?? ''))
-    reply.trailer('x-rows', async () => String(digest()?.rows ?? ''))
-  }
-  return sendStream(reply, content, kind.needs)
-}
-
-/** @source RFC 9530 */
-const digestText = (hex: string): string => (hex === '' ? '' : `sha-256=:${Buffer.from(hex, 'hex').toString('base64')}:`)
-
-/** Files of results: at once, or made in the background. */
-export const exportRoutes: FastifyPluginAsyncTypebox<{
-  deps: ApiDeps
-  own: readonly ResultKind[]
-  lists: ReadonlyMap<string, ResultKind>
-}> = async (app, { deps, own, lists }) => {
-  const byName = (name: string): ResultKind | null => own.find((kind) => kind.name === name) ?? lists.get(name) ?? null
+/** Files that are made in the background, and who took which away. */
+export const exportRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps } & ResultKinds> = async (app, { deps, own, lists }) => {
   deps.exports.use(async (wanted, who, address) => {
-    const kind = byName(wanted.result)
+    const kind = resultNamed({ own, lists }, wanted.result)
     if (!kind) return err({ because: 'unknown', error: exportFailure('EXPORT_RESULT', `there is no result ${wanted.result}`).error })
     /** As he is now: what was asked for yesterday ends with the right to it. */
     const holds = (): boolean => {
@@ -111,75 +31,6 @@ export const exportRoutes: FastifyPluginAsyncTypebox<{
     const source: RowSource = { ...rows.value, rows: (signal, from) => whileStanding(rows.value.rows(signal, from), holds) }
     return ok({ source, needs: kind.needs })
   })
-  const unknown = (name: string) => {
-    const { code, message, hint, recovery } = exportFailure('EXPORT_RESULT', `there is no result "${name}"`).error
-    return problemOf('unknown', { code, message, hint, recovery, context: {} })
-  }
-
-  app.get(
-    '/results',
-    {
-      config: { permission: 'export', whole: ['name'] },
-      schema: {
-        operationId: 'listResults',
-        tags: ['exports'],
-        summary: 'What can be had as a file',
-        description: 'Every table of the API with the members a question may have. Only those whose rows you may see.',
-        response: { 200: ref(ResultList, 'All of them.') },
-      },
-    },
-    async ({ who }, reply) => {
-      reply.type('application/json; charset=utf-8').serializer(JSON.stringify)
-      const others = [...lists.values()].filter(({ name }) => !own.some((kind) => kind.name === name))
-      const seen = [...own, ...others.sort((a, b) => (a.name < b.name ? -1 : 1))].filter(({ needs }) => who !== null && mayDo(who, needs))
-      return {
-        items: seen.map(({ name, summary, description, needs, query }) => ({ name, summary, description, permission: needs, query })),
-      }
-    },
-  )
-  for (const kind of own)
-    app.get(
-      `/results/${kind.name}`,
-      {
-        config: { permission: kind.needs, also: 'export', audit: 'act', failures: [404, 414, 422], stream: true, heavy: true },
-        schema: {
-          operationId: `export${kind.name.replace(/(^|-)(\w)/g, (_, _dash, letter: string) => letter.toUpperCase())}`,
-          tags: ['exports'],
-          summary: `A file: ${kind.summary.charAt(0).toLowerCase()}${kind.summary.slice(1)}`,
-          description: `${kind.description} All rows, streamed. What takes longer than a client waits is asked for with POST /api/v1/exports.`,
-          querystring: withFile(kind),
-          response: { 200: Type.Unsafe<unknown>({ description: 'The file.' }) },
-          'x-also': FILE_TYPES,
-        },
-      },
-      async (request, reply) => {
-        const { format = 'csv', language = 'en', ...query } = fileQuery(request.query)
-        return sendFile({ deps, kind, request, reply, query: asked(query), format, language })
-      },
-    )
-  app.get(
-    '/results/:result',
-    {
-      config: { permission: 'export', audit: 'act', failures: [404, 414, 422], stream: true, heavy: true },
-      schema: {
-        operationId: 'exportResult',
-        tags: ['exports'],
-        summary: 'A list of the API as a file',
-        description:
-          'All rows of a list, with the filters of the list: `cases?state=open&format=xlsx`. Who may not see the list gets no file of it; what is masked there is masked here.',
-        params: ResultParams,
-        querystring: AnyResultQuery,
-        response: { 200: Type.Unsafe<unknown>({ description: 'The file.' }) },
-        'x-also': FILE_TYPES,
-      },
-    },
-    async (request, reply) => {
-      const kind = byName(request.params.result)
-      if (!kind) return refuse(reply, unknown(request.params.result))
-      const { format = 'csv', language = 'en', ...query } = fileQuery(request.query)
-      return sendFile({ deps, kind, request, reply, query: asked(query), format, language })
-    },
-  )
   app.post(
     '/exports',
     {
@@ -197,8 +48,8 @@ export const exportRoutes: FastifyPluginAsyncTypebox<{
     async (request, reply) => {
       const { result, query = {}, format = 'csv', language = 'en' } = request.body
       const { who } = request
-      const kind = byName(result)
-      if (!kind || who === null) return refuse(reply, unknown(result))
+      const kind = resultNamed({ own, lists }, result)
+      if (!kind || who === null) return refuse(reply, unknownResult(result))
       const refused = mayNot(kind, who)
       if (refused) return refuse(reply, refused)
       const question = asked(query)
@@ -247,7 +98,6 @@ export const exportRoutes: FastifyPluginAsyncTypebox<{
       return pageJson(deps.exports.log(before, limit + 1), limit, logJson)
     },
   )
-  const unknownExport = (id: number) => problemOf('unknown', exportFailure('EXPORT_UNKNOWN', `you have no export ${id}`).error)
   app.get(
     '/exports/:id',
     {
@@ -285,95 +135,10 @@ export const exportRoutes: FastifyPluginAsyncTypebox<{
       return removed.ok ? jobJson(removed.value) : refuse(reply, problemOf(removed.error.because, removed.error.error))
     },
   )
-  app.get(
-    '/exports/:id/file',
-    {
-      config: { permission: 'export', audit: 'act', failures: [404, 416, 422], stream: true },
-      schema: {
-        operationId: 'getExportFile',
-        tags: ['exports'],
-        summary: 'The file of an export',
-        description: 'With its SHA-256 as ETag. A range goes on where a connection broke; `If-Range` makes sure it is the same file.',
-        params: ExportParams,
-        response: { 200: Type.Unsafe<unknown>({ description: 'The file, or with 206 a part of it.' }) },
-        'x-also': FILE_TYPES,
-      },
-    },
-    async (request, reply) => {
-      const { id } = request.params
-      const file = request.who && deps.exports.file(id, request.who)
-      if (!file) return refuse(reply, unknownExport(id))
-      if (!file.ok) return refuse(reply, problemOf(file.error.because, file.error.error))
-      const { path, name, type, bytes, sha256 } = file.value
-      const tag = `"${sha256}"`
-      reply
-        .header('etag', tag)
-        .header('accept-ranges', 'bytes')
-        .header('repr-digest', digestText(sha256))
-        .header('content-disposition', `attachment; filename="${name}"`)
-        .header('cache-control', 'private, no-transform')
-        .type(type)
-      return sendPart(request, reply, path, bytes, tag)
-    },
-  )
 }
 
-/** A file, what was asked for of it, or that the client has it already. */
-const sendPart = ({ headers, method }: FastifyRequest, reply: FastifyReply, path: string, bytes: number, tag: string): FastifyReply => {
-  if (headers['if-none-match'] === tag) return reply.code(304).send()
-  const condition = headers['if-range']
-  // A range is of what is sent, and with HEAD nothing is. RFC 9110, 14.2
-  const isWhole = method === 'HEAD' || headers.range === undefined || (condition !== undefined && condition !== tag)
-  const part = isWhole ? null : partOf(headers.range ?? '', bytes)
-  if (part === 'none') {
-    reply.header('content-range', `bytes */${bytes}`)
-    return refuse(reply, problem('API_RANGE', `the file has ${bytes} bytes`))
-  }
-  if (part === null) return sendStream(reply.header('content-length', bytes), createReadStream(path))
-  const [start, end] = part
-  reply
-    .code(206)
-    .header('content-range', `bytes ${start}-${end}/${bytes}`)
-    .header('content-length', end - start + 1)
-  return sendStream(reply, createReadStream(path, { start, end }))
-}
-
-/** Media types of files. */
-export const FILE_TYPES = [
-  'text/csv; charset=utf-8',
-  'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
-  'application/vnd.apache.parquet',
-  'application/x-ndjson',
-]
-
-const isObjectSchema = (schema: object): schema is TObject => 'properties' in schema
-/** The members of a result with those that say how the file is wanted. */
-const withFile = ({ query }: ResultKind): TObject =>
-  Type.Object({ ...(isObjectSchema(query) ? query.properties : {}), ...FILE_MEMBERS }, { additionalProperties: false })
-
-const FORMATS: readonly ExportFormat[] = ['csv', 'xlsx', 'parquet', 'ndjson']
-/** What a proved address says. */
-const fileQuery = (
-  query: unknown,
-): Readonly<Record<string, unknown>> & { readonly format?: ExportFormat; readonly language?: Language } => {
-  const { format, language, ...rest }: Record<string, unknown> = { ...(typeof query === 'object' ? query : {}) }
-  const known = FORMATS.find((one) => one === format)
-  return { ...rest, ...(known ? { format: known } : {}), ...(language === 'zh' ? { language: 'zh' } : {}) }
-}
-
-/**
- * The bytes of a range. @returns null: the whole file (no range, or several); `none`: nothing of it is in the file
- * @source RFC 9110, 14.1.2
- */
-const partOf = (range: string, bytes: number): readonly [start: number, end: number] | 'none' | null => {
-  const [, first = '', last = ''] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(range.trim()) ?? []
-  if (first === '' && last === '') return null
-  if (first === '') return Number(last) === 0 || bytes === 0 ? 'none' : [Math.max(0, bytes - Number(last)), bytes - 1]
-  const start = Number(first)
-  const end = last === '' ? bytes - 1 : Math.min(Number(last), bytes - 1)
-  if (last !== '' && Number(last) < start) return null
-  return start >= bytes ? 'none' : [start, end]
-}
+/** The answer for one that is not there and for one of somebody else. */
+export const unknownExport = (id: number) => problemOf('unknown', exportFailure('EXPORT_UNKNOWN', `you have no export ${id}`).error)
 
 const beforeOf = (cursor: string | undefined): number | null | undefined => {
   if (cursor === undefined) return null

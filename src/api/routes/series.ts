@@ -13,11 +13,11 @@ import type { ResultContext } from '../results/types.ts'
 import { whileHeld } from '../right-watch.ts'
 import { closed, oneOf } from '../schema-words.ts'
 import { ref } from '../schemas.ts'
+import { asked, FILE_TYPES, sendFile } from '../send-result.ts'
 import { sendStream } from '../send-stream.ts'
 import type { SeriesLine } from '../series-deps.ts'
 import { SeriesSchema } from '../series-schemas.ts'
 import { iso } from './common.ts'
-import { asked, FILE_TYPES, sendFile } from './exports.ts'
 
 /** Points or areas of one answer, and figures; what is more is a file. */
 const MOST_IDS = 500
