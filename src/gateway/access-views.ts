@@ -239,6 +239,8 @@ export const accountViews = (parts: AccountParts): AccountPort => {
     addToken: (name, rights, owner, act) => {
       const within = beyond(act.who, rights)
       if (!within.ok) return within
+      const person = owner === null ? null : known(owner, act.who)
+      if (person?.ok === false) return person
       const made = tokens.add(name, rights, actOf(act), now(), owner)
       changed()
       return made.ok ? ok({ token: tokenView(made.value.token), text: made.value.text }) : made

@@ -139,6 +139,14 @@ describe('an administrator', () => {
     expect((await east.post('/api/v1/users', { name: 'x.y', roles: ['viewer'], zones: ['Z1', 'Z2'] })).status).toBe(403)
     expect((await east.ask('PUT', '/api/v1/users/east.viewer/rights', { roles: ['viewer'] })).body.code).toBe('ACCESS_BEYOND')
     expect((await east.post('/api/v1/tokens', { name: 'all', roles: ['viewer'] })).body.code).toBe('ACCESS_BEYOND')
+    // A token of somebody counts as him where two are needed, and finds what he sent.
+    const owned = async (owner: string) =>
+      (await east.post('/api/v1/tokens', { name: `of.${owner}`, roles: ['viewer'], zones: ['Z1'], owner })).body.code
+    expect([await owned('west.viewer'), await owned('nobody'), await owned('east.viewer')]).toEqual([
+      'ACCESS_UNKNOWN',
+      'ACCESS_UNKNOWN',
+      undefined,
+    ])
     expect((await east.post('/api/v1/users', { name: 'x.y', roles: ['viewer'], zones: ['Z1'] })).status).toBe(200)
   })
 
