@@ -54,18 +54,29 @@ const FOLDS: Readonly<Record<Exclude<SeriesFn, 'increase'>, (values: readonly De
   last: (values) => values.at(-1) ?? { raw: 0, scaler: 0 },
 }
 
-/** How far apart values of a series mostly are; null when there are too few to tell. */
+/** How far apart values of a series mostly are; null when there are too few to tell. Polls come a little early or late: what lies near counts less. */
 export const cadenceOf = (samples: readonly Pick<Sample, 'at'>[]): number | null => {
-  const counts = new Map<number, number>()
+  const weights = STEPS.map(() => 0)
   for (let at = 1; at < samples.length; at++) {
-    const step = STEPS.find((one) => (samples[at]?.at ?? 0) - (samples[at - 1]?.at ?? 0) <= one * 1.2)
-    if (step !== undefined) counts.set(step, (counts.get(step) ?? 0) + 1)
+    const distance = (samples[at]?.at ?? 0) - (samples[at - 1]?.at ?? 0)
+    for (const [index, step] of STEPS.entries()) {
+      if (distance < step * 0.75 || distance > step * 1.34) continue
+      weights[index] = (weights[index] ?? 0) + 1 - Math.abs(Math.log2(distance / step)) / NEAR
+    }
   }
-  const [most] = [...counts].sort(([stepA, a], [stepB, b]) => b - a || stepA - stepB)
-  return most?.[0] ?? null
+  const most = Math.max(...weights)
+  return most > 0 ? (STEPS[weights.indexOf(most)] ?? null) : null
 }
-const STEPS = [60_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 86_400_000, 2_678_400_000] as const
-
+/** Octaves. */
+const NEAR = 0.45
+const [SECOND, MINUTE, HOUR, DAY] = [1000, 60_000, 3_600_000, 86_400_000]
+/** Rhythms in which meters are read. One that is not here would be taken for a slower one, and less would be due than is. */
+const STEPS: readonly number[] = [
+  ...[1, 2, 5, 10, 15, 20, 30].map((count) => count * SECOND),
+  ...[1, 2, 3, 5, 6, 10, 12, 15, 20, 30].map((count) => count * MINUTE),
+  ...[1, 2, 3, 4, 6, 8, 12].map((count) => count * HOUR),
+  ...[1, 7, 31].map((count) => count * DAY),
+]
 /**
  * Values by bucket. A bucket without any is there, with nothing known and a coverage of 0.
  *

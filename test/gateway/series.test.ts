@@ -108,6 +108,27 @@ describe('values of a bucket', () => {
     expect(cadenceOf([0, 15, 30, 60, 75, 600].map((minute) => ({ at: minute * 60_000 })))).toBe(900_000)
     expect(cadenceOf([{ at: 0 }])).toBeNull()
   })
+  it.each([10, 120, 180, 1200, 2 * 3600, 6 * 3600])('of a rhythm of %i s are all due: half of them are half', (seconds) => {
+    const all = Array.from({ length: 48 }, (_, at): Sample => ({ at: at * seconds * 1000, value: { raw: 1, scaler: 0 }, quality: 0 }))
+    const cadence = cadenceOf(all)
+    expect(cadence).toBe(seconds * 1000)
+    const half = { from: 24 * seconds * 1000, to: 48 * seconds * 1000 }
+    const some = all.filter((_, at) => at < 24 || at >= 36)
+    expect(cadenceOf(some)).toBe(cadence)
+    expect(foldSamples(some, [half], 'mean', 'good', cadenceOf(some), LATE)).toMatchObject([{ count: 12, coverage: 0.5 }])
+  })
+  it('of polls that come early or late have the rhythm they were asked in', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(1, 5, 15, 30, 60),
+        fc.array(fc.integer({ min: -100, max: 100 }), { minLength: 60, maxLength: 60 }),
+        (minutes, late) => {
+          const polls = late.map((share, at) => ({ at: (at + share / 1000) * minutes * 60_000 }))
+          expect(cadenceOf(polls)).toBe(minutes * 60_000)
+        },
+      ),
+    )
+  })
   it('sum, mean and extremes agree with exact arithmetic', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: -1e9, max: 1e9 }), { minLength: 1, maxLength: 60 }), (raws) => {
