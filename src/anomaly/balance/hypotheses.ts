@@ -14,27 +14,35 @@ const ON = [15, 16, 17, 18, 19, 20, 21]
 const OFF = [4, 5, 6, 7, 8, 9]
 const DARK_DAYS = 14
 
-/** The best light-and-dark shape: found from sums by hour, so that every pair of edges costs nothing. */
+/**
+ * The best light-and-dark shape: found from sums by hour, so that every pair of edges costs nothing, and since each of the last days. Hours from
+ * before the lamps are so much surer than those in which they are still unexplained that edges sought over both would be edges of noise.
+ */
 const bestDark = (judged: Judged, squares: Float64Array): Candidate | null => {
-  const { rows, residual, weights } = judged
-  const [dot, own] = [new Float64Array(25), new Float64Array(25)]
-  for (let row = rows.dayRows[Math.max(0, rows.days - DARK_DAYS)]!; row < rows.count; row++) {
-    dot[rows.hour[row]! + 1]! += weights[row]! * residual[row]!
-    own[rows.hour[row]! + 1]! += weights[row]!
-  }
-  for (let hour = 0; hour < 24; hour++) {
-    dot[hour + 1]! += dot[hour]!
-    own[hour + 1]! += own[hour]!
-  }
-  let best = { gain: 0, on: 0, off: 0 }
-  for (const on of ON)
-    for (const off of OFF) {
-      const sum = dot[24]! - dot[on]! + dot[off]!
-      const weight = own[24]! - own[on]! + own[off]!
-      const gain = sum > 0 && weight > 0 ? (sum * sum) / weight : 0
-      if (gain > best.gain) best = { gain, on, off }
+  const { rows, residual, weights, clustered } = judged
+  const [dot, own] = [new Float64Array(24), new Float64Array(24)]
+  const [dots, owns] = [new Float64Array(25), new Float64Array(25)]
+  let best = { evidence: 0, on: 0, off: 0 }
+  for (let day = rows.days - 1; day >= Math.max(0, rows.days - DARK_DAYS); day--) {
+    for (let row = rows.dayRows[day]!; row < rows.dayRows[day + 1]!; row++) {
+      dot[rows.hour[row]!]! += weights[row]! * residual[row]!
+      own[rows.hour[row]!]! += weights[row]!
     }
-  return best.gain > 0 ? bestOnset(judged, squares, 'lighting', -1, darkShape(rows, best.on, best.off), 'positive') : null
+    for (let hour = 0; hour < 24; hour++) {
+      dots[hour + 1] = dots[hour]! + dot[hour]!
+      owns[hour + 1] = owns[hour]! + own[hour]!
+    }
+    const count = (rows.count - rows.dayRows[day]!) / clustered
+    for (const on of ON)
+      for (const off of OFF) {
+        const sum = dots[24]! - dots[on]! + dots[off]!
+        const weight = owns[24]! - owns[on]! + owns[off]!
+        const explained = sum > 0 && weight > 0 && squares[day]! > 0 ? Math.min(0.9999, (sum * sum) / weight / squares[day]!) : 0
+        const evidence = -0.5 * count * Math.log(1 - explained)
+        if (evidence > best.evidence) best = { evidence, on, off }
+      }
+  }
+  return best.evidence > 0 ? bestOnset(judged, squares, 'lighting', -1, darkShape(rows, best.on, best.off), 'positive') : null
 }
 
 const better = (best: Candidate | null, one: Candidate | null): Candidate | null =>

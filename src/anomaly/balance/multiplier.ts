@@ -3,20 +3,10 @@ import { estimate, findingOf, type Limit, limitsOf, round, say } from '../meter/
 import type { AreaView, Detector } from '../view.ts'
 import type { Component, Explanation } from './explain.ts'
 import { isExplained } from './explained.ts'
+import type { GatewayRatio } from './gateway-ratio.ts'
 import { WRONG_MULTIPLIER } from './rules.ts'
+import { standardRatio } from './standard-ratio.ts'
 import { daysOf, energyOf, logistic, onsetTime, studyOf } from './suspects.ts'
-
-/**
- * Rated primary currents of current transformers, ampere, over a secondary of 5 A; PT ratios of 10 kV metering multiply them by 100.
- * @source IEC 61869-2, 5.201: 10, 12.5, 15, 20, 25, 30, 40, 50, 60, 75 and their decimal multiples; 37.5, 45, 80 and 90 are in use besides
- */
-const PRIMARY = [10, 12.5, 15, 20, 25, 30, 37.5, 40, 45, 50, 60, 75, 80, 90] as const
-
-const STANDARD: readonly number[] = [1, ...[1, 10, 100, 1000].flatMap((decade) => PRIMARY.map((ampere) => (ampere * decade) / 5))]
-
-/** Nearest standard ratio; multiples by 100 for a voltage transformer when the ledger has one. */
-export const standardRatio = (ratio: number): number =>
-  STANDARD.reduce((best, one) => (Math.abs(Math.log(ratio / one)) < Math.abs(Math.log(ratio / best)) ? one : best))
 
 export interface MultiplierFault {
   readonly seen: number
@@ -93,6 +83,60 @@ const claim = (view: AreaView, explanation: Explanation, one: Component, { seen,
   })
 }
 
+/** The meter of the area itself: everything that is delivered is wrong by one factor. */
+const gatewayClaim = (view: AreaView, { rows }: Explanation, ratio: GatewayRatio): Finding => {
+  const { frame } = view
+  const { fact } = ratio.gateway
+  const { suggested, seen, share, left, onset } = ratio
+  const from = onsetTime(frame, onset)
+  const hours = frame.stepMs / 3_600_000
+  // Rows hold the supply as it should be.
+  const meanKw = meanSince(rows.supply, rows.dayRows[onset]!)
+  const kwh = meanKw * (1 - fact.multiplier / (suggested ?? seen)) * (frame.slots - frame.dayStarts[onset]!) * hours
+  const margin = Math.abs(kwh) * 0.02
+  const end = frame.start + frame.slots * frame.stepMs
+  const since =
+    onset === 0
+      ? { zh: '自有数据起', en: 'From the first day seen' }
+      : { zh: `自 ${frame.days[onset]} 起`, en: `Since ${frame.days[onset]}` }
+  const finding = findingOf(view, WRONG_MULTIPLIER, fact, limitsOf(view, WRONG_MULTIPLIER, fact), {
+    kind: 'wrong_multiplier',
+    from,
+    to: null,
+    score: rows.days - onset < limitsOf(view, WRONG_MULTIPLIER, fact)('days') ? 0.45 : suggested === null ? 0.6 : 0.95,
+    severity: 'critical',
+    kwh: estimate(kwh, kwh - margin, kwh + margin),
+    numbers: {
+      ledgerMultiplier: fact.multiplier,
+      seenMultiplier: round(seen, 2),
+      suggestedMultiplier: suggested,
+      unexplainedSharePct: round(100 * share, 2),
+      hoursSpreadPct: round(100 * left, 2),
+      windowDays: rows.days,
+    },
+    series: [{ measurement: 'interval', id: fact.id, fields: ['energy_import'], from: frame.start, to: end }],
+    ruledOut: [
+      { zh: '单户倍率或窃电：无一户的用电能同样解释', en: 'One customer’s ratio or theft: nobody’s use explains it nearly as well' },
+      { zh: '总表缺相：三相电压、电流均在', en: 'A lost phase of the area meter: judged by its own rule before' },
+    ],
+    why: {
+      zh: `${since.zh}，供电量与售电量之差每小时都是供电量的 ${say(100 * share)} %（散布 ${say(100 * left)} %），总表倍率应为 ${say(seen, 1)}，档案为 ${fact.multiplier}${suggested === null ? '，附近无标准倍率：查互感器、接线与漏挂用户' : `，最近的标准倍率为 ${suggested}`}。`,
+      en: `${since.en} what is delivered and what is sold differ by ${say(100 * share)} % of the supply in every hour alike (spread ${say(100 * left)} %): the area meter's multiplier should be ${say(seen, 1)}, the ledger says ${fact.multiplier}${suggested === null ? '; no standard ratio is near: look at transformers, wiring and customers that the ledger lacks' : `, the nearest standard ratio is ${suggested}`}.`,
+    },
+    action: {
+      zh: `核对总表 ${fact.id} 互感器铭牌变比与档案；更正前本台区线损不作考核。`,
+      en: `Read the plates of the current transformers of the area meter ${fact.id} and compare with the ledger; until then judge nobody by this area's loss.`,
+    },
+  })
+  return suggested === null ? finding : { ...finding, suggestedMultiplier: suggested }
+}
+
+const meanSince = (values: Float64Array, from: number): number => {
+  let sum = 0
+  for (let row = from; row < values.length; row++) sum += values[row]!
+  return values.length > from ? sum / (values.length - from) : 0
+}
+
 /** Wrong multiplier (综合倍率错误): the balance asks for another ratio than the ledger's, and that is a standard one. */
 export const wrongMultiplier: Detector = {
   rule: WRONG_MULTIPLIER,
@@ -100,11 +144,13 @@ export const wrongMultiplier: Detector = {
     const study = studyOf(view)
     if (!study) return { findings: [] }
     const { explanation } = study
+    const { gatewayRatio } = explanation.rows
+    const ofMeters = explanation.components.flatMap((one) => {
+      const fault = asMultiplier(view, explanation, one)
+      return fault ? [{ ...claim(view, explanation, one, fault), suggestedMultiplier: fault.suggested }] : []
+    })
     return {
-      findings: explanation.components.flatMap((one) => {
-        const fault = asMultiplier(view, explanation, one)
-        return fault ? [{ ...claim(view, explanation, one, fault), suggestedMultiplier: fault.suggested }] : []
-      }),
+      findings: gatewayRatio ? [gatewayClaim(view, explanation, gatewayRatio), ...ofMeters] : ofMeters,
     }
   },
 }

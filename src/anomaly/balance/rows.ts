@@ -1,5 +1,6 @@
 import type { AreaFrame, MeterColumns } from '../frame.ts'
 import type { AreaView } from '../view.ts'
+import { type GatewayRatio, withGatewayRatio } from './gateway-ratio.ts'
 import { coverage, energyOf, type Net, netOf, powerOf, quartersOf, trusted } from './net.ts'
 import { instantLoss } from './technical.ts'
 
@@ -36,6 +37,8 @@ export interface Rows {
   readonly guessed: readonly (Float64Array | null)[]
   /** Variance that the estimates bring into a row, kW². */
   readonly variance: Float64Array
+  /** The area's own meter has another ratio than the ledger; `supply` and `unexplained` are put right. */
+  readonly gatewayRatio?: GatewayRatio
 }
 
 /** Rows are dropped when what had to be estimated in them is above this share of the supply: they would prove nothing. */
@@ -141,7 +144,7 @@ const slotRows = (view: AreaView, channel: 'power' | 'energy', quarter: Uint8Arr
   const { frame } = view
   const readOf = channel === 'power' ? powerOf : energyOf
   const supplied = sumOf(
-    frame.gateways.map((gateway) => readOf(frame, gateway)),
+    frame.gateways.map((gateway) => trusted(frame, readOf(frame, gateway), doubtsOf(view, gateway))),
     frame.slots,
   )
   if (coverage(supplied) < 0.3) return null
@@ -190,7 +193,7 @@ const stepNoise = ({ unexplained }: Rows): number => {
 }
 
 /** The rows that know most of the area: the quieter of the two quarter-hourly balances, else days; null = nothing can be balanced. */
-export const rowsOf = (view: AreaView): Rows | null => {
+const quietRows = (view: AreaView): Rows | null => {
   if (view.frame.gateways.length === 0 || view.frame.meters.length === 0) return null
   const quarter = quartersOf(view.frame)
   const power = slotRows(view, 'power', quarter)
@@ -200,6 +203,12 @@ export const rowsOf = (view: AreaView): Rows | null => {
   const energy = slotRows(view, 'energy', quarter)
   if (power && energy) return power.count > 2 * energy.count || stepNoise(power) <= WORSE * stepNoise(energy) ? power : energy
   return power ?? energy ?? dailyRows(view, quarter)
+}
+
+/** The rows by which an area is judged, with the ratio of its own meter put right. */
+export const rowsOf = (view: AreaView): Rows | null => {
+  const rows = quietRows(view)
+  return rows && withGatewayRatio(view, rows)
 }
 
 /** What is truly unexplained moves both alike and hides which is quieter: the registers are taken only when they clearly are. */

@@ -1,4 +1,4 @@
-import { HOUR_MS, type Run, SILENT, UNKNOWN } from './hours.ts'
+import { CLEAN, HOUR_MS, PARTLY, type Run, SILENT, UNKNOWN } from './hours.ts'
 import { hide, type Situation } from './state.ts'
 import type { Link } from './topology.ts'
 
@@ -28,7 +28,11 @@ interface Silence {
 
 /** Events by which a meter says that it loses power (停电, 掉电), by the words of protocols and files. */
 const POWER_OFF: ReadonlySet<string> = new Set(['power-off', 'power-down', 'power-failure', 'power-loss', 'last-gasp'])
-const isPowerOff = (event: string): boolean => POWER_OFF.has(event.toLowerCase().replace(/[_ ]/g, '-'))
+/** Events by which it says that power is back (上电, 来电). */
+const POWER_ON: ReadonlySet<string> = new Set(['power-on', 'power-up', 'power-restored', 'power-restore', 'power-back'])
+const plain = (event: string): string => event.toLowerCase().replace(/[_ ]/g, '-')
+const isPowerOff = (event: string): boolean => POWER_OFF.has(plain(event))
+const isPowerOn = (event: string): boolean => POWER_ON.has(plain(event))
 
 /**
  * Outages that touch the day judged. Silence alone is none: it takes the word of a meter, or a planned outage that has not ended for it.
@@ -36,10 +40,35 @@ const isPowerOff = (event: string): boolean => POWER_OFF.has(event.toLowerCase()
  *
  * @source events, silence and calendar are reconciled; an area is not judged dark from silence alone
  */
-export const outagesOf = (situation: Situation, limits: OutageLimits): Outage[] => [
-  ...stillDark(situation),
-  ...fromEvents(situation, limits),
-]
+export const outagesOf = (situation: Situation, limits: OutageLimits): Outage[] => {
+  const found = [...stillDark(situation), ...fromEvents(situation, limits)]
+  hideToldOutages(situation)
+  return found
+}
+
+/**
+ * Hours in which a meter was without power by its own word, from the event when it went to the one when it came back. An outage of an hour may leave
+ * no hour without an answer, and every longer one has such hours at both ends: polls lost there say nothing of communication.
+ */
+const hideToldOutages = ({ comm, frame, topology }: Situation): void => {
+  const offAt = new Map<string, number>()
+  const told = [...frame.events].sort((a, b) => a.at - b.at)
+  for (const { id, at, event } of told) {
+    const before = offAt.get(id)
+    if (isPowerOff(event)) offAt.set(id, before ?? at)
+    else if (isPowerOn(event) && before !== undefined) {
+      offAt.delete(id)
+      const first = Math.floor((before - comm.start) / HOUR_MS)
+      const end = Math.floor((at - comm.start) / HOUR_MS) + 1
+      for (const link of topology.links) {
+        if (link.id !== id && link.fact.meter !== id) continue
+        // Who answers every poll has power: the event of its return belongs to another outage.
+        const answered = link.classes.findIndex((what, hour) => hour > first && hour < end && what === CLEAN)
+        hide(link, first, answered < 0 ? end : answered)
+      }
+    }
+  }
+}
 
 const fromEvents = (situation: Situation, { minHours, nearHours, witnessShare }: OutageLimits): Outage[] => {
   const { comm, topology } = situation
@@ -71,9 +100,13 @@ const fromEvents = (situation: Situation, { minHours, nearHours, witnessShare }:
     const dark = witnesses.length >= witnessShare * group.length ? group : witnesses
     found.push(outageOf(situation, dark))
   }
-  for (const { links, run } of found) for (const link of links) hide(link, run.from, run.to)
+  for (const { links, run } of found) for (const link of links) hideDark(link, run)
   return found
 }
+
+/** Power goes and comes within an hour: the hours beside the silence have lost polls of it too. */
+const hideDark = (link: Link, { from, to }: Run): void =>
+  hide(link, link.classes[from - 1] === PARTLY ? from - 1 : from, link.classes[to] === PARTLY ? to + 1 : to)
 
 const outageOf = ({ frame, topology }: Situation, dark: readonly Silence[]): Outage => {
   const links = dark.map(({ link }) => link)

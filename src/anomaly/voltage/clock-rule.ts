@@ -1,8 +1,9 @@
 import type { Finding } from '../finding.ts'
 import type { MeterColumns } from '../frame.ts'
-import { findingOf, limitsOf, round, rule, say, sayWhen, threshold } from '../meter/shared.ts'
+import { findingOf, keyOf, limitsOf, round, rule, say, sayWhen, threshold } from '../meter/shared.ts'
 import type { AreaView, DataDoubt, Detected, Detector } from '../view.ts'
 import { type ClockFault, clockCourses, clockFaultOf } from './clocks.ts'
+import type { DayLag } from './lags.ts'
 import { median } from './linear.ts'
 import { membersOf } from './members.ts'
 
@@ -30,7 +31,13 @@ const RULE = rule({
   },
 })
 
-/** Share of the meters that must be late together for the gateway's own clock to be the one that is off, and how many at least. */
+/** Whether the newest two estimates of a course say that the clock is right. */
+const isInTime = (lags: readonly DayLag[], minutes: number): boolean => {
+  const told = lags.filter((one) => !Number.isNaN(one.minutes)).slice(-2)
+  return told.length === 2 && told.every((one) => Math.abs(one.minutes) < minutes)
+}
+
+/** Share of the meters that can be told, which must be late together for the gateway's own clock to be the one that is off, and how many at least. */
 const MOST = 0.5
 const FEWEST = 4
 
@@ -55,7 +62,9 @@ export const clockDrift: Detector = {
     const standing = faults.filter(({ fault }) => fault.to === null)
     const shared = median(standing.map(({ fault }) => fault.minutes))
     const alike = standing.filter(({ fault }) => Math.abs(fault.minutes - shared) < limits.slowMinutes)
-    if (gateway && alike.length >= FEWEST && alike.length > MOST * courses.length) {
+    // Who is in time votes against; a meter whose last days tell nothing has no vote.
+    const inTime = courses.filter(({ lags }) => isInTime(lags, limits.slowMinutes)).length
+    if (gateway && alike.length >= FEWEST && alike.length > MOST * (alike.length + inTime)) {
       const [first] = alike
       if (!first) return { findings: [] }
       const fault = {
@@ -64,7 +73,19 @@ export const clockDrift: Detector = {
         steps: [{ day: first.fault.from, minutes: -shared }],
         secondsPerDay: -first.fault.secondsPerDay,
       }
-      return { findings: [claim(view, gateway, fault, alike.length)], doubts: doubtsOf(view, gateway, fault) }
+      return {
+        findings: [claim(view, gateway, fault, alike.length)],
+        withdrawn: view.standing
+          .filter((one) => one.key === keyOf(RULE, one.target) && alike.some(({ meter }) => meter.fact.id === one.target))
+          .map(({ key }) => ({
+            key,
+            because: {
+              zh: `总表 ${gateway.fact.id} 的时钟偏差所致`,
+              en: `it is the clock of the area meter ${gateway.fact.id} that is off`,
+            },
+          })),
+        doubts: doubtsOf(view, gateway, fault),
+      }
     }
     return {
       findings: standing.map(({ meter, fault }) => claim(view, meter, fault, 1)),

@@ -44,12 +44,43 @@ const estimates = (
   return out
 }
 
+/** Newest days without a lag that are asked for a far one: as many as make a finding. */
+const FAR_DAYS = 2
+/** Minutes by which two far lags may differ and be one clock: half an interval. */
+const SAME = 7.5
+
+/**
+ * Estimates of single days of which the newest are untold because the clock jumped by hours: they are looked for far off, when the newest two agree
+ * on where. Null: it is not that.
+ */
+const withFarEnd = (frame: AreaFrame, pairs: readonly Pair[], from: number, near: readonly DayLag[]): DayLag[] | null => {
+  const isUntold = ({ minutes }: DayLag): boolean => Number.isNaN(minutes)
+  if (near.length < FAR_DAYS || !near.slice(-FAR_DAYS).every(isUntold)) return null
+  const end = frame.days.length
+  const far = (day: number): DayLag => ({
+    day,
+    ...lagOf(pairs, frame.dayStarts[day] ?? 0, frame.dayStarts[day + 1] ?? 0, frame.stepMs, FAR),
+  })
+  const [one, other] = [far(end - 1), far(end - 2)]
+  if (!(Math.abs(one.minutes - other.minutes) <= SAME)) return null
+  const out: DayLag[] = []
+  let isEnd = true
+  for (let day = end - 1; day >= from; day--) {
+    const lag = { day, ...lagOf(pairs, frame.dayStarts[day] ?? 0, frame.dayStarts[day + 1] ?? 0, frame.stepMs) }
+    isEnd &&= isUntold(lag)
+    out.unshift(isEnd ? far(day) : lag)
+  }
+  return out
+}
+
 /** Course of one meter's clock against the gateway's; null when its voltages follow the gateway at no lag. */
 const courseOf = (frame: AreaFrame, meter: MeterColumns, pairs: readonly Pair[]): ClockCourse | null => {
   const newest = Math.max(0, frame.days.length - NEWEST)
   for (const days of [1, 3, 7]) {
     if (days > frame.days.length) break
-    const recent = estimates(frame, pairs, newest, days, days === 7, MOST_UNTOLD)
+    const near = estimates(frame, pairs, newest, days, days === 7, MOST_UNTOLD)
+    const farEnd = days === 1 ? withFarEnd(frame, pairs, newest, near) : null
+    const recent = farEnd ?? near
     const told = recent.filter(({ minutes }) => !Number.isNaN(minutes))
     if (recent.length === 0 || told.length < TOLD * recent.length) continue
     const older: DayLag[] = []
@@ -58,6 +89,7 @@ const courseOf = (frame: AreaFrame, meter: MeterColumns, pairs: readonly Pair[])
       const probe = { day, ...lagOf(pairs, frame.dayStarts[day] ?? 0, frame.dayStarts[day + days] ?? 0, frame.stepMs) }
       off = Math.abs(probe.minutes) > PROBE_MINUTES
     }
+    if (farEnd) return { meter, lags: [...estimates(frame, pairs, 0, days, false).filter(({ day }) => day < newest), ...farEnd], days }
     return { meter, lags: off ? estimates(frame, pairs, 0, days, days === 7) : [...older, ...recent], days }
   }
   return null

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { BALANCE_DETECTORS } from '../../../src/anomaly/balance/index.ts'
-import { standardRatio } from '../../../src/anomaly/balance/multiplier.ts'
+import { standardRatio } from '../../../src/anomaly/balance/standard-ratio.ts'
 import type { Finding } from '../../../src/anomaly/finding.ts'
 import type { AreaFrame } from '../../../src/anomaly/frame.ts'
 import type { AreaView } from '../../../src/anomaly/view.ts'
@@ -152,6 +152,58 @@ describe('the ledger', () => {
     expect(alarms(frame)).toMatchObject([{ kind: 'wrong_multiplier', target: ids[4], suggestedMultiplier: suggested }])
   })
 
+  /** The area's own meter has another ratio than the ledger thinks: all it shows is wrong by one factor. */
+  const misread = (frame: AreaFrame, factor: number, from = 0): AreaFrame => {
+    const [gateway] = frame.gateways
+    const wrong = <T extends Float64Array | Float32Array>(column: T): T => {
+      const copy = column.slice() as T
+      for (let slot = from; slot < copy.length; slot++) copy[slot] = copy[slot]! * factor
+      return copy
+    }
+    return { ...frame, gateways: [{ ...gateway!, imp: wrong(gateway!.imp), p: wrong(gateway!.p!) }] }
+  }
+  it.each([
+    [150, 0.8, 0],
+    [100, 1.2, 0],
+    [60, 2, ONSET],
+  ])('of the area meter should say %i, and nobody is accused for that', (suggested, factor, from) => {
+    const { frame } = makeArea({ seed: 23 })
+    const wrong = misread(frame, factor, from)
+    expect(alarms(wrong)).toMatchObject([
+      {
+        kind: 'wrong_multiplier',
+        target: 'A-gateway',
+        suggestedMultiplier: suggested,
+        from: frame.start + from * frame.stepMs,
+      },
+    ])
+    const [found] = alarms(wrong)
+    const off = frame.gateways[0]!.imp.reduce((sum, kwh, slot) => sum + kwh - wrong.gateways[0]!.imp[slot]!, 0)
+    expect(Math.abs((found?.kwh?.value ?? 0) / off - 1)).toBeLessThan(0.03)
+  })
+  it('of the area meter does not hide who steals', () => {
+    const { frame, ids } = makeArea({ seed: 23, shows: (at, kw, slot) => (at === 5 && slot >= ONSET ? 0.4 * kw : kw) })
+    expect(
+      alarms(misread(frame, 1.25))
+        .map(({ kind, target }) => `${kind} ${target}`)
+        .sort(),
+    ).toEqual([`theft ${ids[5]}`, 'wrong_multiplier A-gateway'])
+  })
+  it('of the area meter is not blamed where the ledger lacks half of the customers', () => {
+    const { frame } = makeArea({ seed: 37 })
+    const less = { ...frame, meters: frame.meters.filter((_, at) => at % 2 === 0) }
+    expect(look(less).filter(({ kind }) => kind === 'wrong_multiplier')).toEqual([])
+  })
+  it('of the area meter is not blamed for a customer who is most of it', () => {
+    const { frame, ids } = makeArea({
+      seed: 29,
+      meters: 3,
+      types: { 1: { type: '3P-CT', multiplier: 60 } },
+      shows: (at, kw) => (at === 1 ? kw / 2 : kw),
+    })
+    expect(alarms(frame).map(({ target }) => target)).toEqual([ids[1]])
+  })
+
   it.each([
     [9.99, 10],
     [2.51, 2.5],
@@ -192,6 +244,21 @@ describe('load without a meter', () => {
     const { frame } = makeArea({ seed: 41, unmetered: (slot) => (slot % 96 >= 72 || slot % 96 < 24 ? 1.2 : 0) })
     expect(alarms(frame)).toMatchObject([
       { kind: 'unmetered_load', target: 'A', cause: 'lighting', numbers: { powerKw: expect.closeTo(1.2, 1), hours: '18-6' } },
+    ])
+  })
+
+  it('knows a street light in its first nights', () => {
+    const { frame } = makeArea({
+      seed: 43,
+      unmetered: (slot) => (slot >= 96 * 17 && (slot % 96 >= 75 || slot % 96 < 22) ? 1.2 : 0),
+    })
+    expect(alarms(frame)).toMatchObject([
+      {
+        kind: 'unmetered_load',
+        cause: 'lighting',
+        from: frame.start + 96 * 17 * frame.stepMs,
+        numbers: { powerKw: expect.closeTo(1.2, 1) },
+      },
     ])
   })
 

@@ -16,6 +16,32 @@ it('an event of a meter that answers on is no outage', () => {
   expect(judgeAt(viewAt(area, 5)).findings).toEqual([])
 })
 
+/** Polls are lost for a part of each of these hours, without a byte. */
+const partly = (area: ReturnType<typeof made>, ids: readonly string[], hours: readonly number[]): void => {
+  for (const id of ids)
+    for (const hour of hours) {
+      const columns = area.targets.get(id)
+      columns?.ok.fill(1, hour, hour + 1)
+      columns?.timeouts.fill(6, hour, hour + 1)
+    }
+}
+
+it('an outage of an hour, by the word of the meters, is no fault of communication though no hour was silent', () => {
+  const area = made(36)
+  const all = onBus(area, 'B1')
+  partly(area, all, [100, 101])
+  area.events = all.flatMap((id) => [off(id, 100.3), { id, at: START + 101.7 * HOUR, event: 'power_on' }])
+  expect(told(judgeAt(viewAt(area, 5)).findings)).toEqual([])
+})
+
+it('the hours at both ends of an outage are no intermittent fault', () => {
+  const area = made(37)
+  silence(area, ['M03'], 100, 104)
+  partly(area, ['M03'], [99, 104])
+  area.events = [off('M03', 99.5)]
+  expect(told(judgeAt(viewAt(area, 5)).findings)).toEqual([{ what: 'outage meter M03 power_off', from: 100, to: 104 }])
+})
+
 it('an event of another time explains no silence', () => {
   const area = made(33)
   silence(area, ['M03'], 100, 120)

@@ -35,6 +35,18 @@ it.each([
   expect(Math.abs((doubts?.[0]?.shiftMs ?? 0) / 60_000 - minutes)).toBeLessThan(4)
 })
 
+it.each([-180, 300])('finds a clock that jumps by %i minutes on the second day, too', (minutes) => {
+  const jumped = withMeter(makeArea({ days: 14 }).frame, 'T1-07', (meter) =>
+    shifted(
+      meter,
+      after(12, () => minutes),
+    ),
+  )
+  const { findings } = detect(jumped)
+  expect(findings).toMatchObject([{ kind: 'clock_drift', target: 'T1-07', cause: 'jump', from: START + 12 * DAY * STEP }])
+  expect(Math.abs(Number(findings[0]?.numbers.offsetMinutes) - minutes)).toBeLessThan(4)
+})
+
 it('one day is not enough', () => {
   const frame = withMeter(makeArea({ days: 11 }).frame, 'T1-07', (meter) =>
     shifted(
@@ -67,6 +79,27 @@ it('a clock that was set right is no finding any more; its days stay in doubt', 
   const { findings, doubts } = detect(frame)
   expect(findings).toEqual([])
   expect(doubts).toMatchObject([{ id: 'T1-07', from: START + 5 * DAY * STEP, to: START + 12 * DAY * STEP }])
+})
+
+it('takes back what it said of single meters when it proves to be the clock of the gateway', () => {
+  const { frame } = makeArea({ days: 12 })
+  const late = frame.meters.reduce(
+    (made, { fact }) =>
+      withMeter(made, fact.id, (meter) =>
+        shifted(
+          meter,
+          after(9, () => 45),
+        ),
+      ),
+    frame,
+  )
+  const view = { ...viewOf(late), phases: voltagePhases.detect(viewOf(late)).phases ?? {} }
+  const key = `clock-drift/${frame.meters[3]?.fact.id}`
+  const standing = [
+    { key, kind: 'clock_drift' as const, target: frame.meters[3]!.fact.id, raisedOn: '2026-03-12', from: frame.start, score: 0.9 },
+    { key: 'clock-drift/gone', kind: 'clock_drift' as const, target: 'gone', raisedOn: '2026-03-12', from: frame.start, score: 0.9 },
+  ]
+  expect(clockDrift.detect({ ...view, standing }).withdrawn).toMatchObject([{ key }])
 })
 
 it('when all meters are late together it is the clock of the gateway', () => {
