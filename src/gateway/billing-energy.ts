@@ -34,6 +34,7 @@ import {
 import { leastOf } from './billing-states.ts'
 import { type EnergyLedger, type PointFacts, pointFacts, type RegisterModels } from './energy-facts.ts'
 import { PointReads } from './energy-reads.ts'
+import { registerUnit } from './register-unit.ts'
 
 export interface BillingEnergyParts {
   readonly store: Pick<ReadingStore, 'range'>
@@ -104,7 +105,7 @@ const registerEnergy = (
   from: number,
   to: number,
 ): BillingEnergyView => {
-  const unit = end?.unit ?? start?.unit ?? ''
+  const unit = end?.unit ?? start?.unit ?? registerUnit(fullObis(field) ?? field) ?? ''
   const base = {
     ...{ register: field, unit, start: start ? endOf(start) : null, end: end ? endOf(end) : null },
     released: start?.state === 'released' && end?.state === 'released',

@@ -9,7 +9,6 @@ import {
   type Obis,
   ok,
   parseDecimal,
-  parseObis,
   QUALITY,
   type RatioKind,
   type Raw,
@@ -17,23 +16,12 @@ import {
   type Result,
   seriesOf,
   shapeOf,
-  type Unit,
 } from '../core/index.ts'
 import type { MeterFact } from '../ledger/index.ts'
 import { parseRatio } from '../normalise/index.ts'
+import { registerUnit } from './register-unit.ts'
 
-/** Units of cumulative registers by their C group. @source IEC 62056-61 */
-const UNITS: Readonly<Record<number, Unit>> = {
-  ...{ 1: 'kWh', 2: 'kWh', 15: 'kWh', 16: 'kWh', 9: 'kVAh', 10: 'kVAh' },
-  ...{ 3: 'kvarh', 4: 'kvarh', 5: 'kvarh', 6: 'kvarh', 7: 'kvarh', 8: 'kvarh' },
-}
-const CUMULATIVE = 8
 const MOST_DIGITS = 15
-
-const unitOf = (obis: Obis): Unit | null => {
-  const parts = parseObis(obis)
-  return parts?.d === CUMULATIVE ? (UNITS[parts.c] ?? null) : null
-}
 
 /**
  * Registers as a person writes them, by full OBIS code.
@@ -44,7 +32,7 @@ export const manualValues = (values: Readonly<Record<string, string>>): Result<R
   const read: Record<string, string> = {}
   for (const [code, text] of Object.entries(values)) {
     const obis = fullObis(code.trim())
-    if (obis === null || unitOf(obis) === null) return gapFailure('GAP_VALUES', `${code} is no cumulative register such as 1.8.0`)
+    if (obis === null || registerUnit(obis) === null) return gapFailure('GAP_VALUES', `${code} is no cumulative register such as 1.8.0`)
     const decimal = /^\d+(\.\d+)?$/.test(text.trim()) ? parseDecimal(text) : null
     if (!decimal || text.replace('.', '').trim().length > MOST_DIGITS)
       return gapFailure('GAP_VALUES', `${code} is "${text.slice(0, 40)}"; must be digits as on the meter, at most ${MOST_DIGITS}`)
@@ -74,7 +62,7 @@ export const manualReading = (
   const groups = new Map<string, { column: Column; raw: Raw }[]>()
   for (const [obis, text] of Object.entries(values)) {
     const decimal = parseDecimal(text)
-    const unit = unitOf(obis)
+    const unit = registerUnit(obis)
     if (!decimal || unit === null) continue
     const { raw, scaler } = ratios[ratioOf(obis)]
     const ratio = decimalText(raw, scaler)

@@ -391,6 +391,15 @@ describe('energy between two instants', () => {
     ])
   })
 
+  it('has its unit where nothing was read', async () => {
+    const site = await billingSite({ rules: { registers: ['1.8.0', '3.8.0'] } })
+    site.change(point('P-1'), meter('1', 'P-1'))
+    expect((await energy(site)).registers).toMatchObject([
+      { register: '1.8.0', unit: 'kWh', energy: null },
+      { register: '3.8.0', unit: 'kvarh', energy: null },
+    ])
+  })
+
   it('takes late data as soon as it is there', async () => {
     const site = await billingSite()
     site.change(point('P-1'), meter('1', 'P-1'))
