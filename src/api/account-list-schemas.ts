@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { GRADE_WORDS, KEY_REASON_WORDS, KEY_STATES, MOVE_REASON_WORDS, MOVE_WORDS } from './account-list-deps.ts'
 import { Count, Cursor, closed, Instant, InstantOrNull, limitOf, named, nullable, oneOf, ref, Text, TextOrNull } from './schema-words.ts'
+import { asPage } from './whole-lists.ts'
 
 const GradeOrNull = (description: string) =>
   Type.Unsafe<(typeof GRADE_WORDS)[number] | null>({ type: ['string', 'null'], enum: [...GRADE_WORDS, null], description })
@@ -116,7 +117,7 @@ export const KeyCheckPage = named(
   'KeyAccountCheckPage',
   Type.Object({ from: Instant('Begin of the time looked at.'), to: Instant('Its end.'), items: Type.Array(ref(KeyCheckSchema)), next }),
 )
-export const KeyRunPage = named('KeyAccountRunPage', Type.Object({ items: Type.Array(ref(KeyRunSchema)), next }))
+export const KeyRunPage = named('KeyAccountRunPage', asPage(Type.Object({ items: Type.Array(ref(KeyRunSchema)) })))
 
 export const KeyListQuery = Type.Object(
   {
@@ -131,6 +132,7 @@ export const KeyListQuery = Type.Object(
   closed,
 )
 export const KeyYearParams = Type.Object({ year: Year }, closed)
+export const KeyRunsQuery = Type.Object({ limit: limitOf(100, 1000) }, closed)
 export const KeyPageQuery = Type.Object({ limit: limitOf(100, 1000), cursor: Cursor }, closed)
 export const KeyCheckQuery = Type.Object(
   {

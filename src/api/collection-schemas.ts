@@ -11,10 +11,12 @@ import {
   nullable,
   oneOf,
   pageOf,
+  ref,
   Text,
   TextOrNull,
   Word,
 } from './schema-words.ts'
+import { asPage } from './whole-lists.ts'
 
 const KIND = 'day-freeze: registers of midnight. month-freeze: of the end of the month. curve: the points of one day.'
 const STATE =
@@ -203,7 +205,7 @@ export const KpiMemberSchema = named(
     due: Count('1 for a meter; points or minutes.'),
   }),
 )
-export const KpiMemberPage = pageOf('KpiMemberPage', KpiMemberSchema)
+export const KpiMemberPage = named('KpiMemberPage', asPage(Type.Object({ items: Type.Array(ref(KpiMemberSchema)) })))
 
 const Day = Type.Optional(
   Type.String({
@@ -230,7 +232,6 @@ export const KpiMembersQuery = Type.Object(
     list: oneOf(['in', 'out', 'excluded'], 'In the numerator; only in the denominator; not counted.'),
     at: Type.Optional(oneOf(['cutoff', 'final'], 'As of the cut-off, or with everything that came later; final if not given.')),
     limit: limitOf(200, 5000),
-    cursor: Cursor,
   },
   closed,
 )

@@ -34,7 +34,8 @@ export const wholeListQueries = (app: FastifyInstance): void => {
     if (route.config?.whole === undefined) return
     const asked = isObject(route.schema?.querystring) ? route.schema.querystring : { type: 'object', additionalProperties: false }
     const members = isObject(asked.properties) ? asked.properties : {}
-    route.schema = { ...route.schema, querystring: { ...asked, properties: { ...members, limit, cursor } } }
+    // A route may say itself how long a page is.
+    route.schema = { ...route.schema, querystring: { ...asked, properties: { ...members, limit: members.limit ?? limit, cursor } } }
   })
 }
 
@@ -48,6 +49,7 @@ export const wholeListPages = (app: FastifyInstance): void => {
     const whole = route.config?.whole
     if (whole === undefined) return
     const lists: Lists = isNames(whole) ? [['items', whole]] : Object.entries(whole)
+    const usual = usualOf(route.schema?.querystring)
     route.preHandler = [
       ...[route.preHandler ?? []].flat(),
       async ({ query }: FastifyRequest, reply: FastifyReply) =>
@@ -56,7 +58,7 @@ export const wholeListPages = (app: FastifyInstance): void => {
     route.preSerialization = [
       async ({ query }: FastifyRequest, _reply: unknown, payload: unknown) =>
         isObject(payload) && lists.every(([list]) => Array.isArray(payload[list]))
-          ? { ...payload, ...pageOf(payload, lists, query) }
+          ? { ...payload, ...pageOf(payload, lists, query, usual) }
           : payload,
       ...[route.preSerialization ?? []].flat(),
     ]
@@ -66,6 +68,12 @@ export const wholeListPages = (app: FastifyInstance): void => {
 type Lists = readonly (readonly [list: string, names: readonly string[]])[]
 const isNames = (whole: Whole): whole is readonly string[] => Array.isArray(whole)
 
+/** Items on a page when nobody says how many. */
+const usualOf = (asked: unknown): number => {
+  const wanted = isObject(asked) && isObject(asked.properties) && isObject(asked.properties.limit) ? asked.properties.limit.default : null
+  return typeof wanted === 'number' ? wanted : MOST
+}
+
 /** Behind which item, and where that stood; null: the cursor is none of ours. */
 const placeOf = (query: unknown): { readonly key: string; readonly at: number } | null => {
   if (!isObject(query) || typeof query.cursor !== 'string') return { key: '', at: 0 }
@@ -73,14 +81,14 @@ const placeOf = (query: unknown): { readonly key: string; readonly at: number } 
   return typeof key === 'string' && typeof at === 'number' && Number.isSafeInteger(at) && at > 0 ? { key, at } : null
 }
 
-const pageOf = (payload: Fields, lists: Lists, query: unknown): Fields => {
+const pageOf = (payload: Fields, lists: Lists, query: unknown, usual: number): Fields => {
   const rows = lists.flatMap(([list, names]) => {
     const items = payload[list]
     return Array.isArray(items) ? items.map((item: unknown) => ({ list, names, item })) : []
   })
   const keyOf = ({ list, names, item }: (typeof rows)[number]): string =>
     [list, ...(isObject(item) ? names.map((name) => String(item[name])) : [])].join('\n')
-  const size = isObject(query) && typeof query.limit === 'number' ? query.limit : MOST
+  const size = isObject(query) && typeof query.limit === 'number' ? query.limit : usual
   const { key, at } = placeOf(query) ?? { key: '', at: 0 }
   const [stood] = rows.slice(at - 1, at)
   // Where it stood first: what is named alike twice would be gone through for ever.

@@ -49,3 +49,12 @@ it('a cursor of before is refused, not read as something else', async () => {
   const old = Buffer.from('["P-001"]').toString('base64url')
   expect(await json(`${POINTS}?cursor=${old}`)).toEqual(refused)
 })
+
+it('a cursor with a number that no instant has is refused, not taken for one', async () => {
+  const list = '/api/v1/signal?level=meter'
+  const cursor = decodeURIComponent(await cursorOf(list))
+  for (const end of ['1e300', '1e400', '-1e400']) {
+    const forged = cursor.slice(0, 8) + Buffer.from(`[1,${end}]`).toString('base64url')
+    expect(await json(`${list}&cursor=${forged}`)).toEqual(refused)
+  }
+})

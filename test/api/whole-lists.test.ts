@@ -70,6 +70,17 @@ it('goes on behind the same item when others came, and where it stood when it ha
   expect(await after()).toEqual([])
 })
 
+it('keeps the length of a page that a route gives itself', async () => {
+  const app = Fastify()
+  wholeListQueries(app)
+  cursorHook(app)
+  wholeListPages(app)
+  const querystring = { type: 'object', properties: { limit: { type: 'integer', maximum: 5, default: 2 } } }
+  app.get('/short', { config: { permission: 'public', whole: ['kind', 'id'] }, schema: { querystring } }, async () => ({ items: ITEMS }))
+  const lengthOf = async (url: string) => (await app.inject(url)).json().items?.length
+  expect(await Promise.all(['/short', '/short?limit=5', '/short?limit=6'].map(lengthOf))).toEqual([2, 5, undefined])
+})
+
 it('refuses a cursor of another list, and one that is none', async () => {
   const get = await listOf(() => ITEMS)
   const { body } = await get('/other?limit=1')

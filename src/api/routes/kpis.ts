@@ -58,7 +58,7 @@ export const kpiRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
   app.get(
     '/kpis/:kpi/members',
     {
-      config: { permission: 'collection:read' },
+      config: { permission: 'collection:read', whole: ['meter', 'line', 'point'] },
       schema: {
         operationId: 'listKpiMembers',
         tags: ['collection'],
@@ -69,18 +69,14 @@ export const kpiRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: num
         response: { 200: ref(KpiMemberPage, 'One page.') },
       },
     },
-    async ({ params: { kpi }, query: { day = null, by = 'none', id = '', list, at = 'final', limit = 200, cursor }, who }, reply) => {
+    async ({ params: { kpi }, query: { day = null, by = 'none', id = '', list, at = 'final' }, who }, reply) => {
       const scope = deps.scopeOf(who)
       if (!scope.all && KIND_OF[by] === null) return refuse(reply, forAll(by))
-      const from = cursor === undefined ? [0] : readCursor(cursor, ['number'])
-      if (from === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
       // A figure that is not his has no members, like one that is of nothing.
       const found = seesUnit(scope, by, id) ? await deps.kpiMembers({ kpi, day, by, id, list, at }) : ok([])
       if (!found.ok) return refuse(reply, problemOf(found.error.because, found.error.error))
       if (found.value === null) return refuse(reply, badValue('querystring/day', day ?? '', 'a day of the calendar'))
-      const start = Number(from[0])
-      const items = found.value.slice(start, start + limit)
-      return { items: [...items], next: start + limit < found.value.length ? cursorOf([start + limit]) : null }
+      return { items: [...found.value] }
     },
   )
 }
