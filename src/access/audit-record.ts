@@ -117,7 +117,11 @@ const bounded = (value: unknown): unknown => {
   return text.length > MOST_BYTES ? { characters: text.length, sha256: sha256(text) } : value
 }
 
-const short = (text: string): string => maskText(text.length > 200 ? `${text.slice(0, 200)}…` : text)
+// Masked before it is cut: half a secret does not look like one.
+const short = (text: string): string => {
+  const masked = maskText(text)
+  return masked.length > 200 ? `${masked.slice(0, 200)}…` : masked
+}
 
 /** The one text of a record that its hash is taken of: JSON, members in this order. */
 export const canonical = (seq: number, at: number, draft: AuditDraft): string =>

@@ -44,7 +44,8 @@ describe('what is recorded', () => {
       ...{ url: 'mqtt://user:***@broker:1883', header: 'Bearer ***', text: 'use *** please', kept: 42, off: false, none: null },
       ...{ hash: '***', 密码: '***' },
     })
-    const text = canonical(1, 0, draft({ before: after, why: TOKEN, on: TOKEN, from: TOKEN }))
+    const long = `${'point '.repeat(32)}${TOKEN}`
+    const text = canonical(1, 0, draft({ before: after, why: TOKEN, on: long, from: TOKEN }))
     expect(text).not.toMatch(/gt_t|hunter2|pa55word|abc\.def|k-1|口令"/)
   })
 
