@@ -152,6 +152,21 @@ describe('the ledger', () => {
     expect(alarms(frame)).toMatchObject([{ kind: 'wrong_multiplier', target: ids[4], suggestedMultiplier: suggested }])
   })
 
+  it.each([1, 11, 24])('dates faults that hold each other up by the first day, all at once (seed %i)', (seed) => {
+    const { frame, ids } = makeArea({
+      seed,
+      noise: 0.15,
+      types: { 4: { type: '3P-CT', multiplier: 20 }, 9: { type: '3P-CT', multiplier: 30 } },
+      elsewhere: [6, 7],
+      shows: (at, kw) => (at === 4 ? kw / 1.5 : at === 9 ? 2 * kw : kw),
+    })
+    expect(
+      alarms(frame)
+        .map(({ kind, target, from }) => `${kind} ${target} ${(from - frame.start) / 86_400_000}`)
+        .sort(),
+    ).toEqual([`wrong_area ${ids[6]} 0`, `wrong_area ${ids[7]} 0`, `wrong_multiplier ${ids[4]} 0`, `wrong_multiplier ${ids[9]} 0`])
+  })
+
   /** The area's own meter has another ratio than the ledger thinks: all it shows is wrong by one factor. */
   const misread = (frame: AreaFrame, factor: number, from = 0): AreaFrame => {
     const [gateway] = frame.gateways
