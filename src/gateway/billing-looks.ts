@@ -46,7 +46,10 @@ export class BillingLooks {
   #instants: Set<number> | null = null
   /** Days of points whose energy differs: [point, first instant, last]. */
   #energy: Heard[] = []
-  #sweep: { readonly instants: readonly number[]; index: number; after: string } | null = null
+  #sweep: { readonly instants: readonly number[]; readonly cause: string; readonly isDaily: boolean; index: number; after: string } | null =
+    null
+  /** Instants of which figures were released just now. */
+  #released: { readonly at: number; readonly due: number; readonly place: number }[] = []
   #isSweepDue = false
   /** What the ledger was followed to; null: not looked up yet. */
   #ledgerAt: number | null = null
@@ -95,6 +98,11 @@ export class BillingLooks {
   energyChanged(point: string, from: number, to: number): void {
     if (!this.#parts.isBegun() || this.#instants?.size === 0) return
     this.#energy.push({ point, from, to, cause: 'energy was worked out again' })
+  }
+
+  /** A release has ended: a reading that came after it had looked at a point, and before the figure was there, was heard by nobody. */
+  released(at: number): void {
+    this.#released.push({ at, due: this.#parts.clock.now() + SETTLE_MS, place: this.#end() })
   }
 
   /** Compares a point now. */
@@ -221,14 +229,20 @@ export class BillingLooks {
     const { ask, clock } = this.#parts
     if (this.#sweep === null) {
       this.#sweptAt ??= Number(await askOrThrow(ask, 'place', SWEPT))
-      if (!this.#isSweepDue && clock.now() - this.#sweptAt < SWEEP_EVERY_MS) return false
+      const isDaily = this.#isSweepDue || clock.now() - this.#sweptAt >= SWEEP_EVERY_MS
+      const ready = this.#released.filter(({ due, place }) => due <= clock.now() && place <= this.#storeAt())
+      if (!isDaily && ready.length === 0) return false
+      this.#released = this.#released.filter((one) => !ready.includes(one))
       // The newest first: it is the one that is billed.
-      this.#sweep = { instants: (await askOrThrow(ask, 'instants', null)).toReversed(), index: 0, after: '' }
+      const instants = isDaily ? (await askOrThrow(ask, 'instants', null)).toReversed() : [...new Set(ready.map(({ at }) => at))]
+      const cause = isDaily ? 'found by a check of everything released' : 'found by a check after the release'
+      this.#sweep = { instants, cause, isDaily, index: 0, after: '' }
     }
-    const { instants, index, after } = this.#sweep
+    const { instants, cause, isDaily, index, after } = this.#sweep
     const at = instants[index]
     if (at === undefined) {
       this.#sweep = null
+      if (!isDaily) return true
       this.#isSweepDue = false
       this.#sweptAt = clock.now()
       await askOrThrow(ask, 'setPlace', { name: SWEPT, value: String(this.#sweptAt) })
@@ -241,7 +255,7 @@ export class BillingLooks {
       this.#sweep.after = ''
       return true
     }
-    await this.#compare(at, new Map(points.map((point) => [point, 'found by a check of everything released'])))
+    await this.#compare(at, new Map(points.map((point) => [point, cause])))
     this.#sweep.after = last
     return true
   }

@@ -16,6 +16,8 @@ export interface ReleaseParts {
   readonly clock: Pick<Clock, 'now'>
   /** Told of the newest number of the sequence after each piece. */
   readonly told: (newest: number) => void
+  /** Told of the instant when a release has ended, however it did. */
+  readonly ended: (at: number) => void
   readonly log: (level: 'info' | 'warn', message: string) => void
 }
 
@@ -90,6 +92,8 @@ export class BillingReleases {
       const trouble = thrown instanceof Error ? thrown.message : String(thrown)
       log('warn', `release ${id} was interrupted: ${trouble}`)
       await ask('interrupt', { id, trouble })
+    } finally {
+      this.#parts.ended(release.at)
     }
   }
 

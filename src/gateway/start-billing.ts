@@ -47,7 +47,14 @@ export const openBilling = (parts: BillingParts) => {
   const book = releasedBook(ask)
   const reads = billingReads({ store, ledger, models, evidence, book, rules: () => settings })
   const waiters = new ChangeWaiters()
-  const releases = new BillingReleases({ ask, reads, clock, told: (newest) => waiters.told(newest), log })
+  const releases = new BillingReleases({
+    ask,
+    reads,
+    clock,
+    told: (newest) => waiters.told(newest),
+    ended: (at) => looks.released(at),
+    log,
+  })
   const looks = new BillingLooks({ ask, isBegun, reads, ledger, clock, storeSink: store.id, windowMs: () => settings.windowMs, log })
   const views: BillingBookDeps = billingViews({
     ...{ ask, reads, releases, waiters, days },

@@ -70,6 +70,23 @@ it('compares what a change of the ledger touched, once', async () => {
   expect(open()).toEqual([['102.00', 'ledger change 6']])
 })
 
+it('compares what a release has made once more: a reading may have come while it was under way', async () => {
+  const { looks, state, open } = site()
+  await looks.settle()
+  state.value = '103.50'
+  looks.released(AT)
+  await looks.settle()
+  expect(open()).toEqual([])
+  // When the store has what came until then.
+  state.now += 60_000
+  await looks.settle()
+  expect(open()).toEqual([['103.50', 'found by a check after the release']])
+  state.value = '103.60'
+  state.now += 60_000
+  await looks.settle()
+  expect(open()).toHaveLength(1)
+})
+
 it('compares everything once a day, whatever was said', async () => {
   const { looks, state, open } = site()
   await looks.settle()
