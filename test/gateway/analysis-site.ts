@@ -121,10 +121,10 @@ export const analysisSite = async (now: number, options: SiteOptions = {}) => {
   runner.start({ state: () => outbox.state() })
   const settle = async () => {
     for (let round = 0; round < 30; round++) {
-      if (!(await outbox.drained(20_000))) throw new Error('the outbox does not drain')
+      if (!(await outbox.drained(60_000))) throw new Error('the outbox does not drain')
       const before = [energy.worked, runner.counts.judged, runner.counts.built].join()
       await energy.settle()
-      if (!(await outbox.drained(20_000))) throw new Error('the outbox does not drain')
+      if (!(await outbox.drained(60_000))) throw new Error('the outbox does not drain')
       await runner.settle()
       if ([energy.worked, runner.counts.judged, runner.counts.built].join() === before) break
     }

@@ -119,7 +119,7 @@ export const energySite = async (
     for (let round = 0; round < 200; round++) {
       // Looked at first: what the runner does by itself while the outbox drains leaves rows that are to be waited for again.
       const before = runner.worked
-      if (!(await outbox.drained(20_000))) throw new Error('the outbox does not drain')
+      if (!(await outbox.drained(60_000))) throw new Error('the outbox does not drain')
       await runner.settle()
       if (runner.worked === before) break
     }

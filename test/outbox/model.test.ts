@@ -120,7 +120,7 @@ const commands = fc.commands(
   { maxCommands: 30, size: 'max' },
 )
 
-const RUNS = Number(process.env.GRIDTALLY_MODEL_RUNS ?? 300)
+const RUNS = Number(process.env.GRIDTALLY_MODEL_RUNS ?? 150)
 
 it('is a list that forgets nothing', { timeout: 600_000 }, async () => {
   await fc.assert(

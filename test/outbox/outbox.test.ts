@@ -324,7 +324,7 @@ describe('in its own thread', () => {
     const outbox = opened.value
     const results = await Promise.all(numbers(0, 500).map((id) => outbox.put([reading(id)])))
     expect(results.every((result) => result.ok)).toBe(true)
-    expect(await outbox.drained(10_000)).toBe(true)
+    expect(await outbox.drained(60_000)).toBe(true)
     expect(sink.taken).toEqual(numbers(0, 500))
     await outbox.close()
     const again = await openOutbox({ directory: path, maxBytes: 1e9, whenFull: 'stop-taking', sinks: [sink] })

@@ -140,7 +140,7 @@ it('answers like a table in memory, whatever is written, packed, overwritten and
       must(await store.pack(NOW + 40 * DAY))
       await check(START, NOW)
     }),
-    { numRuns: 30 },
+    { numRuns: 20 },
   )
 })
 
@@ -223,6 +223,6 @@ it('keeps energy by area and day equal to the sum over all readings', async () =
       // The same offset under another name: worked out from the rows, packed and hot.
       await check('Asia/Singapore')
     }),
-    { numRuns: 30 },
+    { numRuns: 20 },
   )
 })
