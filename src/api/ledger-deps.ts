@@ -9,6 +9,7 @@ import type {
   ChecklistItem,
   DatedFact,
   Entity,
+  EntryPlace,
   Exchange,
   ExchangeDraft,
   Patch,
@@ -66,7 +67,8 @@ export interface LedgerPort {
     readonly who?: string
     readonly workOrder?: string
   }): readonly Change[]
-  change(seq: number, entries: number): ChangeDetail | null
+  /** By kind, id and instant. @param after  the entry before the first; null = from the first on */
+  change(seq: number, entries: number, after: EntryPlace | null): ChangeDetail | null
   plan(patches: readonly Patch[]): Promise<Plan>
   apply(patches: readonly Patch[], act: Act, expected: readonly ExpectedVersion[]): Promise<Result<Applied, Refused>>
   undo(seq: number, act: Act, dryRun: boolean): Promise<Result<Applied, Refused>>

@@ -17,6 +17,7 @@ import {
   TextOrNull,
   Word,
 } from './schema-words.ts'
+import { asPage } from './whole-lists.ts'
 
 const Scalar = (description: string) => Type.Unsafe<Value>({ type: ['string', 'number', 'boolean', 'null'], description })
 const Attributes = (description: string, ...examples: object[]) =>
@@ -99,7 +100,7 @@ export const ChangeSchema = named('LedgerChange', Type.Object(changeParts, { des
 export const ChangePage = pageOf('LedgerChangePage', ChangeSchema)
 export const ChangeDetailSchema = named(
   'LedgerChangeDetail',
-  Type.Object({ ...changeParts, entries: Type.Array(ref(DiffSchema), { description: 'The first thousand, as they were and became.' }) }),
+  asPage(Type.Object({ ...changeParts, entries: Type.Array(ref(DiffSchema), { description: 'As they were and became.' }) })),
 )
 
 export const LedgerProblemSchema = named(
@@ -206,6 +207,7 @@ export const ChecklistSchema = named(
 export const KindParams = Type.Object({ kind: Kind })
 export const EntityParams = Type.Object({ kind: Kind, id: Id })
 export const SeqParams = Type.Object({ seq: Type.Integer({ minimum: 1 }) })
+export const ChangeQuery = Type.Object({ limit: limitOf(1000, 1000), cursor: Cursor }, closed)
 export const ExchangeParams = Type.Object({ id: Type.Integer({ minimum: 1 }) })
 export const PointParams = Type.Object({ id: Id })
 export const ItemParams = Type.Object({ id: Id, item: oneOf(CHECK_ITEMS, 'Item of the check-list.') })

@@ -36,6 +36,7 @@ import type {
   ChecklistItem,
   DatedFact,
   Entity,
+  EntryPlace,
   Exchange,
   ExchangeDraft,
   LedgerWorld,
@@ -133,8 +134,9 @@ export class Ledger {
     return changesOf(this.#sql, filter)
   }
 
-  change(seq: number, entries = 1000): ChangeDetail | null {
-    return changeOf(this.#sql, seq, entries)
+  /** One change with the entries it touched, by kind, id and instant; those behind `after`. */
+  change(seq: number, entries = 1000, after: EntryPlace | null = null): ChangeDetail | null {
+    return changeOf(this.#sql, seq, entries, after)
   }
 
   touchedSince(seq: number): { readonly seq: number; readonly entities: readonly { readonly kind: Kind; readonly id: string }[] } {

@@ -2,7 +2,16 @@ import { rowsOf } from './draft.ts'
 import { ATTRIBUTES, isKind, type Kind, type Value } from './kinds.ts'
 import { integer, integerOrNull, type Row, type Sql, text, textOrNull } from './sql.ts'
 import { bodyOf, datedFacts, type Patched, present, stateAt } from './timeline.ts'
-import { ACTS, type ActKind, type Change, type ChangeDetail, type DatedFact, type DiffEntry, type Entity } from './types.ts'
+import {
+  ACTS,
+  type ActKind,
+  type Change,
+  type ChangeDetail,
+  type DatedFact,
+  type DiffEntry,
+  type Entity,
+  type EntryPlace,
+} from './types.ts'
 
 export const seqOf = (sql: Sql): number => integer(sql.get('SELECT max(seq) AS seq FROM change') ?? {}, 'seq')
 
@@ -145,12 +154,13 @@ const changeRow = (row: Row): Change => {
 }
 
 /** One change with what it changed: as it held, and as it held from then on. */
-export const changeOf = (sql: Sql, seq: number, most: number): ChangeDetail | null => {
+export const changeOf = (sql: Sql, seq: number, most: number, after: EntryPlace | null = null): ChangeDetail | null => {
   const row = sql.get(`${CHANGE} WHERE c.seq = ?`, seq)
   if (!row) return null
   const touched = sql.all(
-    'SELECT kind, id, valid_from FROM fact WHERE since = ? UNION SELECT kind, id, valid_from FROM fact WHERE until = ? ORDER BY kind, id, valid_from LIMIT ?',
-    ...[seq, seq, most],
+    `SELECT * FROM (SELECT kind, id, valid_from FROM fact WHERE since = ?1 UNION SELECT kind, id, valid_from FROM fact WHERE until = ?1)
+     WHERE (kind, id, valid_from) > (?2, ?3, ?4) ORDER BY kind, id, valid_from LIMIT ?5`,
+    ...[seq, after?.kind ?? '', after?.id ?? '', after?.from ?? 0, most],
   )
   const entries = touched.flatMap((place): DiffEntry[] => {
     const [kind, id, from] = [text(place, 'kind'), text(place, 'id'), integer(place, 'valid_from')]

@@ -47,6 +47,13 @@ export interface DiffEntry {
   readonly place: string | null
 }
 
+/** Where an entry of a change stands among them. */
+export interface EntryPlace {
+  readonly kind: string
+  readonly id: string
+  readonly from: number
+}
+
 export interface Plan {
   readonly added: number
   readonly changed: number

@@ -9,7 +9,7 @@ export const portOver = (ledger: Ledger, change: Partial<LedgerPort> = {}): Ledg
   facts: (kind, id) => ledger.facts(kind, id),
   list: (filter) => ledger.list(filter),
   changes: (filter) => ledger.changes(filter),
-  change: (seq, entries) => ledger.change(seq, entries),
+  change: (seq, entries, after) => ledger.change(seq, entries, after),
   plan: async (patches) => ledger.plan(patches, { at: NOW, entries: 100 }),
   apply: async (patches, act, expected) => ledger.apply(patches, act, { expected }),
   undo: async (seq, act, dry) => (dry ? ledger.planUndo(seq, act) : ledger.undo(seq, act)),

@@ -101,7 +101,12 @@ it('does many at once, first dry, and takes them back', async () => {
   expect((await send('POST', '/ledger/changes/2/undo', { why: 'mistake' })).json()).toMatchObject({ change: 3 })
   expect((await ask('/ledger/area/B')).statusCode).toBe(404)
   expect((await ask('/ledger/point/P3')).json().attributes.area).toBe('A')
-  expect((await ask('/ledger/changes/2')).json()).toMatchObject({ undoneBy: 3, entries: [{ id: 'B' }, { id: 'P3' }] })
+  expect((await ask('/ledger/changes/2')).json()).toMatchObject({ undoneBy: 3, entries: [{ id: 'B' }, { id: 'P3' }], next: null })
+  const first = (await ask('/ledger/changes/2?limit=1')).json()
+  expect(first.entries).toMatchObject([{ id: 'B' }])
+  const second = (await ask(`/ledger/changes/2?limit=1&cursor=${first.next}`)).json()
+  expect([second.entries, second.next, second.seq]).toMatchObject([[{ id: 'P3' }], null, 2])
+  expect((await ask(`/ledger/changes/3?limit=1&cursor=${first.next}`)).statusCode).toBe(400)
   expect((await send('POST', '/ledger/changes/9/undo', { why: 'x' })).statusCode).toBe(404)
 })
 

@@ -14,6 +14,7 @@ import {
   BulkBody,
   ChangeDetailSchema,
   ChangePage,
+  ChangeQuery,
   ChangesQuery,
   EntitiesQuery,
   EntityPage,
@@ -103,15 +104,24 @@ export const ledgerRoutes: FastifyPluginAsyncTypebox<{ deps: ApiDeps; answerMs: 
         summary: 'One change',
         description: 'With the entries it touched, as they were and as they became.',
         params: SeqParams,
+        querystring: ChangeQuery,
         response: { 200: ref(ChangeDetailSchema, 'The change.') },
       },
     },
     async (request, reply) => {
       const { seq } = request.params
-      const found = ledger.change(seq, SHOWN)
-      return found
-        ? changeDetailJson({ ...found, entries: found.entries.map((entry) => diffFor(request, ledger, entry)) })
-        : refuse(reply, problem('API_LEDGER', `there is no change ${seq}`))
+      const { limit = SHOWN, cursor } = request.query
+      const place = cursor === undefined ? null : readCursor(cursor, ['string', 'string', 'number'])
+      if (cursor !== undefined && place === null) return refuse(reply, problem('API_CURSOR', 'the cursor is not one of this list'))
+      const after = place && { kind: String(place[0]), id: String(place[1]), from: Number(place[2]) }
+      const found = ledger.change(seq, limit + 1, after)
+      if (!found) return refuse(reply, problem('API_LEDGER', `there is no change ${seq}`))
+      const entries = found.entries.slice(0, limit)
+      const last = entries.at(-1)
+      return {
+        ...changeDetailJson({ ...found, entries: entries.map((entry) => diffFor(request, ledger, entry)) }),
+        next: last && found.entries.length > limit ? cursorOf([last.kind, last.id, last.from]) : null,
+      }
     },
   )
   app.post(
