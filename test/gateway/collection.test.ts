@@ -73,7 +73,9 @@ it('fills what a meter that was silent for a day and a half did not give from it
   if (!silent) throw new Error('no meter keeps freezes')
   const back = village.inject({ kind: 'silent', meter: silent.id })
   const gateway = await runGateway(config)
-  const gaps = () => gapsOf(gateway, `meter=${silent.id}`)
+  // On a slow machine a third midnight may pass.
+  const asked = new Set<string>(MIDNIGHT)
+  const gaps = async () => (await gapsOf(gateway, `meter=${silent.id}`)).filter(({ label }) => asked.has(label))
   await expect.poll(async () => (await gaps()).map(({ label }) => label), { timeout: 60_000, interval: 250 }).toEqual([...MIDNIGHT])
   expect((await gaps()).map(({ state }) => state)).toEqual(['scheduled', 'scheduled'])
   expect((await gaps())[0]?.reason?.code).toMatch(/^(LINE_NO_REPLY|DEVICE_BACKED_OFF)$/)
@@ -113,7 +115,7 @@ it('keeps what was due when it is killed, and works out what was due while it wa
   if (!silent) throw new Error('no meter keeps freezes')
   village.inject({ kind: 'silent', meter: silent.id })
   const first = await runGateway(config)
-  await expect.poll(async () => (await gapsOf(first, `meter=${silent.id}`)).length, { timeout: 60_000, interval: 250 }).toBe(1)
+  await expect.poll(async () => (await gapsOf(first, `meter=${silent.id}`)).length, { timeout: 60_000, interval: 250 }).toBeGreaterThan(0)
   const before = await gapsOf(first, `meter=${silent.id}`)
   await first.kill()
   const now = () => village.clock.now()
@@ -146,8 +148,9 @@ it('takes a value that two persons have looked at, as what it is, and refuses on
   const gateway = await runGateway(config)
   const { stdout } = await gridtally(['token', 'add', 'second', '-c', config, '--permission', 'operate'])
   const second = /gt_\S+/.exec(stdout)?.[0] ?? ''
-  await expect.poll(async () => (await gapsOf(gateway, '')).length, { timeout: 60_000, interval: 250 }).toBeGreaterThan(0)
-  const [gap] = await gapsOf(gateway, `meter=${silent.id}`)
+  const silentGaps = () => gapsOf(gateway, `meter=${silent.id}`)
+  await expect.poll(async () => (await silentGaps()).length, { timeout: 60_000, interval: 250 }).toBeGreaterThan(0)
+  const [gap] = await silentGaps()
   const path = `/gaps/${gap?.id}`
   expect((await post(gateway, `${path}/manual/confirm`, null)).body.code).toBe('GAP_NO_ENTRY')
   const entry = { values: { '1.8.0': '123.45' }, at: '2026-11-21T09:30:00+08:00', why: 'read on site' }
