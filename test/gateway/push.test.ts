@@ -141,7 +141,7 @@ it('drops subscriptions that a former configuration had, although the broker kep
   await second.stop()
 })
 
-it('loses nothing and doubles nothing when it is killed with messages in hand', async () => {
+it('loses nothing and doubles nothing when it is killed with messages in hand', { timeout: 600_000 }, async () => {
   const plain = Array.from({ length: 20 }, (_, n) => [`N${n}`, `plain-${n}`, 'site-json'] as const)
   const { broker, config } = await site([['M1', 'timed', 'site-json'], ...plain])
   const began = Date.now()
@@ -165,7 +165,7 @@ it('loses nothing and doubles nothing when it is killed with messages in hand', 
     await connected(gateway)
     // What is published before anybody has ever subscribed is nobody's.
     running ??= Promise.all(Array.from({ length: 8 }, lane))
-    await counted(gateway, 'used', 300 + 170 * round)
+    await counted(gateway, 'used', 150 + 85 * round)
     await gateway.kill()
   }
   isOver = true
@@ -184,7 +184,7 @@ it('loses nothing and doubles nothing when it is killed with messages in hand', 
     (await Promise.all(plain.map(([id]) => registers(`P-${id}`, began, Date.now() + 1000)))).flat().sort((a, b) => a - b)
   await expect.poll(async () => (await arrived()).length, { timeout: 60_000, interval: 200 }).toBeGreaterThanOrEqual(sent)
   expect(await arrived()).toEqual(all)
-  expect(sent).toBeGreaterThan(1000)
+  expect(sent).toBeGreaterThan(500)
   await gateway.stop()
 })
 
