@@ -15,11 +15,12 @@ p { margin: 0 0 2mm; }
 .facts { color: #4a5560; }
 .result { border: 1px solid #2d5a88; border-left-width: 4px; padding: 3mm 4mm; margin: 4mm 0; break-inside: avoid; }
 .unknown { border-color: #a3541a; }
-table { border-collapse: collapse; width: 100%; margin: 2mm 0 4mm; }
+table { border-collapse: collapse; width: 100%; margin: 2mm 0 4mm; font-size: 10pt; }
 tr { break-inside: avoid; }
 th, td { text-align: left; padding: 1.2mm 2mm; border-bottom: 1px solid #d4d9de; vertical-align: top; overflow-wrap: break-word; }
 td.d, th.d { white-space: nowrap; }
 th.n { white-space: normal; }
+th:last-child:not(.n) { min-width: 22mm; }
 small { display: block; font-size: 9pt; color: #4a5560; }
 th { font-weight: 600; background: #f2f4f6; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
