@@ -13,6 +13,7 @@ import { insideCalls } from './inside.ts'
 import { problemFromError } from './invalid.ts'
 import { ANSWER_MS, limitedFastify, shedLoad } from './limits.ts'
 import { apiMetrics } from './metrics.ts'
+import { noQueryHook } from './no-query.ts'
 import { describeApi } from './openapi.ts'
 import { problem, refuse } from './problems.ts'
 import { repeatHook } from './repeat-hook.ts'
@@ -131,6 +132,7 @@ export const buildApi = async (deps: ApiDeps, options: ApiOptions, extra?: (app:
   repeatHook(app, deps)
   turnsHook(app)
   wholeListQueries(app)
+  noQueryHook(app)
   cursorHook(app)
   wholeListPages(app)
   unchangedHook(app)
