@@ -1,4 +1,3 @@
-import { many } from '../core/index.ts'
 import { type DiffEntry, dateText, type Entity, type Patch, type Value } from '../ledger/index.ts'
 import { type ActOptions, actFrom, instantFrom, kindFrom, nowOf, refusedAs, withLedger } from './ledger-open.ts'
 import { CommandFailed, EXIT, print, printJson, table } from './output.ts'
@@ -109,7 +108,7 @@ export const diffLines = (entries: readonly DiffEntry[]): string[] =>
 /** `ledger change SEQ` */
 export const change = (seq: number, options: Common): Promise<void> =>
   withLedger(options.config, (ledger) => {
-    const found = ledger.change(seq, 1000)
+    const found = ledger.change(seq, Number.MAX_SAFE_INTEGER)
     if (!found) throw new CommandFailed(`there is no change ${seq}; gridtally ledger changes lists them`)
     if (options.json) return printJson(found)
     const undone = found.undoneBy === null ? '' : `, taken back by change ${found.undoneBy}`
@@ -117,7 +116,6 @@ export const change = (seq: number, options: Common): Promise<void> =>
       `change ${seq}, ${found.what} by ${found.who} at ${dateText(found.at)}${found.workOrder ? `, work order ${found.workOrder}` : ''}${undone}: ${found.why}`,
     )
     for (const line of diffLines(found.entries)) print(line)
-    if (found.entities > found.entries.length) print(`… ${many(found.entities, 'entry').replace('entrys', 'entries')} in all`)
   })
 
 /** `ledger undo SEQ` */
