@@ -237,7 +237,8 @@ export const BillingCycleReportSchema = named(
         }),
         formerPoints: Type.Integer({ minimum: 0, description: 'How many those are.' }),
         unknown: Type.Array(Type.String(), {
-          description: 'Zones and areas of the cycle that the ledger does not have: nothing of them is counted, and the cycle is not complete.',
+          description:
+            'Zones and areas of the cycle that the ledger does not have: nothing of them is counted, and the cycle is not complete.',
         }),
       },
       { description: 'How complete a cycle is in a month.' },

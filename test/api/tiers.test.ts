@@ -68,7 +68,15 @@ describe('tiers as a page', () => {
         months: [{ month: '2026-11', lastMonth: '2026-11', kwh: null, estimatedPpm: 0, source: 'energy', notes: [{ zh: evil, en: evil }] }],
         explanation: [{ topic: 'missing', zh: evil, en: evil }],
         registers: [
-          { point: evil, meter: evil, from: { day: evil, register: evil, read: false }, to: null, multiplier: evil, difference: null, kwh: null },
+          {
+            point: evil,
+            meter: evil,
+            from: { day: evil, register: evil, read: false },
+            to: null,
+            multiplier: evil,
+            difference: null,
+            kwh: null,
+          },
         ],
         notes: [{ zh: evil, en: evil }],
       }),
