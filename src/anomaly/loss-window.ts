@@ -104,7 +104,8 @@ const windowOf = ({ frame, technical, thresholds }: AreaView, members: Members):
     // A register that is not there, or that nobody reads, feeds nothing in.
     const reverse = gateways.reduce((sum, { exp }) => sum + knownSum(exp, from, to)[0], 0)
     const generation = fedIn.reduce((sum, exp, at) => sum + knownOf(exp, meters[at]?.exp, day), 0)
-    const sums = { sold: 0, estimated: 0, guessed: 0, most: 0, good: 0, weight: 0, goodWeight: 0 }
+    // Where the ledger knows no customer, what was sold is not known: it is not nothing.
+    const sums = { sold: meters.length > 0 ? 0 : Number.NaN, estimated: 0, guessed: 0, most: 0, good: 0, weight: 0, goodWeight: 0 }
     const missing: MissingMeter[] = []
     for (const [at, meter] of meters.entries()) {
       const column = filled[at]

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { AreaFrame, MeterColumns } from '../../src/anomaly/frame.ts'
+import { lossDaysOf } from '../../src/anomaly/loss-days.ts'
 import { notComputable } from '../../src/anomaly/loss-rules.ts'
 import { lossWindow } from '../../src/anomaly/loss-window.ts'
 import { makeArea, viewOf } from './balance/area-maker.ts'
@@ -65,4 +66,17 @@ describe('between what the loss of a day lies', () => {
       zh: expect.stringContaining('线损范围无法给出'),
     })
   })
+})
+
+it('an area without a customer in the ledger has no loss, and none of all it was supplied', () => {
+  const empty = { ...whole, meters: [] }
+  expect(lastOf(empty)).toMatchObject({ sold: Number.NaN, loss: Number.NaN, isComputable: false })
+  expect(lossDaysOf(viewOf(empty)).at(-1)).toMatchObject({
+    soldKwh: null,
+    lossKwh: null,
+    lossPct: null,
+    correctedLossPct: null,
+    estimatedShare: 0,
+  })
+  expect(saidOf(empty)?.en).toMatch(/no customer meter/)
 })

@@ -13,6 +13,9 @@ export interface Net {
   readonly spread: Float64Array | null
 }
 
+/** Variance of what is never read, kW²: any household may be behind it; 0.5 kW is the mean of one (4,400 kWh a year), taken as its spread. */
+const NO_HOUSEHOLD = 0.25
+
 /** Quarter hour of the local day of each slot. */
 export const quartersOf = (frame: AreaFrame): Uint8Array => {
   const quarter = new Uint8Array(frame.slots)
@@ -99,6 +102,33 @@ export const trusted = (frame: AreaFrame, column: Float64Array, doubts: readonly
   return out
 }
 
+/** Nothing of it was read. */
+export const isStranger = ({ guessed }: Net): boolean => guessed !== null && !guessed.includes(0)
+
+/**
+ * The net power of customers of which nothing was read, whatever the reason, is what the others take: the mean of each quarter hour, and as its
+ * variance how far households lie from it. Absent is not zero, or the balance would look for somebody who takes it.
+ */
+export const withStrangers = (nets: readonly Net[], quarter: Uint8Array): readonly Net[] => {
+  const seen = nets.filter((net) => !isStranger(net))
+  if (seen.length === 0 || seen.length === nets.length) return nets
+  const [sum, squares, number] = [new Float64Array(QUARTERS), new Float64Array(QUARTERS), new Float64Array(QUARTERS)]
+  for (const { value } of seen)
+    for (let slot = 0; slot < value.length; slot++) {
+      const q = quarter[slot]!
+      sum[q]! += value[slot]!
+      squares[q]! += value[slot]! ** 2
+      number[q]! += 1
+    }
+  const usual = sum.map((kw, q) => kw / Math.max(1, number[q]!))
+  const like = {
+    value: Float64Array.from(quarter, (q) => usual[q]!),
+    guessed: new Uint8Array(quarter.length).fill(1),
+    spread: squares.map((square, q) => Math.max(NO_HOUSEHOLD, square / Math.max(1, number[q]!) - usual[q]! ** 2)),
+  }
+  return nets.map((net) => (isStranger(net) ? like : net))
+}
+
 /**
  * Net power of one customer in every slot: read where it was read, else the gap's measured total, else the usual of that quarter hour
  * with the variance that such a guess has. A row with a guess in it is not left out but counts as little as the guess is good.
@@ -128,8 +158,7 @@ export const netOf = (frame: AreaFrame, { known, imp, exp }: MeterColumns, read:
       count += number[at]!
     }
     usual[q] = count === 0 ? 0 : total / count
-    // Never read: any household may be behind it; 0.5 kW is the mean of one (4,400 kWh a year), taken as its spread.
-    spread[q] = count < 4 ? 0.25 : Math.max(1e-4, square / count - usual[q]! ** 2)
+    spread[q] = count < 4 ? NO_HOUSEHOLD : Math.max(1e-4, square / count - usual[q]! ** 2)
   }
   const hours = frame.stepMs / 3_600_000
   for (let slot = 0; slot < frame.slots; slot++) {

@@ -1,7 +1,7 @@
 import type { AreaFrame, MeterColumns } from '../frame.ts'
 import type { AreaView } from '../view.ts'
 import { type GatewayRatio, withGatewayRatio } from './gateway-ratio.ts'
-import { coverage, energyOf, type Net, netOf, powerOf, quartersOf, trusted } from './net.ts'
+import { coverage, energyOf, type Net, netOf, powerOf, quartersOf, trusted, withStrangers } from './net.ts'
 import { instantLoss } from './technical.ts'
 
 /**
@@ -150,7 +150,10 @@ const slotRows = (view: AreaView, channel: 'power' | 'energy', quarter: Uint8Arr
   if (coverage(supplied) < 0.3) return null
   const read = frame.meters.map((meter) => readOf(frame, meter))
   if (read.filter((column) => coverage(column) < 0.3).length > 0.3 * read.length) return null
-  const nets = frame.meters.map((meter, at) => netOf(frame, meter, trusted(frame, read[at]!, doubtsOf(view, meter)), quarter))
+  const nets = withStrangers(
+    frame.meters.map((meter, at) => netOf(frame, meter, trusted(frame, read[at]!, doubtsOf(view, meter)), quarter)),
+    quarter,
+  )
   const lost =
     channel === 'power'
       ? instantLoss(
@@ -178,7 +181,10 @@ const dailyRows = (view: AreaView, quarter: Uint8Array): Rows | null => {
     return out
   }
   const supplied = sumOf(frame.gateways.map(measured), frame.slots)
-  const nets = frame.meters.map((meter) => netOf(frame, meter, trusted(frame, measured(meter), doubtsOf(view, meter)), quarter))
+  const nets = withStrangers(
+    frame.meters.map((meter) => netOf(frame, meter, trusted(frame, measured(meter), doubtsOf(view, meter)), quarter)),
+    quarter,
+  )
   const rows = rowsFrom(frame, 'daily', supplied, nets, wiresOf(view), quarter)
   return rows.count >= 4 ? rows : null
 }
@@ -217,4 +223,4 @@ const WORSE = 1.5
 /** Noise over supply below which the instantaneous balance is taken as it is: half the error of a class 0.5 S gateway. */
 const QUIET = 0.0025
 
-const meanOf = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)
+export const meanOf = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)

@@ -2,8 +2,13 @@ import type { Finding } from '../finding.ts'
 import { estimate, findingOf, limitsOf, round, say } from '../meter/shared.ts'
 import type { AreaView, Detector } from '../view.ts'
 import type { Component, Explanation } from './explain.ts'
+import { isStranger } from './net.ts'
+import { meanOf } from './rows.ts'
 import { UNMETERED_LOAD } from './rules.ts'
 import { daysOf, energyOf, logistic, onsetTime, studyOf } from './suspects.ts'
+
+/** A meter of which nothing is known may count this many times what its neighbours use: one household in a hundred does. */
+const MOST_HOUSEHOLDS = 3
 
 /** Hours in which a component acts, `17-7`; null = all day. */
 const hoursOf = ({ rows }: Explanation, { values }: Component): string | null => {
@@ -26,9 +31,12 @@ const claim = (view: AreaView, explanation: Explanation, one: Component): Findin
     4 * Math.log(Math.max(0.01, energy.aDay) / limit('kwhADay')),
   )
   // A steady load is told by its being the same at every hour: days alone cannot say that.
-  const most = explanation.rows.channel === 'daily' ? 0.45 : 0.99
-  const score = Math.min(most, logistic(nats))
   const lit = hours !== null
+  // Nor can it be told from what a meter counts that was never read: as its like, or up to so many times that.
+  const unread = explanation.rows.use.filter((_, at) => isStranger(explanation.rows.net[at]!))
+  const mayBeUnread = one.onset === 0 && energy.aDay < unread.reduce((sum, use) => sum + MOST_HOUSEHOLDS * 24 * meanOf(use), 0)
+  const most = explanation.rows.channel === 'daily' || mayBeUnread ? 0.45 : 0.99
+  const score = Math.min(most, logistic(nats))
   const end = frame.start + frame.slots * frame.stepMs
   return findingOf(view, UNMETERED_LOAD, null, limit, {
     kind: 'unmetered_load',
@@ -48,6 +56,7 @@ const claim = (view: AreaView, explanation: Explanation, one: Component): Findin
       leadNat: round(one.lead, 1),
       purity: round(one.purity, 2),
       windowDays: explanation.rows.days,
+      unreadMeters: unread.length,
     },
     series: frame.gateways.map((gateway) => ({
       measurement: 'instant' as const,

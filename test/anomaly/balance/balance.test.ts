@@ -282,3 +282,31 @@ describe('load without a meter', () => {
     expect(alarms(frame)).toMatchObject([{ kind: 'unmetered_load', cause: 'constant', from: frame.start + ONSET * frame.stepMs }])
   })
 })
+
+describe('a meter of which nothing was read, or whose ratio cannot be used', () => {
+  const nothing = (column: Float64Array) => column.map(() => Number.NaN)
+  const without = (frame: AreaFrame, at: number): AreaFrame => ({
+    ...frame,
+    meters: frame.meters.map((meter, one) =>
+      one === at
+        ? {
+            ...meter,
+            fact: { ...meter.fact, multiplier: 0 },
+            imp: nothing(meter.imp),
+            exp: nothing(meter.exp),
+            known: meter.known.map(() => 0),
+            p: meter.p?.map(() => Number.NaN) ?? null,
+          }
+        : meter,
+    ),
+  })
+
+  it.each([1, 2, 3, 5, 8])('accuses nobody else of what it takes, nor a lamp (area %i)', (seed) => {
+    for (const meters of [8, 12, 24]) for (const at of [0, 3, 5]) expect(alarms(without(makeArea({ seed, meters }).frame, at))).toEqual([])
+  })
+
+  it('hides no thief who began while it was silent', () => {
+    const { frame, ids } = makeArea({ seed: 7, shows: (at, kw, slot) => (at === 5 && slot >= ONSET ? 0.4 * kw : kw) })
+    expect(alarms(without(frame, 0)).map(({ kind, target }) => [kind, target])).toEqual([['theft', ids[5]]])
+  })
+})
