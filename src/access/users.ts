@@ -145,8 +145,8 @@ export const usersOf = (store: AccessStore) => {
         if (!before.ok) return before
         const checked = checkRights(rights, now)
         if (!checked.ok) return checked
-        // One that would expire is not one to rely on.
-        if ((!rights.roles.includes('secadm') || rights.expiresAt !== null) && isLastAdmin(before.value, now))
+        // One that would expire, or that sees some zones only, is not one to rely on.
+        if ((!rights.roles.includes('secadm') || rights.expiresAt !== null || rights.zones !== null) && isLastAdmin(before.value, now))
           return accessFailure('ACCESS_LAST_ADMIN', `${name} is the last security administrator`)
         store.run(
           'UPDATE user SET roles = ?, zones = ?, customer = ?, expires_at = ? WHERE id = ?',
@@ -200,7 +200,7 @@ export const usersOf = (store: AccessStore) => {
 
   function isLastAdmin(user: User, now: number): boolean {
     const all = admins(now)
-    return all.some(({ id }) => id === user.id) && all.every(({ id, expiresAt }) => id === user.id || expiresAt !== null)
+    return all.some(({ id }) => id === user.id) && all.every(({ id, expiresAt, zones }) => id === user.id || expiresAt !== null || zones !== null)
   }
 }
 

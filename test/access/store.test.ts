@@ -96,10 +96,15 @@ describe('users', () => {
     expect(codeOf(users.disable('root', true, ACT, T0))).toBe('ACCESS_LAST_ADMIN')
     expect(codeOf(users.setRights('root', rights(), ACT, T0))).toBe('ACCESS_LAST_ADMIN')
     expect(codeOf(users.setRights('root', { ...admin, expiresAt: T0 + 1 }, ACT, T0))).toBe('ACCESS_LAST_ADMIN')
+    expect(codeOf(users.setRights('root', { ...admin, zones: ['Z1'] }, ACT, T0))).toBe('ACCESS_LAST_ADMIN')
     // One without a password cannot log in and does not count.
     good(users.add('second', admin, ACT, T0))
     expect(codeOf(users.disable('root', true, ACT, T0))).toBe('ACCESS_LAST_ADMIN')
     good(await users.setPassword('second', GOOD, ACT, T0, cheap))
+    // One who is limited to zones cannot bring back everybody.
+    good(users.setRights('second', { ...admin, zones: ['Z1'] }, ACT, T0))
+    expect(codeOf(users.disable('root', true, ACT, T0))).toBe('ACCESS_LAST_ADMIN')
+    good(users.setRights('second', admin, ACT, T0))
     good(users.disable('root', true, ACT, T0))
     expect(users.admins(T0).map(({ name }) => name)).toEqual(['second'])
   })
