@@ -200,7 +200,10 @@ export const usersOf = (store: AccessStore) => {
 
   function isLastAdmin(user: User, now: number): boolean {
     const all = admins(now)
-    return all.some(({ id }) => id === user.id) && all.every(({ id, expiresAt, zones }) => id === user.id || expiresAt !== null || zones !== null)
+    return (
+      all.some(({ id }) => id === user.id) &&
+      all.every(({ id, expiresAt, zones }) => id === user.id || expiresAt !== null || zones !== null)
+    )
   }
 }
 
