@@ -22,9 +22,28 @@ const { DatabaseSync }: { DatabaseSync: typeof Engine } = major >= 24 ? require(
 export const openDatabase = (path: string, synchronous: 'FULL' | 'NORMAL' = 'FULL', first = ''): Database => {
   const database = new DatabaseSync(path)
   // The time-out comes first: another thread may be creating the file at this moment.
-  database.exec(`PRAGMA busy_timeout=5000; ${first}; PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA foreign_keys=ON`)
-  return database
+  const pragmas = `PRAGMA busy_timeout=${BUSY_MS}; ${first}; PRAGMA journal_mode=WAL; PRAGMA synchronous=${synchronous}; PRAGMA foreign_keys=ON`
+  const until = performance.now() + BUSY_MS
+  for (;;)
+    try {
+      database.exec(pragmas)
+      return database
+    } catch (error) {
+      // Of two that turn a new file to WAL at once SQLite refuses one without letting it wait. Who wants it for himself alone is told at once.
+      if (codeOf(error) !== BUSY || first.includes('EXCLUSIVE') || performance.now() > until) throw error
+      Atomics.wait(PAUSE, 0, 0, 10)
+    }
 }
+
+const BUSY_MS = 5000
+const PAUSE = new Int32Array(new SharedArrayBuffer(4))
+
+/** SQLite's code of a file that somebody else holds. */
+export const BUSY = 5
+
+/** SQLite's primary error code; null when the error is not SQLite's. */
+export const codeOf = (error: unknown): number | null =>
+  error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : null
 
 /** The same of what nobody else on the machine may read: digests of passwords, answers with names of customers. Also of one that was made before. */
 export const openPrivate = (path: string): Database => {

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Database, openDatabase } from './index.ts'
+import { BUSY, codeOf, type Database, openDatabase } from './index.ts'
 
 /** A directory that is ours until `release` or death. */
 export interface Lock {
@@ -8,8 +8,6 @@ export interface Lock {
 }
 
 export type Locked = { readonly ok: true; readonly lock: Lock } | { readonly ok: false; readonly pid: number | null }
-
-const BUSY = 5
 
 /**
  * Makes a directory ours. The lock is the operating system's (SQLite's exclusive mode on a file of its own), so it ends with the
@@ -55,10 +53,6 @@ const openLock = (path: string): Database => {
     return open()
   }
 }
-
-/** SQLite's primary error code; null when the error is not SQLite's. */
-const codeOf = (error: unknown): number | null =>
-  error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : null
 
 const holderOf = (path: string): number | null => {
   try {

@@ -94,7 +94,10 @@ it('an area whose thread died says so, is tried again, and up to date afterwards
   site.clock.at = START + DAY + 7 * 3_600_000
   await site.settle()
   expect(site.runner.states()).toMatchObject([{ area: 'A-1', day: null, failure: 'its thread ended: exit code 3' }])
-  expect(site.warnings).toEqual([`analysis of area A-1, ${dayName(0)}: its thread ended: exit code 3; tried again`])
+  // A store that was busy a moment is tried again too, and may have said so.
+  expect(site.warnings.filter((line) => !line.includes('STORE_BUSY'))).toEqual([
+    `analysis of area A-1, ${dayName(0)}: its thread ended: exit code 3; tried again`,
+  ])
   isIll = false
   site.clock.at += 15 * 60_000
   await site.settle()
