@@ -12,9 +12,9 @@ export const figuresBy = ({ periods }: Pick<RegisterFigures, 'periods'>, period:
 
 const HOUR_MS = 3_600_000
 
-/** Hours whose quarters are all there, known or not: one that goes on is none yet. Of what is not known in part nothing is known. */
-const hoursOf = (quarters: readonly Figure[], days: EnergyDays): Figure[] => {
-  const hours = new Map<number, Figure[]>()
+/** Quarter hours by the local hour they lie in, which ends with its day at the latest. */
+export const byHour = <Quarter extends { readonly from: number }>(quarters: readonly Quarter[], days: EnergyDays) => {
+  const hours = new Map<number, Quarter[]>()
   for (const quarter of quarters) {
     // Every zone begins its days at a quarter hour, and its hours from there.
     const midnight = days.start(days.of(quarter.from))
@@ -23,8 +23,12 @@ const hoursOf = (quarters: readonly Figure[], days: EnergyDays): Figure[] => {
     if (members) members.push(quarter)
     else hours.set(hour, [quarter])
   }
-  return [...hours].flatMap(([from, members]): Figure[] => {
-    const to = Math.min(from + HOUR_MS, days.end(days.of(from)))
+  return [...hours].map(([from, members]) => ({ from, to: Math.min(from + HOUR_MS, days.end(days.of(from))), members }))
+}
+
+/** Hours whose quarters are all there, known or not: one that goes on is none yet. Of what is not known in part nothing is known. */
+const hoursOf = (quarters: readonly Figure[], days: EnergyDays): Figure[] => {
+  return byHour(quarters, days).flatMap(({ from, to, members }): Figure[] => {
     if (members.reduce((length, one) => length + one.to - one.from, 0) !== to - from) return []
     const values = members.flatMap(({ value }) => decimalOf(value) ?? [])
     const total = values.length === members.length ? sumOf(values) : null

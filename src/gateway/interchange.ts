@@ -34,6 +34,7 @@ import {
 } from '../interchange/index.ts'
 import type { Area } from '../ledger/index.ts'
 import type { EnergyDays } from './energy-days.ts'
+import { byHour } from './energy-hours.ts'
 import { interchangeFailure } from './interchange-errors.ts'
 import type { PointIndex } from './point-index.ts'
 
@@ -48,7 +49,6 @@ export interface InterchangeParts {
 }
 
 const DAY_MS = 86_400_000
-const HOUR_MS = 3_600_000
 /** Longest message. */
 const MOST_DAYS = 366
 /** Longest question to interval energy, days. */
@@ -310,17 +310,7 @@ const hoursOf = (
   { from, to }: { readonly from: number; readonly to: number },
   quarters: readonly EspiItem[],
 ): EspiItem[] => {
-  const hours = new Map<number, EspiItem[]>()
-  for (const quarter of quarters) {
-    // Every zone begins its days at a quarter hour, and its hours from there.
-    const midnight = days.start(days.of(quarter.from))
-    const hour = midnight + Math.floor((quarter.from - midnight) / HOUR_MS) * HOUR_MS
-    const members = hours.get(hour)
-    if (members) members.push(quarter)
-    else hours.set(hour, [quarter])
-  }
-  return [...hours].flatMap(([start, members]): EspiItem[] => {
-    const end = Math.min(start + HOUR_MS, days.end(days.of(start)))
+  return byHour(quarters, days).flatMap(({ from: start, to: end, members }): EspiItem[] => {
     if (start < from || start >= to) return []
     const known = members.flatMap(({ value }) => (value === null ? [] : (parseDecimal(value) ?? [])))
     const covered = members.reduce((sum, { from: begins, to: ends, value }) => (value === null ? sum : sum + ends - begins), 0)
